@@ -1,7 +1,73 @@
 # `make serve` and `make test` are all there is to know; `make help` lists the rest.
+# Files in .venv/stamps say what is set up: a second `make serve` runs no pip, a changed lock is installed by itself.
 PYTHON ?= python3
-export PORT ?= 8000
+PORT ?= 8000
+PIP = .venv/bin/pip install --quiet --disable-pip-version-check
+LOCK = .venv/bin/uv pip compile --quiet --no-config --universal --python-version 3.11 --fork-strategy fewest \
+	--generate-hashes --no-emit-index-url --no-annotate --no-header $(UPGRADE)
+
+.PHONY: help serve test test-all check bench network photographs system lock
 
 help:
-	@sed -n 's/^\([a-z-]*\):.*## /make \1 \t/p' Makefile
-.PHONY: help
+	@sed -n 's/^\([a-z-]*\):[^#]*## /make \1: /p' Makefile
+
+serve: .venv/stamps/runtime .venv/stamps/photographs ## the service on http://127.0.0.1:8000 (PORT=8001 changes it)
+	@PORT=$(PORT) exec .venv/bin/gazecrop serve
+
+test: check ## lint, types and tests; what is missing on this machine is skipped, with CI=true that fails
+	.venv/bin/pytest -m "not long"
+
+test-all: check ## those that take long, too
+	.venv/bin/pytest
+
+check: .venv/stamps/dev .venv/stamps/photographs system
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/mypy
+
+bench: .venv/stamps/dev .venv/stamps/photographs ## what the service costs, as ratios within one run
+	.venv/bin/python -m loadtests.bench
+
+network: .venv-train/stamp ## train the network anew (half an hour on two cores, and the data sets)
+	.venv-train/bin/python -m model_store.recipe
+
+photographs: ## fetch the example photographs again
+	rm -f .venv/stamps/photographs
+	$(MAKE) .venv/stamps/photographs
+
+lock: .venv/stamps/runtime ## remake the locks for Python 3.11 to 3.14 (UPGRADE=--upgrade takes the newest versions)
+	$(PIP) uv==0.13.8
+	$(LOCK) pyproject.toml -o requirements.lock
+	$(LOCK) -c requirements.lock --group build -o requirements-build.lock
+	$(LOCK) -c requirements.lock --group dev pyproject.toml -o requirements-dev.lock
+	$(LOCK) -c requirements.lock --extra cuda pyproject.toml -o docker/cuda.lock
+	$(LOCK) -c requirements.lock --extra heic pyproject.toml -o docker/heic.lock
+
+system:
+	-@.ci/apt "command -v redis-server" redis-server
+	-@.ci/apt "command -v chromium || command -v chromium-browser" chromium chromium-browser
+
+.venv/bin/pip:
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: PYTHON=..." if sys.version_info < (3, 11) else 0)'
+	@.ci/apt "$(PYTHON) -c 'import ensurepip'" $(notdir $(PYTHON))-venv
+	$(PYTHON) -m venv .venv
+
+.venv/stamps/runtime: .venv/bin/pip requirements.lock requirements-build.lock pyproject.toml
+	@mkdir -p .venv/stamps
+	$(PIP) --require-hashes -r requirements.lock -r requirements-build.lock
+	$(PIP) --no-deps --no-build-isolation --editable .
+	touch $@
+
+.venv/stamps/dev: .venv/stamps/runtime requirements-dev.lock
+	$(PIP) --require-hashes -r requirements-dev.lock
+	touch $@
+
+.venv/stamps/photographs: tests/photographs.py | .venv/stamps/runtime
+	-@.venv/bin/python tests/photographs.py service/page/examples
+	@touch $@
+
+# torch by its exact version and outside the locks: which build it is depends on the machine.
+.venv-train/stamp: requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv-train
+	.venv-train/bin/pip install --quiet --disable-pip-version-check -r requirements.lock torch==2.13.0 onnx==1.23.2
+	touch $@
