@@ -1,0 +1,1 @@
+"""Where maps and people's focal points are kept."""
