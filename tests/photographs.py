@@ -16,10 +16,7 @@ from pathlib import Path
 
 from PIL import Image
 
-WHEEL = (
-    "scikit-image==0.26.0"
-    " --hash=sha256:7df650e79031634ac90b11e64a9eedaf5a5e06fcd09bcd03a34be01745744466"
-)
+WHEEL = "scikit-image==0.26.0 --hash=sha256:7df650e79031634ac90b11e64a9eedaf5a5e06fcd09bcd03a34be01745744466"
 PLATFORM = ["--platform=manylinux_2_28_x86_64", "--python-version=3.12", "--implementation=cp", "--abi=cp312"]
 NAMES = {
     "astronaut": "astronaut.png",
