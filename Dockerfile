@@ -1,0 +1,34 @@
+# The service as `make serve` sets it up: the same hashed locks, nothing else. `docker compose up` runs it with Redis.
+FROM python:3.12-slim AS build
+# EXTRA=cuda for GPUs (2.5 GB; the host gives the driver only) or EXTRA=heic
+ARG EXTRA=
+WORKDIR /build
+COPY requirements.lock docker/cuda.lock docker/heic.lock ./
+RUN python -m venv /venv \
+    && /venv/bin/pip install --no-cache-dir --quiet --require-hashes -r "${EXTRA:-requirements}.lock"
+COPY tests/photographs.py .
+# Without them the page shows no examples, and that is all.
+RUN /venv/bin/python photographs.py /build/examples || mkdir -p /build/examples
+RUN /venv/bin/pip uninstall --quiet --yes pip
+
+FROM python:3.12-slim
+# A fixed number: Kubernetes' runAsNonRoot wants to see that it is not 0.
+RUN useradd --system --uid 10001 --no-create-home gazecrop && install --directory --owner gazecrop /data
+# In a container loopback would reach nobody; which address is published is the host's decision.
+ENV PATH=/venv/bin:$PATH PYTHONPATH=/app PYTHONUNBUFFERED=1 \
+    GAZECROP_HOST=0.0.0.0 GAZECROP_DATA_DIR=/data PORT=8000
+WORKDIR /app
+COPY --from=build /venv /venv
+COPY service/ service/
+COPY --from=build /build/examples service/page/examples/
+# The command of the README; and byte code now, since the root file system may be read-only.
+RUN printf '#!/venv/bin/python\nfrom service.cli import main\n\nraise SystemExit(main())\n' > /venv/bin/gazecrop \
+    && chmod +x /venv/bin/gazecrop && python -m compileall -q service
+# Last, since it changes without the rest.
+COPY model_store/__init__.py model_store/manifest.json model_store/*.onnx model_store/
+USER 10001
+VOLUME /data
+EXPOSE 8000
+HEALTHCHECK --start-period=30s --interval=10s --timeout=3s \
+    CMD ["python", "-c", "import os, urllib.request as u; u.urlopen(f\"http://127.0.0.1:{os.environ['PORT']}/readyz\", timeout=2)"]
+CMD ["gazecrop", "serve"]
