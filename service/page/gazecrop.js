@@ -1,0 +1,498 @@
+/**
+ * Gazecrop's portable map: reads `saliency.encoded` and computes the same crops as the server, to the pixel.
+ * One file, no dependencies, no requests. It mirrors service/{grid,points,placing,cropping,ratios}.py name by name.
+ *
+ *     import { decode, crop } from "./gazecrop.js";
+ *     const { box } = crop(decode(document.saliency.encoded), "16:9");
+ *
+ * Or without a line of script: <script type="module" src="gazecrop.js"></script> and, with a size given by CSS,
+ *     <img src="picture.jpg" data-gazecrop="R0MxKB4..." [data-gazecrop-focus="0.31,0.42"]>
+ * which then shows the crop of whatever shape the layout gives it.
+ *
+ * All sums are of integers below 2^53, which a double holds exactly, as the server's int64 does. Sizes of boxes go
+ * through fractions of BigInt, since a ratio may have twelve digits on either side.
+ *
+ * @typedef {{x: number, y: number, width: number, height: number}} Box integer pixels of the upright picture
+ * @typedef {{kind: "keep"|"avoid", x: number, y: number, width: number, height: number}} Constraint fractions
+ * @typedef {{x: number, y: number, score: number}} Point fractions of the picture; score of the highest's
+ * @typedef {"auto"|"window"|"point"|"centre"|"focus"} Policy
+ * @typedef {{policy?: Policy, zoom?: number|string, constraints?: Constraint[], candidates?: number,
+ *   focus?: {x: number, y: number}|null}} Options
+ * @typedef {{box: Box, policy: Policy, importance_fraction: number, centre_fraction: number, whole: boolean,
+ *   verdict: "good"|"tight"|"poor", unmet: Constraint[],
+ *   alternatives: {box: Box, importance_fraction: number}[]}} Crop
+ */
+
+export const PROFILES = Object.freeze({
+  square: "1:1", portrait: "4:5", landscape: "1.91:1", og: "40:21", story: "9:16", phone: "6:13", tablet: "3:4",
+  desktop: "16:9", wide: "21:9", banner: "3:1",
+});
+const TOP = 31, GOOD = 0.8, TIGHT = 0.6, WIDEST = 20n; // levels of a map; shares of the importance; 20:1 and 1:20
+const MOST = 5, APART = 0.15, LEAST = 0.2, SLACK = 1e-6; // of points: number, distance, score; of a pixel
+
+// ---- the code of a map: header and raw DEFLATE, as base64url
+
+const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+const wrong = () => new Error("not the code of a grid");
+
+/** @param {string} text base64url without padding @returns {Uint8Array} */
+function bytesOf(text) {
+  const bytes = new Uint8Array((text.length * 3) >> 2);
+  let hold = 0, held = 0, filled = 0;
+  if (text.length % 4 === 1) throw wrong();
+  for (const letter of text) {
+    const value = ALPHABET.indexOf(letter);
+    if (value < 0) throw wrong();
+    hold = ((hold << 6) | value) & 0xffff;
+    held += 6;
+    if (held >= 8) bytes[filled++] = hold >> (held -= 8);
+  }
+  return bytes;
+}
+
+// Lengths 3 to 258 and distances 1 to 32768: base and extra bits, RFC 1951 section 3.2.5.
+const spread = (first, extras) => extras.map((extra) => [first, extra, (first += 1 << extra)]);
+const LENGTHS = spread(3, [..."0000000011112222333344445555"].map(Number)).concat([[258, 0]]);
+const DISTANCES = spread(1, [..."000011223344556677"].map(Number).concat([8, 8, 9, 9, 10, 10, 11, 11, 12, 12, 13, 13]));
+const ORDER = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
+
+/**
+ * Raw DEFLATE (RFC 1951) that makes exactly `size` bytes. Every step takes a bit from the input and the output is
+ * bounded, so that no input keeps it busy.
+ * @param {Uint8Array} input @param {number} size @returns {Uint8Array}
+ */
+function inflate(input, size) {
+  const output = new Uint8Array(size);
+  let at = 0, filled = 0, hold = 0, held = 0;
+  const put = (byte) => {
+    if (filled === size) throw wrong();
+    output[filled++] = byte;
+  };
+  const bits = (count) => {
+    for (; held < count; held += 8) {
+      if (at === input.length) throw wrong();
+      hold |= input[at++] << held;
+    }
+    const value = hold & ((1 << count) - 1);
+    hold >>>= count;
+    held -= count;
+    return value;
+  };
+  /** A canonical Huffman code: how many words of each length, and the symbols in their order. */
+  const code = (lengths) => {
+    const counts = new Array(16).fill(0), starts = [0, 0], symbols = [];
+    for (const length of lengths) counts[length]++;
+    counts[0] = 0;
+    for (let length = 1, room = 1; length < 16; length++) {
+      if ((room = 2 * room - counts[length]) < 0) throw wrong(); // more words than there can be
+      starts[length + 1] = starts[length] + counts[length];
+    }
+    lengths.forEach((length, symbol) => length && (symbols[starts[length]++] = symbol));
+    return { counts, symbols };
+  };
+  const symbol = ({ counts, symbols }) => {
+    for (let length = 1, word = 0, first = 0, index = 0; length < 16; length++) {
+      word |= bits(1);
+      if (word - first < counts[length]) return symbols[index + word - first];
+      index += counts[length];
+      first = (first + counts[length]) << 1;
+      word <<= 1;
+    }
+    throw wrong();
+  };
+  const dynamic = () => {
+    const literals = bits(5) + 257, total = literals + bits(5) + 1, few = bits(4) + 4;
+    const lengths = new Array(19).fill(0), all = [];
+    for (let i = 0; i < few; i++) lengths[ORDER[i]] = bits(3);
+    const ofLengths = code(lengths);
+    while (all.length < total) {
+      const s = symbol(ofLengths);
+      if (s === 16 && !all.length) throw wrong();
+      const again = s < 16 ? 1 : s === 16 ? 3 + bits(2) : s === 17 ? 3 + bits(3) : 11 + bits(7);
+      for (let i = 0, value = s < 16 ? s : s === 16 ? all.at(-1) : 0; i < again; i++) all.push(value);
+    }
+    if (all.length > total) throw wrong();
+    return [code(all.slice(0, literals)), code(all.slice(literals))];
+  };
+  const fixed = () => {
+    const lengths = [[144, 8], [112, 9], [24, 7], [8, 8]].flatMap(([count, length]) => new Array(count).fill(length));
+    return [code(lengths), code(new Array(30).fill(5))];
+  };
+  for (let last = 0; !last; ) {
+    last = bits(1);
+    const kind = bits(2);
+    if (kind === 3) throw wrong();
+    if (kind === 0) {
+      hold = held = 0; // on to the next whole byte
+      const length = bits(16);
+      if ((length ^ bits(16)) !== 0xffff) throw wrong();
+      for (let i = 0; i < length; i++) put(bits(8));
+      continue;
+    }
+    const [literals, distances] = kind === 1 ? fixed() : dynamic();
+    for (let s; (s = symbol(literals)) !== 256; ) {
+      if (s < 256) {
+        put(s);
+        continue;
+      }
+      if (s > 285) throw wrong();
+      const [length, more] = LENGTHS[s - 257], repeat = length + bits(more);
+      const far = symbol(distances);
+      if (far > 29) throw wrong();
+      const back = DISTANCES[far][0] + bits(DISTANCES[far][1]);
+      if (back > filled) throw wrong();
+      for (let i = 0; i < repeat; i++) put(output[filled - back]);
+    }
+  }
+  if (filled !== size) throw wrong();
+  return output;
+}
+
+/**
+ * Reads a map. Throws an Error for anything that the server cannot have made.
+ * @param {string} text `saliency.encoded`
+ */
+export function decode(text) {
+  const code = bytesOf(String(text).trim());
+  if (code.length < 14 || code[0] !== 71 || code[1] !== 67 || code[2] !== 49) throw wrong(); // G C 1
+  const header = new DataView(code.buffer), columns = code[3], rows = code[4], flags = code[5];
+  const width = header.getUint32(6), height = header.getUint32(10);
+  if (!columns || !rows || !width || !height) throw wrong();
+  const levels = inflate(code.subarray(14), columns * rows);
+  if (!levels.some(Boolean) || levels.some((level) => level > TOP)) throw wrong();
+  return new Grid(levels, columns, rows, width, height, Boolean(flags & 1), Boolean(flags & 2));
+}
+
+/** A map and what is derived from it once. Made by `decode`; never changes. */
+export class Grid {
+  constructor(levels, columns, rows, width, height, symmetric, rotated) {
+    Object.assign(this, { levels, columns, rows, width, height, symmetric, rotated });
+    const across = new Array(columns).fill(0), down = new Array(rows).fill(0);
+    levels.forEach((level, i) => {
+      across[i % columns] += level;
+      down[Math.floor(i / columns)] += level;
+    });
+    this.across = new Profile(across, width, height);
+    this.down = new Profile(down, height, width);
+    /** The saliency of the whole picture, in pixel x cell units. */
+    this.total = across.reduce((sum, level) => sum + level) * width * height;
+    this.flat = levels.every((level) => level === levels[0]);
+    if (this.total > Number.MAX_SAFE_INTEGER || 4 * Math.max(width, height) ** 2 > Number.MAX_SAFE_INTEGER)
+      throw new Error("a picture too large for exact sums");
+  }
+
+  /** The salient points, the highest first; none when the map is flat. @returns {Point[]} */
+  get points() {
+    return (this.found ??= find(this));
+  }
+}
+
+/** One axis of the picture, the other one whole: `levels` summed across it, `across` its pixels. */
+class Profile {
+  constructor(levels, side, across) {
+    const cells = levels.length, upto = [0], beside = [];
+    levels.forEach((level) => upto.push(upto.at(-1) + level * side));
+    for (let i = 0; i <= cells; i++) beside.push(Math.floor((i * side) / cells), Math.ceil((i * side) / cells));
+    Object.assign(this, { side, cells, across, upto, levels: [...levels, 0], beside });
+  }
+
+  reach(pixels) {
+    const cell = Math.floor((pixels * this.cells) / this.side), rest = pixels * this.cells - cell * this.side;
+    return this.upto[cell] + rest * this.levels[cell];
+  }
+
+  sum(offset, length) {
+    return (this.reach(offset + length) - this.reach(offset)) * this.across;
+  }
+
+  /** Offsets among which the best window is: the pixels beside a bend of its sum, the ends and the middle. */
+  bends(length) {
+    const room = this.side - length, half = Math.floor(room / 2), found = new Set([half, room - half]);
+    for (const pixel of this.beside)
+      for (const offset of [pixel, pixel - length]) found.add(Math.min(Math.max(offset, 0), room));
+    return [...found];
+  }
+}
+
+/** (row, column) -> sum of the box of one size with its corner at (xs[column], ys[row]): exact. */
+function summing(grid, xs, ys, width, height) {
+  if (height === grid.height) {
+    const sums = xs.map((x) => grid.across.sum(x, width));
+    return (row, column) => sums[column];
+  }
+  if (width === grid.width) {
+    const sums = ys.map((y) => grid.down.sum(y, height));
+    return (row) => sums[row];
+  }
+  const bands = []; // every row of cells as an axis of its own
+  for (let row = 0; row < grid.rows; row++)
+    bands.push(new Profile([...grid.levels.subarray(row * grid.columns, (row + 1) * grid.columns)], grid.width, 1));
+  const sums = xs.map((x) => {
+    const column = new Profile(bands.map((band) => band.sum(x, width)), grid.height, 1);
+    return ys.map((y) => column.sum(y, height));
+  });
+  return (row, column) => sums[column][row];
+}
+
+const sumOf = (grid, box) => summing(grid, [box.x], [box.y], box.width, box.height)(0, 0);
+
+// ---- where a box goes
+
+/** left, top, right, bottom in pixels, rounded outwards. */
+const edgesOf = ({ x, y, width, height }, grid) => [
+  Math.max(Math.floor(x * grid.width + SLACK), 0),
+  Math.max(Math.floor(y * grid.height + SLACK), 0),
+  Math.min(Math.ceil((x + width) * grid.width - SLACK), grid.width),
+  Math.min(Math.ceil((y + height) * grid.height - SLACK), grid.height),
+];
+
+function met(constraint, box, grid) {
+  const [left, top, right, bottom] = edgesOf(constraint, grid);
+  if (constraint.kind === "keep")
+    return box.x <= left && box.y <= top && right <= box.x + box.width && bottom <= box.y + box.height;
+  return right <= box.x || bottom <= box.y || box.x + box.width <= left || box.y + box.height <= top;
+}
+
+/**
+ * The best box of width x height. Without `aim` the one that holds most, of equal ones the nearest to the middle;
+ * with it the one whose corner is nearest to that pixel. It meets all constraints and overlaps none of the boxes
+ * `apart` by an intersection over union above 0.5. null when there is none.
+ * @returns {Box|null}
+ */
+function place(grid, width, height, aim, constraints, apart) {
+  let xs = aim ? [aim[0]] : width < grid.width ? grid.across.bends(width) : [0];
+  let ys = aim ? [aim[1]] : height < grid.height ? grid.down.bends(height) : [0];
+  let left = 0, top = 0, right = grid.width - width, bottom = grid.height - height;
+  const avoid = [];
+  for (const constraint of constraints) {
+    const edges = edgesOf(constraint, grid);
+    if (constraint.kind === "keep") {
+      left = Math.max(left, edges[2] - width);
+      right = Math.min(right, edges[0]);
+      top = Math.max(top, edges[3] - height);
+      bottom = Math.min(bottom, edges[1]);
+    } else avoid.push(edges);
+  }
+  if (left > right || top > bottom) return null;
+  if (constraints.length || apart.length) {
+    // A limit of what is allowed bends the sum too: the best place may be right beside it.
+    const thirdX = Math.ceil(width / 3), thirdY = Math.ceil(height / 3);
+    for (const [a, b, c, d] of avoid) xs.push(a - width, c), ys.push(b - height, d);
+    for (const box of apart) xs.push(box.x - thirdX, box.x + thirdX), ys.push(box.y - thirdY, box.y + thirdY);
+    xs = [...new Set(xs.map((x) => Math.min(Math.max(x, left), right)))];
+    ys = [...new Set(ys.map((y) => Math.min(Math.max(y, top), bottom)))];
+  }
+  const allowed = (x, y) =>
+    avoid.every(([a, b, c, d]) => x + width <= a || x >= c || y + height <= b || y >= d) &&
+    apart.every((box) => {
+      const wide = Math.max(width - Math.abs(x - box.x), 0), high = Math.max(height - Math.abs(y - box.y), 0);
+      return 3 * wide * high <= 2 * width * height; // the same as IoU <= 0.5, in integers
+    });
+  const sum = aim ? () => 0 : summing(grid, xs, ys, width, height);
+  const [aimX, aimY] = aim ? [2 * aim[0], 2 * aim[1]] : [grid.width - width, grid.height - height];
+  let best = null, most = -1, nearest = 0;
+  ys.forEach((y, row) =>
+    xs.forEach((x, column) => {
+      const held = sum(row, column);
+      if (held < most || !allowed(x, y)) return;
+      const far = (2 * x - aimX) ** 2 + (2 * y - aimY) ** 2;
+      const better = held > most || far < nearest || (far === nearest && (y < best.y || (y === best.y && x < best.x)));
+      if (better) (most = held), (nearest = far), (best = { x, y, width, height });
+    }),
+  );
+  return best;
+}
+
+// ---- ratios and sizes, exactly
+
+/** A fraction of two BigInts from a decimal number as text. */
+function fraction(text) {
+  const [, whole, decimals = ""] = /^(\d+)(?:\.(\d+))?$/.exec(text) ?? [];
+  if (whole === undefined) throw new RangeError(`${text} is not a number`);
+  return [BigInt(whole + decimals), 10n ** BigInt(decimals.length)];
+}
+
+/** `16:9`, `1.91:1`, `1.7778` or a profile's name -> [numerator, denominator]. Throws a RangeError. */
+function parseRatio(text) {
+  const name = String(text).trim(), number = "\\d{1,6}(?:\\.\\d{1,6})?";
+  const parts = new RegExp(`^(${number})(?::(${number}))?$`).exec(Object.hasOwn(PROFILES, name) ? PROFILES[name] : name);
+  if (!parts) throw new RangeError(`“${name}” is neither width:height, nor a number, nor a profile's name`);
+  const [a, b] = fraction(parts[1]), [c, d] = fraction(parts[2] ?? "1");
+  const p = a * d, q = b * c;
+  if (!p || !q) throw new RangeError(`“${name}” has a side of zero`);
+  if (p > WIDEST * q || q > WIDEST * p) throw new RangeError(`“${name}” is outside 1:${WIDEST} to ${WIDEST}:1`);
+  return [p, q];
+}
+
+/** The largest box of a ratio, divided by the zoom; rounded half up, at least one pixel. */
+function boxSize([p, q], grid, [n, d]) {
+  const width = BigInt(grid.width), height = BigInt(grid.height);
+  const halfUp = (a, b, most) => Math.min(Math.max(Number((2n * a + b) / (2n * b)), 1), most);
+  return width * q > height * p
+    ? [halfUp(height * p * d, q * n, grid.width), halfUp(height * d, n, grid.height)]
+    : [halfUp(width * d, n, grid.width), halfUp(width * q * d, p * n, grid.height)];
+}
+
+// ---- the answers
+
+/**
+ * The crop of one ratio, as the server's. Throws a RangeError for a ratio or a zoom out of range.
+ * @param {Grid} grid @param {string|number} ratio @param {Options} [options] @returns {Crop}
+ */
+export function crop(grid, ratio, options = {}) {
+  const { constraints = [], candidates = 1, focus = null } = options;
+  const zoom = fraction(String(options.zoom ?? 1)), numbers = constraints.flatMap((c) => [c.x, c.y, c.width, c.height]);
+  if (focus) numbers.push(focus.x, focus.y);
+  if (!numbers.every(Number.isFinite)) throw new RangeError("a constraint or the focus is not made of numbers");
+  if (zoom[0] < zoom[1] || zoom[0] > 4n * zoom[1]) throw new RangeError("zoom is 1 to 4");
+  const [width, height] = boxSize(parseRatio(ratio), grid, zoom);
+  let policy = options.policy ?? "auto";
+  if (policy === "auto") policy = focus ? "focus" : "window";
+  const aim = aimOf(grid, policy, width, height, focus);
+
+  const kept = [...constraints];
+  let box;
+  while (!(box = place(grid, width, height, aim, kept, []))) kept.pop(); // dropped from the last named to the first
+  const taken = [box];
+  while (taken.length < candidates) {
+    const other = place(grid, width, height, null, kept, taken);
+    if (!other) break;
+    taken.push(other);
+  }
+  const share = (one) => sumOf(grid, one) / grid.total;
+  const importance_fraction = share(box), whole = width === grid.width && height === grid.height;
+  const x = Math.floor((grid.width - width) / 2), y = Math.floor((grid.height - height) / 2);
+  return {
+    box,
+    policy,
+    importance_fraction,
+    centre_fraction: share({ x, y, width, height }),
+    whole,
+    verdict: whole || importance_fraction >= GOOD ? "good" : importance_fraction >= TIGHT ? "tight" : "poor",
+    unmet: constraints.slice(kept.length).filter((constraint) => !met(constraint, box, grid)),
+    alternatives: taken.slice(1).map((other) => ({ box: other, importance_fraction: share(other) })),
+  };
+}
+
+/** The corner that the policy wants the box at; null: wherever it holds most. */
+function aimOf(grid, policy, width, height, focus) {
+  if (policy === "window") return null;
+  let at = null;
+  if (policy === "focus") at = focus;
+  else if (policy === "point" && !grid.symmetric) at = grid.points[0];
+  else if (policy !== "point" && policy !== "centre") throw new RangeError(`there is no policy ${policy}`);
+  if (!at) return [Math.floor((grid.width - width) / 2), Math.floor((grid.height - height) / 2)];
+  const centred = (point, length, side) =>
+    Math.min(Math.max(Math.floor(point * side - length / 2 + 0.5), 0), side - length);
+  return [centred(at.x, width, grid.width), centred(at.y, height, grid.height)];
+}
+
+/** The span of ratios whose window keeps 0.80 of the importance. @param {Grid} grid @returns {[string, string]} */
+export function goodRatios(grid) {
+  const leastGood = (profile) => {
+    let low = 1, high = profile.side;
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2);
+      const good = profile.bends(middle).some((offset) => profile.sum(offset, middle) >= GOOD * grid.total);
+      if (good) high = middle;
+      else low = middle + 1;
+    }
+    return BigInt(low);
+  };
+  const width = BigInt(grid.width), height = BigInt(grid.height), most = [WIDEST, 1n], least = [1n, WIDEST];
+  const less = (a, b) => a[0] * b[1] < b[0] * a[1];
+  let narrow = [leastGood(grid.across), height], broad = [width, leastGood(grid.down)];
+  if (less(narrow, least)) narrow = least;
+  if (less(most, broad)) broad = most;
+  if (less(most, narrow) || less(broad, least)) {
+    const end = simplest(...(width > height ? [most, most] : [least, least])).join(":");
+    return [end, end];
+  }
+  const up = simplest(narrow, [narrow[0] * 101n, narrow[1] * 100n]);
+  return [up.join(":"), simplest([broad[0] * 99n, broad[1] * 100n], broad).join(":")];
+}
+
+/** The fraction of smallest terms in [low, high] (Stern-Brocot descent). */
+function simplest(low, high) {
+  const whole = low[0] / low[1];
+  if (whole * low[1] === low[0]) return [whole, 1n];
+  if ((whole + 1n) * high[1] <= high[0]) return [whole + 1n, 1n];
+  const [p, q] = simplest([high[1], high[0] - whole * high[1]], [low[1], low[0] - whole * low[1]]);
+  return [whole * p + q, p];
+}
+
+/** Separated local maxima, finer than a cell; smoothed by the binomial (1, 4, 6, 4, 1) first. */
+function find(grid) {
+  if (grid.flat) return [];
+  const { rows, columns } = grid, inside = (i, count) => Math.min(Math.max(i, 0), count - 1);
+  const at = (values, row, column) => values[inside(row, rows) * columns + inside(column, columns)];
+  const blurred = (values, down, right) =>
+    values.map((_, i) => {
+      const row = Math.floor(i / columns), column = i % columns;
+      return [1, 4, 6, 4, 1].reduce(
+        (sum, weight, k) => sum + weight * at(values, row + (k - 2) * down, column + (k - 2) * right), 0);
+    });
+  const smooth = blurred(blurred([...grid.levels], 1, 0), 0, 1), top = Math.max(...smooth);
+  const steps = [-1, 0, 1];
+  const candidates = [...smooth.keys()].filter((i) => {
+    const row = Math.floor(i / columns), column = i % columns;
+    return smooth[i] >= LEAST * top && steps.every((a) => steps.every((b) => at(smooth, row + a, column + b) <= smooth[i]));
+  });
+  candidates.sort((a, b) => smooth[b] - smooth[a]); // stable: of equal ones the upper, then the left first
+  const vertex = (before, here, after) => {
+    const bend = before - 2 * here + after;
+    return bend ? (before - after) / (2 * bend) : 0;
+  };
+  const points = [];
+  for (const i of candidates) {
+    const row = Math.floor(i / columns), column = i % columns, here = smooth[i];
+    const x = (column + 0.5 + vertex(at(smooth, row, column - 1), here, at(smooth, row, column + 1))) / columns;
+    const y = (row + 0.5 + vertex(at(smooth, row - 1, column), here, at(smooth, row + 1, column))) / rows;
+    if (points.every((other) => Math.max(Math.abs(x - other.x), Math.abs(y - other.y)) >= APART))
+      points.push({ x, y, score: here / top });
+    if (points.length === MOST) break;
+  }
+  return points;
+}
+
+// ---- pictures that crop themselves
+
+/** CSS `object-position` that shows a box of the largest size with `object-fit: cover`. @param {Box} box */
+export function objectPosition(grid, box) {
+  const part = (offset, room) => (room ? Math.round((1e4 * offset) / room) / 100 : 50);
+  return `${part(box.x, grid.width - box.width)}% ${part(box.y, grid.height - box.height)}%`;
+}
+
+/**
+ * Lets every <img data-gazecrop> below `root` show the crop of the shape it has, whenever that changes. Called by
+ * itself for the pictures that stand in the page at its start; call it again for what is added later.
+ * @param {ParentNode} [root]
+ */
+export function watch(root = document) {
+  for (const image of root.querySelectorAll("img[data-gazecrop]")) resized.observe(image);
+}
+
+const maps = new Map();
+const resized = globalThis.ResizeObserver && new ResizeObserver((entries) => {
+  for (const { target, contentRect } of entries) fit(target, contentRect.width, contentRect.height);
+});
+
+function fit(image, width, height) {
+  if (width < 1 || height < 1) return;
+  const text = image.dataset.gazecrop;
+  image.style.objectFit = "cover";
+  try {
+    if (!maps.has(text)) maps.set(text, decode(text));
+    const grid = maps.get(text), shape = Math.min(Math.max(width / height, 0.05), 20).toFixed(6);
+    const [x, y] = (image.dataset.gazecropFocus ?? "").split(",").map(Number);
+    const focus = image.dataset.gazecropFocus && x >= 0 && x <= 1 && y >= 0 && y <= 1 ? { x, y } : null;
+    image.style.objectPosition = objectPosition(grid, crop(grid, shape, { focus }).box);
+  } catch (error) {
+    console.warn("data-gazecrop:", error.message); // the picture stays, cropped at its centre
+  }
+}
+
+if (globalThis.document) {
+  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", () => watch());
+  else watch();
+}
