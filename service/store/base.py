@@ -1,10 +1,16 @@
 """What a store keeps and promises. Redis and SQLite speak this; `memory.py` stands in front of either."""
 
+import secrets
 import struct
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
+
+from service.errors import ImageNotFound, PreconditionFailed, StoreFull
 
 FOCUS = struct.Struct(">ddQ")
+
+# What became of a focus change, in the words that the stores' own transactions answer with.
+Outcome = Literal["created", "replaced", "deleted", "absent", "unknown", "precondition", "full"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +33,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Focus:
-    """A person's focal point: fractions of the upright picture, 0 to 1. `revision` differs after every change."""
+    """A person's focal point: fractions of the upright picture, 0 to 1. Each change has a new `revision`."""
 
     x: float
     y: float
@@ -38,7 +44,18 @@ class Focus:
 
     @classmethod
     def unpack(cls, value: bytes) -> "Focus":
-        return cls(*FOCUS.unpack(value))
+        """Raises ValueError when the bytes are not a focus."""
+        if len(value) != FOCUS.size:
+            raise ValueError(f"a focus has {FOCUS.size} bytes, this has {len(value)}")
+        x, y, revision = FOCUS.unpack(value)
+        if not (0 <= x <= 1 and 0 <= y <= 1):  # NaN fails here too
+            raise ValueError("a focus lies inside the picture")
+        return cls(x, y, revision)
+
+    @classmethod
+    def new(cls, x: float, y: float) -> "Focus":
+        """The revision is random: a counter would start again after a deletion and let an old ETag match."""
+        return cls(x, y, secrets.randbits(63))  # 63: SQLite's integers are signed
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +68,32 @@ class Entry:
 class Condition:
     """The precondition of a focus change (RFC 9110, 13.1). Both None: none.
 
-    `match`: revisions of which the present one must be one (If-Match); an empty tuple stands for `*`: any, but
-    there must be one. `absent`: there must be none (If-None-Match: *).
+    `match`: revisions of which the present one must be one (If-Match); an empty tuple stands for `*`: any,
+    but there must be one. `absent`: there must be none (If-None-Match: *).
     """
 
     match: tuple[int, ...] | None = None
     absent: bool = False
+
+    def holds(self, revision: int | None) -> bool:
+        """Whether a change may go on, given the present revision (None: there is no focus)."""
+        if self.absent:
+            return revision is None
+        if self.match is None:
+            return True
+        return revision is not None and (not self.match or revision in self.match)
+
+
+def settle(outcome: Outcome, max_focus: int) -> bool:
+    """True when a focus was created or deleted, False when it was replaced or there was none; else raises."""
+    match outcome:
+        case "unknown":
+            raise ImageNotFound("No map is kept for this id; upload the picture again.")
+        case "precondition":
+            raise PreconditionFailed("The focus was changed by someone else; read it again.")
+        case "full":
+            raise StoreFull(f"At most {max_focus} focal points are kept here.", limit=max_focus)
+    return outcome in ("created", "deleted")
 
 
 class Store(Protocol):
@@ -88,5 +125,8 @@ class Store(Protocol):
 
     async def ping(self) -> None:
         """Returns when the store answers."""
+
+    async def check(self) -> list[str]:
+        """What an operator should mend before trusting it, in sentences; empty when all is well."""
 
     async def close(self) -> None: ...
