@@ -56,6 +56,7 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+SIDEWAYS = {_TURNS[orientation] for orientation in (5, 6, 7, 8)}  # these swap width and height
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +121,10 @@ def decode(
         picture = open_picture(data, header)
         box = scale_while_decoding(picture, header.draft)
         picture.load()
-        turned = header.walk.orientation >= 5
-        small = reduced(picture, (rows, columns) if turned else (columns, rows), box)
+        turn = turn_of(header)
+        small = reduced(picture, (rows, columns) if turn in SIDEWAYS else (columns, rows), box)
         flat = bool(np.ptp(small.getextrema(), axis=1).max() <= FLAT_RANGE)  # numpy alone takes 4 ms for this
-        pixels = np.asarray(upright(small, header))
+        pixels = np.asarray(small if turn is None else small.transpose(turn))
     return Thumbnail(pixels, header.width, header.height, header.format, header.rotated, flat)
 
 
@@ -148,10 +149,9 @@ def scale_while_decoding(picture: ImageFile, scale: int) -> tuple[float, float, 
     return None if draft is None else draft[1]
 
 
-def upright(picture: Image.Image, header: Header) -> Image.Image:
-    """Pillow turns TIFF while it loads, and nothing else."""
-    turn = None if header.format == "tiff" else _TURNS.get(header.walk.orientation)
-    return picture if turn is None else picture.transpose(turn)
+def turn_of(header: Header) -> Image.Transpose | None:
+    """What turns the loaded picture upright. Pillow turns TIFF while it loads, and nothing else."""
+    return None if header.format == "tiff" else _TURNS.get(header.walk.orientation)
 
 
 def reduced(

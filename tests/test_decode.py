@@ -1,0 +1,520 @@
+import os
+import struct
+import subprocess
+import sys
+import zlib
+from collections.abc import Callable
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from PIL import Image
+
+from service.decode import MID_GREY, Limits, Thumbnail, decode
+from service.errors import GazecropError, NotAPicture, PictureUnreadable, TooManyPixels
+from service.headers import HEIC_READABLE, inspect
+from service.settings import Settings
+
+SHAPES = [(240, 320)]
+LIMITS = Limits()
+FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF")
+# Turns an upright picture into the frame that EXIF orientation k says is stored.
+STORED = {
+    1: None,
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
+
+
+def scene(width: int = 640, height: int = 480) -> Image.Image:
+    """A gradient with a red and a blue box: no symmetry, so that every turn and mirror shows."""
+    x, y = np.meshgrid(np.linspace(0, 1, width), np.linspace(0, 1, height))
+    pixels = np.stack([40 + 160 * x, 60 + 120 * y, 200 - 120 * x * y], axis=-1).astype(np.uint8)
+    pixels[height // 8 : height // 3, width // 10 : width // 3] = (220, 30, 30)
+    pixels[height // 2 : height * 7 // 8, width // 2 : width * 4 // 5] = (20, 20, 160)
+    return Image.fromarray(pixels)
+
+
+def encoded(picture: Image.Image, format: str, **options: Any) -> bytes:
+    file = BytesIO()
+    picture.save(file, format, **options)
+    return file.getvalue()
+
+
+def exif(orientation: int) -> bytes:
+    tags = Image.Exif()
+    tags[0x0112] = orientation
+    return tags.tobytes()
+
+
+def read(data: bytes, limits: Limits = LIMITS) -> Thumbnail:
+    return decode(data, limits, SHAPES)
+
+
+def difference(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
+    """Mean absolute difference in levels."""
+    return float(np.abs(one.astype(int) - other.astype(int)).mean())
+
+
+EXPECTED = np.asarray(scene().resize((320, 240), Image.Resampling.BOX))
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_format_is_told_by_the_bytes(format: str) -> None:
+    thumbnail = read(encoded(scene(), format))
+    assert (thumbnail.width, thumbnail.height, thumbnail.format) == (640, 480, format.lower())
+    assert thumbnail.pixels.shape == (240, 320, 3) and thumbnail.pixels.dtype == np.uint8
+    assert not thumbnail.rotated and not thumbnail.flat
+    assert difference(thumbnail.pixels, EXPECTED) < (6 if format == "GIF" else 2.5)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "AVIF", "TIFF"])
+def test_exif_family_gives_one_thumbnail(format: str, orientation: int) -> None:
+    turn = STORED[orientation]
+    stored = scene() if turn is None else scene().transpose(turn)
+    options = {} if format in ("PNG", "TIFF") else {"quality": 95}
+    thumbnail = read(encoded(stored, format, exif=exif(orientation), **options))
+    assert (thumbnail.width, thumbnail.height) == (640, 480)
+    assert thumbnail.rotated == (orientation != 1)
+    assert difference(thumbnail.pixels, EXPECTED) < 2.5
+
+
+@pytest.mark.parametrize("orientation", [0, 9, 256])
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP"])
+def test_orientation_out_of_range_is_upright(format: str, orientation: int) -> None:
+    thumbnail = read(encoded(scene(), format, exif=exif(orientation)))
+    assert not thumbnail.rotated and difference(thumbnail.pixels, EXPECTED) < 2.5
+
+
+@pytest.mark.parametrize("where", range(26))
+def test_broken_exif_is_upright_or_right(where: int) -> None:
+    """One byte of the directory turned over: never an error, and never another orientation than 1 or 6."""
+    tags = exif(6)
+    data = encoded(scene(), "JPEG", exif=tags)
+    broken = bytearray(tags)
+    broken[6 + where] ^= 0xFF
+    thumbnail = read(data.replace(tags, bytes(broken)))
+    assert (thumbnail.width, thumbnail.height) in [(640, 480), (480, 640)]
+
+
+def test_avif_turns_by_its_own_box_and_not_by_exif() -> None:
+    lying = encoded(scene(), "AVIF", exif=exif(6), quality=95)
+    assert read(lying).rotated, "Pillow writes the orientation as a transformation"
+    # The tag says 6, no box turns the picture: Pillow strips the tag from what it writes, so it is patched in.
+    data = encoded(scene(), "AVIF", exif=_with_maker(), quality=95)
+    at = data.index(b"\x01\x0f")  # the tag of the maker becomes that of orientation, SHORT, 1, 6
+    patched = data[:at] + struct.pack(">HHIHH", 0x0112, 3, 1, 6, 0) + data[at + 12 :]
+    assert len(patched) == len(data)
+    thumbnail = read(patched)
+    assert (thumbnail.width, thumbnail.height, thumbnail.rotated) == (640, 480, False)
+
+
+def _with_maker() -> bytes:
+    tags = Image.Exif()
+    tags[0x010F] = "maker of nothing"
+    return tags.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("mode", "format"),
+    [
+        (mode, format)
+        for mode, formats in {
+            "1": ("PNG", "TIFF", "GIF", "BMP"),
+            "L": FORMATS,
+            "LA": ("PNG", "TIFF", "WEBP", "AVIF"),
+            "P": ("PNG", "TIFF", "GIF", "BMP"),
+            "RGBA": ("PNG", "TIFF", "WEBP", "AVIF", "GIF"),
+            "CMYK": ("JPEG", "TIFF"),
+            "YCbCr": ("JPEG", "TIFF"),
+        }.items()
+        for format in formats
+    ],
+)
+def test_modes_look_alike(mode: str, format: str) -> None:
+    # dithered, each pixel would depend on where the filter stands
+    undithered = {
+        "1": lambda: scene().convert("1", dither=Image.Dither.NONE),
+        "P": lambda: scene().quantize(64),
+    }
+    picture = undithered.get(mode, lambda: scene().convert(mode))()
+    expected = np.asarray(picture.convert("RGB").resize((320, 240), Image.Resampling.BOX))
+    assert difference(read(encoded(picture, format)).pixels, expected) < (6 if format == "GIF" else 2.5)
+
+
+def test_lab() -> None:
+    grey = Image.merge("LAB", [scene().convert("L"), *(Image.new("L", (640, 480), 128),) * 2])
+    pixels = read(encoded(grey, "TIFF")).pixels
+    assert np.ptp(pixels.astype(int), axis=2).max() <= 4, "a and b of zero are grey"
+    assert (
+        np.corrcoef(pixels[..., 0].ravel(), np.asarray(scene().convert("L").resize((320, 240))).ravel())[0, 1]
+        > 0.98
+    )
+
+
+@pytest.mark.parametrize("format", ["PNG", "TIFF"])
+def test_sixteen_bits_of_grey_are_scaled_and_not_clipped(format: str) -> None:
+    ramp = np.tile(np.linspace(0, 65535, 320).astype(np.uint16), (240, 1))
+    pixels = read(encoded(Image.fromarray(ramp), format)).pixels
+    assert abs(pixels.mean() - 127) < 2 and pixels.min() == 0 and pixels.max() == 255
+
+
+@pytest.mark.parametrize("colour", [2, 6])
+def test_sixteen_bits_of_colour(colour: int) -> None:
+    """Pillow cannot write these, so the file is made by hand: half of full scale, opaque."""
+    samples = {2: (0x8000, 0x4000, 0xC000), 6: (0x8000, 0x4000, 0xC000, 0xFFFF)}[colour]
+    rows = (b"\0" + struct.pack(f">{len(samples)}H", *samples) * 32) * 24
+    pixels = read(png(32, 24, 16, colour, zlib.compress(rows))).pixels
+    assert np.abs(pixels.reshape(-1, 3).astype(int) - (128, 64, 192)).max() <= 1
+
+
+@pytest.mark.parametrize("values", ["unit", "large", "nan"])
+def test_floats_are_stretched(values: str) -> None:
+    ramp = np.tile(np.linspace(0, 1, 320, dtype=np.float32), (240, 1)) * (1e4 if values == "large" else 1)
+    if values == "nan":
+        ramp[0, :2] = (np.nan, np.inf)
+    pixels = read(encoded(Image.fromarray(ramp), "TIFF")).pixels
+    assert abs(pixels.mean() - 127) < 2
+
+
+@pytest.mark.parametrize("format", ["PNG", "WEBP", "AVIF", "TIFF"])
+def test_colour_under_transparent_pixels_is_not_seen(format: str) -> None:
+    """Loud colours hide where alpha is 0, in stripes so fine that reducing mixes them with what is seen."""
+    shown = np.zeros((480, 640, 4), np.uint8)
+    shown[:] = (90, 120, 60, 255)
+    shown[:, ::2] = (255, 0, 255, 0)
+    options = (
+        {"lossless": True, "exact": True}
+        if format == "WEBP"
+        else {"quality": 100, "subsampling": "4:4:4"}
+        if format == "AVIF"
+        else {}
+    )
+    pixels = read(encoded(Image.fromarray(shown), format, **options)).pixels
+    halfway = np.array([90, 120, 60]) / 2 + MID_GREY / 2
+    assert np.abs(pixels[5:-5, 5:-5].reshape(-1, 3).mean(axis=0) - halfway).max() < (
+        8 if format == "AVIF" else 2
+    )
+
+
+@pytest.mark.parametrize("format", ["PNG", "GIF"])
+def test_transparent_entries_of_a_palette(format: str) -> None:
+    picture = Image.new("P", (64, 48), 0)
+    picture.putpalette([255, 0, 255, 10, 20, 30, 200, 210, 220])
+    picture.paste(1, (0, 0, 32, 48))
+    pixels = read(encoded(picture, format, transparency=0)).pixels
+    assert np.abs(pixels[:, -40:].astype(int) - MID_GREY).max() <= 1
+    assert np.abs(pixels[:, :40].reshape(-1, 3).astype(int) - (10, 20, 30)).max() <= 1
+
+
+def test_transparent_colour_of_rgb_png() -> None:
+    picture = scene()
+    picture.paste((1, 2, 3), (0, 0, 320, 480))
+    pixels = read(encoded(picture, "PNG", transparency=(1, 2, 3))).pixels
+    assert np.abs(pixels[:, :150].astype(int) - MID_GREY).max() <= 1
+
+
+def test_cmyk_without_the_adobe_marker_is_not_inverted() -> None:
+    data = encoded(scene().convert("CMYK"), "JPEG", quality=95)
+    at = data.index(b"\xff\xee")
+    inverted = np.asarray(
+        scene().convert("CMYK").resize((320, 240)).point(lambda value: 255 - value).convert("RGB")
+    )
+    plain = data[:at] + data[at + 2 + int.from_bytes(data[at + 2 : at + 4]) :]
+    assert difference(read(data).pixels, EXPECTED) < 3
+    assert difference(read(plain).pixels, inverted) < 3
+
+
+@pytest.mark.parametrize("format", ["GIF", "WEBP", "PNG", "AVIF", "TIFF"])
+def test_first_frame_of_an_animation(format: str) -> None:
+    others = [Image.new("RGB", (640, 480), colour) for colour in ("red", "lime")]
+    thumbnail = read(encoded(scene(), format, save_all=True, append_images=others))
+    assert difference(thumbnail.pixels, EXPECTED) < 6
+
+
+@pytest.mark.parametrize(
+    ("width", "height"),
+    [(1, 1), (1, 260), (260, 1), (30_000, 2), (2, 30_000), (20, 2_000), (7, 5), (3_000, 150)],
+)
+@pytest.mark.parametrize("format", ["JPEG", "PNG"])
+def test_strips(width: int, height: int, format: str) -> None:
+    thumbnail = read(
+        encoded(scene(width, height) if min(width, height) > 1 else Image.new("RGB", (width, height)), format)
+    )
+    assert (thumbnail.width, thumbnail.height) == (width, height)
+    assert thumbnail.pixels.shape == (240, 320, 3)
+
+
+@pytest.mark.parametrize("size", [(4000, 3000), (4001, 2999), (641, 479), (3000, 240), (2567, 1923)])
+@pytest.mark.parametrize("progressive", [False, True])
+def test_scaled_decoding_shows_the_same_picture(size: tuple[int, int], progressive: bool) -> None:
+    """Off-grid sides too: the last column of a scaled JPEG stands for fewer pixels than the others."""
+    data = encoded(scene(*size), "JPEG", quality=92, progressive=progressive)
+    full = np.asarray(scene(*size).resize((320, 240), Image.Resampling.BOX))
+    assert difference(read(data).pixels, full) < 1.5
+
+
+def test_nearest_shape_is_used() -> None:
+    shapes = [(240, 320), (320, 240), (192, 384)]
+    for size, shape in {(800, 600): (240, 320), (600, 800): (320, 240), (900, 300): (192, 384)}.items():
+        assert decode(encoded(scene(*size), "PNG"), LIMITS, shapes).pixels.shape[:2] == shape
+    turned = encoded(scene(600, 800), "JPEG", exif=exif(6))
+    assert decode(turned, LIMITS, shapes).pixels.shape[:2] == (240, 320)
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [
+        Image.new("RGB", (50, 40), (7, 99, 200)),
+        Image.new("L", (50, 40), 0),
+        Image.new("CMYK", (50, 40), (9, 9, 9, 9)),
+        Image.fromarray(
+            np.random.default_rng(1).integers(0, 256, (40, 50, 4), dtype=np.uint8)
+            * np.array([1, 1, 1, 0], np.uint8)
+        ),
+    ],
+    ids=["one colour", "black", "cmyk", "transparent"],
+)
+def test_flat(picture: Image.Image) -> None:
+    assert read(encoded(picture, "TIFF")).flat
+
+
+def test_not_flat() -> None:
+    picture = Image.new("L", (50, 40), 100)
+    picture.paste(110, (10, 10, 30, 30))
+    assert not read(encoded(picture, "PNG")).flat
+
+
+# Limits
+
+
+def test_limits_come_from_settings() -> None:
+    assert Limits.of(
+        Settings.model_validate({"max_megapixels_jpeg": 2, "max_megapixels": 1.5, "max_jpeg_scans": 9})
+    ) == Limits(2_000_000, 1_500_000, 9)
+    assert Limits.of(Settings.model_validate({})) == Limits()
+
+
+def test_a_jpeg_may_be_larger_than_others() -> None:
+    limits = Limits(pixels_jpeg=400_000, pixels=200_000)
+    assert decode(encoded(scene(), "JPEG"), limits, SHAPES).width == 640
+    with pytest.raises(TooManyPixels) as raised:
+        decode(encoded(scene(), "PNG"), limits, SHAPES)
+    assert raised.value.members["limit"] == 200_000 and raised.value.members["received"] == 640 * 480
+
+
+def test_pixels_to_decode_are_those_held_in_memory() -> None:
+    baseline = encoded(scene(3200, 2400), "JPEG")
+    progressive = encoded(scene(3200, 2400), "JPEG", progressive=True)
+    assert inspect(baseline).pixels_to_decode == 3200 * 2400
+    assert inspect(baseline, SHAPES).pixels_to_decode == 400 * 300
+    assert inspect(progressive, SHAPES).pixels_to_decode == 3200 * 2400, "its coefficients are all kept"
+    assert inspect(encoded(scene(), "PNG"), SHAPES).pixels_to_decode == 640 * 480
+
+
+def test_scans_are_counted_by_markers_and_not_by_bytes() -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (256, 256, 3), dtype=np.uint8)
+    data = encoded(Image.fromarray(noise), "JPEG", progressive=True, quality=95)
+    scans = inspect(data).walk.scans
+    assert 2 <= scans <= 12
+    comment = b"\xff\xfe\x00\x0a" + b"\xff\xda" * 4  # markers inside a segment are no scans
+    assert inspect(data[:2] + comment + data[2:]).walk.scans == scans
+    assert inspect(data[:-2] + comment + data[-2:]).walk.scans == scans
+    assert inspect(data + data).walk.scans == scans, "what follows the end is not read"
+    assert inspect(encoded(Image.fromarray(noise), "JPEG")).walk.scans == 1
+
+
+def test_bomb_of_scans() -> None:
+    data = encoded(scene(), "JPEG", progressive=True)
+    last = data.rindex(b"\xff\xda")
+    empty = data[last : last + 2 + int.from_bytes(data[last + 2 : last + 4])]
+    with pytest.raises(PictureUnreadable) as raised:
+        read(data[:-2] + empty * 3000 + data[-2:])
+    assert raised.value.members["limit"] == 64
+    assert read(data[:-2] + empty * 20 + data[-2:]).width == 640
+
+
+def chunk(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def png(width: int, height: int, bits: int, colour: int, pixels: bytes, extra: bytes = b"") -> bytes:
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + header + extra + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+
+
+def tiff(*tags: tuple[int, int, int, int], after: bytes = b"") -> bytes:
+    """Little-endian TIFF of one directory; each tag is (number, type, count, value)."""
+    entries = b"".join(struct.pack("<HHII", *tag) for tag in sorted(tags))
+    return b"II*\0" + struct.pack("<IH", 8, len(tags)) + entries + b"\0\0\0\0" + after
+
+
+def _small_png(extra: bytes) -> bytes:
+    return png(
+        64, 64, 8, 0, zlib.compress(b"".join(b"\0" + bytes(range(0, 256, 4)) for _ in range(64))), extra
+    )
+
+
+_GREY_TIFF = (
+    (256, 4, 1, 100),
+    (257, 4, 1, 100),
+    (258, 3, 1, 8),
+    (259, 3, 1, 1),
+    (262, 3, 1, 1),
+    (277, 3, 1, 1),
+)
+_GIF = encoded(Image.new("P", (16, 16), 1), "GIF")
+
+BOMBS: dict[str, Callable[[], tuple[bytes, type[GazecropError] | None]]] = {
+    "png of 4,295 MP": lambda: (png(65535, 65535, 8, 6, zlib.compress(bytes(10_000))), TooManyPixels),
+    "png text": lambda: (_small_png(chunk(b"zTXt", b"k\0\0" + zlib.compress(bytes(1 << 20))) * 100), None),
+    "png profile": lambda: (_small_png(chunk(b"iCCP", b"k\0\0" + zlib.compress(bytes(1 << 27)))), None),
+    "png second header": lambda: (
+        _small_png(chunk(b"IHDR", struct.pack(">IIBBBBB", 60_000, 60_000, 8, 6, 0, 0, 0))),
+        None,
+    ),
+    "png too long a stream": lambda: (png(8, 8, 8, 0, zlib.compress(bytes(1 << 27))), None),
+    "jpeg of 4,290 MP": lambda: (
+        encoded(scene(), "JPEG").replace(struct.pack(">HH", 480, 640), struct.pack(">HH", 65500, 65500), 1),
+        TooManyPixels,
+    ),
+    "webp canvas": lambda: (b"RIFF\x1e\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0" + b"\xff" * 6, TooManyPixels),
+    "tiff strips": lambda: (tiff(*_GREY_TIFF, (273, 4, 4_000_000, 200), after=bytes(16_000_200)), PictureUnreadable),
+    "tiff tags": lambda: (
+        tiff(*_GREY_TIFF, (273, 4, 1, 0), *((50_000 + i, 2, 9_999_000, 200) for i in range(999)), after=bytes(10**7)),
+        None,
+    ),
+    "tiff tile": lambda: (
+        tiff(*_GREY_TIFF, (322, 4, 1, 65_520), (323, 4, 1, 65_520), (324, 4, 1, 200), after=bytes(999)),
+        PictureUnreadable,
+    ),
+    "gif frames": lambda: (_GIF[:-1] + _GIF[_GIF.index(b"\x2c") : -1] * 100_000 + b";", None),
+    "gif comments": lambda: (_GIF[:19] + b"!\xfe" + b"\x01a" * 4_000_000 + b"\0" + _GIF[19:], PictureUnreadable),
+    "gif frame beyond its screen": lambda: (
+        _GIF.replace(b"\x2c\0\0\0\0\x10\0\x10\0", b"\x2c\0\0\0\0\xff\xff\xff\xff"),
+        TooManyPixels,
+    ),
+    "bmp of 2^62": lambda: (
+        b"BM" + struct.pack("<IHHIIIIHH6I", 100, 0, 0, 54, 40, 2**31 - 1, 2**31 - 1, 1, 24, *(0,) * 6),
+        TooManyPixels,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_bombs_are_refused_or_harmless(name: str) -> None:
+    """In a process of its own, whose peak of memory may grow by 64 MB beyond the file."""
+    data, error = BOMBS[name]()
+    script = (
+        "import resource, sys\n"
+        "from service.decode import Limits, decode\n"
+        "from service.errors import GazecropError\n"
+        "data = sys.stdin.buffer.read()\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "try: decode(data, Limits(), [(240, 320)]); print('None')\n"
+        "except GazecropError as error: print(type(error).__name__)\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)\n"
+    )
+    run = subprocess.run(
+        [sys.executable, "-W", "error", "-c", script],
+        input=data, capture_output=True, timeout=60, check=False, env=os.environ | {"PYTHONPATH": os.getcwd()},
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr.decode()
+    answer, kilobytes = run.stdout.decode().split()
+    assert answer == (error.__name__ if error else "None")
+    assert int(kilobytes) < 64_000 + len(data) / 1000
+    assert not run.stderr, "Pillow's warnings stay inside"
+
+
+# Wrong bytes
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\xff",
+        b"GIF",
+        b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+        b"%PDF-1.7",
+        b"%!PS-Adobe",
+        b"8BPS\0\1",
+        bytes(500),
+    ],
+)
+def test_garbage_is_not_a_picture(data: bytes) -> None:
+    with pytest.raises(NotAPicture):
+        read(data)
+
+
+@pytest.mark.skipif(HEIC_READABLE, reason="pillow-heif is installed")
+def test_heic_without_the_extra_names_it() -> None:
+    with pytest.raises(NotAPicture) as raised:
+        read(b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic")
+    assert "[heic]" in raised.value.detail
+
+
+def _samples() -> dict[str, bytes]:
+    small = scene(80, 60)
+    samples = {format: encoded(small, format) for format in FORMATS}
+    samples["JPEG progressive"] = encoded(small, "JPEG", progressive=True, exif=exif(6))
+    samples["PNG palette"] = encoded(small.convert("P"), "PNG")
+    samples["WEBP lossless"] = encoded(small.convert("RGBA"), "WEBP", lossless=True, exif=exif(3))
+    samples["TIFF deflate"] = encoded(small, "TIFF", compression="tiff_adobe_deflate", exif=exif(8))
+    samples["GIF animated"] = encoded(small, "GIF", save_all=True, append_images=[small.rotate(90)])
+    return samples
+
+
+SAMPLES = _samples()
+FEW = Limits(pixels_jpeg=1_000_000, pixels=1_000_000)  # so that a mutated size costs no time
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_truncated(name: str) -> None:
+    """Cut anywhere: an error of ours, or, near the end, the picture."""
+    data = SAMPLES[name]
+    for length in sorted({*range(min(len(data), 64)), *range(64, len(data), max(len(data) // 60, 1))}):
+        try:
+            thumbnail = decode(data[:length], FEW, SHAPES)
+        except (NotAPicture, PictureUnreadable, TooManyPixels):
+            continue
+        assert thumbnail.pixels.shape == (240, 320, 3)
+    with pytest.raises(PictureUnreadable):
+        decode(data[: len(data) // 2 if "animated" not in name else len(data) // 4], FEW, SHAPES)
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+@settings(max_examples=60, deadline=None)
+@given(
+    edits=st.lists(
+        st.tuples(st.floats(0, 1, exclude_max=True), st.binary(min_size=1, max_size=4)),
+        min_size=1,
+        max_size=4,
+    )
+)
+def test_mutated_bytes_raise_only_our_errors(name: str, edits: list[tuple[float, bytes]]) -> None:
+    data = bytearray(SAMPLES[name])
+    for place, replacement in edits:
+        at = int(place * len(data))
+        data[at : at + len(replacement)] = replacement
+    try:
+        decode(bytes(data), FEW, SHAPES)
+    except GazecropError as error:
+        assert error.status in (413, 415, 422) and error.detail
+
+
+@settings(max_examples=100, deadline=None)
+@given(magic=st.sampled_from([sample[:16] for sample in SAMPLES.values()]), rest=st.binary(max_size=400))
+def test_noise_behind_a_magic_number(magic: bytes, rest: bytes) -> None:
+    with pytest.raises(GazecropError):
+        decode(magic + rest, FEW, SHAPES)
