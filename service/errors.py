@@ -156,3 +156,7 @@ class DeadlinePassed(GazecropError):
 
 class StoreFull(GazecropError):
     status, slug, title = 507, "store_full", "The store is full"
+
+
+class ClientGone(Exception):
+    """The client closed the connection before its request was whole. Not in the tree: there is nobody to answer."""
