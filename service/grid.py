@@ -7,6 +7,7 @@ section 5). 32 linear levels lose nothing against floats: the crop score stays t
 
 import base64
 import binascii
+import re
 import struct
 import zlib
 from dataclasses import dataclass
@@ -16,8 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 TOP = 31  # the highest level: five bits
+EXACT = 2**53  # every sum over a grid stays below, so that a double holds it: 40 x 30 cells up to 242,000 MP
 _HEADER = struct.Struct(">3sBBBII")
 _MAGIC = b"GC1"
+_URL_SAFE = re.compile(r"[A-Za-z0-9_-]*")
 _SYMMETRIC, _ROTATED = 1, 2
 
 
@@ -48,7 +51,8 @@ class SaliencyGrid:
         peak = float(density.max())
         if not (np.isfinite(peak) and peak > 0 and float(density.min()) >= 0):
             raise ValueError("the density is not finite, non-negative and positive somewhere")
-        levels = np.rint(density * (TOP / peak)).astype(np.uint8)
+        density = density / peak  # first: TOP / peak is infinite for the smallest numbers
+        levels = np.rint(density * TOP).astype(np.uint8)
         return cls(_frozen(levels), width, height, asymmetry(density) < symmetry, rotated)
 
     @classmethod
@@ -86,22 +90,20 @@ class SaliencyGrid:
 
     @classmethod
     def from_code(cls, code: bytes) -> "SaliencyGrid":
-        """Raises ValueError for anything that `code` cannot have made; memory is bounded by the header's 255 x 255."""
+        """Raises ValueError for anything that is not one whole, sound grid; memory is bounded by the header's
+        255 x 255 cells."""
         try:
             magic, columns, rows, flags, width, height = _HEADER.unpack_from(code)
             unpacker = zlib.decompressobj(-15)
             cells = unpacker.decompress(code[_HEADER.size :], columns * rows + 1)
         except (struct.error, zlib.error) as error:
             raise ValueError("not the code of a grid") from error
-        if (
-            magic != _MAGIC
-            or not columns
-            or not rows
-            or not width
-            or not height
-            or len(cells) != columns * rows
-        ):
-            raise ValueError("not the code of a grid")
+        if magic != _MAGIC or flags & ~(_SYMMETRIC | _ROTATED):
+            raise ValueError("not the code of a grid, or of a later version")
+        if len(cells) != columns * rows or not unpacker.eof or unpacker.unused_data:
+            raise ValueError("the cells of the grid are not as many as its header says")
+        if not 0 < TOP * columns * rows * width * height < EXACT or max(width, height) >= 2**31:
+            raise ValueError("a grid has a size, and one whose sums are exact")
         levels = np.frombuffer(cells, np.uint8).reshape(rows, columns)
         if not 0 < levels.max() <= TOP:
             raise ValueError("the levels of a grid are 0 to 31, and one at least is not 0")
@@ -110,9 +112,11 @@ class SaliencyGrid:
     @classmethod
     def from_text(cls, text: str) -> "SaliencyGrid":
         """Raises ValueError as `from_code`."""
+        if _URL_SAFE.fullmatch(text) is None:  # b64decode would take "+" and "/", too
+            raise ValueError("not base64url")
         try:
-            code = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-        except (binascii.Error, ValueError) as error:
+            code = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+        except binascii.Error as error:
             raise ValueError("not base64url") from error
         return cls.from_code(code)
 
