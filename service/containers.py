@@ -33,6 +33,7 @@ class Walk:
     scans: int = 1
     parts: list[slice] = field(default_factory=list)
     profile: list[slice] = field(default_factory=list)
+    coarse: list[slice] = field(default_factory=list)  # progressive JPEG: parts that do for 1/8 of its sides
 
 
 def orientation_of(exif: bytes) -> int:
@@ -68,9 +69,9 @@ def jpeg(data: bytes) -> Walk:
             walk.profile.append(slice(start, end))
         if marker == 0xDA:
             walk.buffered |= data[body] < components  # not interleaved
-            walk.parts.append(slice(start, None))
             if walk.buffered:
-                walk.scans = 1 + _further_scans(data, end)
+                _scans(data, start, walk)
+            walk.parts.append(slice(start, None))
             return walk
         # APP0 (JFIF) and APP14 (Adobe) say how to read the colours; other APPn and comments are dropped
         if marker in (0xE0, 0xEE) or not (0xE0 <= marker <= 0xEF or marker == 0xFE):
@@ -81,16 +82,31 @@ def jpeg(data: bytes) -> Walk:
     raise ValueError("no scan")
 
 
-def _further_scans(data: bytes, at: int) -> int:
-    scans = 0
+def _scans(data: bytes, start: int, walk: Walk) -> None:
+    """Counts the scans, and leaves out of `coarse` those that refine AC coefficients (Ss > 0 and Ah > 0, G.1.1.1):
+    at 1/8 of the sides they change a mean of 0 to 0.4 grey levels, and are a third to two thirds of the work.
+    """
+    coarse = list(walk.parts)
+    walk.scans = 0
     for _ in range(_MAX_PARTS):
-        found = _MARKER.search(data, at)
-        if found is None or found[0] == b"\xff\xd9" or scans > _MAX_SCANS:
-            return scans
-        scans += found[0] == b"\xff\xda"
-        at = found.end()
-        if found[0] != b"\xff\x01" and at + 2 <= len(data):
+        kind, at = data[start + 1], start + 2
+        if kind == 0xD9:
+            walk.coarse = [*coarse, slice(start, at)]
+            return
+        body = at + 2
+        if kind != 0x01:
             at += _u16(data, at)
+        found = _MARKER.search(data, at)
+        if found is None or walk.scans > _MAX_SCANS:  # truncated: nothing may be left out, so that it shows
+            return
+        if kind == 0xDA:
+            walk.scans += 1
+            spectral = body + 1 + 2 * data[body]  # Ss, Se, Ah and Al
+            if data[spectral] == 0 or data[spectral + 2] >> 4 == 0:
+                coarse.append(slice(start, found.start()))
+        else:
+            coarse.append(slice(start, found.start()))
+        start = found.start()
     raise ValueError("too many segments")
 
 

@@ -118,7 +118,7 @@ def decode(
     limits.check(header)
     rows, columns = nearest_shape(header.width, header.height, shapes)
     with unreadable_on_error(header.format):
-        picture = open_picture(data, header)
+        picture = open_picture(data, header, coarse=header.draft == 8)
         box = scale_while_decoding(picture, header.draft)
         picture.load()
         turn = turn_of(header)
@@ -128,13 +128,15 @@ def decode(
     return Thumbnail(pixels, header.width, header.height, header.format, header.rotated, flat)
 
 
-def open_picture(data: bytes, header: Header, *, profile: bool = False) -> ImageFile:
+def open_picture(data: bytes, header: Header, *, coarse: bool = False, profile: bool = False) -> ImageFile:
     """Opens the file in Pillow, no pixel decoded. Of JPEG, PNG and GIF it is given only what makes pixels, and the
-    colour profile when asked for: its parsers never see EXIF, XMP or text."""
-    parts = header.walk.parts
+    colour profile when asked for: its parsers never see EXIF, XMP or text. `coarse`: of a progressive JPEG only
+    what shows at 1/8 of its sides."""
+    walk = header.walk
+    parts = walk.coarse if coarse and walk.coarse else walk.parts
     if parts:
         view = memoryview(data)
-        wanted = parts[:1] + header.walk.profile + parts[1:] if profile else parts
+        wanted = parts[:1] + walk.profile + parts[1:] if profile else parts
         data = b"".join(view[part] for part in wanted)
     return _PLUGINS[header.format](BytesIO(data))
 

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
 from io import BytesIO
 from typing import Any
 
@@ -262,6 +263,22 @@ def test_scaled_decoding_shows_the_same_picture(size: tuple[int, int], progressi
     data = encoded(scene(*size), "JPEG", quality=92, progressive=progressive)
     full = np.asarray(scene(*size).resize((320, 240), Image.Resampling.BOX))
     assert difference(read(data).pixels, full) < 1.5
+
+
+def test_refinement_scans_are_not_decoded_for_an_eighth() -> None:
+    noise = np.random.default_rng(0).normal(0, 12, (1930, 2570, 3))
+    picture = Image.fromarray((np.asarray(scene(2570, 1930)) + noise).clip(0, 255).astype(np.uint8))
+    data = encoded(picture, "JPEG", quality=90, progressive=True)
+    header = inspect(data, SHAPES)
+    coarse, whole = (
+        sum(len(data[part]) for part in parts) for parts in (header.walk.coarse, header.walk.parts)
+    )
+    assert header.draft == 8 and coarse < 0.7 * whole
+    everything = replace(header, walk=replace(header.walk, coarse=[]))
+    assert difference(read(data).pixels, decode(data, LIMITS, SHAPES, everything).pixels) < 0.5
+    for part in (0.5, 0.9, 0.999):
+        with pytest.raises(PictureUnreadable):
+            read(data[: int(part * len(data))])
 
 
 def test_nearest_shape_is_used() -> None:
