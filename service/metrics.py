@@ -10,11 +10,19 @@ import logging
 import secrets
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import count
 
 import orjson
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    Info,
+    ProcessCollector,
+    disable_created_metrics,
+)
 from prometheus_client.exposition import choose_encoder
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -27,6 +35,8 @@ UNMATCHED = "unmatched"  # the route of a path that no route has: paths themselv
 # Geometric, three a decade, 0.5 ms to 5 s.
 SECONDS = tuple(float(f"{0.0005 * 10 ** (step / 3):.3g}") for step in range(13))
 CLIENT_GONE = 499  # nginx's number for it; counted, never sent
+
+disable_created_metrics()  # type: ignore[no-untyped-call]  # else every series has a twin, the time of its birth
 
 _log = logging.getLogger("gazecrop")
 
@@ -162,4 +172,81 @@ class Observe:
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        raise NotImplementedError
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+        began = time.perf_counter()
+        method = scope["method"]
+        stages = scope["gazecrop.stages"] = Stages(self._metrics)
+        request_id = scope["gazecrop.request_id"] = _request_id(scope["headers"])
+        status, complete = 0, False
+        held: list[Message] = []
+
+        async def observed(message: Message) -> None:
+            nonlocal status, complete
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = [*message.get("headers", ()), (b"x-request-id", request_id.encode())]
+                if stages.seconds:
+                    headers.append((b"server-timing", stages.header().encode()))
+                message["headers"] = headers
+            elif not message.get("more_body", False):
+                complete = True
+            if status == 500 and not told:
+                held.append(message)  # the framework sends a text of its own, and raises only then
+            else:
+                await send(message)
+
+        told = False
+        try:
+            await self._app(scope, receive, observed)
+            for message in held:
+                await send(message)
+        except ClientGone:
+            status = CLIENT_GONE
+        except asyncio.CancelledError:  # the drain's time is up; uvicorn would answer 500
+            if status and not held:
+                raise
+            await _answer(observed, Draining("This server is shutting down."))
+        except Exception as error:
+            known = error if isinstance(error, GazecropError) else GazecropError(request_id=request_id)
+            if known is not error:
+                _log.exception("request %s: %s %s", request_id, method, scope["path"])
+            if status == 0 or held:
+                told = True
+                await _answer(observed, known)
+            elif not complete:
+                raise  # half an answer is out: only closing the connection tells the client
+        finally:
+            self._metrics.answer(_route(scope), method, status or CLIENT_GONE, time.perf_counter() - began)
+
+
+def _route(scope: Scope) -> str:
+    route = scope.get("gazecrop.route")
+    if route is None:
+        route = getattr(scope.get("route"), "path", UNMATCHED)
+    return str(route)
+
+
+def _request_id(headers: Iterable[tuple[bytes, bytes]]) -> str:
+    """The client's, when it is short and printable ASCII, so that it can go into a log and a header; else a new one."""
+    for name, value in headers:
+        if name == b"x-request-id" and 0 < len(value) <= 64:
+            text = value.decode("latin-1")
+            if text.isascii() and text.isprintable():
+                return text
+    return f"{_PROCESS}-{next(_requests):x}"
+
+
+_PROCESS = secrets.token_hex(
+    6
+)  # tells processes apart; within one, counting is ten times cheaper than chance
+_requests = count(1)
+
+
+async def _answer(send: Send, error: GazecropError) -> None:
+    body = orjson.dumps(error.problem())
+    headers = [(b"content-type", b"application/problem+json"), (b"content-length", b"%d" % len(body))]
+    headers += [(name.lower().encode(), value.encode()) for name, value in error.headers.items()]
+    headers.append((b"connection", b"close"))  # nobody knows how much of the request was read
+    await send({"type": "http.response.start", "status": error.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
