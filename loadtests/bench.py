@@ -1,0 +1,232 @@
+"""What the service costs, as ratios within one run: `make bench`. Nothing here is a test; absolute times are noise.
+
+The bare server beside it does the least that such a service must do: it reads the body and decodes the JPEG scaled.
+CPU is the server process's own (user and system, all threads), so a busy neighbour changes little.
+"""
+
+import argparse
+import io
+import json
+import os
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+from PIL import Image
+
+ROOT = Path(__file__).parents[1]
+TICKS = os.sysconf("SC_CLK_TCK")
+RATIOS = ("16:9", "1:1", "4:5", "9:16", "3:1", "1.91:1", "2:3", "1.7778")
+
+
+class Server:
+    """A server process on a port of its own, and a connection to it."""
+
+    def __init__(self, command: list[str], env: dict[str, str]) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        began = time.perf_counter()
+        self.process = subprocess.Popen(
+            command, cwd=ROOT, env=os.environ | env | {"PORT": str(self.port)}, stdout=subprocess.DEVNULL
+        )
+        while True:
+            try:
+                with Connection(self.port) as connection:
+                    connection.ask("GET", "/healthz")
+                break
+            except OSError:
+                if self.process.poll() is not None:
+                    raise SystemExit(f"{command} did not start") from None
+                time.sleep(0.01)
+        self.start_seconds = time.perf_counter() - began
+
+    def cpu(self) -> float:
+        """Seconds of CPU so far."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / TICKS
+
+    def megabytes(self) -> float:
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(status.partition("VmRSS:")[2].split()[0]) / 1024
+
+    def stop(self) -> None:
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(30)
+
+
+class Connection:
+    """The least HTTP/1.1 client: whatever it costs is taken from the server's core."""
+
+    def __init__(self, port: int) -> None:
+        self._socket = socket.create_connection(("127.0.0.1", port))
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def __enter__(self) -> "Connection":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.close()
+
+    def ask(self, method: str, path: str, body: bytes = b"") -> tuple[int, bytes]:
+        head = f"{method} {path} HTTP/1.1\r\nHost: bench\r\nContent-Length: {len(body)}\r\n\r\n"
+        self._socket.sendall(head.encode() + body)
+        answer = b""
+        while b"\r\n\r\n" not in answer:
+            part = self._socket.recv(65536)
+            if not part:
+                raise ConnectionError("the server closed the connection")
+            answer += part
+        headers, _, content = answer.partition(b"\r\n\r\n")
+        length = int(headers.lower().partition(b"content-length:")[2].split(b"\r\n", 1)[0])
+        while len(content) < length:
+            content += self._socket.recv(length - len(content))
+        return int(headers[9:12]), content
+
+
+@contextmanager
+def gazecrop(**env: str) -> Iterator[Server]:
+    """The whole service, plus two trivial routes in the same process to compare with."""
+    with tempfile.TemporaryDirectory() as folder:
+        server = Server([sys.executable, "-m", "loadtests.subjects"], env | {"GAZECROP_DATA_DIR": folder})
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
+def photographs(folder: Path) -> list[bytes]:
+    """The JPEG files of a folder, at most 8, spread over their sizes; each is 1 megapixel at least."""
+    found = []
+    for path in sorted(folder.glob("*.jp*g")):
+        with Image.open(path) as picture:
+            width, height = picture.size
+            if width * height >= 1_000_000 and picture.mode == "RGB":
+                found.append((width * height, path.read_bytes()))
+    found.sort()
+    step = max(len(found) / 8, 1)
+    return [found[int(i * step)][1] for i in range(min(8, len(found)))]
+
+
+def variants(data: bytes, count: int) -> list[bytes]:
+    """Other bytes of the same picture: a comment appended after the end of the image, which no decoder reads."""
+    return [data + os.urandom(8) for _ in range(count)]
+
+
+def cost(server: Server, path: str, bodies: list[bytes], expect: int) -> float:
+    """Seconds of CPU per request."""
+    with Connection(server.port) as connection:
+        before = server.cpu()
+        for body in bodies:
+            status, content = connection.ask("POST", path, body)
+            assert status == expect, (status, content[:300])
+        return (server.cpu() - before) / len(bodies)
+
+
+def rate(server: Server, path: str, bodies: list[bytes], connections: int) -> float:
+    """Uploads per second over several connections."""
+
+    def work(part: list[bytes]) -> None:
+        with Connection(server.port) as connection:
+            for body in part:
+                connection.ask("POST", path, body)
+
+    began = time.perf_counter()
+    with ThreadPoolExecutor(connections) as pool:
+        list(pool.map(work, [bodies[i::connections] for i in range(connections)]))
+    return len(bodies) / (time.perf_counter() - began)
+
+
+def get_rate(server: Server, paths: list[str], count: int) -> float:
+    """GETs per second of the server's CPU, one connection, in chunks so that a tick of 10 ms does not matter."""
+    with Connection(server.port) as connection:
+        before = server.cpu()
+        for i in range(count):
+            status, content = connection.ask("GET", paths[i % len(paths)])
+            assert status == 200, content
+        return count / (server.cpu() - before)
+
+
+def row(what: str, value: float, target: str, unit: str = "") -> None:
+    print(f"{what:<78} {value:>8.2f}{unit:<3} {target}", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--photographs", type=Path, default=ROOT.parent / "shared" / "data" / "large")
+    parser.add_argument("--uploads", type=int, default=2000, help="for the growth of memory")
+    options = parser.parse_args()
+    pictures = photographs(options.photographs)
+    if len(pictures) < 4:
+        raise SystemExit(f"too few JPEG photographs of a megapixel and more in {options.photographs}")
+    print(f"{len(pictures)} photographs, {os.cpu_count()} cores\n{'':<78} measured    target")
+
+    with gazecrop() as server:
+        pass
+    with gazecrop() as server:
+        row("cold start to the first answer", server.start_seconds, "<= 1.5", " s")
+        warm = server.megabytes()
+
+        uploads: list[float] = []
+        floors: list[float] = []
+        for data in pictures:
+            for path, into, status in (("/v1/images", uploads, 201), ("/bare/decode", floors, 200)):
+                into.append(min(cost(server, path, variants(data, 10), status) for _ in range(3)))
+        ratios = [upload / floor for upload, floor in zip(uploads, floors, strict=True)]
+        row(
+            "CPU of an upload over read + scaled decoding, median",
+            statistics.median(ratios),
+            "<= 1.4 (fp32 1.5)",
+        )
+        row("  the same, worst picture", max(ratios), "")
+
+        middle = pictures[len(pictures) // 2]
+        pairs = []
+        for _ in range(3):
+            ours = rate(server, "/v1/images", variants(middle, 60), 4)
+            pairs.append(ours / rate(server, "/bare/decode", variants(middle, 60), 4))
+        row("rate of uploads over that, 4 connections", statistics.median(pairs), ">= 0.72 (fp32 0.65)")
+
+        same = [middle] * 200
+        cost(server, "/v1/images", same[:1], 201)
+        repeat = min(cost(server, "/v1/images", same, 200) for _ in range(3))
+        body = min(cost(server, "/bare/read", same, 200) for _ in range(3))
+        row("CPU of the same bytes again over a POST that only reads the body", repeat / body, "<= 2")
+
+        with Connection(server.port) as connection:
+            id = json.loads(connection.ask("POST", "/v1/images", middle)[1])["id"]
+        crops = [f"/v1/images/{id}/crops/{ratio}" for ratio in RATIOS]
+        keeps = [f"{path}?keep=0.4,0.4,0.2,0.2" for path in crops]
+        get = [(get_rate(server, crops, 4000), get_rate(server, ["/bare/get"], 4000)) for _ in range(5)]
+        row(
+            "rate of GET one crop over a trivial FastAPI GET",
+            statistics.median(a / b for a, b in get),
+            ">= 1.0",
+        )
+        kept = [get_rate(server, crops, 4000) / get_rate(server, keeps, 4000) for _ in range(3)]
+        row("CPU of GET with keep over one without", statistics.median(kept), "<= 2")
+
+        before = server.megabytes()
+        row("memory, started and warm", warm, "<= 180", " MB")
+        row("memory after these uploads", before, "", " MB")
+        small = io.BytesIO()
+        Image.open(io.BytesIO(middle)).resize((640, 480)).save(small, "JPEG")
+        cost(server, "/v1/images", variants(small.getvalue(), options.uploads), 201)
+        row(
+            f"memory gained over {options.uploads} uploads (the caches may take 32 MB)",
+            server.megabytes() - before,
+            "<= 32",
+            " MB",
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,55 @@
+"""What the benchmark runs: the service, and beside it in the same process the least that can be compared with it."""
+
+import io
+
+from fastapi import FastAPI, Request, Response
+from PIL import Image
+from starlette.concurrency import run_in_threadpool
+from starlette.types import Receive, Scope, Send
+
+from service.app import App, create_app
+from service.protocol import serve
+from service.settings import Settings
+
+bare = FastAPI(openapi_url=None)
+
+
+@bare.get("/bare/get")
+async def trivial() -> Response:
+    return Response(b'{"ok":true}', media_type="application/json")
+
+
+@bare.post("/bare/read")
+async def read(request: Request) -> Response:
+    return Response(b"%d" % len(await request.body()))
+
+
+@bare.post("/bare/decode")
+async def decode(request: Request) -> Response:
+    """Reads the body and decodes the JPEG scaled, as small as a network of 320x240 needs it. No more."""
+    data = await request.body()
+
+    def work() -> None:
+        with Image.open(io.BytesIO(data)) as picture:
+            picture.draft("RGB", (320, 240))
+            picture.load()
+
+    await run_in_threadpool(work)
+    return Response(b"ok")
+
+
+class Subjects:
+    """Paths under /bare/ go to the bare app, everything else to the service."""
+
+    def __init__(self, service: App) -> None:
+        self._service = service
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        app = bare if scope["type"] == "http" and scope["path"].startswith("/bare/") else self._service
+        await app(scope, receive, send)
+
+
+if __name__ == "__main__":
+    settings = Settings()
+    service = create_app(settings)
+    serve(Subjects(service), settings, service.drain)

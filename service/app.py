@@ -1,0 +1,154 @@
+"""create_app(settings): builds the parts at start, wires them, mounts the routes. The only file that knows them all."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+
+from blake3 import blake3
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from service import __version__
+from service.auth import Keys
+from service.batcher import Batcher
+from service.decode import Limits
+from service.errors import BadParameters, ClientGone, GazecropError, MethodNotAllowed, NotFound, PictureError
+from service.fast import Front, problem_answer
+from service.gate import Gate
+from service.metrics import Metrics, Observe
+from service.model import Density, Model, Pixels
+from service.parts import Parts
+from service.pipeline import Picture, Pipeline
+from service.routes import crops, health, images, page
+from service.settings import Settings
+from service.store import open_store
+from service.store.base import Store
+from service.store.memory import MapCache
+
+_log = logging.getLogger("gazecrop")
+
+
+class App:
+    """The ASGI application. `parts` is None until the server has started."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.metrics = Metrics()
+        self.api = FastAPI(
+            title="Gazecrop",
+            version=__version__,
+            summary="Crops pictures by where people look.",
+            docs_url=None,  # the framework's page loads from a CDN; routes/page.py serves the reference from here
+            redoc_url=None,
+            lifespan=self._lifespan,
+        )
+        for resource in (images, crops, health):
+            self.api.include_router(resource.router)
+        page.mount_files(self.api)
+        self.api.add_exception_handler(GazecropError, self._on_error)
+        self.api.add_exception_handler(ClientGone, self._on_client_gone)
+        self.api.add_exception_handler(HTTPException, self._on_http_error)
+        self.api.add_exception_handler(RequestValidationError, self._on_invalid)
+        self._front = Front(self.api)
+        self._outer: ASGIApp = self._front
+        if settings.cors_origins:
+            self._outer = CORSMiddleware(
+                self._outer,
+                allow_origins=settings.cors_origins,
+                allow_methods=["*"],
+                allow_headers=["*"],
+                expose_headers=["ETag", "Location", "Server-Timing", "X-Request-Id", "X-Degraded"],
+            )
+        self._outer = Observe(self._outer, self.metrics)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._outer(scope, receive, send)
+
+    def drain(self) -> None:
+        """Not ready any more; what is under way goes on."""
+        if self._front.parts is not None:
+            self._front.parts.draining = True
+
+    @contextlib.asynccontextmanager
+    async def _lifespan(self, api: FastAPI) -> AsyncIterator[None]:
+        settings, metrics = self.settings, self.metrics
+        model = await asyncio.to_thread(Model.load, settings)
+        await asyncio.to_thread(model.warm)
+        metrics.model(model.name, model.file, model.sha256, model.provider)
+        store = open_store(settings)
+        id_key = await _id_key(settings, store)
+        maps = MapCache(
+            store,
+            Picture,
+            megabytes=settings.memory_megabytes,
+            size=lambda picture: Picture.BYTES,
+            count=metrics.cache,
+        )
+        metrics.store_up.set_function(lambda: maps.store_up)
+        gate = Gate(
+            round(settings.max_megapixels_in_flight * 1e6),
+            settings.max_queue,
+            settings.workers,
+            shed=metrics.watch_gate("decode", lambda: gate.waiting),
+        )
+        decoders = ThreadPoolExecutor(settings.workers, thread_name_prefix="decode")
+        batcher: Batcher[Pixels, Density] = Batcher(
+            lambda pictures: list(model.infer(pictures)),
+            model.max_batch,
+            1 if model.provider.startswith("CUDA") else settings.workers,
+            batched=metrics.batch_size.observe,
+            shed=metrics.watch_gate("infer", lambda: batcher.waiting),
+        )
+        pipeline = Pipeline(
+            model=model, limits=Limits.of(settings), gate=gate, decoders=decoders, batcher=batcher, maps=maps
+        )
+        parts = Parts(settings, Keys(settings.api_keys), metrics, model, maps, gate, pipeline, id_key)
+        api.state.parts = self._front.parts = parts
+        lag = asyncio.create_task(metrics.watch_loop())
+        try:
+            yield
+        finally:
+            lag.cancel()
+            await batcher.close()
+            decoders.shutdown()
+            await maps.close()
+
+    async def _on_error(self, request: Request, error: Exception) -> Response:
+        assert isinstance(error, GazecropError)  # it is registered for these
+        if isinstance(error, PictureError):
+            self.metrics.decode_error(error.slug)
+        return problem_answer(error)
+
+    async def _on_client_gone(self, request: Request, error: Exception) -> Response:
+        return Response(status_code=499)  # nginx's number; for the metrics, nobody reads it
+
+    async def _on_http_error(self, request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        if error.status_code == 405:
+            allowed = (error.headers or {}).get("Allow", "")
+            detail = f"{request.method} is not allowed here; {allowed} is." if allowed else ""
+            return problem_answer(MethodNotAllowed(detail, headers=error.headers))
+        return problem_answer(NotFound("See /docs for what there is."))
+
+    async def _on_invalid(self, request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)
+        wrong = [{"parameter": str(one["loc"][-1]), "detail": str(one["msg"])} for one in error.errors()]
+        return problem_answer(BadParameters(wrong))
+
+
+async def _id_key(settings: Settings, store: Store) -> bytes:
+    """The 32 bytes behind the ids: of the setting, which may be any text, else those that the store keeps."""
+    if settings.id_key is not None:
+        return blake3(
+            settings.id_key.get_secret_value().encode(), derive_key_context="gazecrop id key 1"
+        ).digest()
+    return await store.id_key()
+
+
+def create_app(settings: Settings | None = None) -> App:
+    return App(settings or Settings())

@@ -1,0 +1,23 @@
+"""Validators and freshness of answers to GET (RFC 9110, section 13; RFC 9111; RFC 8246 `immutable`)."""
+
+from zlib import crc32
+
+YEAR = 31_536_000
+
+
+def etag(version: str, target: str) -> str:
+    """The strong ETag of what `target` (path, query and chosen format) shows of a picture at `version`."""
+    return f'"{version}-{crc32(target.encode()):08x}"'
+
+
+def matches(condition: str, tag: str) -> bool:
+    """If-None-Match: a list of tags, compared weakly, or `*` (RFC 9110, section 13.1.2)."""
+    if condition == tag:
+        return True
+    return any(part.strip().removeprefix("W/") in (tag, "*") for part in condition.split(","))
+
+
+def control(default: str, asked: str | None, version: str, *, private: bool) -> str:
+    """Cache-Control: a year where `?v=` is this very version, else the setting's; never shared where keys are set."""
+    value = f"max-age={YEAR}, immutable" if asked == version else default
+    return f"private, {value}" if private else f"public, {value}" if asked == version else value

@@ -1,0 +1,43 @@
+"""Single flight: however many ask for one key at once, the work runs once (after golang's x/sync singleflight)."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class _Flight(Generic[T]):
+    task: asyncio.Task[T]
+    waiting: int = 0
+
+
+class Flights(Generic[T]):
+    """The work is a task of its own: who began it may leave, and the others still get its answer. When all have
+    left, it is cancelled."""
+
+    def __init__(self) -> None:
+        self._flights: dict[str, _Flight[T]] = {}
+
+    async def run(self, key: str, work: Callable[[], Awaitable[T]]) -> tuple[T, bool]:
+        """The result, and whether this call began the work."""
+        flight = self._flights.get(key)
+        began = flight is None
+        if flight is None:
+            flight = _Flight(asyncio.ensure_future(_as_coroutine(work)))
+            self._flights[key] = flight
+        flight.waiting += 1
+        try:
+            return await asyncio.shield(flight.task), began
+        finally:
+            flight.waiting -= 1
+            if not flight.waiting:
+                if self._flights.get(key) is flight:
+                    del self._flights[key]
+                flight.task.cancel()  # does nothing to a task that is done
+
+
+async def _as_coroutine(work: Callable[[], Awaitable[T]]) -> T:
+    return await work()

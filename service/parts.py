@@ -1,0 +1,24 @@
+"""What a running server is made of. `app.py` builds it at start; the HTTP edge reads it from here."""
+
+from dataclasses import dataclass, field
+
+from service.auth import Keys
+from service.gate import Gate
+from service.metrics import Metrics
+from service.model import Model
+from service.pipeline import Picture, Pipeline
+from service.settings import Settings
+from service.store.memory import MapCache
+
+
+@dataclass(slots=True)
+class Parts:
+    settings: Settings
+    keys: Keys
+    metrics: Metrics
+    model: Model
+    maps: MapCache[Picture]
+    gate: Gate
+    pipeline: Pipeline
+    id_key: bytes
+    draining: bool = field(default=False)  # set at SIGTERM: not ready any more, what is under way goes on

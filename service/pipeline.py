@@ -1,0 +1,169 @@
+"""The story. An upload: `upload` below, step by step. A crop: `find`, then `crops`. Everything else is detail."""
+
+import asyncio
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from blake3 import blake3
+from numpy.typing import NDArray
+
+from service import __version__
+from service.batcher import Batcher
+from service.cropping import Crop, Cropper
+from service.decode import Limits, Thumbnail, decode
+from service.errors import BadParameters, ImageNotFound, StoreAway
+from service.flight import Flights
+from service.gate import Gate
+from service.grid import SaliencyGrid
+from service.headers import inspect
+from service.metrics import Stages
+from service.model import Model
+from service.params import Wanted
+from service.store.base import Focus, Record
+from service.store.memory import Found, MapCache
+
+
+class Picture:
+    """A map as it is held in memory: decoded, made ready for cropping. Immutable; no pixel is kept."""
+
+    BYTES = 40_000  # of a 30x40 grid with its sums, points and spans, measured; what a cache counts for one
+
+    def __init__(self, record: Record) -> None:
+        self.record = record
+        self.cropper = Cropper(SaliencyGrid.from_code(record.code))
+
+    @cached_property
+    def digest(self) -> bytes:
+        return blake3(self.record.pack() + __version__.encode()).digest(16)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A picture as one request sees it. `degraded`: the store could not be asked."""
+
+    id: str
+    picture: Picture
+    focus: Focus | None
+    degraded: bool
+
+    @classmethod
+    def of(cls, id: str, found: Found[Picture]) -> "Known":
+        return cls(id, found.map, found.focus, found.degraded)
+
+    @property
+    def version(self) -> str:
+        """Changes with the map, the network, the focus and this software: what answers depend on, and nothing else."""
+        seen = self.picture.digest + (self.focus.pack() if self.focus else b"")
+        return blake3(seen).hexdigest(5)
+
+
+class Pipeline:
+    """Uploads and crops of one server."""
+
+    def __init__(
+        self,
+        *,
+        model: Model,
+        limits: Limits,
+        gate: Gate,
+        decoders: ThreadPoolExecutor,
+        batcher: Batcher[NDArray[np.uint8], NDArray[np.float32]],
+        maps: MapCache[Picture],
+    ) -> None:
+        self._model = model
+        self._limits = limits
+        self._gate = gate
+        self._decoders = decoders
+        self._batcher = batcher
+        self.maps = maps
+        self._flights: Flights[Found[Picture]] = Flights()
+
+    async def upload(
+        self, id: str, data: bytes, stages: Stages, deadline: float | None
+    ) -> tuple[Known, bool]:
+        """The map of a picture: the one that is known, or a new one. The bool: it is new.
+
+        `id`: the keyed hash of `data`. `deadline`: monotonic seconds after which no work is begun any more.
+        Raises PictureError, Overloaded, Draining, DeadlinePassed.
+        """
+        with stages.time("store"):
+            found = await self._look_up(id)
+        known = found is not None
+        if found is None or found.record.model != self._model.name:
+            found, began = await self._flights.run(id, lambda: self._make(id, data, stages, deadline))
+            known = known or not began
+        return Known.of(id, found), not known
+
+    async def _look_up(self, id: str) -> Found[Picture] | None:
+        try:
+            return await self.maps.get(id)
+        except StoreAway:
+            return None  # the picture is here: its map can be made anew
+
+    async def _make(self, id: str, data: bytes, stages: Stages, deadline: float | None) -> Found[Picture]:
+        record = await self.analyse(data, stages, deadline)
+        with stages.time("store"):
+            return await self.maps.put(id, record)
+
+    async def analyse(self, data: bytes, stages: Stages, deadline: float | None) -> Record:
+        """bytes -> map, without keeping anything."""
+        header = inspect(data, self._model.shapes)
+        self._limits.check(header)
+        queued = time.perf_counter()
+        async with self._gate.slot(header.pixels_to_decode, deadline):
+            stages.add("queue", time.perf_counter() - queued)
+            with stages.time("decode"):
+                thumbnail = await asyncio.get_running_loop().run_in_executor(
+                    self._decoders, decode, data, self._limits, self._model.shapes, header
+                )
+        density = None
+        if not thumbnail.flat:
+            pixels = thumbnail.pixels
+            with stages.time("infer"):
+                density = await self._batcher.submit(pixels, key=pixels.shape, deadline=deadline)
+        return as_record(thumbnail, density, self._model)
+
+    async def find(self, id: str) -> Known:
+        """The map of a known picture. Raises ImageNotFound; StoreAway when that cannot be known."""
+        found = self.maps.peek(id) or await self.maps.get(id)
+        if found is None:
+            raise ImageNotFound(
+                "No map is kept under this id: it never was, or it has gone. Upload the picture again."
+            )
+        return Known.of(id, found)
+
+    def crops(self, known: Known, wanted: Wanted) -> list[Crop]:
+        """The crops of a known picture: from its grid alone, about 30 µs each."""
+        focus = (known.focus.x, known.focus.y) if known.focus else None
+        if focus is None and wanted.options.policy == "focus":
+            raise BadParameters.one(
+                "policy", "No person has set a focus for this picture.", fix="Use policy=auto."
+            )
+        return [known.picture.cropper.crop(ratio, wanted.options, focus) for ratio in wanted.ratios]
+
+    async def forget(self, id: str) -> None:
+        """Everything about a picture is gone, durably, when this returns."""
+        await self.maps.delete(id)
+
+
+def analyse(data: bytes, model: Model, limits: Limits) -> Record:
+    """bytes -> map in plain steps, for whoever needs no server: the command line, the audit, `import gazecrop`."""
+    thumbnail = decode(data, limits, model.shapes)
+    density = None if thumbnail.flat else model.run(thumbnail.pixels[None])[0]
+    return as_record(thumbnail, density, model)
+
+
+def as_record(thumbnail: Thumbnail, density: NDArray[np.float32] | None, model: Model) -> Record:
+    """The network's answer as it is kept; without one (a picture that shows nothing) the uniform map."""
+    width, height, rotated = thumbnail.width, thumbnail.height, thumbnail.rotated
+    if density is None:
+        rows, columns = model.grid_of(thumbnail.pixels.shape[:2])
+        grid = SaliencyGrid.uniform(rows, columns, width, height, rotated=rotated)
+    else:
+        grid = SaliencyGrid.from_density(
+            density, width, height, symmetry=model.symmetry_threshold, rotated=rotated
+        )
+    return Record(model.name, thumbnail.format, grid.code)

@@ -1,0 +1,168 @@
+"""The resource of this server: maps of pictures. Upload, look up, crop, forget. (`fast.py` answers crops first.)"""
+
+from typing import Any
+
+from blake3 import blake3
+from fastapi import APIRouter, Request, Response
+
+from service import answers, caching
+from service.body import read_body
+from service.cropping import Crop
+from service.errors import NotAcceptable
+from service.heatmap import heat_map
+from service.params import CROPPING, Wanted, read
+from service.parts import Parts
+from service.pipeline import Known
+from service.routes import schemas
+from service.routes.edge import (
+    deadline_of,
+    fresh_headers,
+    json_answer,
+    parts_of,
+    raw_query,
+    stages_of,
+    unless_gone,
+)
+from service.routes.schemas import NOT_MODIFIED, query, responses
+
+router = APIRouter(tags=["images"])
+VERSIONED = CROPPING | {"v"}
+ONLY_VERSION = frozenset({"v"})
+IDS = 16  # bytes of an id: 32 hexadecimal digits
+
+
+@router.post(
+    "/v1/images",
+    status_code=201,
+    summary="Upload a picture, get its crops",
+    description="The body is the file itself, whatever its Content-Type says, or multipart/form-data with the field "
+    "`file`. 201 when the picture is new, 200 when its bytes are known. Nothing but its map is kept.",
+    responses=responses(
+        {200: schemas.Document, 201: schemas.Document}, 401, 403, 408, 413, 415, 422, 503, 504
+    ),
+    openapi_extra=query("ratios", "policy", "zoom", "keep", "avoid", "candidates") | schemas.UPLOAD,
+)
+async def upload(request: Request) -> Response:
+    parts, stages = parts_of(request), stages_of(request.scope)
+    settings = parts.settings
+    wanted = read(raw_query(request.scope))  # what is wrong is told before a body is read
+    deadline = deadline_of(request)
+    parts.gate.refuse_if_full()
+    hasher = blake3(key=parts.id_key)
+    with stages.time("read"):
+        data = await read_body(
+            request.receive, request.scope["headers"], settings.max_bytes, settings.body_seconds, hasher
+        )
+    id = hasher.hexdigest(IDS)
+    known, created = await unless_gone(request, parts.pipeline.upload(id, data, stages, deadline))
+    with stages.time("crop"):
+        document = image_document(known, parts.pipeline.crops(known, wanted))
+    headers = {"Location": f"/v1/images/{id}"}
+    if known.degraded:
+        headers["X-Degraded"] = "store"
+    return json_answer(document, 201 if created else 200, headers)
+
+
+@router.get(
+    "/v1/images/{id}",
+    summary="The document of a picture, from its map alone",
+    responses=responses({200: schemas.Document, 304: NOT_MODIFIED}, 401, 403, 404, 422, 503),
+    openapi_extra=query("ratios", "policy", "zoom", "keep", "avoid", "candidates", "v"),
+)
+async def show(request: Request, id: str) -> Response:
+    parts = parts_of(request)
+    wanted, known = await find(parts, id, raw_query(request.scope), VERSIONED)
+    headers = fresh_headers(parts, known, target(request), wanted.extra.get("v"))
+    if not_modified(request, headers):
+        return Response(status_code=304, headers=headers)
+    with stages_of(request.scope).time("crop"):
+        document = image_document(known, parts.pipeline.crops(known, wanted))
+    return json_answer(document, headers=headers)
+
+
+@router.delete(
+    "/v1/images/{id}",
+    status_code=204,
+    summary="Forget everything about a picture, its focus too",
+    responses=responses({204: {"description": "Forgotten, or never known"}}, 401, 403, 503),
+)
+async def forget(request: Request, id: str) -> Response:
+    await parts_of(request).pipeline.forget(id)
+    return Response(status_code=204)
+
+
+@router.get(
+    "/v1/images/{id}/saliency",
+    summary="The map: a density as JSON, or a heat map as PNG",
+    responses=responses(
+        {
+            200: {"model": schemas.Saliency, "content": {"image/png": {"schema": schemas.BINARY}}},
+            304: NOT_MODIFIED,
+        },
+        401,
+        403,
+        404,
+        406,
+        422,
+        503,
+    ),
+    openapi_extra=query("v"),
+)
+async def saliency(request: Request, id: str) -> Response:
+    parts = parts_of(request)
+    wanted, known = await find(parts, id, raw_query(request.scope), ONLY_VERSION)
+    as_png = prefers_png(request.headers.get("accept", ""))
+    chosen = target(request) + (" png" if as_png else "")
+    headers = fresh_headers(parts, known, chosen, wanted.extra.get("v")) | {"Vary": "Accept"}
+    if not_modified(request, headers):
+        return Response(status_code=304, headers=headers)
+    grid = known.picture.cropper.grid
+    if as_png:
+        with stages_of(request.scope).time("render"):
+            return Response(heat_map(grid.levels, grid.width, grid.height), 200, headers, "image/png")
+    values: list[list[float]] = grid.density().tolist()
+    return json_answer({"rows": grid.rows, "columns": grid.columns, "values": values}, headers=headers)
+
+
+async def find(parts: Parts, id: str, query: str, allowed: frozenset[str]) -> tuple[Wanted, Known]:
+    return read(query, allowed), await parts.pipeline.find(id)
+
+
+def image_document(known: Known, crops: list[Crop]) -> dict[str, Any]:
+    record = known.picture.record
+    return answers.document(
+        known.id, known.version, record.model, record.format, known.picture.cropper, known.focus, crops
+    )
+
+
+def target(request: Request) -> str:
+    return f"{request.scope['path']}?{raw_query(request.scope)}"
+
+
+def not_modified(request: Request, headers: dict[str, str]) -> bool:
+    condition = request.headers.get("if-none-match")
+    return condition is not None and caching.matches(condition, headers["ETag"])
+
+
+def prefers_png(accept: str) -> bool:
+    """Whether a heat map is wanted rather than JSON; nothing said: JSON. Raises NotAcceptable for neither."""
+    png, json = quality(accept, "image", "png"), quality(accept, "application", "json")
+    if png <= 0 and json <= 0:
+        raise NotAcceptable("The map is served as application/json or image/png.")
+    return png > json
+
+
+def quality(accept: str, kind: str, subtype: str) -> float:
+    """The q of a media type in an Accept header; the most specific range counts (RFC 9110, section 12.5.1)."""
+    best, found = -1, 1.0 if not accept.strip() else 0.0
+    for part in accept.split(","):
+        media, *parameters = [piece.strip().lower() for piece in part.split(";")]
+        specific = {f"{kind}/{subtype}": 2, f"{kind}/*": 1, "*/*": 0}.get(media, -1)
+        if specific > best:
+            best = specific
+            weights = [parameter[2:] for parameter in parameters if parameter.startswith("q=")]
+            try:
+                found = float(weights[0]) if weights else 1.0
+            except ValueError:
+                found = 1.0
+    return found

@@ -1,0 +1,219 @@
+"""The answers as OpenAPI describes them. Nothing is built from these at run time (answers.py builds plain dicts, which
+is several times as fast); tests hold every real answer against them."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Schema(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Box(Schema):
+    """Integer pixels of the upright picture."""
+
+    x: int = Field(ge=0)
+    y: int = Field(ge=0)
+    width: int = Field(ge=1)
+    height: int = Field(ge=1)
+
+
+class Normalized(Schema):
+    """The box in fractions of the picture's sides."""
+
+    x: float = Field(ge=0, le=1)
+    y: float = Field(ge=0, le=1)
+    width: float = Field(ge=0, le=1)
+    height: float = Field(ge=0, le=1)
+
+
+class Alternative(Schema):
+    box: Box
+    importance_fraction: float = Field(ge=0, le=1)
+
+
+class Constraint(Schema):
+    parameter: Literal["keep", "avoid"]
+    value: str
+
+
+class Canvas(Schema):
+    width: int
+    height: int
+
+
+class Advice(Schema):
+    nearest_good_ratio: str
+    pad_to: Canvas = Field(description="The smallest canvas of the ratio that holds the whole picture.")
+
+
+class Crop(Schema):
+    ratio: str
+    profile: str = ""
+    box: Box
+    normalized: Normalized
+    importance_fraction: float = Field(ge=0, le=1, description="Share of the picture's saliency in the box.")
+    verdict: Literal["good", "tight", "poor"]
+    policy: Literal["window", "point", "centre", "focus"]
+    advice: Advice | None = Field(None, description="Of a poor crop.")
+    unmet: list[Constraint] = Field([], description="The constraints that this box does not meet.")
+    alternatives: list[Alternative] = Field([], description="Further boxes, best first.")
+    css: dict[str, str] = Field({}, description="For an img with object-fit: cover.")
+    links: dict[str, str] = Field(description="The same box in other tools' words.")
+
+
+class Crops(Schema):
+    crops: list[Crop]
+
+
+class Picture(Schema):
+    width: int = Field(ge=1)
+    height: int = Field(ge=1)
+    format: str
+
+
+class Point(Schema):
+    x: float = Field(ge=0, le=1)
+    y: float = Field(ge=0, le=1)
+    score: float = Field(ge=0, le=1)
+
+
+class FocusPoint(Schema):
+    x: float = Field(ge=0, le=1)
+    y: float = Field(ge=0, le=1)
+    source: Literal["model", "person"]
+
+
+class Span(Schema):
+    from_: str = Field(alias="from")
+    to: str
+
+
+class PortableMap(Schema):
+    rows: int
+    columns: int
+    encoded: str = Field(description="The whole map; gazecrop.js and service.grid read it.")
+
+
+class Document(Schema):
+    id: str = Field(pattern="^[0-9a-f]{32}$")
+    version: str
+    image: Picture
+    model: str
+    focus: FocusPoint
+    points: list[Point]
+    symmetric: bool
+    flat: bool
+    good_ratios: Span
+    saliency: PortableMap
+    crops: list[Crop]
+
+
+class Saliency(Schema):
+    rows: int
+    columns: int
+    values: list[list[float]] = Field(description="A density: non-negative, sums to 1.")
+
+
+class Wrong(BaseModel):
+    parameter: str
+    detail: str
+
+
+class Problem(BaseModel):
+    """RFC 9457; further members say limit, received, fix."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str
+    title: str
+    status: int
+    detail: str = ""
+    errors: list[Wrong] = []
+
+
+def query(*names: str) -> dict[str, Any]:
+    """The OpenAPI of these parameters, for `openapi_extra`: they are read by params.py, not by the framework."""
+    return {
+        "parameters": [{"name": name, "in": "query", "required": False, **_QUERY[name]} for name in names]
+    }
+
+
+Responses = dict[int | str, dict[str, Any]]
+
+
+def responses(answers: dict[int, Any], *problems: int) -> Responses:
+    """The answers of an operation: models by status, then the problems. 500 is never one: it would be a defect."""
+    content = {"application/problem+json": {"schema": Problem.model_json_schema()}}
+    found: Responses = {
+        status: answer if isinstance(answer, dict) else {"model": answer}
+        for status, answer in answers.items()
+    }
+    return found | {status: {"description": _PROBLEMS[status], "content": content} for status in problems}
+
+
+NOT_MODIFIED = {"description": "Not modified: what the client has is what it would get"}
+BINARY = {"type": "string", "format": "binary"}
+SALIENCY = {"model": Saliency, "content": {"image/png": {"schema": BINARY}}}
+UPLOAD = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/octet-stream": {"schema": BINARY},
+            "multipart/form-data": {
+                "schema": {"type": "object", "properties": {"file": BINARY}, "required": ["file"]}
+            },
+        },
+    }
+}
+_BOX = {"type": "string", "example": "0.2,0.1,0.3,0.4"}
+_QUERY: dict[str, dict[str, Any]] = {
+    "ratios": {
+        "description": "Up to 16, comma-separated: 16:9, 1.91:1, 1.7778 or a profile's name. Default: every profile.",
+        "schema": {"type": "string", "example": "16:9,1:1"},
+    },
+    "policy": {
+        "description": "window: holds most saliency. point: the most salient point in the middle. centre. "
+        "focus: the person's point in the middle. auto: focus where there is one, else window.",
+        "schema": {
+            "type": "string",
+            "enum": ["auto", "window", "point", "centre", "focus"],
+            "default": "auto",
+        },
+    },
+    "zoom": {
+        "description": "1 to 4: the box is 1/zoom of the largest in each dimension.",
+        "schema": {"type": "number", "minimum": 1, "maximum": 4, "default": 1},
+    },
+    "keep": {
+        "description": "x,y,width,height in fractions; must be wholly inside the box. Repeatable.",
+        "schema": {"type": "array", "items": _BOX, "maxItems": 16},
+    },
+    "avoid": {
+        "description": "x,y,width,height in fractions; must be wholly outside the box. Repeatable.",
+        "schema": {"type": "array", "items": _BOX, "maxItems": 16},
+    },
+    "candidates": {
+        "description": "How many boxes: those after the first are in `alternatives`.",
+        "schema": {"type": "integer", "minimum": 1, "maximum": 5, "default": 1},
+    },
+    "v": {
+        "description": "The document's version: the answer may then be cached for a year.",
+        "schema": {"type": "string"},
+    },
+}
+_PROBLEMS = {
+    401: "A key is needed",
+    403: "The key is not known",
+    404: "No map is kept for this id",
+    406: "None of the accepted formats can be made",
+    408: "The body came too slowly",
+    412: "The precondition does not hold",
+    413: "The body is too long, or the picture has too many pixels",
+    415: "Not a picture that this server reads",
+    422: "Parameters are wrong, or the picture is corrupt",
+    503: "Overloaded, draining, or the store is away",
+    504: "The deadline of X-Request-Timeout passed before the work began",
+    507: "The store is full",
+}
