@@ -1,0 +1,188 @@
+"""The student: MobileNetV2 features and a small decoder, of any widths, so that pruned channels are really gone.
+
+Input uint8 [batch, height, width, 3]; output the log of a density, float32 [batch, height / 8, width / 8].
+The given ImageNet weights have their batch norms folded in, so there are none here: convolutions with biases.
+"""
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+# Blocks 1..17 of MobileNetV2: which residual stream each writes, and its stride.
+STREAM = (0, 1, 1, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 5, 5, 5, 6)
+STRIDE = (1, 2, 1, 2, 1, 1, 2, 1, 1, 1, 1, 1, 1, 2, 1, 1, 1)
+FROZEN = 7  # stem and blocks 1..6, up to stride 8: general edges and textures
+
+
+@dataclass(frozen=True)
+class Widths:
+    """Channels of everything that can be pruned: the stem, the streams, each block's inside, the decoder's."""
+
+    stem: int = 32
+    streams: tuple[int, ...] = (16, 24, 32, 64, 96, 160, 320)
+    hidden: tuple[int, ...] = (32, 96, 144, 144, 192, 192, 192, 384, 384, 384, 384, 576, 576, 576, 960, 960, 960)
+    decoder: int = 96
+    inner: tuple[int, ...] = field(default=(96, 96, 96))
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, stored: dict[str, Any]) -> "Widths":
+        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in stored.items()})
+
+
+class Conv(nn.Conv2d):
+    """A convolution padded as TensorFlow's SAME, which the given weights were trained with.
+
+    At stride 2 an even side gets its extra pixel right and below, an odd one gets one on each side.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        kernel, stride, dilation = self.kernel_size[0], self.stride[0], self.dilation[0]
+        if kernel == 1:
+            return super().forward(x)
+        if stride == 1:
+            edge = dilation * (kernel // 2)
+            return F.conv2d(x, self.weight, self.bias, 1, edge, dilation, self.groups)
+        # int(): traced arithmetic on shapes would turn the floor division of a negative number into truncation.
+        (top, low), (left, right) = (_same(int(n), kernel, stride) for n in x.shape[-2:])
+        return F.conv2d(F.pad(x, (left, right, top, low)), self.weight, self.bias, stride, 0, 1, self.groups)
+
+
+def _same(side: int, kernel: int, stride: int) -> tuple[int, int]:
+    total = max((-(-side // stride) - 1) * stride + kernel - side, 0)
+    return total // 2, total - total // 2
+
+
+class Stem(nn.Module):
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.conv = Conv(3, width, 3, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu6(self.conv(x))
+
+
+class Block(nn.Module):
+    """expand (1x1) -> depthwise 3x3 -> project (1x1, linear), added to the input where the shapes allow."""
+
+    def __init__(self, inputs: int, hidden: int, outputs: int, stride: int, *, first: bool, residual: bool) -> None:
+        super().__init__()
+        self.expand = None if first else Conv(inputs, hidden, 1)
+        self.depthwise = Conv(hidden, hidden, 3, stride, groups=hidden)
+        self.project = Conv(hidden, outputs, 1)
+        self.residual = residual
+        self.gate = nn.Identity()  # where Fisher pruning listens: one mask for the expansion and its depthwise
+        self.out = nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = x if self.expand is None else F.relu6(self.expand(x))
+        y = self.gate(F.relu6(self.depthwise(y)))
+        y = self.out(self.project(y))
+        return x + y if self.residual else y
+
+
+class Separable(nn.Module):
+    """depthwise 5x5 -> 1x1, added to the input; `inner` channels between."""
+
+    def __init__(self, width: int, inner: int) -> None:
+        super().__init__()
+        self.reduce = Conv(width, inner, 1)
+        self.depthwise = Conv(inner, inner, 5, groups=inner)
+        self.project = Conv(inner, width, 1)
+        self.gate = nn.Identity()
+        self.out = nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.gate(F.relu6(self.depthwise(F.relu6(self.reduce(x)))))
+        return x + self.out(self.project(y))
+
+
+class Decoder(nn.Module):
+    """Features at 1/8, 1/16 and 1/32 -> `width` channels each, summed from coarse to fine, mixed, one log density."""
+
+    def __init__(self, inputs: tuple[int, int, int], width: int, inner: tuple[int, ...]) -> None:
+        super().__init__()
+        self.lateral = nn.ModuleList(Conv(n, width, 1) for n in inputs)
+        self.outs = nn.ModuleList(nn.Identity() for _ in inputs)
+        self.coarse = Separable(width, inner[0])
+        self.middle = Separable(width, inner[1])
+        self.fine = Separable(width, inner[2])
+        self.head = Conv(width, 1, 1)
+
+    def forward(self, eighth: Tensor, sixteenth: Tensor, thirtysecond: Tensor) -> Tensor:
+        a, b, c = (out(conv(x)) for out, conv, x in
+                   zip(self.outs, self.lateral, (eighth, sixteenth, thirtysecond), strict=True))
+        x = self.coarse(c)
+        x = self.middle(F.interpolate(x, b.shape[-2:], mode="bilinear") + b)
+        x = self.fine(F.interpolate(x, a.shape[-2:], mode="bilinear") + a)
+        return F.log_softmax(self.head(x).flatten(1), 1).view(x.shape[0], *x.shape[-2:])
+
+
+class Student(nn.Module):
+    def __init__(self, widths: Widths | None = None) -> None:
+        super().__init__()
+        self.widths = w = widths or Widths()
+        self.stem = Stem(w.stem)
+        blocks, inputs, stream = [], w.stem, -1
+        for i, (s, stride) in enumerate(zip(STREAM, STRIDE, strict=True)):
+            blocks.append(Block(inputs, w.hidden[i], w.streams[s], stride, first=i == 0, residual=s == stream))
+            inputs, stream = w.streams[s], s
+        self.blocks = nn.ModuleList(blocks)
+        self.decoder = Decoder((w.streams[2], w.streams[4], w.streams[6]), w.decoder, w.inner)
+
+    def lower(self, x: Tensor) -> Tensor:
+        """uint8 [n, h, w, 3] -> float features at 1/8: the part that is frozen, and cached, in most stages."""
+        x = self.stem(x.permute(0, 3, 1, 2).float() / 127.5 - 1.0)
+        for block in self.blocks[: FROZEN - 1]:
+            x = block(x)
+        return x
+
+    def upper(self, eighth: Tensor) -> Tensor:
+        """Features at 1/8 -> log density."""
+        x, sixteenth = eighth, eighth
+        for i, block in enumerate(self.blocks[FROZEN - 1 :], FROZEN):
+            x = block(x)
+            if i == 13:
+                sixteenth = x
+        return self.decoder(eighth, sixteenth, x)
+
+    def forward(self, picture: Tensor) -> Tensor:
+        return self.upper(self.lower(picture))
+
+
+def load_imagenet(student: Student, path: Path) -> None:
+    """Fills stem and blocks of a full-width student from the given .npz (its keys: features.N.expand.weight ...)."""
+    stored = {name: torch.from_numpy(array) for name, array in np.load(path).items()}
+    state = student.state_dict()
+    for name in state:
+        parts = name.split(".")
+        if parts[0] == "stem":
+            state[name] = stored["features.0." + ".".join(parts[1:])]
+        elif parts[0] == "blocks":
+            state[name] = stored[f"features.{int(parts[1]) + 1}." + ".".join(parts[2:])]
+    student.load_state_dict(state)
+
+
+def multiply_adds(student: Student, shape: tuple[int, int] = (240, 320)) -> int:
+    """Multiply-adds of one picture, all convolutions counted."""
+    total, hooks = 0, []
+
+    def count(module: nn.Conv2d, _: Any, output: Tensor) -> None:
+        nonlocal total
+        total += module.weight.numel() * output.shape[-1] * output.shape[-2]
+
+    for module in student.modules():
+        if isinstance(module, nn.Conv2d):
+            hooks.append(module.register_forward_hook(count))
+    with torch.no_grad():
+        student(torch.zeros(1, *shape, 3, dtype=torch.uint8))
+    for hook in hooks:
+        hook.remove()
+    return total

@@ -1,0 +1,204 @@
+"""Stage 3, teachers: three larger networks of different kinds on human gaze, and their maps of every picture.
+
+    python -m model_store.recipe.teachers                    # trains the three, then writes the ensemble's maps
+
+Each teacher's map is the mean of the picture's and of its mirror image's, turned back; the ensemble's is the mean of
+the three (of densities, not of logarithms: a teacher that is sure and wrong should not veto the others).
+"""
+
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from model_store.recipe import data
+from model_store.recipe.export import session
+from model_store.recipe.losses import gaze_loss
+from model_store.recipe.network import Student, load_imagenet
+from model_store.recipe.options import DATA, parse
+from model_store.recipe.teacher_networks import KINDS, Pyramid
+from model_store.recipe.train import cached_lower, freeze, scores
+
+VIEWS = 3  # the picture, its mirror image, a zoomed and coloured view
+
+
+@dataclass(frozen=True)
+class Options:
+    epochs: int = 5
+    batch: int = 16
+    rate: float = 1e-3
+    backbone: float = 0.2
+    decay: float = 0.02
+    average: float = 0.99
+    seed: int = 3
+    threads: int = 2
+    maps: bool = True  # write the ensemble's maps afterwards
+    smoke: bool = False
+
+
+def halved(pixels: np.ndarray) -> np.ndarray:
+    """Every second pixel's box mean, uint8."""
+    n, h, w, _ = pixels.shape
+    out = np.empty((n, h // 2, w // 2, 3), np.uint8)
+    for i in range(0, n, 64):
+        part = pixels[i : i + 64].reshape(-1, h // 2, 2, w // 2, 2, 3)
+        out[i : i + 64] = (part.astype(np.uint16).sum((2, 4)) + 2) // 4
+    return out
+
+
+def backbone() -> Student:
+    student = Student()
+    load_imagenet(student, DATA / "weights" / "mobilenet_v2_1.0_imagenet_dequant.npz")
+    freeze(student)
+    return student.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+class Ensemble(nn.Module):
+    """uint8 pictures of LARGE -> the mean density of the teachers, mirrored passes averaged. What is exported."""
+
+    def __init__(self, lower: Student, teachers: list[nn.Module]) -> None:
+        super().__init__()
+        self.below, self.teachers = lower, nn.ModuleList(teachers)
+
+    def forward(self, picture: Tensor) -> Tensor:
+        total = torch.zeros(1)
+        for mirrored in (False, True):
+            x = picture.float().flip(2) if mirrored else picture.float()
+            eighth = self.below.lower(x)
+            small = F.avg_pool2d(x.permute(0, 3, 1, 2), 2).round().permute(0, 2, 3, 1)
+            half = self.below.lower(small)
+            for teacher in self.teachers:
+                p = (teacher(eighth, half) if isinstance(teacher, Pyramid) else teacher(eighth)).exp()
+                total = total + (p.flip(2) if mirrored else p)
+        return total / (2 * len(self.teachers))
+
+
+def train(kind: str, options: Options, folder: Path) -> nn.Module:
+    """Trains one teacher, or loads it when it is there. Checkpoint after every epoch."""
+    torch.manual_seed(options.seed)
+    student = backbone()
+    teacher = KINDS[kind](student, data.GRID).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    final = folder / f"teacher-{kind}.pt"
+    if final.exists():
+        teacher.load_state_dict(torch.load(final, weights_only=True)["state"])
+        return teacher.eval()
+    gaze = data.read("gaze", options.smoke)
+    chosen, val = gaze.where("train"), gaze.where("val")
+    started = time.time()
+    caches = []
+    for split, indices, count in (("train", chosen, VIEWS), ("val", val, 1)):
+        pixels = gaze.pixels(data.LARGE)[indices]
+        large = cached_lower(student, pixels, gaze.maps[indices], folder / f"lower-large-{split}", count)
+        half = cached_lower(student, halved(pixels), gaze.maps[indices], folder / f"lower-half-{split}", count)
+        caches.append((large[0], half[0], large[1]))
+    (eighths, halves, targets), (val_eighths, val_halves, _) = caches
+    print(f"{kind}: cached {tuple(eighths.shape)} after {time.time() - started:.0f} s", flush=True)
+
+    def run(eighth: Tensor, half: Tensor, network: nn.Module) -> Tensor:
+        parts = (eighth.float(), half.float())
+        return network(*parts) if kind == "pyramid" else network(parts[0])  # type: ignore[no-any-return]
+
+    old = list(teacher.features.parameters())
+    new = [p for name, p in teacher.named_parameters() if not name.startswith("features")]
+    steps = options.epochs * -(-len(chosen) // options.batch)
+    adam = torch.optim.AdamW(
+        [{"params": new, "lr": options.rate}, {"params": old, "lr": options.rate * options.backbone}],
+        weight_decay=options.decay,
+    )
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        adam, lambda k: min((k + 1) / 50, 0.5 + 0.5 * float(np.cos(np.pi * min(k / steps, 1.0))))
+    )
+    averaged = torch.optim.swa_utils.AveragedModel(
+        teacher, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(options.average)
+    )
+    resume, first, log = folder / f"teacher-{kind}.resume.pt", 0, []
+    if resume.exists():
+        stored = torch.load(resume, weights_only=False)
+        for part in ("teacher", "averaged", "adam", "schedule"):
+            {"teacher": teacher, "averaged": averaged, "adam": adam, "schedule": schedule}[part].load_state_dict(
+                stored[part]
+            )
+        first, log = stored["epoch"], stored["log"]
+    for epoch in range(first, options.epochs):
+        teacher.train()
+        order = torch.randperm(len(chosen), generator=torch.Generator().manual_seed(options.seed * 1000 + epoch))
+        for batch in order.split(options.batch):
+            view = torch.randint(0, VIEWS, (len(batch),))
+            loss = gaze_loss(run(eighths[view, batch], halves[view, batch], teacher), targets[view, batch]).mean()
+            adam.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(teacher.parameters(), 5.0)
+            adam.step()
+            schedule.step()
+            averaged.update_parameters(teacher)
+        averaged.eval()
+        with torch.no_grad():
+            maps = torch.cat([run(val_eighths[0, i : i + 32], val_halves[0, i : i + 32], averaged.module).exp()
+                              for i in range(0, len(val), 32)]).numpy()
+        log.append({"epoch": epoch + 1, "seconds": round(time.time() - started), **scores(maps, gaze, val)})
+        print(kind, json.dumps(log[-1]), flush=True)
+        torch.save({"teacher": teacher.state_dict(), "averaged": averaged.state_dict(), "adam": adam.state_dict(),
+                    "schedule": schedule.state_dict(), "epoch": epoch + 1, "log": log}, resume)
+    torch.save({"state": averaged.module.state_dict(), "log": log}, final)
+    resume.unlink(missing_ok=True)
+    return averaged.module.eval()
+
+
+def export(lower: Student, teachers: list[nn.Module], path: Path) -> None:
+    """One ONNX file of some teachers; evaluate.py judges it like any other."""
+    module = Ensemble(lower, teachers).to(memory_format=torch.contiguous_format).eval()  # type: ignore[call-overload]
+    torch.onnx.export(
+        module, (torch.zeros(2, *data.LARGE, 3, dtype=torch.uint8),), str(path), dynamo=False, opset_version=17,
+        input_names=["picture"], output_names=["density"],
+        dynamic_axes={"picture": {0: "batch"}, "density": {0: "batch"}},
+    )
+
+
+def write_maps(shards: str, options: Options, folder: Path) -> None:
+    """The ensemble's maps of every picture that may be learned from, float16 [n, rows, columns]; NaN for "val"."""
+    pictures = data.read(shards, options.smoke)
+    path = folder / f"{shards}-teacher.npy"
+    done = path.with_suffix(".done")
+    if done.exists() and int(done.read_text()) == len(pictures.about):
+        return
+    start = int(done.read_text()) if done.exists() else 0
+    out = np.lib.format.open_memmap(
+        path, "r+" if start else "w+", None if start else np.float16,
+        None if start else (len(pictures.about), *data.GRID),
+    )
+    run = session(folder / "ensemble.onnx", options.threads)
+    pixels, began = pictures.pixels(data.LARGE), time.time()
+    for i in range(start, len(out), 8):
+        here = slice(i, min(i + 8, len(out)))
+        allowed = [j for j in range(here.start, here.stop) if pictures.about[j]["split"] != "val"]
+        out[here] = np.nan
+        if allowed:
+            out[allowed] = run.run(None, {"picture": np.ascontiguousarray(pixels[allowed])})[0]
+        if i % 512 == 0 or here.stop == len(out):
+            out.flush()
+            done.write_text(str(here.stop))
+            print(f"{shards}: {here.stop} maps, {time.time() - began:.0f} s", flush=True)
+
+
+def main(options: Options) -> None:
+    torch.set_num_threads(options.threads)
+    folder = data.folder(options.smoke)
+    teachers = [train(kind, options, folder) for kind in KINDS]
+    lower = backbone()
+    for kind, teacher in zip(KINDS, teachers, strict=True):
+        if not (folder / f"teacher-{kind}.onnx").exists():
+            export(lower, [teacher], folder / f"teacher-{kind}.onnx")
+    if not (folder / "ensemble.onnx").exists():
+        export(lower, teachers, folder / "ensemble.onnx")
+    if options.maps:
+        for shards in ("photos", "gaze"):
+            write_maps(shards, options, folder)
+
+
+if __name__ == "__main__":
+    main(parse(Options))

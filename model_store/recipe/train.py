@@ -1,0 +1,208 @@
+"""Stage 2, the plain network: ImageNet features and a small decoder, trained on human gaze alone (gaze-0).
+
+    python -m model_store.recipe.train                       # 6 minutes on two cores; val: see the model card
+    python -m model_store.recipe.train --without=osie        # the same, trained without one collection
+
+The lower layers are frozen and their outputs cached once, for the picture, its mirror image and two zoomed views.
+"""
+
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from model_store.recipe import data, metrics
+from model_store.recipe.losses import gaze_loss
+from model_store.recipe.network import Student, Widths, load_imagenet
+from model_store.recipe.options import DATA, parse
+
+VIEWS = 4  # the picture, its mirror image, a zoomed and coloured view, the mirror image of another
+
+
+@dataclass(frozen=True)
+class Options:
+    name: str = "plain"
+    without: str = ""  # a collection left out of training, to be scored on afterwards
+    epochs: int = 6  # val is best after 4 to 6; later it overfits
+    batch: int = 16
+    rate: float = 2e-3  # of the new decoder
+    backbone: float = 0.1  # the pre-trained layers move at a tenth of it
+    decay: float = 0.02
+    average: float = 0.995  # of the weights, exponentially: about the last 200 steps
+    seed: int = 1
+    threads: int = 2
+    smoke: bool = False
+
+
+def views(pixels: Tensor, maps: Tensor, view: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """One of VIEWS of pictures uint8 [n, h, w, 3] and their maps [n, rows, columns] (or [n, k, rows, columns])."""
+    stack = maps if maps.dim() == 4 else maps[:, None]
+    if view >= 2:  # a box of 75 to 100 % of each side, stretched; brightness, contrast and colour within 25 %
+        n = len(pixels)
+        size = 0.75 + 0.25 * torch.rand(n, 2, generator=generator)
+        shift = (2 * torch.rand(n, 2, generator=generator) - 1) * (1 - size)
+        theta = torch.zeros(n, 2, 3)
+        theta[:, 0, 0], theta[:, 1, 1], theta[:, :, 2] = size[:, 0], size[:, 1], shift
+        x = pixels.permute(0, 3, 1, 2).float()
+        x = F.grid_sample(x, F.affine_grid(theta, list(x.shape), align_corners=False), "bilinear", "border", False)
+        gain = 0.75 + 0.5 * torch.rand(n, 3, 1, 1, 1, generator=generator)
+        x = x * gain[:, 0]
+        middle, grey = x.mean((1, 2, 3), keepdim=True), x.mean(1, keepdim=True)
+        x = middle + (x - middle) * gain[:, 1]
+        x = grey + (x - grey) * gain[:, 2]
+        pixels = x.clamp(0, 255).round().byte().permute(0, 2, 3, 1)
+        stack = F.grid_sample(
+            stack, F.affine_grid(theta, list(stack.shape), align_corners=False), "bilinear", "border", False
+        )
+        stack = stack / stack.sum((2, 3), keepdim=True).clamp_min(1e-12)
+    if view % 2:
+        pixels, stack = pixels.flip(2), stack.flip(3)
+    return pixels, stack if maps.dim() == 4 else stack[:, 0]
+
+
+def cached_lower(student: Student, pixels: np.ndarray, maps: np.ndarray, path: Path, count: int = VIEWS
+                 ) -> tuple[Tensor, Tensor]:
+    """The frozen layers' outputs for `count` views, kept in PATH.npy as long as the pictures are the same number.
+
+    Gives float16 [views, n, c, h, w] (channels last in memory) and the views' maps [views, n, ...].
+    """
+    kept = path.with_suffix(".npy"), path.with_suffix(".maps.npy")
+    if not (kept[1].exists() and np.load(kept[1], mmap_mode="r").shape[:2] == (count, len(pixels))):
+        generator = torch.Generator().manual_seed(0)
+        features: np.ndarray | None = None
+        targets = np.empty((count, *maps.shape), np.float32)
+        with torch.no_grad():
+            for view in range(count):
+                for start in range(0, len(pixels), 32):
+                    part = torch.from_numpy(np.ascontiguousarray(pixels[start : start + 32]))
+                    x, y = views(part, torch.from_numpy(maps[start : start + 32]), view, generator)
+                    z = student.lower(x).half().permute(0, 2, 3, 1).numpy()
+                    if features is None:
+                        features = np.lib.format.open_memmap(
+                            kept[0], "w+", np.float16, (count, len(pixels), *z.shape[1:])
+                        )
+                    features[view, start : start + 32] = z
+                    targets[view, start : start + 32] = y
+        np.save(kept[1], targets)
+    return (torch.from_numpy(np.load(kept[0])).permute(0, 1, 4, 2, 3), torch.from_numpy(np.load(kept[1])))
+
+
+def predict(student: Student, features: Tensor) -> np.ndarray:
+    """Densities float32 [n, rows, columns] from cached features [n, c, h, w]."""
+    student.eval()
+    with torch.no_grad():
+        parts = [student.upper(features[i : i + 32].float()).exp() for i in range(0, len(features), 32)]
+    return torch.cat(parts).numpy()
+
+
+def scores(maps: np.ndarray, gaze: data.Pictures, chosen: np.ndarray) -> dict[str, float]:
+    """NSS, CC, KL and crop score of maps for the chosen pictures."""
+    points = [gaze.points[i] for i in chosen]
+    sizes = [(gaze.about[i]["width"], gaze.about[i]["height"]) for i in chosen]
+    pairs = metrics.judge(
+        lambda i, ratio: metrics.window_crop(maps[i], *sizes[i], metrics.RATIOS[ratio]), sizes, points
+    )
+    return {
+        "nss": float(np.mean([metrics.nss(m, f) for m, f in zip(maps, points, strict=True)])),
+        "cc": float(np.mean([metrics.cc(m, gaze.maps[i]) for m, i in zip(maps, chosen, strict=True)])),
+        "kl": float(np.mean([metrics.kl(m, gaze.maps[i]) for m, i in zip(maps, chosen, strict=True)])),
+        "crop": pairs.score(), "below": pairs.below(),
+    }
+
+
+def optimiser(student: Student, options: Options, steps: int) -> tuple[torch.optim.Optimizer, object]:
+    """AdamW, the backbone slower than the decoder; one-cycle cosine with a short warm-up."""
+    new = [p for name, p in student.named_parameters() if name.startswith("decoder")]
+    old = [p for name, p in student.named_parameters() if not name.startswith("decoder") and p.requires_grad]
+    groups = [{"params": new, "lr": options.rate}, {"params": old, "lr": options.rate * options.backbone}]
+    adam = torch.optim.AdamW(groups, weight_decay=options.decay)
+    warm = max(1, steps // 20)
+    return adam, torch.optim.lr_scheduler.LambdaLR(
+        adam, lambda k: min((k + 1) / warm, 0.5 + 0.5 * float(np.cos(np.pi * min(k / steps, 1.0))))
+    )
+
+
+def freeze(student: Student) -> None:
+    for part in (student.stem, *student.blocks[:6]):
+        part.requires_grad_(False)
+
+
+def save(student: Student, path: Path, about: dict[str, object]) -> None:
+    torch.save({"state": student.state_dict(), "widths": student.widths.as_json(), "about": about}, path)
+
+
+def load(path: Path) -> Student:
+    """A student from a checkpoint of any stage."""
+    stored = torch.load(path, weights_only=True)
+    student = Student(Widths.from_json(stored["widths"]))
+    student.load_state_dict(stored["state"])
+    return student.to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+
+
+def main(options: Options) -> None:
+    torch.manual_seed(options.seed)
+    torch.set_num_threads(options.threads)
+    folder = data.folder(options.smoke)
+    final = folder / f"{options.name}.pt"
+    if final.exists():
+        return
+    gaze = data.read("gaze", options.smoke)
+    train, val = gaze.where("train", without=options.without), gaze.where("val")
+    student = Student()
+    load_imagenet(student, DATA / "weights" / "mobilenet_v2_1.0_imagenet_dequant.npz")
+    student = student.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    freeze(student)
+
+    started = time.time()
+    pixels = gaze.pixels()
+    every = gaze.where("train")
+    features, targets = cached_lower(student, pixels[every], gaze.maps[every], folder / "lower-train")
+    mine = np.flatnonzero(np.isin(every, train))  # a collection may be left out
+    features, targets = features[:, mine], targets[:, mine]
+    judged, _ = cached_lower(student, pixels[val], gaze.maps[val], folder / "lower-val", 1)
+    print(f"cached {features.shape} in {time.time() - started:.0f} s", flush=True)
+
+    per_epoch = -(-len(train) // options.batch)
+    adam, schedule = optimiser(student, options, per_epoch * options.epochs)
+    averaged = torch.optim.swa_utils.AveragedModel(
+        student, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(options.average)
+    )
+    resume = folder / f"{options.name}.resume.pt"
+    first, log = 0, []
+    if resume.exists():
+        stored = torch.load(resume, weights_only=False)
+        student.load_state_dict(stored["student"])
+        averaged.load_state_dict(stored["averaged"])
+        adam.load_state_dict(stored["adam"])
+        schedule.load_state_dict(stored["schedule"])  # type: ignore[attr-defined]
+        first, log = stored["epoch"], stored["log"]
+    for epoch in range(first, options.epochs):
+        student.train()
+        order = torch.randperm(len(train), generator=torch.Generator().manual_seed(options.seed * 1000 + epoch))
+        for batch in order.split(options.batch):
+            # Half of what is seen are the two zoomed views: they hold back the overfitting of a small set.
+            view = torch.randint(0, VIEWS, (len(batch),))
+            loss = gaze_loss(student.upper(features[view, batch].float()), targets[view, batch]).mean()
+            adam.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(student.parameters(), 5.0)
+            adam.step()
+            schedule.step()  # type: ignore[attr-defined]
+            averaged.update_parameters(student)
+        result = scores(predict(averaged.module, judged[0]), gaze, val)
+        log.append({"epoch": epoch + 1, "seconds": round(time.time() - started), **result})
+        print(json.dumps(log[-1]), flush=True)
+        torch.save({"student": student.state_dict(), "averaged": averaged.state_dict(), "adam": adam.state_dict(),
+                    "schedule": schedule.state_dict(), "epoch": epoch + 1, "log": log}, resume)  # type: ignore[attr-defined]
+        save(averaged.module, folder / f"{options.name}.latest.pt", {"log": log})
+    save(averaged.module, final, {"log": log})
+    resume.unlink()
+
+
+if __name__ == "__main__":
+    main(parse(Options))
