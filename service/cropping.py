@@ -6,10 +6,10 @@ from functools import cached_property
 from math import floor
 from typing import Literal, get_args
 
-from .grid import SaliencyGrid
-from .placing import Box, Constraint, Field, Profile, place
-from .points import Point, find
-from .ratios import WIDEST, Ratio, simplest
+from service.grid import SaliencyGrid
+from service.placing import Box, Constraint, Field, Profile, place
+from service.points import Point, find
+from service.ratios import WIDEST, Ratio, simplest
 
 Policy = Literal["auto", "window", "point", "centre", "focus"]
 POLICIES: tuple[Policy, ...] = get_args(Policy)
@@ -69,7 +69,10 @@ class Cropper:
         if narrow > most or broad < 1 / most:  # a strip beyond every ratio that may be asked: its nearest end
             end = most if own > 1 else 1 / most
             return simplest(end, end), simplest(end, end)
-        return simplest(narrow, narrow * Fraction(101, 100)), simplest(broad * Fraction(99, 100), broad)
+        return (
+            simplest(narrow, min(narrow * Fraction(101, 100), broad)),
+            simplest(max(broad * Fraction(99, 100), narrow), broad),
+        )
 
     def crop(self, ratio: Ratio, options: Options, focus: tuple[float, float] | None = None) -> Crop:
         """The crop of one ratio. `focus`: a person's point, in fractions. Policy `focus` needs it."""
@@ -85,12 +88,14 @@ class Cropper:
             kept.pop()  # dropped from the last named to the first; with none left there always is a box
         unmet = [c for c in options.constraints[len(kept) :] if not c.met(box, grid.width, grid.height)]
 
-        others: list[Box] = []
-        while len(others) + 1 < options.candidates:
-            other = place(field, width, height, None, kept, (box, *others))
+        found: list[Box] = []
+        while len(found) + 1 < options.candidates:
+            other = place(field, width, height, None, kept, (box, *found))
             if other is None:
                 break
-            others.append(other)
+            found.append(other)
+        # In two dimensions a later search has more places to try, so that it may find the better one.
+        others = sorted(((each, field.sum(each)) for each in found), key=lambda scored: -scored[1])
         centre = Box((grid.width - width) // 2, (grid.height - height) // 2, width, height)
         return Crop(
             ratio=ratio,
@@ -100,7 +105,7 @@ class Cropper:
             centred=field.sum(centre) / field.total,
             whole=width == grid.width and height == grid.height,
             unmet=tuple(unmet),
-            alternatives=tuple((other, field.sum(other) / field.total) for other in others),
+            alternatives=tuple((other, value / field.total) for other, value in others),
         )
 
     def _aim(

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .grid import SaliencyGrid
+from service.grid import SaliencyGrid
 
 Ints = NDArray[np.int64]
 _START = np.zeros(1, np.int64)
@@ -158,7 +158,8 @@ def place(
 
     Without `aim` the one that holds most saliency, of equal ones the nearest to the middle; with it, the one whose
     corner is nearest to that pixel. It meets every constraint, and overlaps none of the boxes `apart` (of the same
-    size) by an intersection over union above 0.5. None when there is no such box.
+    size) by an intersection over union above 0.5. None when there is no such box. The best is exactly that, but for
+    `apart` in two dimensions: their limits are curves, of which only the ends and the crossings of bends are tried.
     """
     if aim is None:
         xs = field.across.bends(width) if width < field.width else _START
@@ -176,15 +177,16 @@ def place(
             avoid.append(edges)
     if left > right or top > bottom:
         return None
-    if constraints or apart:
+    if avoid or apart:
         # A limit of what is allowed bends the sum too: the best place may be right beside it.
         third_x, third_y = -(-width // 3), -(-height // 3)
         more_x = [x for e in avoid for x in (e[0] - width, e[2])]
         more_y = [y for e in avoid for y in (e[1] - height, e[3])]
         more_x += [x for box in apart for x in (box.x - third_x, box.x + third_x)]
         more_y += [y for box in apart for y in (box.y - third_y, box.y + third_y)]
-        xs = np.clip(np.concatenate((xs, np.array(more_x, np.int64))), left, right)
-        ys = np.clip(np.concatenate((ys, np.array(more_y, np.int64))), top, bottom)
+        xs, ys = np.concatenate((xs, more_x)), np.concatenate((ys, more_y))
+    if constraints or apart:
+        xs, ys = np.minimum(np.maximum(xs, left), right), np.minimum(np.maximum(ys, top), bottom)
 
     allowed: Any = True
     if avoid or apart:
@@ -192,7 +194,9 @@ def place(
         if not allowed.any():
             return None
     if aim is None:
-        sums = np.where(allowed, field.sums(xs, ys, width, height), -1)
+        sums = field.sums(xs, ys, width, height)
+        if allowed is not True:
+            sums = np.where(allowed, sums, -1)
         allowed = sums == sums.max()
         aim2 = field.width - width, field.height - height
     else:
