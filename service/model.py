@@ -6,6 +6,7 @@ import json
 import logging
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -177,6 +178,7 @@ def _session(data: bytes, device: str) -> ort.InferenceSession:
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
+    # The arena stays: with two callers 130 MB in all, 250 to 400 without it, since glibc then keeps what each frees.
     providers: list[Any] = [CPU]
     if device != "cpu" and _has_cuda():
         ort.preload_dlls()
@@ -196,4 +198,6 @@ def _session(data: bytes, device: str) -> ort.InferenceSession:
             )
         if len(providers) > 1:
             _log.warning("A CUDA device is here, but ONNX Runtime cannot use it; running on the CPU.")
+    with suppress(OSError, AttributeError):  # glibc only
+        ctypes.CDLL(None).malloc_trim(0)  # what optimising the graph left behind: 16 of 90 MB
     return session
