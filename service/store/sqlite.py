@@ -76,23 +76,26 @@ class SqliteStore:
     def _now(self) -> int:
         return int(self._clock() * 1e6)
 
-    def _evict(self, connection: Connection, most: int = EVICT) -> bool:
-        """Drops the least recently used maps when the file is above its limit; whether it dropped any."""
+    def _evict(self, connection: Connection) -> None:
+        """Drops some of the least recently used maps when the file is above its limit."""
+        if self._excess(connection) > 0:
+            connection.execute(EVICTION, (EVICT,))
+
+    def _excess(self, connection: Connection) -> float:
+        """The share of the pages in use that is above the limit; negative below it."""
         (size,) = connection.execute("PRAGMA page_size").fetchone()
         (pages,) = connection.execute("PRAGMA page_count").fetchone()
         (free,) = connection.execute("PRAGMA freelist_count").fetchone()
-        if (pages - free) * size <= self._limit:
-            return False
-        return connection.execute(EVICTION, (most,)).rowcount > 0
+        return float(1 - self._limit / ((pages - free) * size))
 
     def _shrink(self, connection: Connection) -> None:
         """For a limit that was lowered between two starts: evicts down to it and gives the pages back."""
-        while self._evict(connection, 4096):
-            pass
-        (size,) = connection.execute("PRAGMA page_size").fetchone()
-        (pages,) = connection.execute("PRAGMA page_count").fetchone()
-        if pages * size > self._limit:
-            connection.execute("PRAGMA incremental_vacuum").fetchall()
+        while (excess := self._excess(connection)) > 0:
+            (maps,) = connection.execute("SELECT count(*) FROM maps").fetchone()
+            if not maps:
+                break  # it is all people's focal points
+            connection.execute(EVICTION, (max(EVICT, int(maps * excess * 0.9)),))
+            connection.executescript("PRAGMA incremental_vacuum")  # `execute` would give back one page only
 
     def _read(self, query: str, id: str) -> tuple[Any, ...] | None:
         try:
@@ -208,8 +211,8 @@ class SqliteStore:
     async def close(self) -> None:
         if self._touched:
             self._writer.post(self._touches())
+        self._reader.close()  # first: the last to close folds the log into the file, which a reader may not
         await asyncio.to_thread(self._writer.stop)
-        self._reader.close()
 
 
 def _record(value: object) -> Record | None:
