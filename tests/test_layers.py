@@ -11,12 +11,13 @@ ROOT = Path(__file__).parents[1]
 LAYERS = [
     "errors settings ratios grid metrics containers flight gate caching",
     "headers placing points",
-    "decode cropping render model batcher store auth reports",
-    "params answers",
+    "decode cropping render heatmap model batcher store auth reports",
+    "params answers body",
     "pipeline",
     "parts",
     "routes fast",
     "app protocol",
+    "commands",
     "cli",
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names.split()}

@@ -17,6 +17,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from service import __version__
 from service.settings import Settings
 from tests.conftest import Server, command
 
@@ -383,7 +384,8 @@ def test_the_gpu_overlay_demands_a_gpu() -> None:
 
 
 def test_the_image_s_tag_is_the_version() -> None:
-    assert pod(render("base"))[1]["image"] == f"gazecrop:{PROJECT['project']['version']}"
+    assert pod(render("base"))[1]["image"] == f"gazecrop:{__version__}"
+    assert pod(render("overlays/gpu"))[1]["image"] == f"gazecrop:{__version__}-cuda"
 
 
 def expressions() -> Iterator[tuple[str, str]]:
