@@ -1,0 +1,170 @@
+/** The crops beside the picture: the free shape with its reasons, the policies side by side, the cards. */
+import { PROFILES, crop, goodRatios } from "./gazecrop.js";
+import { byId, cropOf, element, onChange, percent, state, update } from "./state.js";
+
+const VERDICTS = { good: "Good", tight: "Tight", poor: "Poor" };
+const POLICIES = { window: "Most saliency", point: "Top point centred", centre: "Plain centre" };
+
+/** Fills `frame` with a box of the picture, by layout alone: nothing is drawn, so that it keeps up with a slider. */
+export function fill(frame, box, { grid, picture } = state) {
+  let image = frame.firstElementChild;
+  if (image?.tagName !== "IMG") frame.replaceChildren((image = element("img", { alt: "", draggable: false })));
+  if (image.src !== picture.url) image.src = picture.url;
+  frame.style.aspectRatio = `${box.width} / ${box.height}`;
+  frame.style.setProperty("--wide", box.width / box.height);
+  image.style.width = `${(100 * grid.width) / box.width}%`;
+  image.style.height = `${(100 * grid.height) / box.height}%`;
+  image.style.left = `${(-100 * box.x) / box.width}%`;
+  image.style.top = `${(-100 * box.y) / box.height}%`;
+}
+
+export const valueOf = (ratio) => {
+  const [width, height = "1"] = (PROFILES[ratio] ?? ratio).split(":");
+  return Number(width) / Number(height);
+};
+
+/** As people write it: 1.62:1, or 1:1.62 when it is upright. */
+export function nameOf(ratio) {
+  const text = PROFILES[ratio] ?? ratio;
+  if (text.includes(":")) return text;
+  const value = Number(text), round = (number) => String(Math.round(100 * number) / 100);
+  return value < 1 ? `1:${round(1 / value)}` : `${round(value)}:1`;
+}
+
+const choose = (ratio) => update({ ratio });
+
+// The slider is logarithmic, an equal step is an equal change of shape: ±200 are 6:1 and 1:6.
+const STEPS = 200 / Math.log(6);
+const sliderAt = (value) => Math.min(Math.max(Math.round(Math.log(value) * STEPS), -200), 200);
+byId("ratio").addEventListener("input", () => choose(Math.exp(byId("ratio").value / STEPS).toFixed(4)));
+byId("policy").addEventListener("input", () => update({ policy: byId("policy").value }));
+byId("zoom").addEventListener("input", () => update({ zoom: Number(byId("zoom").value) }));
+
+function controls({ grid, ratio, policy, zoom }) {
+  const slider = byId("ratio"), [from, to] = goodRatios(grid);
+  if (document.activeElement !== slider || sliderAt(valueOf(ratio)) !== Number(slider.value)) slider.value = sliderAt(valueOf(ratio));
+  slider.setAttribute("aria-valuetext", nameOf(ratio));
+  slider.style.setProperty("--from", `${50 + sliderAt(valueOf(from)) / 4}%`);
+  slider.style.setProperty("--to", `${50 + sliderAt(valueOf(to)) / 4}%`);
+  byId("ratio-text").textContent = nameOf(ratio);
+  byId("good-span").textContent = grid.flat ? "This picture shows nothing that stands out: every crop is the plain centre."
+    : `Shapes from ${from} to ${to} keep at least 80 % of what people look at.`;
+  byId("policy").value = policy;
+  byId("zoom").value = zoom;
+  byId("zoom-text").textContent = `${zoom.toFixed(2)}×`;
+}
+
+/** For a poor crop: the nearest shape that would be good, or the canvas on which nothing is cut. */
+export function adviceOf(ratio) {
+  const { grid } = state, [from, to] = goodRatios(grid), value = valueOf(ratio);
+  const wider = value * grid.height > grid.width;
+  const canvas = wider ? [Math.ceil(grid.height * value - 1e-9), grid.height] : [grid.width, Math.ceil(grid.width / value - 1e-9)];
+  return { nearest: wider ? to : from, canvas };
+}
+
+function detail({ grid, ratio, constraints, focus, policy }) {
+  const found = cropOf(ratio, { candidates: 2 }), best = crop(grid, ratio, { zoom: state.zoom, policy: "window" });
+  fill(byId("live"), found.box);
+  byId("live").ariaLabel = `The crop of ${nameOf(ratio)}: ${found.box.width} by ${found.box.height} pixels`;
+  const reason = found.whole ? "The whole picture has this shape: nothing is cut."
+    : grid.flat ? "The picture shows nothing, so the middle is kept."
+    : `It keeps ${percent(found.importance_fraction)} of what people look at.`;
+  byId("verdict").className = `verdict ${found.verdict}`;
+  byId("verdict").replaceChildren(element("b", { textContent: VERDICTS[found.verdict] }), ` ${reason}`);
+  const runnerUp = found.alternatives[0];
+  const shares = [["This crop", found.importance_fraction]];
+  if (found.policy !== "window" || constraints.length) shares.push(["The most that any box of this shape keeps", best.importance_fraction]);
+  shares.push(["The plain centre crop", found.centre_fraction]);
+  if (runnerUp) shares.push(["The runner-up elsewhere", runnerUp.importance_fraction]);
+  byId("shares").replaceChildren(...shares.flatMap(([name, share]) => {
+    const bar = element("dd", {}, element("span", { textContent: percent(share) }));
+    bar.style.setProperty("--share", `${100 * share}%`);
+    return [element("dt", { textContent: name }), bar];
+  }));
+  const lines = [];
+  if (found.policy === "focus") lines.push("It follows the focus that a person set.");
+  if (policy === "point" && grid.symmetric) lines.push("The map is nearly its own mirror image, so the middle is kept.");
+  if (focus && policy !== "auto") lines.push("The focus is not used: the policy is not automatic.");
+  if (found.unmet.length) lines.push(`Could not be met: ${found.unmet.map((c) => `${c.kind} ${constraints.indexOf(c) + 1}`).join(", ")}.`);
+  const box = `Box ${found.box.width} × ${found.box.height} at ${found.box.x}, ${found.box.y}.`;
+  byId("advice").replaceChildren(...lines.map((line) => `${line} `), box);
+  if (found.verdict === "poor" && !grid.flat) {
+    const { nearest, canvas } = adviceOf(ratio);
+    const use = element("button", { type: "button", className: "link", textContent: nearest });
+    use.addEventListener("click", () => choose(nearest));
+    byId("advice").append(" Nearest good shape: ", use, `; or pad the picture to ${canvas.join(" × ")}.`);
+  }
+}
+
+/** Rows of pictures in buttons or plain, made anew only when their number changes. */
+function row(list, count, made) {
+  while (list.children.length > count) list.lastElementChild.remove();
+  while (list.children.length < count) list.append(made());
+  return [...list.children];
+}
+
+function policies({ ratio }) {
+  const names = Object.keys(POLICIES).concat(state.focus ? "focus" : []);
+  const items = row(byId("policies"), names.length, () =>
+    element("li", {}, element("div", { className: "crop" }), element("p")));
+  items.forEach((item, i) => {
+    const found = cropOf(ratio, { policy: names[i] });
+    fill(item.firstElementChild, found.box);
+    item.lastElementChild.replaceChildren(POLICIES[names[i]] ?? "Your focus", " ", element("b", { textContent: percent(found.importance_fraction) }));
+  });
+}
+
+function cards({ ratios, ratio }) {
+  const items = row(byId("cards"), ratios.length, () => {
+    const button = element("button", { type: "button" }, element("div", { className: "crop" }), element("span"));
+    button.addEventListener("click", () => choose(button.dataset.ratio));
+    return element("li", {}, button);
+  });
+  items.forEach((item, i) => {
+    const name = ratios[i], found = cropOf(name), button = item.firstElementChild;
+    button.dataset.ratio = name;
+    item.style.setProperty("--wide", found.box.width / found.box.height);
+    button.setAttribute("aria-pressed", name === ratio);
+    fill(button.firstElementChild, found.box);
+    button.lastElementChild.replaceChildren(
+      name in PROFILES ? `${name} ` : "", element("small", { textContent: nameOf(name) }), " ",
+      element("b", { className: found.verdict, textContent: percent(found.importance_fraction), title: VERDICTS[found.verdict] }));
+  });
+}
+
+function chips({ ratios }) {
+  const names = [...new Set([...Object.keys(PROFILES), ...ratios])];
+  byId("chips").replaceChildren(...names.map((name) => {
+    const box = element("input", { type: "checkbox", checked: ratios.includes(name), id: `chip-${name}` });
+    box.addEventListener("input", () =>
+      update({ ratios: box.checked ? [...state.ratios, name].slice(-16) : state.ratios.filter((other) => other !== name) }));
+    return element("label", {}, box, element("span", { textContent: name in PROFILES ? name : nameOf(name) }));
+  }));
+}
+
+byId("add").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const name = byId("own").value.trim();
+  try {
+    crop(state.grid, name);
+  } catch (error) {
+    byId("own-wrong").textContent = `${error.message}.`;
+    return;
+  }
+  byId("own").value = byId("own-wrong").textContent = "";
+  update({ ratios: [...new Set([...state.ratios, name])].slice(-16), ratio: name });
+});
+
+let shown = null; // the shapes that have chips: made anew only when they change, so that the keyboard's place stays
+onChange((now) => {
+  controls(now);
+  detail(now);
+  policies(now);
+  cards(now);
+  if (shown !== String(now.ratios)) {
+    const place = document.activeElement?.id;
+    chips(now);
+    shown = String(now.ratios);
+    if (place?.startsWith("chip-")) byId(place)?.focus();
+  }
+});

@@ -1,0 +1,83 @@
+/** The picture and what is drawn over it: heat map, boxes, points, grid lines. */
+import { byId, cropOf, element, onChange, state } from "./state.js";
+
+const SVG = "http://www.w3.org/2000/svg";
+
+/** From transparent over violet and orange to yellow: legible on dark and on bright pictures. */
+const RAMP = [[60, 15, 140, 0], [110, 25, 150, 130], [200, 45, 105, 190], [248, 130, 35, 220], [255, 230, 95, 235]];
+
+/** A map as a canvas of one pixel per cell; the browser smooths it when it is drawn larger. */
+export function heatOf(grid) {
+  const canvas = element("canvas", { width: grid.columns, height: grid.rows });
+  paintHeat(canvas, grid);
+  return canvas;
+}
+
+function paintHeat(canvas, grid) {
+  Object.assign(canvas, { width: grid.columns, height: grid.rows });
+  const image = new ImageData(grid.columns, grid.rows), top = Math.max(...grid.levels);
+  grid.levels.forEach((level, i) => {
+    const place = (grid.flat ? 0 : level / top) * (RAMP.length - 1), low = Math.min(Math.floor(place), RAMP.length - 2);
+    for (let k = 0; k < 4; k++) image.data[4 * i + k] = RAMP[low][k] + (RAMP[low + 1][k] - RAMP[low][k]) * (place - low);
+  });
+  canvas.getContext("2d").putImageData(image, 0, 0);
+}
+
+const rectangle = ({ x, y, width, height }) => `M${x} ${y}h${width}v${height}h${-width}z`;
+
+export function shape(tag, attributes) {
+  const made = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  return made;
+}
+
+let drawn = null; // the grid whose heat map and points stand there
+
+function whole({ grid, picture }) {
+  drawn = grid;
+  const { width, height } = grid;
+  byId("picture").src = picture.shown ? picture.url : "";
+  byId("picture").hidden = !picture.shown;
+  byId("unseen").hidden = picture.shown;
+  byId("unseen").textContent = picture.shown ? "" : "Your browser cannot show this format. The map and the boxes are right all the same.";
+  byId("stage").style.aspectRatio = `${width} / ${height}`;
+  byId("stage").style.setProperty("--wide", width / height);
+  byId("boxes").setAttribute("viewBox", `0 0 ${width} ${height}`);
+  paintHeat(byId("heat"), grid);
+  byId("points").replaceChildren(...grid.points.map(({ x, y, score }) => {
+    const dot = element("i", { textContent: score.toFixed(2).replace(/^0/, "") });
+    dot.style.left = `${100 * x}%`;
+    dot.style.top = `${100 * y}%`;
+    return dot;
+  }));
+  const lines = [];
+  for (let i = 1; i < grid.columns; i++) lines.push(`M${(i * width) / grid.columns} 0v${height}`);
+  for (let i = 1; i < grid.rows; i++) lines.push(`M0 ${(i * height) / grid.rows}h${width}`);
+  byId("grid").replaceChildren(shape("path", { d: lines.join("") }));
+}
+
+function draw(now) {
+  const { grid } = now;
+  if (grid !== drawn) whole(now);
+  const { box } = cropOf(now.ratio);
+  byId("dim").setAttribute("d", rectangle({ x: 0, y: 0, width: grid.width, height: grid.height }) + rectangle(box));
+  for (const [name, value] of Object.entries(box)) byId("current").setAttribute(name, value);
+  const others = byId("show-others").checked ? now.ratios.map((ratio) => shape("path", { d: rectangle(cropOf(ratio).box) })) : [];
+  byId("others").replaceChildren(...others);
+  byId("marks").replaceChildren(...now.constraints.map((mark) => shape("path", {
+    class: mark.kind,
+    d: rectangle({ x: mark.x * grid.width, y: mark.y * grid.height, width: mark.width * grid.width, height: mark.height * grid.height }),
+  })));
+}
+
+function layers() {
+  byId("heat").style.opacity = byId("opacity").value / 100;
+  byId("heat").classList.toggle("cells", byId("show-grid").checked);
+  byId("points").hidden = !byId("show-points").checked;
+  byId("grid").setAttribute("visibility", byId("show-grid").checked ? "visible" : "hidden");
+  if (state.grid) draw(state);
+}
+
+for (const id of ["opacity", "show-points", "show-others", "show-grid"]) byId(id).addEventListener("input", layers);
+layers();
+onChange(draw);
