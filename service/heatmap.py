@@ -36,7 +36,7 @@ def _colours() -> NDArray[np.uint8]:
     """uint8[256, 3] sRGB. Lightness 0.12 to 0.97; the hue turns from violet (295°) by red to yellow (105° + 360°)."""
     t = np.linspace(0, 1, 256)
     lightness = 0.12 + 0.85 * t
-    chroma = 0.20 * np.sin(np.pi * np.clip(0.18 + 0.74 * t, 0, 1)) ** 0.9
+    chroma = 0.165 * np.sin(np.pi * (0.16 + 0.76 * t))
     hue = np.radians(295 + 170 * t**0.9)
     a, b = chroma * np.cos(hue), chroma * np.sin(hue)
     long = (lightness + 0.3963377774 * a + 0.2158037573 * b) ** 3
