@@ -11,8 +11,8 @@ ROOT = Path(__file__).parents[1]
 LAYERS = [
     "errors settings ratios grid metrics containers flight gate caching",
     "headers placing points",
-    "decode cropping render heatmap model batcher store auth reports",
-    "params answers body",
+    "decode cropping render heatmap explain model batcher store auth reports",
+    "params answers body problems",
     "pipeline",
     "parts",
     "routes fast",
