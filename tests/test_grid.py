@@ -31,7 +31,7 @@ def same(a: SaliencyGrid, b: SaliencyGrid) -> bool:
     return flags and np.array_equal(a.levels, b.levels) and b.levels.dtype == np.uint8
 
 
-@given(grids(side=2**20, cells=40), st.booleans(), st.booleans())
+@given(grids(side=2**18, cells=40), st.booleans(), st.booleans())
 @settings(deadline=None, max_examples=100)
 def test_the_code_comes_back(grid: SaliencyGrid, symmetric: bool, rotated: bool) -> None:
     grid = SaliencyGrid(grid.levels, grid.width, grid.height, symmetric, rotated)
