@@ -13,18 +13,18 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from service import __version__
+from service import __version__, problems
 from service.auth import Keys
 from service.batcher import Batcher
 from service.decode import Limits
 from service.errors import BadParameters, ClientGone, GazecropError, MethodNotAllowed, NotFound, PictureError
-from service.fast import Front, problem_answer
+from service.fast import Front
 from service.gate import Gate
 from service.metrics import Metrics, Observe
 from service.model import Density, Model, Pixels
 from service.parts import Parts
 from service.pipeline import Picture, Pipeline
-from service.routes import crops, health, images, page
+from service.routes import azure, crops, focus, google, health, images, page, pictures
 from service.settings import Settings
 from service.store import open_store
 from service.store.base import Store
@@ -47,7 +47,7 @@ class App:
             redoc_url=None,
             lifespan=self._lifespan,
         )
-        for resource in (images, crops, health):
+        for resource in (images, crops, focus, pictures, google, azure, health):
             self.api.include_router(resource.router)
         page.mount_files(self.api)
         self.api.add_exception_handler(GazecropError, self._on_error)
@@ -107,7 +107,27 @@ class App:
         pipeline = Pipeline(
             model=model, limits=Limits.of(settings), gate=gate, decoders=decoders, batcher=batcher, maps=maps
         )
-        parts = Parts(settings, Keys(settings.api_keys), metrics, model, maps, gate, pipeline, id_key)
+        # Rendering has threads and a gate of its own: encoding an AVIF must not hold up the analysis of an upload.
+        drawing = max(1, settings.workers // 2)
+        renderers = ThreadPoolExecutor(drawing, thread_name_prefix="render")
+        render_gate = Gate(
+            round(settings.max_megapixels_in_flight * 1e6),
+            settings.max_queue,
+            drawing,
+            shed=metrics.watch_gate("render", lambda: render_gate.waiting),
+        )
+        parts = Parts(
+            settings=settings,
+            keys=Keys(settings.api_keys),
+            metrics=metrics,
+            model=model,
+            maps=maps,
+            gate=gate,
+            pipeline=pipeline,
+            render_gate=render_gate,
+            renderers=renderers,
+            id_key=id_key,
+        )
         api.state.parts = self._front.parts = parts
         lag = asyncio.create_task(metrics.watch_loop())
         try:
@@ -116,13 +136,14 @@ class App:
             lag.cancel()
             await batcher.close()
             decoders.shutdown()
+            renderers.shutdown()
             await maps.close()
 
     async def _on_error(self, request: Request, error: Exception) -> Response:
         assert isinstance(error, GazecropError)  # it is registered for these
         if isinstance(error, PictureError):
             self.metrics.decode_error(error.slug)
-        return problem_answer(error)
+        return problems.answer(error, request.scope["path"])
 
     async def _on_client_gone(self, request: Request, error: Exception) -> Response:
         return Response(status_code=499)  # nginx's number; for the metrics, nobody reads it
@@ -132,13 +153,13 @@ class App:
         if error.status_code == 405:
             allowed = (error.headers or {}).get("Allow", "")
             detail = f"{request.method} is not allowed here; {allowed} is." if allowed else ""
-            return problem_answer(MethodNotAllowed(detail, headers=error.headers))
-        return problem_answer(NotFound("See /docs for what there is."))
+            return problems.answer(MethodNotAllowed(detail, headers=error.headers), request.scope["path"])
+        return problems.answer(NotFound("See /docs for what there is."))
 
     async def _on_invalid(self, request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
         wrong = [{"parameter": str(one["loc"][-1]), "detail": str(one["msg"])} for one in error.errors()]
-        return problem_answer(BadParameters(wrong))
+        return problems.answer(BadParameters(wrong))
 
 
 async def _id_key(settings: Settings, store: Store) -> bytes:

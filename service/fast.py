@@ -5,10 +5,9 @@ paths are declared in `routes/crops.py` for OpenAPI; they are answered here only
 """
 
 import orjson
-from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service import answers, caching
+from service import answers, caching, problems
 from service.auth import AZURE_HEADERS, GOOGLE_HEADERS
 from service.errors import GazecropError
 from service.params import CROPPING, one_ratio, read
@@ -40,16 +39,16 @@ class Front:
                 if len(steps) in (2, 3) and steps[1] == "crops":
                     return await self._crops(scope, send, self.parts, steps)
         except GazecropError as error:
-            return await problem_answer(error)(scope, receive, send)
+            return await problems.answer(error, path)(scope, receive, send)
         await self._app(scope, receive, send)
 
     def _check_key(self, scope: Scope, path: str, parts: Parts) -> None:
         """The probes, the metrics and the page's files need no key."""
         if not parts.keys:
             return
-        if path == "/v1/images:annotate":
+        if path == problems.GOOGLE:
             parts.keys.check(scope["headers"], names=GOOGLE_HEADERS, query=scope["query_string"])
-        elif path.startswith("/computervision/"):
+        elif path == problems.AZURE:
             parts.keys.check(scope["headers"], names=AZURE_HEADERS)
         elif path.startswith("/v1/"):
             parts.keys.check(scope["headers"])
@@ -83,11 +82,6 @@ class Front:
             body = orjson.dumps(found[0] if len(steps) == 3 else {"crops": found})
         headers += [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
         await _send(send, 200, headers, body)
-
-
-def problem_answer(error: GazecropError) -> Response:
-    """An error as application/problem+json."""
-    return Response(orjson.dumps(error.problem()), error.status, error.headers, "application/problem+json")
 
 
 async def _send(send: Send, status: int, headers: Headers, body: bytes) -> None:

@@ -1,5 +1,6 @@
 """What a running server is made of. `app.py` builds it at start; the HTTP edge reads it from here."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from service.auth import Keys
@@ -20,5 +21,7 @@ class Parts:
     maps: MapCache[Picture]
     gate: Gate
     pipeline: Pipeline
+    render_gate: Gate
+    renderers: ThreadPoolExecutor
     id_key: bytes
     draining: bool = field(default=False)  # set at SIGTERM: not ready any more, what is under way goes on

@@ -36,6 +36,9 @@ class Settings(BaseSettings):
 
     # Limits of one picture. JPEG decodes scaled, so it may be larger than what must be decoded in full.
     max_bytes: int = Field(20_000_000, ge=1_000)
+    max_door_bytes: int = Field(
+        40_000_000, ge=1_000
+    )  # of a JSON body with pictures in base64, at Google's door
     max_megapixels_jpeg: float = Field(100.0, gt=0, le=1000)
     max_megapixels: float = Field(30.0, gt=0, le=178)
     max_jpeg_scans: int = Field(

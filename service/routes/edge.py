@@ -7,10 +7,12 @@ from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 import orjson
+from blake3 import blake3
 from fastapi import Request, Response
 from starlette.types import Scope
 
 from service import caching
+from service.body import read_body
 from service.errors import BadParameters, ClientGone
 from service.metrics import Stages
 from service.parts import Parts
@@ -18,6 +20,8 @@ from service.pipeline import Known
 
 T = TypeVar("T")
 LONGEST_DEADLINE = 3600.0  # seconds; more is a mistake
+SECONDS_FOR_JSON = 30.0
+IDS = 16  # bytes of an id: 32 hexadecimal digits
 
 
 def parts_of(request: Request) -> Parts:
@@ -69,6 +73,47 @@ async def _disconnect(request: Request) -> None:
         pass
 
 
+async def read_picture(request: Request) -> tuple[str, bytes]:
+    """The id and the bytes of an upload. Refuses before the body is read when too many are waiting.
+
+    Raises Overloaded, BodyTooLarge, BodyTooSlow, BadParameters, ClientGone."""
+    parts = parts_of(request)
+    settings = parts.settings
+    parts.gate.refuse_if_full()
+    hasher = blake3(key=parts.id_key)
+    with stages_of(request.scope).time("read"):
+        data = await read_body(
+            request.receive, request.scope["headers"], settings.max_bytes, settings.body_seconds, hasher
+        )
+    return hasher.hexdigest(IDS), data
+
+
+async def read_limited(request: Request, limit: int, seconds: float = SECONDS_FOR_JSON) -> bytes:
+    """A body that is no picture. Raises BodyTooLarge, BodyTooSlow, BadParameters (a form), ClientGone."""
+    if request.headers.get("content-type", "").lower().startswith("multipart/"):
+        raise BadParameters.one("body", "The body is JSON here, not a form.")
+    return await read_body(request.receive, request.scope["headers"], limit, seconds, blake3())
+
+
+def identify(parts: Parts, data: bytes) -> str:
+    """The id of a picture's bytes: nobody without the key can compute it from the file."""
+    return blake3(data, key=parts.id_key).hexdigest(IDS)
+
+
+async def read_json(request: Request, limit: int = 4096) -> Any:
+    """A small JSON body. Raises BodyTooLarge, BodyTooSlow, BadParameters, ClientGone."""
+    body = await read_limited(request, limit)
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise BadParameters.one("body", "The body is not JSON.") from None
+
+
+def not_modified(request: Request, headers: dict[str, str]) -> bool:
+    condition = request.headers.get("if-none-match")
+    return condition is not None and caching.matches(condition, headers["ETag"])
+
+
 def json_answer(content: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     return Response(orjson.dumps(content), status, headers, "application/json")
 
@@ -85,3 +130,19 @@ def fresh_headers(parts: Parts, known: Known, target: str, asked: str | None) ->
     if known.degraded:
         headers["X-Degraded"] = "store"
     return headers
+
+
+def quality(accept: str, kind: str, subtype: str) -> float:
+    """The q of a media type in an Accept header; the most specific range counts (RFC 9110, section 12.5.1)."""
+    best, found = -1, 1.0 if not accept.strip() else 0.0
+    for part in accept.split(","):
+        media, *parameters = [piece.strip().lower() for piece in part.split(";")]
+        specific = {f"{kind}/{subtype}": 2, f"{kind}/*": 1, "*/*": 0}.get(media, -1)
+        if specific > best:
+            best = specific
+            weights = [parameter[2:] for parameter in parameters if parameter.startswith("q=")]
+            try:
+                found = float(weights[0]) if weights else 1.0
+            except ValueError:
+                found = 1.0
+    return found

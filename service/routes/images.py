@@ -2,11 +2,9 @@
 
 from typing import Any
 
-from blake3 import blake3
 from fastapi import APIRouter, Request, Response
 
-from service import answers, caching
-from service.body import read_body
+from service import answers
 from service.cropping import Crop
 from service.errors import NotAcceptable
 from service.heatmap import heat_map
@@ -18,8 +16,11 @@ from service.routes.edge import (
     deadline_of,
     fresh_headers,
     json_answer,
+    not_modified,
     parts_of,
+    quality,
     raw_query,
+    read_picture,
     stages_of,
     unless_gone,
 )
@@ -28,7 +29,6 @@ from service.routes.schemas import NOT_MODIFIED, query, responses
 router = APIRouter(tags=["images"])
 VERSIONED = CROPPING | {"v"}
 ONLY_VERSION = frozenset({"v"})
-IDS = 16  # bytes of an id: 32 hexadecimal digits
 
 
 @router.post(
@@ -44,16 +44,9 @@ IDS = 16  # bytes of an id: 32 hexadecimal digits
 )
 async def upload(request: Request) -> Response:
     parts, stages = parts_of(request), stages_of(request.scope)
-    settings = parts.settings
     wanted = read(raw_query(request.scope))  # what is wrong is told before a body is read
     deadline = deadline_of(request)
-    parts.gate.refuse_if_full()
-    hasher = blake3(key=parts.id_key)
-    with stages.time("read"):
-        data = await read_body(
-            request.receive, request.scope["headers"], settings.max_bytes, settings.body_seconds, hasher
-        )
-    id = hasher.hexdigest(IDS)
+    id, data = await read_picture(request)
     known, created = await unless_gone(request, parts.pipeline.upload(id, data, stages, deadline))
     with stages.time("crop"):
         document = image_document(known, parts.pipeline.crops(known, wanted))
@@ -139,30 +132,9 @@ def target(request: Request) -> str:
     return f"{request.scope['path']}?{raw_query(request.scope)}"
 
 
-def not_modified(request: Request, headers: dict[str, str]) -> bool:
-    condition = request.headers.get("if-none-match")
-    return condition is not None and caching.matches(condition, headers["ETag"])
-
-
 def prefers_png(accept: str) -> bool:
     """Whether a heat map is wanted rather than JSON; nothing said: JSON. Raises NotAcceptable for neither."""
     png, json = quality(accept, "image", "png"), quality(accept, "application", "json")
     if png <= 0 and json <= 0:
         raise NotAcceptable("The map is served as application/json or image/png.")
     return png > json
-
-
-def quality(accept: str, kind: str, subtype: str) -> float:
-    """The q of a media type in an Accept header; the most specific range counts (RFC 9110, section 12.5.1)."""
-    best, found = -1, 1.0 if not accept.strip() else 0.0
-    for part in accept.split(","):
-        media, *parameters = [piece.strip().lower() for piece in part.split(";")]
-        specific = {f"{kind}/{subtype}": 2, f"{kind}/*": 1, "*/*": 0}.get(media, -1)
-        if specific > best:
-            best = specific
-            weights = [parameter[2:] for parameter in parameters if parameter.startswith("q=")]
-            try:
-                found = float(weights[0]) if weights else 1.0
-            except ValueError:
-                found = 1.0
-    return found

@@ -85,6 +85,12 @@ class FocusPoint(Schema):
     source: Literal["model", "person"]
 
 
+class PersonsFocus(Schema):
+    x: float = Field(ge=0, le=1)
+    y: float = Field(ge=0, le=1)
+    source: Literal["person"]
+
+
 class Span(Schema):
     from_: str = Field(alias="from")
     to: str
@@ -153,8 +159,22 @@ def responses(answers: dict[int, Any], *problems: int) -> Responses:
     return found | {status: {"description": _PROBLEMS[status], "content": content} for status in problems}
 
 
+def vendor_responses(description: str) -> Responses:
+    """Of a door: its vendor's own error object, whatever went wrong."""
+    error = {"type": "object", "required": ["error"], "properties": {"error": {"type": "object"}}}
+    content = {"application/json": {"schema": error}}
+    found: Responses = {200: {"description": description}}
+    for status in (400, 401, 403, 408, 503, 504):
+        found[status] = {"description": _PROBLEMS.get(status, "The request is wrong"), "content": content}
+    return found
+
+
 NOT_MODIFIED = {"description": "Not modified: what the client has is what it would get"}
 BINARY = {"type": "string", "format": "binary"}
+PICTURE = {
+    "description": "The picture",
+    "content": {f"image/{name}": {"schema": BINARY} for name in ("jpeg", "webp", "avif", "png")},
+}
 SALIENCY = {"model": Saliency, "content": {"image/png": {"schema": BINARY}}}
 UPLOAD = {
     "requestBody": {
@@ -167,8 +187,103 @@ UPLOAD = {
         },
     }
 }
+GOOGLE_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "required": ["requests"],
+                    "properties": {
+                        "requests": {"type": "array", "maxItems": 16, "items": {"type": "object"}}
+                    },
+                }
+            }
+        },
+    }
+}
+AZURE_PARAMETERS = {
+    "parameters": [
+        {"name": "api-version", "in": "query", "schema": {"type": "string"}},
+        {
+            "name": "features",
+            "in": "query",
+            "required": True,
+            "schema": {"type": "string", "enum": ["smartCrops"]},
+        },
+        {
+            "name": "smartcrops-aspect-ratios",
+            "in": "query",
+            "schema": {"type": "string", "example": "0.9,1.33"},
+            "description": "Comma-separated numbers, 0.05 to 20; Azure's own range is 0.75 to 1.80.",
+        },
+    ]
+}
+FOCUS_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "properties": {
+                        "x": {"type": "number", "minimum": 0, "maximum": 1, "example": 0.31},
+                        "y": {"type": "number", "minimum": 0, "maximum": 1, "example": 0.42},
+                    },
+                    "required": ["x", "y"],
+                    "additionalProperties": False,
+                }
+            }
+        },
+    }
+}
+IF_MATCH = {
+    "parameters": [
+        {
+            "name": "If-Match",
+            "in": "header",
+            "schema": {"type": "string"},
+            "description": "Only over this ETag.",
+        },
+        {
+            "name": "If-None-Match",
+            "in": "header",
+            "schema": {"type": "string"},
+            "description": "`*`: only create.",
+        },
+    ]
+}
 _BOX = {"type": "string", "example": "0.2,0.1,0.3,0.4"}
 _QUERY: dict[str, dict[str, Any]] = {
+    "ratio": {
+        "description": "16:9, 1.91:1, 1.7778 or a profile's name. Or say width and height.",
+        "schema": {"type": "string", "example": "1:1"},
+    },
+    "width": {
+        "description": "Of the output, in pixels.",
+        "schema": {"type": "integer", "minimum": 1, "maximum": 8192, "example": 600},
+    },
+    "height": {
+        "description": "Of the output, in pixels.",
+        "schema": {"type": "integer", "minimum": 1, "maximum": 8192},
+    },
+    "enlarge": {
+        "description": "Whether a small crop may be enlarged to the size asked for.",
+        "schema": {"type": "boolean", "default": False},
+    },
+    "format": {
+        "description": "Of the output; default: by Accept, else JPEG.",
+        "schema": {"type": "string", "enum": ["jpeg", "webp", "avif", "png"]},
+    },
+    "quality": {
+        "description": "Of the encoder; default 82 (JPEG), 80 (WebP), 60 (AVIF).",
+        "schema": {"type": "integer", "minimum": 1, "maximum": 100},
+    },
+    "layers": {
+        "description": "Comma-separated: heat, points, boxes.",
+        "schema": {"type": "string", "default": "heat,points,boxes"},
+    },
     "ratios": {
         "description": "Up to 16, comma-separated: 16:9, 1.91:1, 1.7778 or a profile's name. Default: every profile.",
         "schema": {"type": "string", "example": "16:9,1:1"},

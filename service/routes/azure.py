@@ -1,0 +1,70 @@
+"""Azure AI Vision's door: Image Analysis 4.0, smartCrops only. Azure's own closes on 2028-09-25.
+
+Any ratio from 1:20 to 20:1, where Azure stops at 0.75 to 1.80.
+"""
+
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from service.cropping import Crop
+from service.errors import BadParameters
+from service.problems import AZURE
+from service.routes import schemas
+from service.routes.edge import (
+    json_answer,
+    parts_of,
+    read_picture,
+    stages_of,
+    unless_gone,
+)
+from service.routes.vendors import crops_of, ratios_of
+
+router = APIRouter(tags=["doors"])
+
+
+@router.post(
+    AZURE,
+    summary="Azure Image Analysis 4.0, smartCrops only",
+    responses=schemas.vendor_responses("What Azure answers: metadata and smartCropsResult"),
+    openapi_extra=schemas.AZURE_PARAMETERS | schemas.UPLOAD,
+)
+async def analyze(request: Request) -> Response:
+    parts, query = parts_of(request), request.query_params
+    features = [feature.strip().lower() for feature in query.get("features", "").split(",")]
+    if features != ["smartcrops"]:
+        raise BadParameters.one(
+            "features", "Of Azure's features only smartCrops is here: features=smartCrops."
+        )
+    if request.headers.get("content-type", "").lower().startswith("application/json"):
+        raise BadParameters.one(
+            "url", "This server never fetches: send the picture as application/octet-stream."
+        )
+    listed = query.get("smartcrops-aspect-ratios", "")
+    numbers = [_number(one) for one in listed.split(",") if one]
+    ratios = ratios_of(numbers, "smartcrops-aspect-ratios")
+    id, data = await read_picture(request)
+    known, _ = await unless_gone(request, parts.pipeline.upload(id, data, stages_of(request.scope), None))
+    grid, record = known.picture.cropper.grid, known.picture.record
+    return json_answer(
+        {
+            "modelVersion": record.model,
+            "metadata": {"width": grid.width, "height": grid.height},
+            "smartCropsResult": {"values": [_value(crop) for crop in crops_of(parts, known, ratios)]},
+        }
+    )
+
+
+def _number(text: str) -> Any:
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def _value(crop: Crop) -> dict[str, Any]:
+    box = crop.box
+    return {
+        "aspectRatio": round(crop.ratio.value, 6),
+        "boundingBox": {"x": box.x, "y": box.y, "w": box.width, "h": box.height},
+    }

@@ -1,0 +1,102 @@
+"""A person's focal point: it outranks the network for every ratio, and survives maps, restarts and new networks."""
+
+import re
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from service.errors import BadParameters, FocusNotFound
+from service.routes import schemas
+from service.routes.edge import json_answer, not_modified, parts_of, read_json
+from service.routes.schemas import NOT_MODIFIED, responses
+from service.store.base import Condition, Focus
+
+router = APIRouter(tags=["focus"])
+_TAG = re.compile(r'"focus-(\d{1,19})"', re.ASCII)
+_NO_REVISION = -1
+
+
+@router.get(
+    "/v1/images/{id}/focus",
+    summary="The focus that a person set",
+    responses=responses({200: schemas.PersonsFocus, 304: NOT_MODIFIED}, 401, 403, 404, 503),
+)
+async def show(request: Request, id: str) -> Response:
+    focus, degraded = await parts_of(request).maps.get_focus(id)
+    if focus is None:
+        raise FocusNotFound("No person has set a focus for this picture.")
+    headers = {"ETag": tag(focus), "Cache-Control": "private, no-cache"}
+    if degraded:
+        headers["X-Degraded"] = "store"
+    if not_modified(request, headers):
+        return Response(status_code=304, headers=headers)
+    return json_answer(answer(focus), headers=headers)
+
+
+@router.put(
+    "/v1/images/{id}/focus",
+    summary="Set the focus; durable before the answer",
+    responses=responses(
+        {200: schemas.PersonsFocus, 201: schemas.PersonsFocus}, 401, 403, 404, 408, 412, 413, 422, 503, 507
+    ),
+    openapi_extra=schemas.FOCUS_BODY | schemas.IF_MATCH,
+)
+async def put(request: Request, id: str) -> Response:
+    x, y = coordinates(await read_json(request))
+    focus, created = await parts_of(request).maps.set_focus(id, x, y, condition(request))
+    return json_answer(answer(focus), 201 if created else 200, {"ETag": tag(focus)})
+
+
+@router.delete(
+    "/v1/images/{id}/focus",
+    status_code=204,
+    summary="Take the focus back",
+    responses=responses({204: {"description": "There is none any more"}}, 401, 403, 412, 503),
+    openapi_extra=schemas.IF_MATCH,
+)
+async def delete(request: Request, id: str) -> Response:
+    await parts_of(request).maps.delete_focus(id, condition(request))
+    return Response(status_code=204)
+
+
+def answer(focus: Focus) -> dict[str, Any]:
+    return {"x": focus.x, "y": focus.y, "source": "person"}
+
+
+def tag(focus: Focus) -> str:
+    return f'"focus-{focus.revision}"'
+
+
+def condition(request: Request) -> Condition:
+    """If-Match and If-None-Match (RFC 9110, section 13.1). A tag that is none of ours matches no revision."""
+    wanted = request.headers.get("if-match")
+    match: tuple[int, ...] | None = None
+    if wanted is not None:
+        tags = [part.strip() for part in wanted.split(",")]
+        match = (
+            ()
+            if "*" in tags
+            else tuple(int(m[1]) if (m := _TAG.fullmatch(t)) else _NO_REVISION for t in tags)
+        )
+    return Condition(match, absent=request.headers.get("if-none-match", "").strip() == "*")
+
+
+def coordinates(content: Any) -> tuple[float, float]:
+    """Raises BadParameters for all but {"x": 0..1, "y": 0..1}."""
+    if not isinstance(content, dict):
+        raise BadParameters.one("body", 'The body is a JSON object: {"x": 0.31, "y": 0.42}.')
+    errors = [
+        {"parameter": name, "detail": f"{name} is a number from 0 to 1."}
+        for name in ("x", "y")
+        if not isinstance(content.get(name), int | float)
+        or isinstance(content[name], bool)
+        or not 0 <= content[name] <= 1
+    ]
+    errors += [
+        {"parameter": name[:40], "detail": f"{name[:40]!r} is not a part of a focus."}
+        for name in list(content)[:16]
+        if name not in ("x", "y")
+    ]
+    if errors:
+        raise BadParameters(errors)
+    return float(content["x"]), float(content["y"])
