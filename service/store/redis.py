@@ -7,7 +7,7 @@
 
 A focus has a key of its own, so that map and focus come with one MGET: 81 us a call, where a pipeline of GET
 and HGET takes 122. Their number is the size of a set and no counter, because adding or removing an id twice
-changes nothing: it cannot drift. All three change in one script or one MULTI, so no reader sees half of it.
+changes nothing: it cannot drift. What belongs together changes in one script, so no reader sees half of it.
 """
 
 import asyncio
@@ -64,6 +64,13 @@ end
 redis.call('SET', KEYS[2], ARGV[2])
 redis.call('SADD', KEYS[3], ARGV[1])
 return present and 'replaced' or 'created'
+"""
+
+# A script and no MULTI: a Redis that is out of memory refuses everything inside MULTI, deletions too.
+FORGET = """
+redis.call('DEL', KEYS[1], KEYS[2])
+redis.call('SREM', KEYS[3], ARGV[1])
+return 'deleted'
 """
 
 
@@ -169,10 +176,7 @@ class RedisStore:
         return Entry(record, _unpack(Focus.unpack, values[0]))
 
     async def delete(self, id: str) -> None:
-        pipe = self._client.pipeline(transaction=True)
-        pipe.delete(_map(id), _focus(id))
-        pipe.srem(FOCUSES, id)
-        await self._ask(pipe.execute)
+        await self._ask(lambda: self._eval(FORGET, id))
 
     async def get_focus(self, id: str) -> Focus | None:
         values = await self._ask(lambda: self._client.mget(_focus(id)))
@@ -188,15 +192,15 @@ class RedisStore:
     async def _change_focus(self, id: str, value: bytes, condition: Condition) -> bool:
         word = "absent" if condition.absent else "" if condition.match is None else "match"
         revisions = [revision.to_bytes(8, "big") for revision in condition.match or ()]
-        keys = (_map(id), _focus(id), FOCUSES)
-        # The text each time, not its hash: changes are rare, and a Redis that restarted has forgotten hashes.
         outcome = await self._ask(
-            lambda: cast(
-                Awaitable[bytes],
-                self._client.eval(CHANGE_FOCUS, 3, *keys, id, value, self._max_focus, word, *revisions),
-            )
+            lambda: self._eval(CHANGE_FOCUS, id, value, self._max_focus, word, *revisions)
         )
         return settle(cast(Outcome, outcome.decode()), self._max_focus)
+
+    def _eval(self, script: str, id: str, *arguments: bytes | str | int) -> Awaitable[bytes]:
+        # The text each time, not its hash: changes are rare, and a Redis that restarted has forgotten hashes.
+        keys = (_map(id), _focus(id), FOCUSES)
+        return cast(Awaitable[bytes], self._client.eval(script, 3, *keys, id, *arguments))
 
     async def id_key(self) -> bytes:
         pipe = self._client.pipeline(transaction=False)
