@@ -24,7 +24,8 @@ from service.metrics import Metrics, Observe
 from service.model import Density, Model, Pixels
 from service.parts import Parts
 from service.pipeline import Picture, Pipeline
-from service.routes import azure, crops, focus, google, health, images, page, pictures
+from service.reports import Inbox, Turnstile
+from service.routes import azure, crops, focus, google, health, images, page, pictures, reports
 from service.settings import Settings
 from service.store import open_store
 from service.store.base import Store
@@ -47,7 +48,7 @@ class App:
             redoc_url=None,
             lifespan=self._lifespan,
         )
-        for resource in (images, crops, focus, pictures, google, azure, health):
+        for resource in (images, crops, focus, pictures, reports, google, azure, health):
             self.api.include_router(resource.router)
         page.mount_files(self.api)
         self.api.add_exception_handler(GazecropError, self._on_error)
@@ -127,6 +128,8 @@ class App:
             render_gate=render_gate,
             renderers=renderers,
             id_key=id_key,
+            inbox=Inbox(settings.data_dir, settings.reports_megabytes),
+            turnstile=Turnstile(settings.reports_per_hour),
         )
         api.state.parts = self._front.parts = parts
         lag = asyncio.create_task(metrics.watch_loop())

@@ -8,6 +8,7 @@ from service.gate import Gate
 from service.metrics import Metrics
 from service.model import Model
 from service.pipeline import Picture, Pipeline
+from service.reports import Inbox, Turnstile
 from service.settings import Settings
 from service.store.memory import MapCache
 
@@ -24,4 +25,6 @@ class Parts:
     render_gate: Gate
     renderers: ThreadPoolExecutor
     id_key: bytes
+    inbox: Inbox
+    turnstile: Turnstile
     draining: bool = field(default=False)  # set at SIGTERM: not ready any more, what is under way goes on

@@ -62,6 +62,7 @@ class Settings(BaseSettings):
     cache_control: str = "no-cache"  # of GETs without ?v=
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
     reports: bool = True  # POST /v1/reports
+    reports_megabytes: int = Field(200, ge=1)  # of the inbox, pictures that people added included; then 507
     reports_per_hour: int = Field(60, ge=1)  # for each address
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 

@@ -122,6 +122,11 @@ class Saliency(Schema):
     values: list[list[float]] = Field(description="A density: non-negative, sums to 1.")
 
 
+class Reported(Schema):
+    report: str
+    picture_kept: bool
+
+
 class Wrong(BaseModel):
     parameter: str
     detail: str
@@ -328,6 +333,7 @@ _PROBLEMS = {
     413: "The body is too long, or the picture has too many pixels",
     415: "Not a picture that this server reads",
     422: "Parameters are wrong, or the picture is corrupt",
+    429: "Too many reports from one address",
     503: "Overloaded, draining, or the store is away",
     504: "The deadline of X-Request-Timeout passed before the work began",
     507: "The store is full",

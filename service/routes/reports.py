@@ -1,0 +1,86 @@
+"""People's objections to crops: biased, wrong. Into a local inbox, without the picture unless they add it."""
+
+import asyncio
+import base64
+import binascii
+from typing import Literal
+
+from fastapi import APIRouter, Request, Response
+from pydantic import Field, ValidationError
+
+from service.errors import BadParameters, NotFound
+from service.headers import inspect
+from service.routes import schemas
+from service.routes.edge import json_answer, parts_of, read_json
+from service.routes.schemas import responses
+
+router = APIRouter(tags=["reports"])
+
+
+class Fractions(schemas.Schema):
+    """A box in fractions of the upright picture."""
+
+    x: float = Field(ge=0, le=1)
+    y: float = Field(ge=0, le=1)
+    width: float = Field(gt=0, le=1)
+    height: float = Field(gt=0, le=1)
+
+
+class Contested(schemas.Schema):
+    ratio: str = Field(max_length=20)
+    policy: str = Field("", max_length=20)
+    box: schemas.Box
+
+
+class Report(schemas.Schema):
+    id: str = Field(pattern="^[0-9a-f]{32}$", description="The picture's id.")
+    version: str = Field("", max_length=20)
+    kind: Literal["biased", "wrong", "other"] = "wrong"
+    crops: list[Contested] = Field([], max_length=16)
+    should_keep: list[Fractions] = Field([], max_length=16)
+    text: str = Field("", max_length=4000)
+    picture: str | None = Field(
+        None, description="The picture in base64, only where the person chose to add it."
+    )
+
+
+@router.post(
+    "/v1/reports",
+    status_code=201,
+    summary="Object to a crop",
+    responses=responses({201: schemas.Reported}, 401, 403, 404, 408, 413, 415, 422, 429, 503, 507),
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": Report.model_json_schema()}},
+        }
+    },
+)
+async def report(request: Request) -> Response:
+    parts = parts_of(request)
+    if not parts.settings.reports:
+        raise NotFound("This server takes no reports.")
+    parts.turnstile.enter(request.client.host if request.client else "")
+    content = await read_json(request, 64_000 + parts.settings.max_bytes * 4 // 3)
+    try:
+        told = Report.model_validate(content)
+    except ValidationError as error:
+        wrong = [
+            {"parameter": ".".join(map(str, one["loc"]))[:80] or "body", "detail": one["msg"]}
+            for one in error.errors()[:16]
+        ]
+        raise BadParameters(wrong) from None
+    picture = await asyncio.to_thread(_picture, told.picture) if told.picture is not None else None
+    kept = told.model_dump(exclude={"picture"}, exclude_defaults=True)
+    id = await asyncio.to_thread(parts.inbox.add, kept, picture)
+    return json_answer({"report": id, "picture_kept": picture is not None}, 201)
+
+
+def _picture(text: str) -> bytes:
+    """Raises BadParameters, or what reading its header raises: the inbox is for pictures only."""
+    try:
+        data = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise BadParameters.one("picture", "picture is not base64.") from None
+    inspect(data)
+    return data
