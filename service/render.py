@@ -76,6 +76,9 @@ def crop(
     """
     header = inspect(data)
     (limits or Limits()).check(header)
+    right, bottom = box.x + box.width, box.y + box.height
+    if not (0 <= box.x < right <= header.width and 0 <= box.y < bottom <= header.height):
+        raise ValueError(f"{box} is not inside {header.width}x{header.height}")
     size = output_size(box.width, box.height, width, height, enlarge=enlarge, longest_side=longest_side)
     return encode(cut(data, header, (box.x, box.y, box.width, box.height), size), format, quality)
 
@@ -103,15 +106,12 @@ def output_size(
 
 def cut(data: bytes, header: Header, box: tuple[int, int, int, int], size: tuple[int, int]) -> Cut:
     """The box (x, y, width, height) of the upright picture at `size` (width, height), upright, its colours those of
-    the profile that comes with it. Raises `PictureUnreadable`, and ValueError for a box that is not in it."""
-    x, y, width, height = box
-    if not (0 <= x < x + width <= header.width and 0 <= y < y + height <= header.height):
-        raise ValueError(f"{box} is not inside {header.width}x{header.height}")
+    the profile that comes with it. Raises `PictureUnreadable`."""
     with unreadable_on_error(header.format):
         picture = open_picture(data, header, profile=True)
         turn = turn_of(header)
         left, top, right, bottom = stored_box(turn, box, picture.size)
-        scale = draft_scale(width, height, *size) if header.format == "jpeg" else 1
+        scale = draft_scale(box[2], box[3], *size) if header.format == "jpeg" else 1
         drafted = scale_while_decoding(picture, scale) is not None
         picture.load()
         profile = _profile(picture)
