@@ -24,7 +24,9 @@ def balloon(width: int = 1600, height: int = 1000) -> Image.Image:
         (0.92, (30, 48, 42)),
     ):
         x = np.linspace(0, 1, 200)
-        waves = sum(0.03 / k * np.sin(2 * np.pi * (k * x * 1.4 + rng.random())) for k in (1, 2, 3, 5))
+        waves = np.sum(
+            [0.03 / k * np.sin(2 * np.pi * (k * x * 1.4 + rng.random())) for k in (1, 2, 3, 5)], axis=0
+        )
         ridge = [(float(a) * w, float(level + b) * h) for a, b in zip(x, waves, strict=True)]
         draw.polygon([*ridge, (w, h), (0, h)], fill=colour)
     _envelope(picture, 0.76 * w, 0.36 * h, 0.17 * h)
@@ -46,7 +48,7 @@ def _envelope(picture: Image.Image, x: float, y: float, r: float) -> None:
         ],
         fill=255,
     )
-    gores = Image.new("RGB", picture.size)
+    gores = Image.new("RGB", picture.size, (196, 44, 40))
     stripe = ImageDraw.Draw(gores)
     for k in range(9, 0, -1):
         reach = r * np.sin(np.pi * k / 18)
