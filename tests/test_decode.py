@@ -17,7 +17,7 @@ from service.errors import GazecropError, NotAPicture, PictureUnreadable, TooMan
 from service.headers import HEIC_READABLE, inspect
 from service.settings import Settings
 from tests.pictures import encode
-from tests.scenes import FORMATS, SAMPLES, STORED, difference, exif, scene
+from tests.samples import FORMATS, SAMPLES, STORED, difference, exif, scene
 
 SHAPES = [(240, 320)]
 LIMITS = Limits()

@@ -15,7 +15,7 @@ from service.errors import NotAPicture, PictureUnreadable, TooManyPixels
 from service.placing import Box
 from service.render import MEDIA_TYPES, crop, output_size
 from tests.pictures import encode
-from tests.scenes import FORMATS, SAMPLES, STORED, difference, exif, scene
+from tests.samples import FORMATS, SAMPLES, STORED, difference, exif, scene
 
 RGB_PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 BOX = Box(64, 60, 320, 240)  # of scene(): a part of both boxes in it
