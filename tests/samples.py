@@ -1,78 +1,54 @@
-"""Draws the project's own pictures: the README's and the page's. `python -m tests.scenes` makes them anew."""
-
-from pathlib import Path
+"""Pictures whose every turn, mirror and colour shows, in all formats, for the tests of decoding and rendering."""
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFilter
+from numpy.typing import NDArray
+from PIL import Image
 
-FOLDER = Path(__file__).parents[1] / "service" / "page" / "drawn"
-SCALE = 2  # drawn larger and reduced: smooth edges
+from tests.pictures import encode
 
-
-def balloon(width: int = 1600, height: int = 1000) -> Image.Image:
-    """Hills at dusk, and a hot-air balloon well off the middle."""
-    w, h = width * SCALE, height * SCALE
-    y = np.linspace(0, 1, h)[:, None, None]
-    sky = np.array([58, 96, 150]) * (1 - y) + np.array([250, 205, 160]) * y
-    picture = Image.fromarray(np.broadcast_to(sky, (h, w, 3)).astype(np.uint8))
-    draw = ImageDraw.Draw(picture)
-    rng = np.random.default_rng(4)
-    for level, colour in (
-        (0.62, (120, 130, 160)),
-        (0.72, (88, 104, 118)),
-        (0.83, (52, 76, 70)),
-        (0.92, (30, 48, 42)),
-    ):
-        x = np.linspace(0, 1, 200)
-        waves = sum(0.03 / k * np.sin(2 * np.pi * (k * x * 1.4 + rng.random())) for k in (1, 2, 3, 5))
-        ridge = [(float(a) * w, float(level + b) * h) for a, b in zip(x, waves, strict=True)]
-        draw.polygon([*ridge, (w, h), (0, h)], fill=colour)
-    _envelope(picture, 0.76 * w, 0.36 * h, 0.17 * h)
-    return picture.resize((width, height), Image.Resampling.LANCZOS)
+FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF")
+# Turns an upright picture into the frame that EXIF orientation k says is stored.
+STORED = {
+    1: None,
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
 
 
-def _envelope(picture: Image.Image, x: float, y: float, r: float) -> None:
-    """The balloon: gores in two reds with light from the left, ropes, a basket with two people in it."""
-    draw = ImageDraw.Draw(picture)
-    shape = Image.new("L", picture.size, 0)
-    pen = ImageDraw.Draw(shape)
-    pen.ellipse((x - r, y - r, x + r, y + r), fill=255)
-    pen.polygon(
-        [
-            (x - 0.87 * r, y + 0.5 * r),
-            (x + 0.87 * r, y + 0.5 * r),
-            (x + 0.22 * r, y + 1.45 * r),
-            (x - 0.22 * r, y + 1.45 * r),
-        ],
-        fill=255,
-    )
-    gores = Image.new("RGB", picture.size)
-    stripe = ImageDraw.Draw(gores)
-    for k in range(9, 0, -1):
-        reach = r * np.sin(np.pi * k / 18)
-        stripe.ellipse(
-            (x - reach, y - 1.2 * r, x + reach, y + 1.8 * r),
-            fill=((196, 44, 40) if k % 2 else (246, 214, 92)),
-        )
-    columns = np.clip(1.12 - 0.55 * (np.arange(picture.width) - (x - r)) / (2 * r), 0.5, 1.15)
-    lit = np.clip(np.asarray(gores) * columns[None, :, None], 0, 255).astype(np.uint8)
-    picture.paste(Image.fromarray(lit), mask=shape.filter(ImageFilter.GaussianBlur(1)))
-    top, low = y + 1.45 * r, y + 1.75 * r
-    for side in (-0.2, 0.2):
-        draw.line([(x + side * r, top), (x + side * 0.8 * r, low)], fill=(40, 30, 30), width=4)
-    for person, colour in ((-0.07, (235, 190, 160)), (0.07, (140, 95, 70))):
-        head = 0.055 * r
-        draw.ellipse(
-            (x + person * r - head, low - 0.1 * r - head, x + person * r + head, low - 0.1 * r + head),
-            fill=colour,
-        )
-    draw.rectangle((x - 0.17 * r, low, x + 0.17 * r, low + 0.24 * r), fill=(116, 74, 42))
+def scene(width: int = 640, height: int = 480) -> Image.Image:
+    """A gradient with a red and a blue box: no symmetry, so that every turn and mirror shows."""
+    x, y = np.meshgrid(np.linspace(0, 1, width), np.linspace(0, 1, height))
+    pixels = np.stack([40 + 160 * x, 60 + 120 * y, 200 - 120 * x * y], axis=-1).astype(np.uint8)
+    pixels[height // 8 : height // 3, width // 10 : width // 3] = (220, 30, 30)
+    pixels[height // 2 : height * 7 // 8, width // 2 : width * 4 // 5] = (20, 20, 160)
+    return Image.fromarray(pixels)
 
 
-def main() -> None:
-    FOLDER.mkdir(exist_ok=True)
-    balloon().save(FOLDER / "balloon.jpg", quality=85)
+def exif(orientation: int) -> bytes:
+    tags = Image.Exif()
+    tags[0x0112] = orientation
+    return tags.tobytes()
 
 
-if __name__ == "__main__":
-    main()
+def difference(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
+    """Mean absolute difference in levels."""
+    return float(np.abs(one.astype(int) - other.astype(int)).mean())
+
+
+def _samples() -> dict[str, bytes]:
+    small = scene(80, 60)
+    samples = {format: encode(small, format) for format in FORMATS}
+    samples["JPEG progressive"] = encode(small, "JPEG", progressive=True, exif=exif(6))
+    samples["PNG palette"] = encode(small.convert("P"), "PNG")
+    samples["WEBP lossless"] = encode(small.convert("RGBA"), "WEBP", lossless=True, exif=exif(3))
+    samples["TIFF deflate"] = encode(small, "TIFF", compression="tiff_adobe_deflate", exif=exif(8))
+    samples["GIF animated"] = encode(small, "GIF", save_all=True, append_images=[small.rotate(90)])
+    return samples
+
+
+SAMPLES = _samples()
