@@ -50,8 +50,11 @@ async function readable(blob, name) {
 
 let turn = 0; // of several pictures given in haste only the last is shown
 
-/** @param {Blob} blob @param {string} name @param {boolean} [edited] then the picture before stays for comparison */
-export function take(blob, name, edited = false) {
+/**
+ * Sends a picture and shows what came back.
+ * @param {Blob} blob @param {string} name @param {{mirrored: boolean}|null} [edited] then the one before stays for comparison
+ */
+function take(blob, name, edited = null) {
   return attempt(async () => {
     const mine = ++turn, started = performance.now();
     document.body.classList.add("busy");
@@ -60,7 +63,7 @@ export function take(blob, name, edited = false) {
       const [answer, picture] = await Promise.all([call("v1/images", { method: "POST", body: blob }), readable(blob, name)]);
       const answered = await answer.json();
       if (mine !== turn) return;
-      const before = edited && state.grid ? { picture: state.picture, grid: state.grid } : null;
+      const before = edited && state.grid ? { picture: state.picture, grid: state.grid, ...edited } : null;
       const person = answered.focus?.source === "person" ? { x: answered.focus.x, y: answered.focus.y } : null;
       say(`${answer.status === 200 ? "Known already: answered from its stored map" : "Looked at"} in ${Math.round(performance.now() - started)} ms.`);
       byId("start").hidden = true;
@@ -69,7 +72,7 @@ export function take(blob, name, edited = false) {
       const grid = decode(answered.saliency.encoded);
       // The first shape shown is one that cuts something.
       const ratio = crop(grid, state.ratio).whole ? (grid.width > grid.height * 1.4 ? "square" : "desktop") : state.ratio;
-      update({ ratio, picture, document: answered, grid, focus: person, kept: Boolean(person), tag: null, constraints: edited ? state.constraints : [], before });
+      update({ ratio, picture, document: answered, grid, focus: person, kept: Boolean(person), tag: null, constraints: [], before });
       byId("result-title").focus({ preventScroll: true });
       if (person) update({ tag: (await call(`v1/images/${answered.id}/focus`)).headers.get("ETag") });
     } finally {
@@ -155,6 +158,23 @@ onChange(({ document: { id, model, version, image, symmetric }, grid }) => {
 });
 
 // ---- what is loaded only when it is asked for
+
+byId("edit").addEventListener("click", async () => {
+  const button = byId("edit"), { picture } = state;
+  calm();
+  button.disabled = true;
+  try {
+    const [{ edit }] = await Promise.all([import("./edit.js"), import("./compare.js")]);
+    const changed = await edit(picture, byId("editor"));
+    if (changed) await take(changed.blob, picture.name, { mirrored: changed.mirrored });
+  } catch (error) {
+    byId("edit-off").hidden = false;
+    byId("edit-off").textContent = error.message;
+  } finally {
+    button.disabled = !byId("edit-off").hidden;
+    button.focus();
+  }
+});
 
 for (const id of ["takeaway", "report"]) byId(id).addEventListener("toggle", () => {
   if (byId(id).open) import(`./${id}.js`).then(({ open }) => open(byId(id).lastElementChild), fail);

@@ -16,7 +16,8 @@
  * @property {boolean} kept the server holds this focus
  * @property {string|null} tag its ETag
  * @property {Constraint[]} constraints
- * @property {{picture: Picture, grid: Grid}|null} before the picture before its last edit
+ * @property {{picture: Picture, grid: Grid, mirrored: boolean}|null} before the picture before its last edit, which only
+ *   mirrored it or not
  */
 import { crop } from "./gazecrop.js";
 

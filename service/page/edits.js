@@ -1,0 +1,67 @@
+/**
+ * What an edit is: how the picture is turned, mirrored and cut, and what was put on it. Plain values; every step makes
+ * a new one, so that undo is a list. Everything is in pixels of the unedited picture: turning moves the drawings along.
+ *
+ * @typedef {{kind: "line", points: number[], colour: string, size: number}} Line
+ * @typedef {{kind: "text", text: string, x: number, y: number, colour: string, size: number, turns: number,
+ *   flipped: boolean}} Text x and y of its middle; turns and flipped as the picture stood when it was written
+ * @typedef {{turns: number, flipped: boolean, crop: {x: number, y: number, width: number, height: number},
+ *   items: (Line|Text)[]}} Edit shown as: cut to `crop`, then mirrored left to right, then turned by quarters clockwise
+ */
+
+/** @returns {Edit} */
+export const unedited = (width, height) => ({ turns: 0, flipped: false, crop: { x: 0, y: 0, width, height }, items: [] });
+
+/** @param {Edit} edit @returns {Edit} */
+export const turned = (edit) => ({ ...edit, turns: (edit.turns + 1) % 4 });
+
+// To mirror after a turn is to turn the other way after mirroring.
+/** @param {Edit} edit @returns {Edit} */
+export const mirrored = (edit) => ({ ...edit, flipped: !edit.flipped, turns: (4 - edit.turns) % 4 });
+/** @param {Edit} edit @returns {Edit} */
+export const upsideDown = (edit) => ({ ...edit, flipped: !edit.flipped, turns: (6 - edit.turns) % 4 });
+
+/** Width and height as shown. @param {Edit} edit */
+export const sizeOf = ({ turns, crop: { width, height } }) => (turns % 2 ? { width: height, height: width } : { width, height });
+
+/** A rectangle of the shown picture, in fractions, cut out. @param {Edit} edit @returns {Edit} */
+export function cut(edit, { x, y, width, height }) {
+  const { turns, flipped, crop } = edit;
+  let box = { x, y, width, height };
+  for (let i = 0; i < turns; i++) box = { x: box.y, y: 1 - box.x - box.width, width: box.height, height: box.width }; // turned back
+  if (flipped) box.x = 1 - box.x - box.width;
+  const left = Math.round(crop.x + box.x * crop.width), top = Math.round(crop.y + box.y * crop.height);
+  const right = Math.round(crop.x + (box.x + box.width) * crop.width), bottom = Math.round(crop.y + (box.y + box.height) * crop.height);
+  return { ...edit, crop: { x: left, y: top, width: Math.max(right - left, 1), height: Math.max(bottom - top, 1) } };
+}
+
+/** The picture is its own mirror image and nothing else has changed: before and after can be laid over each other. */
+export const onlyMirrored = ({ flipped, turns, crop }, { width, height }) =>
+  flipped && turns === 0 && crop.width === width && crop.height === height;
+
+export class History {
+  /** @param {Edit} first */
+  constructor(first) {
+    this.steps = [first];
+    this.at = 0;
+  }
+  get now() {
+    return this.steps[this.at];
+  }
+  get first() {
+    return this.at === 0;
+  }
+  get last() {
+    return this.at === this.steps.length - 1;
+  }
+  /** @param {Edit} edit */
+  add(edit) {
+    this.steps.splice(++this.at, Infinity, edit);
+  }
+  undo() {
+    this.at = Math.max(this.at - 1, 0);
+  }
+  redo() {
+    this.at = Math.min(this.at + 1, this.steps.length - 1);
+  }
+}
