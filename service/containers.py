@@ -50,7 +50,7 @@ def orientation_of(exif: bytes) -> int:
 def jpeg(data: bytes) -> Walk:
     """ITU T.81, annex B."""
     walk = Walk(parts=[slice(0, 2)])
-    at, components = 2, 0
+    at, components, exif = 2, 0, False
     for _ in range(_MAX_PARTS):
         start = data.index(b"\xff", at)
         while data[start + 1] == 0xFF:  # fill bytes
@@ -63,8 +63,8 @@ def jpeg(data: bytes) -> Walk:
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
             walk.height, walk.width, components = struct.unpack_from(">HHB", data, body + 1)
             walk.buffered = marker in (0xC2, 0xC6, 0xCA, 0xCE)
-        elif marker == 0xE1 and data.startswith(_EXIF, body) and walk.orientation == 1:
-            walk.orientation = orientation_of(data[body:end])
+        elif marker == 0xE1 and data.startswith(_EXIF, body) and not exif:
+            walk.orientation, exif = orientation_of(data[body:end]), True
         elif marker == 0xE2 and data.startswith(_ICC, body):
             walk.profile.append(slice(start, end))
         if marker == 0xDA:

@@ -186,10 +186,10 @@ def reducible(picture: Image.Image) -> Image.Image:
         return Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
     if mode in ("I", "F"):
         return _stretched(picture)
-    if mode == "1":
-        return picture.convert("L")
     if mode in ("P", "PA") or "transparency" in picture.info:
         return picture.convert("RGBA" if picture.has_transparency_data else "RGB")
+    if mode == "1":
+        return picture.convert("L")
     if mode in ("La", "RGBa", "RGBX", "HSV"):
         return picture.convert({"La": "LA", "RGBa": "RGBA"}.get(mode, "RGB"))
     return picture

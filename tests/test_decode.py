@@ -4,6 +4,7 @@ import subprocess
 import sys
 import zlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -14,7 +15,7 @@ from PIL import Image
 
 from service.decode import MID_GREY, Limits, Thumbnail, decode
 from service.errors import GazecropError, NotAPicture, PictureUnreadable, TooManyPixels
-from service.headers import HEIC_READABLE, inspect
+from service.headers import inspect
 from service.settings import Settings
 from tests.pictures import encode
 from tests.samples import FORMATS, SAMPLES, STORED, difference, exif, scene
@@ -67,6 +68,15 @@ def test_broken_exif_is_upright_or_right(where: int) -> None:
     broken[6 + where] ^= 0xFF
     thumbnail = read(data.replace(tags, bytes(broken)))
     assert (thumbnail.width, thumbnail.height) in [(640, 480), (480, 640)]
+
+
+def test_first_exif_of_a_jpeg_counts() -> None:
+    data = encode(scene(), "JPEG", exif=exif(6))
+    second = encode(scene(), "JPEG", exif=exif(1))
+    at = second.index(b"\xff\xe1")
+    segment = second[at : at + 2 + int.from_bytes(second[at + 2 : at + 4])]
+    assert read(data[:2] + segment + data[2:]).width == 640
+    assert read(data).width == 480
 
 
 def test_avif_turns_by_its_own_box_and_not_by_exif() -> None:
@@ -186,6 +196,14 @@ def test_transparent_colour_of_rgb_png() -> None:
     assert np.abs(pixels[:, :150].astype(int) - MID_GREY).max() <= 1
 
 
+@pytest.mark.parametrize("mode", ["1", "L"])
+def test_transparent_grey_of_png(mode: str) -> None:
+    picture = Image.new(mode, (64, 48), 0)
+    picture.paste(255, (0, 0, 32, 48))
+    pixels = read(encode(picture, "PNG", transparency=0)).pixels
+    assert np.abs(pixels[:, -40:].astype(int) - MID_GREY).max() <= 1 and pixels[:, :40].min() == 255
+
+
 def test_cmyk_without_the_adobe_marker_is_not_inverted() -> None:
     data = encode(scene().convert("CMYK"), "JPEG", quality=95)
     at = data.index(b"\xff\xee")
@@ -240,6 +258,14 @@ def test_refinement_scans_are_not_decoded_for_an_eighth() -> None:
     for part in (0.5, 0.9, 0.999):
         with pytest.raises(PictureUnreadable):
             read(data[: int(part * len(data))])
+
+
+def test_threads_do_not_disturb_each_other() -> None:
+    files = list(SAMPLES.values()) * 6
+    alone = [read(data).pixels for data in files]
+    with ThreadPoolExecutor(8) as pool:
+        together = [thumbnail.pixels for thumbnail in pool.map(read, files)]
+    assert all(np.array_equal(one, other) for one, other in zip(alone, together, strict=True))
 
 
 def test_nearest_shape_is_used() -> None:
@@ -435,8 +461,8 @@ def test_garbage_is_not_a_picture(data: bytes) -> None:
         read(data)
 
 
-@pytest.mark.skipif(HEIC_READABLE, reason="pillow-heif is installed")
-def test_heic_without_the_extra_names_it() -> None:
+def test_heic_without_the_extra_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.headers.HEIC_READABLE", False)
     with pytest.raises(NotAPicture) as raised:
         read(b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic")
     assert "[heic]" in raised.value.detail
