@@ -5,6 +5,16 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
+from service.cropping import Cropper, Options
+from service.decode import Limits
+from service.explain import explain
+from service.grid import SaliencyGrid
+from service.model import Model
+from service.pipeline import analyse
+from service.ratios import parse
+from service.render import crop
+from service.settings import Settings
+
 FOLDER = Path(__file__).parents[1] / "service" / "page" / "drawn"
 SCALE = 2  # drawn larger and reduced: smooth edges
 
@@ -71,9 +81,23 @@ def _envelope(picture: Image.Image, x: float, y: float, r: float) -> None:
     draw.rectangle((x - 0.17 * r, low, x + 0.17 * r, low + 0.24 * r), fill=(116, 74, 42))
 
 
+def crops(drawn: Path) -> None:
+    """What the network makes of it: the explanation, and one crop, as the README shows them."""
+    data = drawn.read_bytes()
+    record = analyse(data, Model.load(Settings()), Limits())
+    cropper = Cropper(SaliencyGrid.from_code(record.code))
+    found = [cropper.crop(parse(text), Options()) for text in ("1:1", "9:16", "3:1")]
+    points = [(point.x, point.y, point.score) for point in cropper.points]
+    boxes = [(one.ratio.text, one.box.x, one.box.y, one.box.width, one.box.height) for one in found]
+    drawing = explain(data, cropper.grid.levels, points, boxes, long_side=800)
+    (FOLDER / "balloon-explained.jpg").write_bytes(drawing)
+    (FOLDER / "balloon-story.jpg").write_bytes(crop(data, found[1].box, height=500))
+
+
 def main() -> None:
     FOLDER.mkdir(exist_ok=True)
     balloon().save(FOLDER / "balloon.jpg", quality=85)
+    crops(FOLDER / "balloon.jpg")
 
 
 if __name__ == "__main__":
