@@ -13,7 +13,7 @@ RUN /venv/bin/pip uninstall --quiet --yes pip
 
 FROM python:3.12-slim
 # A fixed number: Kubernetes' runAsNonRoot wants to see that it is not 0.
-RUN useradd --system --uid 10001 --no-create-home gazecrop && install --directory --owner gazecrop /data
+RUN useradd --uid 10001 --no-create-home gazecrop && install --directory --owner gazecrop /data
 # In a container loopback would reach nobody; which address is published is the host's decision.
 ENV PATH=/venv/bin:$PATH PYTHONPATH=/app PYTHONUNBUFFERED=1 \
     GAZECROP_HOST=0.0.0.0 GAZECROP_DATA_DIR=/data PORT=8000

@@ -2,6 +2,7 @@
 # Files in .venv/stamps say what is set up: a second `make serve` runs no pip, a changed lock is installed by itself.
 PYTHON ?= python3
 PORT ?= 8000
+export ORT_DISABLE_TELEMETRY = 1
 PIP = .venv/bin/pip install --quiet --disable-pip-version-check
 LOCK = .venv/bin/uv pip compile --quiet --no-config --universal --python-version 3.11 --fork-strategy fewest \
 	--generate-hashes --no-emit-index-url --no-annotate --no-header $(UPGRADE)

@@ -1,5 +1,6 @@
 """The Dockerfile names only what exists, and the image holds all that the service needs."""
 
+import os
 import shlex
 import shutil
 import subprocess
@@ -95,3 +96,11 @@ def test_what_the_image_holds_suffices(image: Path, tmp_path: Path) -> None:
         text=True,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_runtime_reports_to_nobody(tmp_path: Path) -> None:
+    """onnxruntime's telemetry makes itself an id and a queue in the home folder as soon as it is imported."""
+    environment = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+    environment |= {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", "import service.model"], env=environment, cwd=ROOT, check=True)
+    assert not list(tmp_path.iterdir())
