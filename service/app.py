@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+import re
+from collections.abc import AsyncIterator, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 from blake3 import blake3
@@ -11,6 +12,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service import __version__, problems
@@ -31,6 +33,18 @@ from service.store import open_store
 from service.store.base import Store
 from service.store.memory import MapCache
 
+# What a script of another origin may read of an answer.
+EXPOSED = (
+    "ETag",
+    "Location",
+    "Retry-After",
+    "Server-Timing",
+    "X-Degraded",
+    "X-Gazecrop-Box",
+    "X-Gazecrop-Id",
+    "X-Request-Id",
+)
+
 _log = logging.getLogger("gazecrop")
 
 
@@ -47,10 +61,13 @@ class App:
             docs_url=None,  # the framework's page loads from a CDN; routes/page.py serves the reference from here
             redoc_url=None,
             lifespan=self._lifespan,
+            redirect_slashes=False,  # it would answer with an address made of whatever Host the client sent
         )
-        for resource in (images, crops, focus, pictures, reports, google, azure, health):
-            self.api.include_router(resource.router)
+        resources = [one.router for one in (images, crops, focus, pictures, reports, google, azure, health)]
+        for router in resources:
+            self.api.include_router(router)
         page.mount_files(self.api)
+        self._paths = [one for router in (*resources, self.api) for one in _with_methods(router.routes)]
         self.api.add_exception_handler(GazecropError, self._on_error)
         self.api.add_exception_handler(ClientGone, self._on_client_gone)
         self.api.add_exception_handler(HTTPException, self._on_http_error)
@@ -63,7 +80,7 @@ class App:
                 allow_origins=settings.cors_origins,
                 allow_methods=["*"],
                 allow_headers=["*"],
-                expose_headers=["ETag", "Location", "Server-Timing", "X-Request-Id", "X-Degraded"],
+                expose_headers=EXPOSED,
             )
         self._outer = Observe(self._outer, self.metrics)
 
@@ -153,16 +170,26 @@ class App:
 
     async def _on_http_error(self, request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
+        path = request.scope["path"]
         if error.status_code == 405:
-            allowed = (error.headers or {}).get("Allow", "")
-            detail = f"{request.method} is not allowed here; {allowed} is." if allowed else ""
-            return problems.answer(MethodNotAllowed(detail, headers=error.headers), request.scope["path"])
-        return problems.answer(NotFound("See /docs for what there is."))
+            # The framework names the methods of the first route that has this path, not of all.
+            methods = {method for regex, methods in self._paths if regex.match(path) for method in methods}
+            allowed = ", ".join(
+                sorted(methods | ({"HEAD"} if "GET" in methods else set())) or ("GET", "HEAD")
+            )
+            detail = f"{request.method} is not allowed here; {allowed} is."
+            return problems.answer(MethodNotAllowed(detail, headers={"Allow": allowed}), path)
+        return problems.answer(NotFound("See /docs for what there is."), path)
 
     async def _on_invalid(self, request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
         wrong = [{"parameter": str(one["loc"][-1]), "detail": str(one["msg"])} for one in error.errors()]
         return problems.answer(BadParameters(wrong))
+
+
+def _with_methods(routes: Iterable[BaseRoute]) -> list[tuple[re.Pattern[str], set[str]]]:
+    """Paths and methods of plain routes; files below a mounted folder have GET and HEAD."""
+    return [(route.path_regex, route.methods or set()) for route in routes if isinstance(route, Route)]
 
 
 async def _id_key(settings: Settings, store: Store) -> bytes:

@@ -179,7 +179,7 @@ def _length(value: bytes) -> int:
 
 def _too_large(limit: int, received: int | None = None) -> BodyTooLarge:
     more: dict[str, Any] = {} if received is None else {"received": received}
-    return BodyTooLarge(f"A picture may have {limit:,} bytes here.", headers=_CLOSE, limit=limit, **more)
+    return BodyTooLarge(f"At most {limit:,} bytes are taken here.", headers=_CLOSE, limit=limit, **more)
 
 
 def _malformed(reason: str) -> BadParameters:

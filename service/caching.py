@@ -20,4 +20,9 @@ def matches(condition: str, tag: str) -> bool:
 def control(default: str, asked: str | None, version: str, *, private: bool) -> str:
     """Cache-Control: a year where `?v=` is this very version, else the setting's; never shared where keys are set."""
     value = f"max-age={YEAR}, immutable" if asked == version else default
-    return f"private, {value}" if private else f"public, {value}" if asked == version else value
+    if private:
+        directives = [part.strip() for part in value.split(",")]
+        return ", ".join(
+            ["private", *(one for one in directives if one.lower() not in ("public", "private", ""))]
+        )
+    return f"public, {value}" if asked == version else value

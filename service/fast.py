@@ -34,15 +34,22 @@ class Front:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or self.parts is None:
             return await self._app(scope, receive, send)
-        if scope["method"] == "HEAD":
-            scope, send = {**scope, "method": "GET"}, _without_body(send)
+        if scope["method"] != "HEAD":
+            return await self._answer(scope, receive, send, self.parts)
+        as_get = {**scope, "method": "GET"}  # a copy: the server beneath must still know that it is a HEAD
+        try:
+            await self._answer(as_get, receive, _without_body(send), self.parts)
+        finally:
+            scope |= {name: as_get[name] for name in ("route", "gazecrop.route") if name in as_get}
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, parts: Parts) -> None:
         path = scope["path"]
         try:
-            self._check_key(scope, path, self.parts)
+            self._check_key(scope, path, parts)
             if scope["method"] == "GET" and path.startswith(IMAGES):
                 steps = path[len(IMAGES) :].split("/")
                 if len(steps) in (2, 3) and steps[1] == "crops":
-                    return await self._crops(scope, send, self.parts, path, steps)
+                    return await self._crops(scope, send, parts, path, steps)
         except GazecropError as error:
             return await problems.answer(error, path)(scope, receive, send)
         await self._app(scope, receive, send)

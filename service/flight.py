@@ -13,6 +13,11 @@ class _Flight(Generic[T]):
     task: asyncio.Task[T]
     waiting: int = 0
 
+    @property
+    def failed(self) -> bool:
+        """Others may still be about to hear of it, but who comes now tries again."""
+        return self.task.done() and (self.task.cancelled() or self.task.exception() is not None)
+
 
 class Flights(Generic[T]):
     """The work is a task of its own: who began it may leave, and the others still get its answer. When all have
@@ -24,8 +29,8 @@ class Flights(Generic[T]):
     async def run(self, key: str, work: Callable[[], Awaitable[T]]) -> tuple[T, bool]:
         """The result, and whether this call began the work."""
         flight = self._flights.get(key)
-        began = flight is None
-        if flight is None:
+        began = flight is None or flight.failed
+        if flight is None or flight.failed:
             flight = _Flight(asyncio.ensure_future(_as_coroutine(work)))
             self._flights[key] = flight
         flight.waiting += 1

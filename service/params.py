@@ -19,7 +19,7 @@ _DECIMAL = re.compile(r"\d{1,6}(\.\d{1,9})?", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a query asks for. `extra`: the parameters beside those of a crop, as sent (the last of each name)."""
+    """What a query asks for. `extra`: the parameters beside those of a crop, as sent."""
 
     ratios: tuple[Ratio, ...]
     options: Options
@@ -36,6 +36,15 @@ def read(query: str, allowed: frozenset[str] = CROPPING) -> Wanted:
 
 
 def _read(query: str, allowed: frozenset[str]) -> Wanted:
+    wanted, errors = look(query, allowed)
+    if errors:
+        raise BadParameters(errors)
+    return wanted
+
+
+def look(query: str, allowed: frozenset[str]) -> tuple[Wanted, list[dict[str, Any]]]:
+    """As `read`, for those who read further parameters out of `extra` and name what is wrong together. Raises
+    BadParameters only for a query that is none."""
     try:
         pairs = parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=64)
     except ValueError:
@@ -56,6 +65,8 @@ def _read(query: str, allowed: frozenset[str]) -> Wanted:
             _read_box(name, value, constraints, errors)
         elif name == "ratios":
             listed.append(value)
+        elif name in values:
+            errors.append({"parameter": name, "detail": f"{name} is given more than once."})
         else:
             values[name] = value
     wanted = _collect(parse_list, ",".join(listed), errors, default=[])
@@ -65,9 +76,7 @@ def _read(query: str, allowed: frozenset[str]) -> Wanted:
         constraints=tuple(constraints),
         candidates=_collect(_candidates, values.pop("candidates", "1"), errors, default=1),
     )
-    if errors:
-        raise BadParameters(errors)
-    return Wanted(tuple(wanted), options, values)
+    return Wanted(tuple(wanted), options, values), errors
 
 
 _read_cached = lru_cache(maxsize=1024)(

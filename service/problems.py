@@ -27,7 +27,9 @@ def answer(error: GazecropError, path: str = "") -> Response:
         return _vendor(error, vendor_status(error), google_error(error))
     if path == AZURE:
         return _vendor(error, vendor_status(error), azure_error(error))
-    return Response(orjson.dumps(error.problem()), error.status, error.headers, "application/problem+json")
+    # A shared cache may keep a 404 for minutes on its own account; the picture may be uploaded in the next second.
+    headers = {"Cache-Control": "no-store"} | error.headers
+    return Response(orjson.dumps(error.problem()), error.status, headers, "application/problem+json")
 
 
 def vendor_status(error: GazecropError) -> int:
@@ -42,7 +44,7 @@ def google_error(error: GazecropError) -> dict[str, Any]:
 
 
 def azure_error(error: GazecropError) -> dict[str, Any]:
-    code = "InvalidRequest" if vendor_status(error) == 400 else error.title.title().replace(" ", "")
+    code = "InvalidRequest" if vendor_status(error) == 400 else type(error).__name__
     inner = {"code": error.slug, "message": error.detail or error.title}
     return {"code": code, "message": error.detail or error.title, "innererror": inner}
 

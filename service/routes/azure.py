@@ -3,6 +3,7 @@
 Any ratio from 1:20 to 20:1, where Azure stops at 0.75 to 1.80.
 """
 
+import re
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -12,15 +13,16 @@ from service.errors import BadParameters
 from service.problems import AZURE
 from service.routes import schemas
 from service.routes.edge import (
+    analysed,
+    deadline_of,
     json_answer,
     parts_of,
     read_picture,
-    stages_of,
-    unless_gone,
 )
 from service.routes.vendors import crops_of, ratios_of
 
 router = APIRouter(tags=["doors"])
+_NUMBER = re.compile(r"\d{1,6}(\.\d{1,9})?", re.ASCII)
 
 
 @router.post(
@@ -31,6 +33,10 @@ router = APIRouter(tags=["doors"])
 )
 async def analyze(request: Request) -> Response:
     parts, query = parts_of(request), request.query_params
+    errors = list[dict[str, Any]]()
+    deadline = deadline_of(request, errors)
+    if errors:
+        raise BadParameters(errors)
     features = [feature.strip().lower() for feature in query.get("features", "").split(",")]
     if features != ["smartcrops"]:
         raise BadParameters.one(
@@ -44,7 +50,7 @@ async def analyze(request: Request) -> Response:
     numbers = [_number(one) for one in listed.split(",") if one]
     ratios = ratios_of(numbers, "smartcrops-aspect-ratios")
     id, data = await read_picture(request)
-    known, _ = await unless_gone(request, parts.pipeline.upload(id, data, stages_of(request.scope), None))
+    known, _ = await analysed(request, id, data, deadline)
     grid, record = known.picture.cropper.grid, known.picture.record
     return json_answer(
         {
@@ -56,10 +62,7 @@ async def analyze(request: Request) -> Response:
 
 
 def _number(text: str) -> Any:
-    try:
-        return float(text)
-    except ValueError:
-        return text
+    return float(text) if _NUMBER.fullmatch(text.strip()) else text
 
 
 def _value(crop: Crop) -> dict[str, Any]:

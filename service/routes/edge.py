@@ -1,7 +1,7 @@
 """What every route does alike: find the parts, read the deadline, notice a client that left, answer GETs by ETag."""
 
 import asyncio
-import math
+import re
 import time
 from collections.abc import Coroutine
 from typing import Any, TypeVar
@@ -13,7 +13,7 @@ from starlette.types import Scope
 
 from service import caching
 from service.body import read_body
-from service.errors import BadParameters, ClientGone
+from service.errors import BadParameters, ClientGone, Draining, Unavailable
 from service.metrics import Stages
 from service.parts import Parts
 from service.pipeline import Known
@@ -21,6 +21,7 @@ from service.pipeline import Known
 T = TypeVar("T")
 LONGEST_DEADLINE = 3600.0  # seconds; more is a mistake
 SECONDS_FOR_JSON = 30.0
+_SECONDS = re.compile(r"\d{1,4}(\.\d{1,9})?", re.ASCII)
 IDS = 16  # bytes of an id: 32 hexadecimal digits
 
 
@@ -39,19 +40,28 @@ def raw_query(scope: Scope) -> str:
     return query.decode("latin-1")
 
 
-def deadline_of(request: Request) -> float | None:
-    """`X-Request-Timeout` in seconds, as a monotonic time. Raises BadParameters."""
+def deadline_of(request: Request, errors: list[dict[str, Any]]) -> float | None:
+    """`X-Request-Timeout` in seconds, as a monotonic time. What is wrong with it is added to `errors`."""
     text = request.headers.get("x-request-timeout")
     if text is None:
         return None
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = math.nan
+    seconds = float(text) if _SECONDS.fullmatch(text) else 0.0
     if not 0 < seconds <= LONGEST_DEADLINE:
         detail = f"X-Request-Timeout is a number of seconds, above 0 and up to {LONGEST_DEADLINE:.0f}."
-        raise BadParameters.one("X-Request-Timeout", detail, received=text[:40])
+        errors.append({"parameter": "X-Request-Timeout", "detail": detail, "received": text[:40]})
+        return None
     return time.monotonic() + seconds
+
+
+def refuse_early(parts: Parts) -> None:
+    """Before a body is read, when nothing has been spent yet. Raises Draining, Overloaded."""
+    try:
+        if parts.draining:
+            raise Draining("This server is shutting down.")
+        parts.gate.refuse_if_full()
+    except Unavailable as error:
+        error.headers["Connection"] = "close"  # tells the client to stop sending
+        raise
 
 
 async def unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:
@@ -76,16 +86,26 @@ async def _disconnect(request: Request) -> None:
 async def read_picture(request: Request) -> tuple[str, bytes]:
     """The id and the bytes of an upload. Refuses before the body is read when too many are waiting.
 
-    Raises Overloaded, BodyTooLarge, BodyTooSlow, BadParameters, ClientGone."""
+    Raises Draining, Overloaded, BodyTooLarge, BodyTooSlow, BadParameters, ClientGone."""
     parts = parts_of(request)
     settings = parts.settings
-    parts.gate.refuse_if_full()
+    refuse_early(parts)
     hasher = blake3(key=parts.id_key)
     with stages_of(request.scope).time("read"):
         data = await read_body(
             request.receive, request.scope["headers"], settings.max_bytes, settings.body_seconds, hasher
         )
     return hasher.hexdigest(IDS), data
+
+
+async def analysed(request: Request, id: str, data: bytes, deadline: float | None) -> tuple[Known, bool]:
+    """The map of an upload, and whether it is new. Raises as Pipeline.upload, and ClientGone."""
+    parts = parts_of(request)
+    work = parts.pipeline.upload(id, data, stages_of(request.scope), deadline)
+    known, created = await unless_gone(request, work)
+    grid = known.picture.cropper.grid
+    parts.metrics.input_megapixels.observe(grid.width * grid.height / 1e6)
+    return known, created
 
 
 async def read_limited(request: Request, limit: int, seconds: float = SECONDS_FOR_JSON) -> bytes:
@@ -110,8 +130,8 @@ async def read_json(request: Request, limit: int = 4096) -> Any:
 
 
 def not_modified(request: Request, headers: dict[str, str]) -> bool:
-    condition = request.headers.get("if-none-match")
-    return condition is not None and caching.matches(condition, headers["ETag"])
+    conditions = request.headers.getlist("if-none-match")
+    return any(caching.matches(condition, headers["ETag"]) for condition in conditions)
 
 
 def json_answer(content: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:

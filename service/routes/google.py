@@ -14,24 +14,25 @@ import orjson
 from fastapi import APIRouter, Request, Response
 
 from service.cropping import Crop
-from service.errors import BadParameters, GazecropError
+from service.errors import BadParameters, BodyTooLarge, GazecropError, PictureError
 from service.parts import Parts
 from service.problems import GOOGLE
 from service.routes import schemas
 from service.routes.edge import (
+    analysed,
+    deadline_of,
     identify,
     json_answer,
     parts_of,
     read_limited,
-    stages_of,
-    unless_gone,
+    refuse_early,
 )
 from service.routes.vendors import crops_of, ratios_of
 
 router = APIRouter(tags=["doors"])
 MOST_REQUESTS = 16  # as Vision
 CROP_HINTS = ("CROP_HINTS", 9)
-INVALID_ARGUMENT, UNIMPLEMENTED, UNAVAILABLE = 3, 12, 14  # google.rpc.Code
+INVALID_ARGUMENT, DEADLINE_EXCEEDED, UNIMPLEMENTED, UNAVAILABLE = 3, 4, 12, 14  # google.rpc.Code
 
 
 @router.post(
@@ -42,12 +43,14 @@ INVALID_ARGUMENT, UNIMPLEMENTED, UNAVAILABLE = 3, 12, 14  # google.rpc.Code
 )
 async def annotate(request: Request) -> Response:
     parts = parts_of(request)
+    errors = list[dict[str, Any]]()
+    deadline = deadline_of(request, errors)
+    if errors:
+        raise BadParameters(errors)
+    refuse_early(parts)
     body = await read_limited(request, parts.settings.max_door_bytes)
     wanted = await asyncio.to_thread(_parse, body)  # tens of megabytes of JSON would stop the event loop
-    answers = []
-    for one in wanted:
-        answers.append(await unless_gone(request, _answer(parts, request, one)))
-    return json_answer({"responses": answers})
+    return json_answer({"responses": [await _answer(request, one, deadline) for one in wanted]})
 
 
 def _parse(body: bytes) -> list[Any]:
@@ -64,8 +67,9 @@ def _parse(body: bytes) -> list[Any]:
     return requests
 
 
-async def _answer(parts: Parts, request: Request, one: Any) -> dict[str, Any]:
+async def _answer(request: Request, one: Any, deadline: float | None) -> dict[str, Any]:
     """One entry of `responses`: what is wrong with one request does not fail the others."""
+    parts = parts_of(request)
     try:
         one = _object(one, "requests[]")
         features = [_object(feature, "features[]").get("type") for feature in _list(one, "features")]
@@ -75,32 +79,39 @@ async def _answer(parts: Parts, request: Request, one: Any) -> dict[str, Any]:
         context = _object(_get(one, "imageContext", "image_context") or {}, "imageContext")
         hints = _object(_get(context, "cropHintsParams", "crop_hints_params") or {}, "cropHintsParams")
         ratios = ratios_of(_get(hints, "aspectRatios", "aspect_ratios") or [], "aspectRatios")
-        data = await asyncio.to_thread(_content, one)
-        id = identify(parts, data)
-        known, _ = await parts.pipeline.upload(id, data, stages_of(request.scope), None)
+        id, data = await asyncio.to_thread(_content, one, parts)
+        known, _ = await analysed(request, id, data, deadline)
         hinted = [_hint(crop) for crop in crops_of(parts, known, ratios)]
         answer: dict[str, Any] = {"cropHintsAnnotation": {"cropHints": hinted}}
         if others:
             answer["error"] = _status(UNIMPLEMENTED, "Of Vision's features only CROP_HINTS is here.")
         return answer
     except GazecropError as error:
-        code = UNAVAILABLE if error.status in (503, 504) else INVALID_ARGUMENT
+        if isinstance(error, PictureError):
+            parts.metrics.decode_error(error.slug)
+        code = {503: UNAVAILABLE, 504: DEADLINE_EXCEEDED}.get(error.status, INVALID_ARGUMENT)
         return {"error": _status(code, error.detail or error.title)}
 
 
-def _content(one: Mapping[str, Any]) -> bytes:
+def _content(one: Mapping[str, Any], parts: Parts) -> tuple[str, bytes]:
+    """The id and the bytes of a picture. Raises BadParameters, BodyTooLarge."""
     image = _object(one.get("image") or {}, "image")
     content = image.get("content")
     if not isinstance(content, str):
         detail = "image.content is needed, in base64: this server never fetches, neither URLs nor buckets."
         raise BadParameters.one("image.content", detail)
+    text = content.translate(_STANDARD)
     try:
-        return base64.b64decode(content.translate(_STANDARD), validate=True)
+        data = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except (binascii.Error, ValueError):
         raise BadParameters.one("image.content", "image.content is not base64.") from None
+    limit = parts.settings.max_bytes
+    if len(data) > limit:
+        raise BodyTooLarge(f"A picture may have {limit:,} bytes here.", limit=limit, received=len(data))
+    return identify(parts, data), data
 
 
-_STANDARD = str.maketrans("-_", "+/")  # proto3's JSON takes both alphabets
+_STANDARD = str.maketrans("-_", "+/")  # proto3's JSON takes both alphabets, with padding and without
 
 
 def _hint(crop: Crop) -> dict[str, Any]:

@@ -6,13 +6,14 @@ from fastapi import APIRouter, Request, Response
 
 from service import answers
 from service.cropping import Crop
-from service.errors import NotAcceptable
+from service.errors import BadParameters, NotAcceptable
 from service.heatmap import heat_map
-from service.params import CROPPING, Wanted, read
+from service.params import CROPPING, Wanted, look, read
 from service.parts import Parts
 from service.pipeline import Known
 from service.routes import schemas
 from service.routes.edge import (
+    analysed,
     deadline_of,
     fresh_headers,
     json_answer,
@@ -22,7 +23,6 @@ from service.routes.edge import (
     raw_query,
     read_picture,
     stages_of,
-    unless_gone,
 )
 from service.routes.schemas import NOT_MODIFIED, query, responses
 
@@ -44,10 +44,12 @@ ONLY_VERSION = frozenset({"v"})
 )
 async def upload(request: Request) -> Response:
     parts, stages = parts_of(request), stages_of(request.scope)
-    wanted = read(raw_query(request.scope))  # what is wrong is told before a body is read
-    deadline = deadline_of(request)
+    wanted, errors = look(raw_query(request.scope), CROPPING)
+    deadline = deadline_of(request, errors)
+    if errors:  # what is wrong is told before a body is read
+        raise BadParameters(errors)
     id, data = await read_picture(request)
-    known, created = await unless_gone(request, parts.pipeline.upload(id, data, stages, deadline))
+    known, created = await analysed(request, id, data, deadline)
     with stages.time("crop"):
         document = image_document(known, parts.pipeline.crops(known, wanted))
     headers = {"Location": f"/v1/images/{id}"}

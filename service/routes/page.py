@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import FastAPI, Response
 from fastapi.responses import FileResponse
 from starlette.staticfiles import StaticFiles
+from starlette.types import Receive, Scope, Send
 
 PAGE = Path(__file__).parents[1] / "page"
 SWAGGER = "fastapi_swagger"  # a package that carries Swagger UI's files; nothing else of it is used
@@ -21,11 +22,23 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-cache",
+    "Accept-Ranges": "none",
 }
 
 
+class File(FileResponse):
+    """Always whole: `Range` may be ignored (RFC 9110, section 14.2), and the framework answers wrong ones in plain
+    text."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await super().__call__(_without_range(scope), receive, send)
+
+
 class Files(StaticFiles):
-    """A folder, every file of it under the policy."""
+    """A folder, every file of it whole and under the policy."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await super().__call__(_without_range(scope), receive, send)
 
     def file_response(self, *args: Any, **more: Any) -> Response:
         answer = super().file_response(*args, **more)
@@ -46,6 +59,11 @@ def mount_files(api: FastAPI) -> None:
     api.mount("/swagger", Files(directory=_resources(SWAGGER)))
 
 
+def _without_range(scope: Scope) -> Scope:
+    kept = [header for header in scope["headers"] if header[0] not in (b"range", b"if-range")]
+    return {**scope, "headers": kept}
+
+
 def _resources(package: str) -> Path:
     found = find_spec(package)
     assert found is not None and found.origin is not None  # it is a dependency
@@ -54,6 +72,6 @@ def _resources(package: str) -> Path:
 
 def _serve(path: Path) -> Callable[[], Awaitable[Response]]:
     async def serve() -> Response:
-        return FileResponse(path, headers=HEADERS)
+        return File(path, headers=HEADERS)
 
     return serve

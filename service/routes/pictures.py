@@ -10,19 +10,20 @@ from service.decode import Limits
 from service.errors import BadParameters, NotAcceptable
 from service.explain import LAYERS, explain
 from service.headers import inspect
-from service.params import CROPPING, Wanted, one_ratio, read
+from service.params import CROPPING, Wanted, look, one_ratio
 from service.parts import Parts
 from service.pipeline import Known
+from service.ratios import Ratio
 from service.render import LONGEST_SIDE, MEDIA_TYPES, crop
 from service.routes import schemas
 from service.routes.edge import (
+    analysed,
     deadline_of,
     parts_of,
     quality,
     raw_query,
     read_picture,
     stages_of,
-    unless_gone,
 )
 from service.routes.schemas import query, responses
 
@@ -43,25 +44,20 @@ EXPLAIN = (CROPPING - {"candidates"}) | OUTPUT | {"layers"}
     | schemas.UPLOAD,
 )
 async def crop_picture(request: Request) -> Response:
-    wanted = read(raw_query(request.scope), CROP)
-    extra, errors = wanted.extra, list[dict[str, Any]]()
+    wanted, errors = look(raw_query(request.scope), CROP)
+    extra = wanted.extra
+    deadline = deadline_of(request, errors)
     width = _number(extra, "width", LONGEST_SIDE, errors)
     height = _number(extra, "height", LONGEST_SIDE, errors)
     enlarge = _one_of(extra, "enlarge", ("false", "true"), errors) == "true"
     form = _format(request, extra, errors)
     grade = _number(extra, "quality", 100, errors)
-    ratio = extra.get("ratio")
-    if ratio is None and width and height:
-        ratio = f"{width}:{height}"
-    elif ratio is None:
-        errors.append({"parameter": "ratio", "detail": "Say the ratio, or width and height together."})
-    elif width and height:
-        detail = "width and height together say the ratio; leave one of the three out."
-        errors.append({"parameter": "ratio", "detail": detail})
-    if errors:
+    ratio = _ratio(extra, width, height, errors)
+    if ratio is None or errors:
         raise BadParameters(errors)
-    data, known = await _analysed(request)
-    [found] = parts_of(request).pipeline.crops(known, wanted.of(one_ratio(ratio or "")))
+    id, data = await read_picture(request)
+    known, _ = await analysed(request, id, data, deadline)
+    [found] = parts_of(request).pipeline.crops(known, wanted.of(ratio))
 
     def work(limits: Limits) -> bytes:
         return crop(
@@ -77,7 +73,7 @@ async def crop_picture(request: Request) -> Response:
 
     box = found.box
     headers = {"X-Gazecrop-Box": f"{box.x},{box.y},{box.width},{box.height}", "X-Gazecrop-Id": known.id}
-    return await _rendered(request, known, data, work, form, headers)
+    return await _rendered(request, known, data, work, form, headers, deadline)
 
 
 @router.post(
@@ -88,16 +84,17 @@ async def crop_picture(request: Request) -> Response:
     | schemas.UPLOAD,
 )
 async def explain_picture(request: Request) -> Response:
-    wanted = read(raw_query(request.scope), EXPLAIN)
-    errors = list[dict[str, Any]]()
+    wanted, errors = look(raw_query(request.scope), EXPLAIN)
+    deadline = deadline_of(request, errors)
     layers = _layers(wanted.extra, errors)
     form = _format(request, wanted.extra, errors)
     grade = _number(wanted.extra, "quality", 100, errors)
     if errors:
         raise BadParameters(errors)
-    data, known = await _analysed(request)
+    id, data = await read_picture(request)
+    known, _ = await analysed(request, id, data, deadline)
     work = drawing(parts_of(request), known, wanted, data, layers, form, grade)
-    return await _rendered(request, known, data, work, form, {"X-Gazecrop-Id": known.id})
+    return await _rendered(request, known, data, work, form, {"X-Gazecrop-Id": known.id}, deadline)
 
 
 def drawing(
@@ -115,14 +112,6 @@ def drawing(
     )
 
 
-async def _analysed(request: Request) -> tuple[bytes, Known]:
-    parts = parts_of(request)
-    deadline = deadline_of(request)
-    id, data = await read_picture(request)
-    known, _ = await unless_gone(request, parts.pipeline.upload(id, data, stages_of(request.scope), deadline))
-    return data, known
-
-
 async def _rendered(
     request: Request,
     known: Known,
@@ -130,17 +119,40 @@ async def _rendered(
     work: Callable[[Limits], bytes],
     form: str,
     headers: dict[str, str],
+    deadline: float | None,
 ) -> Response:
     """Runs the drawing on the renderers' own threads, behind their own gate: encoding cannot starve analysis."""
     parts = parts_of(request)
     header = inspect(data)
-    async with parts.render_gate.slot(header.width * header.height, deadline_of(request)):
+    async with parts.render_gate.slot(header.width * header.height, deadline):
         with stages_of(request.scope).time("render"):
             limits = Limits.of(parts.settings)
             picture = await asyncio.get_running_loop().run_in_executor(parts.renderers, work, limits)
     if known.degraded:
         headers["X-Degraded"] = "store"
     return Response(picture, 200, headers | {"Vary": "Accept"}, MEDIA_TYPES[form])
+
+
+def _ratio(
+    extra: dict[str, str], width: int | None, height: int | None, errors: list[dict[str, Any]]
+) -> Ratio | None:
+    """The ratio as said, or that of width and height."""
+    text = extra.get("ratio")
+    if text is None and "width" in extra and "height" in extra:
+        if width is None or height is None:
+            return None  # which is among the errors
+        text = f"{width}:{height}"
+    elif text is None:
+        errors.append({"parameter": "ratio", "detail": "Say the ratio, or width and height together."})
+        return None
+    elif "width" in extra and "height" in extra:
+        detail = "width and height together say the ratio; leave one of the three out."
+        errors.append({"parameter": "ratio", "detail": detail})
+    try:
+        return one_ratio(text)
+    except BadParameters as error:
+        errors.extend(error.members["errors"])
+        return None
 
 
 def _number(extra: dict[str, str], name: str, most: int, errors: list[dict[str, Any]]) -> int | None:
@@ -177,10 +189,8 @@ def _format(request: Request, extra: dict[str, str], errors: list[dict[str, Any]
         return _one_of(extra, "format", tuple(MEDIA_TYPES), errors)
     accept = request.headers.get("accept", "")
     grades = {name: quality(accept, *media.split("/")) for name, media in MEDIA_TYPES.items()}
-    named = {
-        name: grade for name, grade in grades.items() if grade > 0 and MEDIA_TYPES[name] in accept.lower()
-    }
-    best = max(named or grades, key=lambda name: grades[name])
+    # At equal grades one that is named comes before one that a range like */* covers.
+    best = max(grades, key=lambda name: (grades[name], MEDIA_TYPES[name] in accept.lower()))
     if grades[best] <= 0:
         raise NotAcceptable(f"A crop is made as {', '.join(MEDIA_TYPES.values())}.")
     return best
