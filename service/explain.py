@@ -73,7 +73,8 @@ def _with_heat(picture: Image.Image, levels: NDArray[np.uint8]) -> Image.Image:
     """Colours over the picture, denser where more people look; grey and darker where nobody does."""
     heat = smooth(levels, picture.size)
     colours = Image.fromarray(COLOURS[heat])
-    share = (heat / np.float32(255)) ** np.float32(0.7) * np.float32(_HEAT_OPACITY * 255)
+    # linear from nothing, so that the lowest levels show no steps; full from half of the peak
+    share = np.minimum(heat * np.float32(2), np.float32(255)) * np.float32(_HEAT_OPACITY)
     quiet = Image.blend(picture, picture.convert("L").convert("RGB"), 0.5)
     return Image.composite(colours, quiet, Image.fromarray(share.astype(np.uint8)))
 
