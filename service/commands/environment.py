@@ -1,0 +1,19 @@
+"""The settings, read from the environment; what is wrong in it is told by the name of its variable."""
+
+import sys
+
+from pydantic import ValidationError
+
+from service.settings import Settings
+
+
+def read_settings() -> Settings:
+    """Exits with status 2 when a variable is wrong."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        for one in error.errors():
+            name = ".".join(map(str, one["loc"]))
+            known = name.isupper()  # PORT and REDIS_URL go by their own names
+            print(f"{name if known else 'GAZECROP_' + name.upper()}: {one['msg']}", file=sys.stderr)
+        sys.exit(2)

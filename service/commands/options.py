@@ -1,0 +1,93 @@
+"""What several commands share: the API's parameters as options, how crops are written, settings, errors in one line."""
+
+import argparse
+import sys
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlencode
+
+from service.commands.environment import read_settings
+from service.decode import Limits
+from service.errors import BadParameters, GazecropError
+from service.model import Model, ModelError
+from service.params import Wanted, read
+from service.render import LONGEST_SIDE, MEDIA_TYPES
+from service.settings import Settings
+
+USAGE = 2  # exit status: what was asked is wrong, or nothing can run here
+SOME_UNREADABLE = 1
+STOPPED = 130
+
+
+def add_crop_options(parser: argparse.ArgumentParser) -> None:
+    """The parameters of every crop answer of the API."""
+    group = parser.add_argument_group("what to crop")
+    group.add_argument(
+        "--ratios",
+        default="",
+        metavar="R,R",
+        help="such as 16:9, 1.91:1, 1.7778, square; default: every profile",
+    )
+    group.add_argument("--policy", default="auto", metavar="P", help="auto, window, point or centre")
+    group.add_argument("--zoom", default="1", metavar="Z", help="1 to 4: 1/Z of the largest box")
+    box: dict[str, Any] = {"dest": "boxes", "action": "append", "default": [], "metavar": "X,Y,W,H"}
+    inside = "must be wholly inside; fractions of the picture; repeatable"
+    group.add_argument("--keep", type=lambda value: ("keep", value), help=inside, **box)
+    group.add_argument("--avoid", type=lambda value: ("avoid", value), help="must be wholly outside", **box)
+    group.add_argument("--candidates", default="1", metavar="N", help="1 to 5: further boxes, best first")
+
+
+def wanted(options: argparse.Namespace) -> Wanted:
+    """Raises BadParameters, as the API does."""
+    pairs = [(name, getattr(options, name)) for name in ("ratios", "policy", "zoom", "candidates")]
+    found = read(urlencode([*pairs, *options.boxes]))
+    if found.options.policy == "focus":
+        raise BadParameters.one("policy", "A person's focus is kept by the server; here is none.")
+    return found
+
+
+def add_file_options(parser: argparse.ArgumentParser) -> None:
+    """How cropped files are written."""
+    group = parser.add_argument_group("cropped files")
+    group.add_argument("--format", choices=sorted(MEDIA_TYPES), default="jpeg", help="default: jpeg")
+    group.add_argument("--width", type=_side, metavar="PIXELS", help="of the cropped files; never enlarged")
+    group.add_argument("--height", type=_side, metavar="PIXELS")
+    group.add_argument("--quality", type=_quality, metavar="1-100")
+
+
+def _side(text: str) -> int:
+    return _between(text, 1, LONGEST_SIDE)
+
+
+def _quality(text: str) -> int:
+    return _between(text, 1, 100)
+
+
+def _between(text: str, low: int, high: int) -> int:
+    if not (text.isdecimal() and len(text) < 10 and low <= int(text) <= high):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {low} to {high}")
+    return int(text)
+
+
+def load(settings: Settings | None = None) -> tuple[Model, Limits]:
+    """The network and the limits that the settings say. Raises ModelError."""
+    settings = settings or read_settings()
+    return Model.load(settings), Limits.of(settings)
+
+
+def told(command: str, run: Callable[[], int]) -> int:
+    """Runs a command; what the user can mend is one line on stderr, not a traceback."""
+    try:
+        return run()
+    except BadParameters as error:
+        for one in error.members["errors"]:
+            print(f"gazecrop {command}: --{one['parameter']}: {one['detail']}", file=sys.stderr)
+        return USAGE
+    except (GazecropError, ModelError, OSError) as error:
+        if isinstance(error, BrokenPipeError):  # `| head` has seen enough
+            sys.stderr.close()
+            return 0
+        print(f"gazecrop {command}: {error}", file=sys.stderr)
+        return USAGE
+    except KeyboardInterrupt:
+        return STOPPED
