@@ -2,9 +2,10 @@
 
     python -m model_store.recipe.data            # about 2 minutes, 4 GB in the work folder
 
-A density is a sum of Gaussians, one per fixation. SIGMA is about one degree of visual angle: 24 px of 800 in OSIE
-(Xu et al. 2014, 0.030 of the width), 35 px of 1024 in MIT1003 (Judd et al. 2009, 0.034); the mean, 0.032 of the
-longest side, is used for all four sets. The first fixation of each observer is the screen's centre and is dropped.
+A density is a sum of Gaussians, one per fixation. SIGMA is about one degree of visual angle: 24 px of 800 in
+OSIE (Xu et al. 2014, 0.030 of the width), 35 px of 1024 in MIT1003 (Judd et al. 2009, 0.034); the mean, 0.032
+of the longest side, is used for all four sets. The first fixation of each observer is the screen's centre and
+is dropped.
 """
 
 import io
@@ -21,6 +22,7 @@ import numpy as np
 from PIL import Image
 
 from model_store.recipe.options import DATA, WORK, parse
+from service.decode import Limits, decode
 
 SIGMA = 0.032  # of the longest side
 SHAPE = (240, 320)  # the student's input
@@ -43,7 +45,8 @@ def folder(smoke: bool = False) -> Path:
 
 
 def samples(shards: str) -> Iterator[dict[str, Any]]:
-    """The samples of every shard named `shards`-*.tar: {"key", "jpg": bytes, "json": bytes, "map.png": bytes}."""
+    """The samples of every shard named `shards`-*.tar: {"key", "jpg": bytes, "json": bytes, "map.png":
+    bytes}."""
     for shard in sorted(DATA.glob(f"{shards}-*.tar")):
         sample: dict[str, Any] = {}
         with tarfile.open(shard) as archive:
@@ -62,14 +65,14 @@ def samples(shards: str) -> Iterator[dict[str, Any]]:
 
 
 def picture(data: bytes, shapes: tuple[tuple[int, int], ...] = (SHAPE,)) -> np.ndarray:
-    """uint8[height, width, 3] of an encoded picture, stretched to the nearest of `shapes`."""
-    with Image.open(io.BytesIO(data)) as image:
-        height, width = shapes[0]
-        return np.asarray(image.convert("RGB").resize((width, height), Image.Resampling.BILINEAR))
+    """uint8[height, width, 3] of an encoded picture, stretched to the nearest of `shapes`: as the service
+    does it."""
+    return decode(data, Limits(), shapes).pixels
 
 
 def density(fixations: np.ndarray, width: float, height: float, grid: tuple[int, int] = GRID) -> np.ndarray:
-    """float32[rows, columns] that sums to 1: one Gaussian of SIGMA per fixation, (x, y) as fractions of the sides."""
+    """float32[rows, columns] that sums to 1: one Gaussian of SIGMA per fixation, (x, y) as fractions of the
+    sides."""
     rows, columns = grid
     sigma = SIGMA * max(width, height)
     across = (np.arange(columns) + 0.5) / columns
@@ -87,7 +90,9 @@ def fold(key: str) -> int:
 
 def _fixations(observers: list[list[list[float]]]) -> np.ndarray:
     """float32[n, 3]: x, y, observer; without the first of each observer and those outside the picture."""
-    rows = [(x, y, o) for o, points in enumerate(observers) for x, y in points[1:] if 0 <= x < 1 and 0 <= y < 1]
+    rows = [
+        (x, y, o) for o, points in enumerate(observers) for x, y in points[1:] if 0 <= x < 1 and 0 <= y < 1
+    ]
     return np.array(rows, np.float32).reshape(-1, 3)
 
 
@@ -125,8 +130,15 @@ def write(shards: str, options: Options) -> None:
         else:
             target = np.zeros(GRID, np.float32)
         about.append(
-            {"key": sample["key"], "dataset": kind[0], "split": kind[1], "width": width, "height": height,
-             "observers": len({int(o) for o in points[:, 2]}), "map": bool("map.png" in sample or len(points))}
+            {
+                "key": sample["key"],
+                "dataset": kind[0],
+                "split": kind[1],
+                "width": width,
+                "height": height,
+                "observers": len({int(o) for o in points[:, 2]}),
+                "map": bool("map.png" in sample or len(points)),
+            }
         )
         for shape, stack in pixels.items():
             stack.append(picture(sample["jpg"], (shape,)))
@@ -171,7 +183,8 @@ def duplicates(options: Options) -> None:
 
 @dataclass(frozen=True)
 class Pictures:
-    """One kind of shard, read: `about` per picture, maps float32[n, rows, columns], fixations float32[m, 3] each."""
+    """One kind of shard, read: `about` per picture, maps float32[n, rows, columns], fixations float32[m, 3]
+    each."""
 
     name: str
     path: Path
@@ -184,13 +197,17 @@ class Pictures:
         return np.load(self.path / f"{self.name}-{shape[0]}.npy", mmap_mode="r")
 
     def where(self, split: str, *, gaze: bool = True, without: str = "") -> np.ndarray:
-        """int64 indices of the pictures of a split (those with fixations only when `gaze`), duplicates left out."""
+        """int64 indices of the pictures of a split (those with fixations only when `gaze`), duplicates left
+        out."""
         listed = self.path / "duplicates.json"
         drop = set(json.loads(listed.read_text())["drop_from_train"]) if listed.exists() else set()
         chosen = [
-            i for i, one in enumerate(self.about)
-            if one["split"] == split and (len(self.points[i]) >= 8 or not gaze)
-            and one["dataset"] != without and not (split == "train" and one["key"] in drop)
+            i
+            for i, one in enumerate(self.about)
+            if one["split"] == split
+            and (len(self.points[i]) >= 8 or not gaze)
+            and one["dataset"] != without
+            and not (split == "train" and one["key"] in drop)
         ]
         return np.array(chosen, np.int64)
 

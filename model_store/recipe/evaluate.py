@@ -3,9 +3,9 @@
     python -m model_store.recipe.evaluate                                  # gaze-0 and everything below it, 8 minutes
     python -m model_store.recipe.evaluate --onnx=a.onnx,b.onnx --functions=package.module:crop --peers=0
 
-An ONNX file takes `picture` uint8 [n, h, w, 3] and gives a density. A function takes a PIL picture and a ratio
-(width / height) and gives (x, y, width, height) in pixels of that picture. Every network's crops are made by
-service.grid and service.cropping, from 32 levels, as they are served.
+An ONNX file takes `picture` uint8 [n, h, w, 3] and gives a density. A function takes a PIL picture and a
+ratio (width / height) and gives (x, y, width, height) in pixels of that picture. Every network's crops are
+made by service.grid and service.cropping, from 32 levels, as they are served.
 """
 
 import importlib
@@ -23,7 +23,8 @@ from model_store.recipe import data, metrics, people, robustness
 from model_store.recipe.export import manifest, session
 from model_store.recipe.metrics import Box, Pairs
 from model_store.recipe.options import STORE, parse
-from service.cropping import Cropper, Options as CropOptions
+from service.cropping import Cropper
+from service.cropping import Options as CropOptions
 from service.grid import SaliencyGrid
 from service.ratios import parse as parse_ratio
 
@@ -65,7 +66,10 @@ def network_maps(path: Path, pixels: np.ndarray) -> np.ndarray:
     """float32 [n, rows, columns] of an ONNX file, two pictures at a time on two threads."""
     run = session(path, 2)
     return np.concatenate(
-        [run.run(None, {"picture": np.ascontiguousarray(pixels[i : i + 2])})[0] for i in range(0, len(pixels), 2)]
+        [
+            run.run(None, {"picture": np.ascontiguousarray(pixels[i : i + 2])})[0]
+            for i in range(0, len(pixels), 2)
+        ]
     )
 
 
@@ -83,15 +87,20 @@ def served_box(cropper: Cropper, ratio: str) -> Box:
 
 
 def map_pairs(maps: np.ndarray, judged: Judged) -> Pairs:
-    croppers = [Cropper(SaliencyGrid.from_density(np.asarray(m, np.float64), w, h))
-                for m, (w, h) in zip(maps, judged.sizes, strict=True)]
+    croppers = [
+        Cropper(SaliencyGrid.from_density(np.asarray(m, np.float64), w, h))
+        for m, (w, h) in zip(maps, judged.sizes, strict=True)
+    ]
     return metrics.judge(lambda i, ratio: served_box(croppers[i], ratio), judged.sizes, judged.points)
 
 
-def function_pairs(function: Callable[[Image.Image, float], Sequence[float]], judged: Judged,
-                   pictures: dict[str, bytes]) -> Pairs:
+def function_pairs(
+    function: Callable[[Image.Image, float], Sequence[float]], judged: Judged, pictures: dict[str, bytes]
+) -> Pairs:
     """Judges any cropper; its boxes are scaled from the file's pixels to those the observers saw."""
-    opened = [Image.open(BytesIO(pictures[judged.gaze.about[i]["key"]])).convert("RGB") for i in judged.chosen]
+    opened = [
+        Image.open(BytesIO(pictures[judged.gaze.about[i]["key"]])).convert("RGB") for i in judged.chosen
+    ]
 
     def crop(i: int, name: str) -> Box:
         (width, height), image = judged.sizes[i], opened[i]
@@ -108,8 +117,11 @@ def crop_row(pairs: Pairs, sets: np.ndarray) -> dict[str, Any]:
     """The figures of one table row that need crops only."""
     low, high = pairs.interval()
     return {
-        "crop_score": pairs.score(), "interval": [low, high], "retained": 100 * float(pairs.crop.mean()),
-        "below_centre": pairs.below(), "off_centre": pairs.off_centre(),
+        "crop_score": pairs.score(),
+        "interval": [low, high],
+        "retained": 100 * float(pairs.crop.mean()),
+        "below_centre": pairs.below(),
+        "off_centre": pairs.off_centre(),
         "sets": {name: pairs.of(sets[pairs.picture] == name).score() for name in np.unique(sets)},
         "ratios": {name: pairs.of(pairs.ratio == j).score() for j, name in enumerate(metrics.RATIOS)},
     }
@@ -120,8 +132,13 @@ def map_row(maps: np.ndarray, judged: Judged) -> dict[str, Any]:
     row = crop_row(map_pairs(maps, judged), judged.sets)
     human = [judged.gaze.maps[i] for i in judged.chosen]
     per = [
-        {"nss": metrics.nss(p, f), "auc_judd": metrics.auc_judd(p, f), "cc": metrics.cc(p, q),
-         "kl": metrics.kl(p, q), "sim": metrics.sim(p, q)}
+        {
+            "nss": metrics.nss(p, f),
+            "auc_judd": metrics.auc_judd(p, f),
+            "cc": metrics.cc(p, q),
+            "kl": metrics.kl(p, q),
+            "sim": metrics.sim(p, q),
+        }
         for p, q, f in zip(maps, human, judged.points, strict=True)
     ]
     return row | {name: float(np.mean([one[name] for one in per])) for name in per[0]}
@@ -144,7 +161,11 @@ def main(options: Options) -> None:
     paths = [Path(name) for name in options.onnx.split(",") if name]
     if not paths:
         stored = manifest()
-        paths = [STORE / file["file"] for network in stored["networks"].values() for file in network["files"].values()]
+        paths = [
+            STORE / file["file"]
+            for network in stored["networks"].values()
+            for file in network["files"].values()
+        ]
     for path in paths:
         maps[path.stem] = network_maps(path, gaze.pixels(input_shape(path))[judged.chosen])
     if options.peers:
@@ -162,8 +183,9 @@ def main(options: Options) -> None:
     pictures = encoded_pictures(judged) if options.functions or options.moves else {}
     for name in options.functions.split(",") if options.functions else ():
         module, _, function = name.partition(":")
-        rows[name] = crop_row(function_pairs(getattr(importlib.import_module(module), function), judged, pictures),
-                              judged.sets)
+        rows[name] = crop_row(
+            function_pairs(getattr(importlib.import_module(module), function), judged, pictures), judged.sets
+        )
         print(line(name, rows[name]), flush=True)
 
     human = people.measure(maps, judged.points, judged.sizes)
@@ -177,26 +199,53 @@ def main(options: Options) -> None:
     print(table(result))
     if options.write:
         place = folder if options.smoke else STORE
-        before = json.loads((place / "scores.json").read_text()) if (place / "scores.json").exists() else {"rows": {}}
+        before = (
+            json.loads((place / "scores.json").read_text())
+            if (place / "scores.json").exists()
+            else {"rows": {}}
+        )
         result["rows"] = before["rows"] | rows
         (place / "scores.json").write_text(json.dumps(_rounded(result), indent=1) + "\n")
 
 
 def line(name: str, row: dict[str, Any]) -> str:
-    return f"{name}: crop score {row['crop_score']:.1f}, below centre {row['below_centre']:.1f} %, NSS {row.get('nss', 0):.2f}"
+    score, below = row["crop_score"], row["below_centre"]
+    return f"{name}: crop score {score:.1f}, below centre {below:.1f} %, NSS {row.get('nss', 0):.2f}"
 
 
 def table(result: dict[str, Any]) -> str:
     """The rows as Markdown, for the model card."""
-    head = ("crop score (95 %)", "retained", "> 10 below centre, %", "off-centre", "NSS", "CC", "KL", "SIM",
-            "AUC-Judd", "of half's gain, %", "worth people")
+    head = (
+        "crop score (95 %)",
+        "retained",
+        "> 10 below centre, %",
+        "off-centre",
+        "NSS",
+        "CC",
+        "KL",
+        "SIM",
+        "AUC-Judd",
+        "of half's gain, %",
+        "worth people",
+    )
     lines = ["| | " + " | ".join(head) + " |", "|" + "---|" * (len(head) + 1)]
     for name, row in result["rows"].items():
         low, high = row["interval"]
-        cells = [f"{row['crop_score']:.1f} ({low:.0f}..{high:.0f})", f"{row['retained']:.1f}",
-                 f"{row['below_centre']:.1f}", f"{row['off_centre']:.0f}"]
-        for key, digits in (("nss", 2), ("cc", 3), ("kl", 3), ("sim", 3), ("auc_judd", 3), ("share_of_half", 0),
-                            ("people", 1)):
+        cells = [
+            f"{row['crop_score']:.1f} ({low:.0f}..{high:.0f})",
+            f"{row['retained']:.1f}",
+            f"{row['below_centre']:.1f}",
+            f"{row['off_centre']:.0f}",
+        ]
+        for key, digits in (
+            ("nss", 2),
+            ("cc", 3),
+            ("kl", 3),
+            ("sim", 3),
+            ("auc_judd", 3),
+            ("share_of_half", 0),
+            ("people", 1),
+        ):
             value = row.get(key)
             cells.append("-" if value is None else f"{value:.{digits}f}")
         lines.append(f"| {name} | " + " | ".join(cells) + " |")

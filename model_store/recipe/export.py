@@ -1,9 +1,10 @@
-"""Stage 6, export: a checkpoint -> one ONNX file (uint8 picture in, density out, any batch) and its manifest entry.
+"""Stage 6, export: a checkpoint -> one ONNX file (uint8 picture in, density out, any batch) and its manifest
+entry.
 
     python -m model_store.recipe.export --checkpoint=plain --name=gaze-0
 
-The output of torch and of ONNX Runtime is compared on several sizes and batches before anything is written:
-a traced floor division once cost a row at odd sides and no quality score saw it.
+The output of torch and of ONNX Runtime is compared on several sizes and batches before anything is written: a
+traced floor division once cost a row at odd sides and no quality score saw it.
 """
 
 import hashlib
@@ -58,8 +59,13 @@ def write(student: Student, path: Path) -> None:
     """Writes the fp32 graph with a dynamic batch."""
     student = student.to(memory_format=torch.contiguous_format).eval()  # type: ignore[call-overload]
     torch.onnx.export(
-        Served(student), (torch.zeros(1, *data.SHAPE, 3, dtype=torch.uint8),), str(path), dynamo=False,
-        opset_version=OPSET, input_names=["picture"], output_names=["density"],
+        Served(student),
+        (torch.zeros(1, *data.SHAPE, 3, dtype=torch.uint8),),
+        str(path),
+        dynamo=False,
+        opset_version=OPSET,
+        input_names=["picture"],
+        output_names=["density"],
         dynamic_axes={"picture": {0: "batch"}, "density": {0: "batch"}},
     )
     model = onnx.load(str(path))
@@ -88,7 +94,11 @@ def parity(student: Student, path: Path, pixels: np.ndarray) -> float:
 
 def describe(path: Path) -> dict[str, Any]:
     """A file's entry in the manifest."""
-    return {"file": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "bytes": path.stat().st_size}
+    return {
+        "file": path.name,
+        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        "bytes": path.stat().st_size,
+    }
 
 
 def manifest(store: Path = STORE) -> dict[str, Any]:
@@ -110,7 +120,9 @@ def update(name: str, entry: dict[str, Any], *, default: bool, store: Path = STO
 def asymmetries(path: Path, pixels: np.ndarray) -> np.ndarray:
     """Asymmetry of the file's map of every picture: half the sum of |p - mirror of p|."""
     run = session(path)
-    maps = [run.run(None, {"picture": np.ascontiguousarray(pixels[i : i + 1])})[0][0] for i in range(len(pixels))]
+    maps = [
+        run.run(None, {"picture": np.ascontiguousarray(pixels[i : i + 1])})[0][0] for i in range(len(pixels))
+    ]
     return np.array([0.5 * np.abs(m - m[:, ::-1]).sum() for m in maps])
 
 
@@ -128,13 +140,18 @@ def main(options: Options) -> None:
         raise SystemExit(f"torch and ONNX Runtime differ by {difference:.2e} of the maximum")
     shutil.move(draft, path)
     every = asymmetries(path, gaze.pixels()[train[:: max(1, len(train) // 400)]])
-    # The 2nd percentile on "train": the published test (Agrawal et al. 2021, audit of the crop) fires on none of 563
-    # photographs, and a picture whose map is more symmetric than 98 % of photographs is one with nothing to choose.
+    # The 2nd percentile on "train": the published test (Agrawal et al. 2021, audit of the crop) fires on none
+    # of 563 photographs, and a picture whose map is more symmetric than 98 % of photographs is one with
+    # nothing to choose.
     entry = {
-        "files": {"fp32": describe(path)}, "opset": OPSET,
-        "shapes": [list(data.SHAPE)], "grids": [list(data.GRID)], "grid": list(data.GRID),
+        "files": {"fp32": describe(path)},
+        "opset": OPSET,
+        "shapes": [list(data.SHAPE)],
+        "grids": [list(data.GRID)],
+        "grid": list(data.GRID),
         "symmetry_threshold": round(float(np.percentile(every, 2)), 4),
-        "multiply_adds": multiply_adds(student), "parameters": sum(p.numel() for p in student.parameters()),
+        "multiply_adds": multiply_adds(student),
+        "parameters": sum(p.numel() for p in student.parameters()),
         "parity": {"torch_fp32": float(f"{difference:.2e}")},
     }
     update(options.name, entry, default=options.default, store=store)

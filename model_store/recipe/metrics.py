@@ -1,9 +1,10 @@
-"""The measure: how well a map predicts where people look, and how much of that its crops keep. Pure, numpy only.
+"""The measure: how well a map predicts where people look, and how much of that its crops keep. Pure, numpy
+only.
 
-Map metrics have the field's names and definitions (Bylinskii et al. 2019, "What do different evaluation metrics tell
-us about saliency models?"): `p` is the predicted density, `q` the human one, both float [rows, columns] summing to 1;
-`fixations` is float [n, 2], x and y as fractions of the picture's sides.
-The crop score is the share of human fixations that a crop keeps, between the centre crop (0) and the best (100).
+Map metrics have the field's names and definitions (Bylinskii et al. 2019, "What do different evaluation
+metrics tell us about saliency models?"): `p` is the predicted density, `q` the human one, both float [rows,
+columns] summing to 1; `fixations` is float [n, 2], x and y as fractions of the picture's sides. The crop
+score is the share of human fixations that a crop keeps, between the centre crop (0) and the best (100).
 """
 
 from collections.abc import Callable, Sequence
@@ -11,7 +12,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-RATIOS: dict[str, float] = {"1:1": 1.0, "4:5": 0.8, "9:16": 9 / 16, "16:9": 16 / 9, "2:1": 2.0, "3:1": 3.0, "1:2": 0.5}
+RATIOS: dict[str, float] = {
+    "1:1": 1.0,
+    "4:5": 0.8,
+    "9:16": 9 / 16,
+    "16:9": 16 / 9,
+    "2:1": 2.0,
+    "3:1": 3.0,
+    "1:2": 0.5,
+}
 SAME_RATIO = 0.02  # a ratio this near to the picture's own crops nothing worth judging
 
 
@@ -50,7 +59,8 @@ def sim(p: np.ndarray, q: np.ndarray) -> float:
 
 
 def auc_judd(p: np.ndarray, fixations: np.ndarray) -> float:
-    """Area under the curve of fixated against all cells as the threshold falls (Judd et al.); ties count half."""
+    """Area under the curve of fixated against all cells as the threshold falls (Judd et al.); ties count
+    half."""
     if len(fixations) == 0:
         return 0.5
     values = np.sort(p.ravel())
@@ -75,7 +85,9 @@ def window(marginal: np.ndarray, side: int, length: int) -> int:
     """
     span = side - length
     border = np.arange(len(marginal) + 1) * (side / len(marginal))
-    offsets = np.concatenate([np.floor(border), np.ceil(border), np.floor(border - length), np.ceil(border - length)])
+    offsets = np.concatenate(
+        [np.floor(border), np.ceil(border), np.floor(border - length), np.ceil(border - length)]
+    )
     offsets = np.unique(np.clip(np.append(offsets, [0, span // 2, span]), 0, span))
     sums = np.concatenate([[0.0], np.cumsum(marginal)])
     kept = np.interp(offsets + length, border, sums) - np.interp(offsets, border, sums)
@@ -117,14 +129,19 @@ def kept(box: Box, fixations: np.ndarray) -> float:
 def best_kept(box: Box, fixations: np.ndarray) -> float:
     """The largest share that any box of this size keeps."""
     at = np.sort(fixations[:, box.axis].astype(np.float64) * box.side)
-    starts = np.clip(np.unique(np.concatenate([np.floor(at), np.floor(at) - box.length + 1, [0]])), 0, box.side - box.length)
+    starts = np.clip(
+        np.unique(np.concatenate([np.floor(at), np.floor(at) - box.length + 1, [0]])),
+        0,
+        box.side - box.length,
+    )
     counts = np.searchsorted(at, starts + box.length, "left") - np.searchsorted(at, starts, "left")
     return float(counts.max() / len(at))
 
 
 @dataclass(frozen=True)
 class Pairs:
-    """Every judged pair of picture and ratio: shares of fixations kept by the crop, the centre crop, the best one."""
+    """Every judged pair of picture and ratio: shares of fixations kept by the crop, the centre crop, the best
+    one."""
 
     picture: np.ndarray
     ratio: np.ndarray
@@ -133,7 +150,9 @@ class Pairs:
     best: np.ndarray
 
     def of(self, chosen: np.ndarray) -> "Pairs":
-        return Pairs(*(column[chosen] for column in (self.picture, self.ratio, self.crop, self.centre, self.best)))
+        return Pairs(
+            *(column[chosen] for column in (self.picture, self.ratio, self.crop, self.centre, self.best))
+        )
 
     def score(self) -> float:
         """The crop score: 0 the centre crop, 100 the best that exists."""
@@ -154,7 +173,10 @@ class Pairs:
         gained = np.bincount(place, self.crop - self.centre, len(names))
         possible = np.bincount(place, self.best - self.centre, len(names))
         draw = np.random.default_rng(seed).integers(0, len(names), (times, len(names)))
-        low, high = np.percentile(100 * gained[draw].sum(1) / possible[draw].sum(1), [2.5, 97.5])
+        total = np.maximum(
+            possible[draw].sum(1), 1e-9
+        )  # a draw of pictures where nothing can be gained scores 0
+        low, high = np.percentile(100 * gained[draw].sum(1) / total, [2.5, 97.5])
         return float(low), float(high)
 
 

@@ -1,4 +1,5 @@
-"""The student: MobileNetV2 features and a small decoder, of any widths, so that pruned channels are really gone.
+"""The student: MobileNetV2 features and a small decoder, of any widths, so that pruned channels are really
+gone.
 
 Input uint8 [batch, height, width, 3]; output the log of a density, float32 [batch, height / 8, width / 8].
 The given ImageNet weights have their batch norms folded in, so there are none here: convolutions with biases.
@@ -25,7 +26,25 @@ class Widths:
 
     stem: int = 32
     streams: tuple[int, ...] = (16, 24, 32, 64, 96, 160, 320)
-    hidden: tuple[int, ...] = (32, 96, 144, 144, 192, 192, 192, 384, 384, 384, 384, 576, 576, 576, 960, 960, 960)
+    hidden: tuple[int, ...] = (
+        32,
+        96,
+        144,
+        144,
+        192,
+        192,
+        192,
+        384,
+        384,
+        384,
+        384,
+        576,
+        576,
+        576,
+        960,
+        960,
+        960,
+    )
     decoder: int = 96
     inner: tuple[int, ...] = field(default=(96, 96, 96))
 
@@ -34,7 +53,8 @@ class Widths:
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> "Widths":
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in stored.items()})
+        values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in stored.items()}
+        return cls(**values)
 
 
 class Conv(nn.Conv2d):
@@ -50,7 +70,8 @@ class Conv(nn.Conv2d):
         if stride == 1:
             edge = dilation * (kernel // 2)
             return F.conv2d(x, self.weight, self.bias, 1, edge, dilation, self.groups)
-        # int(): traced arithmetic on shapes would turn the floor division of a negative number into truncation.
+        # int(): traced arithmetic on shapes would turn the floor division of a negative number into
+        # truncation.
         (top, low), (left, right) = (_same(int(n), kernel, stride) for n in x.shape[-2:])
         return F.conv2d(F.pad(x, (left, right, top, low)), self.weight, self.bias, stride, 0, 1, self.groups)
 
@@ -72,13 +93,17 @@ class Stem(nn.Module):
 class Block(nn.Module):
     """expand (1x1) -> depthwise 3x3 -> project (1x1, linear), added to the input where the shapes allow."""
 
-    def __init__(self, inputs: int, hidden: int, outputs: int, stride: int, *, first: bool, residual: bool) -> None:
+    def __init__(
+        self, inputs: int, hidden: int, outputs: int, stride: int, *, first: bool, residual: bool
+    ) -> None:
         super().__init__()
         self.expand = None if first else Conv(inputs, hidden, 1)
         self.depthwise = Conv(hidden, hidden, 3, stride, groups=hidden)
         self.project = Conv(hidden, outputs, 1)
         self.residual = residual
-        self.gate = nn.Identity()  # where Fisher pruning listens: one mask for the expansion and its depthwise
+        self.gate = (
+            nn.Identity()
+        )  # where Fisher pruning listens: one mask for the expansion and its depthwise
         self.out = nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -105,7 +130,8 @@ class Separable(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Features at 1/8, 1/16 and 1/32 -> `width` channels each, summed from coarse to fine, mixed, one log density."""
+    """Features at 1/8, 1/16 and 1/32 -> `width` channels each, summed from coarse to fine, mixed, one log
+    density."""
 
     def __init__(self, inputs: tuple[int, int, int], width: int, inner: tuple[int, ...]) -> None:
         super().__init__()
@@ -117,8 +143,10 @@ class Decoder(nn.Module):
         self.head = Conv(width, 1, 1)
 
     def forward(self, eighth: Tensor, sixteenth: Tensor, thirtysecond: Tensor) -> Tensor:
-        a, b, c = (out(conv(x)) for out, conv, x in
-                   zip(self.outs, self.lateral, (eighth, sixteenth, thirtysecond), strict=True))
+        a, b, c = (
+            out(conv(x))
+            for out, conv, x in zip(self.outs, self.lateral, (eighth, sixteenth, thirtysecond), strict=True)
+        )
         x = self.coarse(c)
         x = self.middle(F.interpolate(x, b.shape[-2:], mode="bilinear") + b)
         x = self.fine(F.interpolate(x, a.shape[-2:], mode="bilinear") + a)
@@ -132,7 +160,9 @@ class Student(nn.Module):
         self.stem = Stem(w.stem)
         blocks, inputs, stream = [], w.stem, -1
         for i, (s, stride) in enumerate(zip(STREAM, STRIDE, strict=True)):
-            blocks.append(Block(inputs, w.hidden[i], w.streams[s], stride, first=i == 0, residual=s == stream))
+            blocks.append(
+                Block(inputs, w.hidden[i], w.streams[s], stride, first=i == 0, residual=s == stream)
+            )
             inputs, stream = w.streams[s], s
         self.blocks = nn.ModuleList(blocks)
         self.decoder = Decoder((w.streams[2], w.streams[4], w.streams[6]), w.decoder, w.inner)
@@ -158,7 +188,8 @@ class Student(nn.Module):
 
 
 def load_imagenet(student: Student, path: Path) -> None:
-    """Fills stem and blocks of a full-width student from the given .npz (its keys: features.N.expand.weight ...)."""
+    """Fills stem and blocks of a full-width student from the given .npz (its keys: features.N.expand.weight
+    ...)."""
     stored = {name: torch.from_numpy(array) for name, array in np.load(path).items()}
     state = student.state_dict()
     for name in state:

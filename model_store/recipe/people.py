@@ -1,5 +1,5 @@
-"""What people reach: the ceiling of every metric, the gain of half of the observers on the other half, and how many
-people a network is worth. Pure, numpy only."""
+"""What people reach: the ceiling of every metric, the gain of half of the observers on the other half, and
+how many people a network is worth. Pure, numpy only."""
 
 from typing import Any
 
@@ -19,8 +19,9 @@ def _window_pairs(maps: list[np.ndarray], sizes: list[tuple[int, int]], points: 
     )
 
 
-def _split(points: np.ndarray, count: int, judges: int, generator: np.random.Generator
-           ) -> tuple[np.ndarray, np.ndarray] | None:
+def _split(
+    points: np.ndarray, count: int, judges: int, generator: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray] | None:
     """Fixations of `count` observers drawn at random, and of `judges` others; None where there are too few."""
     observers = generator.permutation(np.unique(points[:, 2]))
     if len(observers) < count + judges:
@@ -32,20 +33,23 @@ def _split(points: np.ndarray, count: int, judges: int, generator: np.random.Gen
 
 def leave_one_out(points: list[np.ndarray], sizes: list[tuple[int, int]]) -> dict[str, float]:
     """NSS and AUC-Judd of all other observers' density at each observer's fixations, the mean over pictures."""
-    values = []
+    values: list[tuple[float, float]] = []
     for fixations, (width, height) in zip(points, sizes, strict=True):
         for one in np.unique(fixations[:, 2]):
             mine = fixations[:, 2] == one
             if mine.all():
                 continue
             p = data.density(fixations[~mine, :2], width, height)
-            values.append((metrics.nss(p, fixations[mine]), metrics.auc_judd(p, fixations[mine]), len(values)))
+            values.append((metrics.nss(p, fixations[mine]), metrics.auc_judd(p, fixations[mine])))
     table = np.array(values)
     return {"nss": float(table[:, 0].mean()), "auc_judd": float(table[:, 1].mean())}
 
 
-def halves(maps: dict[str, np.ndarray], points: list[np.ndarray], sizes: list[tuple[int, int]]) -> dict[str, Any]:
-    """Half of the observers against the other half: their scores, and each network's gain as a share of theirs.
+def halves(
+    maps: dict[str, np.ndarray], points: list[np.ndarray], sizes: list[tuple[int, int]]
+) -> dict[str, Any]:
+    """Half of the observers against the other half: their scores, and each network's gain as a share of
+    theirs.
 
     Both are judged on the same half; several random splits.
     """
@@ -65,13 +69,17 @@ def halves(maps: dict[str, np.ndarray], points: list[np.ndarray], sizes: list[tu
         second = [data.density(part[:, :2], *sizes[i]) for i, _, part in drawn]
         pairs = _window_pairs(first, chosen, others)
         gain = float((pairs.crop - pairs.centre).sum())
-        human.append({
-            "crop_score": pairs.score(), "below_centre": pairs.below(), "retained": 100 * float(pairs.crop.mean()),
-            "off_centre": pairs.off_centre(),
-            "cc": float(np.mean([metrics.cc(p, q) for p, q in zip(first, second, strict=True)])),
-            "kl": float(np.mean([metrics.kl(p, q) for p, q in zip(first, second, strict=True)])),
-            "sim": float(np.mean([metrics.sim(p, q) for p, q in zip(first, second, strict=True)])),
-        })
+        human.append(
+            {
+                "crop_score": pairs.score(),
+                "below_centre": pairs.below(),
+                "retained": 100 * float(pairs.crop.mean()),
+                "off_centre": pairs.off_centre(),
+                "cc": float(np.mean([metrics.cc(p, q) for p, q in zip(first, second, strict=True)])),
+                "kl": float(np.mean([metrics.kl(p, q) for p, q in zip(first, second, strict=True)])),
+                "sim": float(np.mean([metrics.sim(p, q) for p, q in zip(first, second, strict=True)])),
+            }
+        )
         for name, found in maps.items():
             mine = _window_pairs([found[i] for i, _, _ in drawn], chosen, others)
             gains[name].append(float((mine.crop - mine.centre).sum()) / gain)
@@ -81,11 +89,13 @@ def halves(maps: dict[str, np.ndarray], points: list[np.ndarray], sizes: list[tu
     }
 
 
-def curve(maps: dict[str, np.ndarray], points: list[np.ndarray], sizes: list[tuple[int, int]]) -> dict[str, Any]:
+def curve(
+    maps: dict[str, np.ndarray], points: list[np.ndarray], sizes: list[tuple[int, int]]
+) -> dict[str, Any]:
     """Crop score of n people's density on seven others, n = 1 to 8, and of each network on the same seven.
 
-    Only pictures with at least 15 observers. A network is worth the n at which the curve has its score; beyond the
-    last point the curve is continued as a - b / n, fitted to its last four points.
+    Only pictures with at least 15 observers. A network is worth the n at which the curve has its score;
+    beyond the last point the curve is continued as a - b / n, fitted to its last four points.
     """
     generator = np.random.default_rng(1)
     able = [i for i, fixations in enumerate(points) if len(np.unique(fixations[:, 2])) >= JUDGES + CURVE[-1]]
@@ -115,21 +125,35 @@ def curve(maps: dict[str, np.ndarray], points: list[np.ndarray], sizes: list[tup
             return float(np.interp(score, [0.0, *line.values()], [0.0, *line.keys()]))
         return float(slope / (score - limit)) if score < limit else float("inf")
 
-    return {"curve": line, "limit": float(limit),
-            "people": {name: worth(float(np.mean(values))) for name, values in networks.items()},
-            "on_seven": {name: float(np.mean(values)) for name, values in networks.items()}}
+    return {
+        "curve": line,
+        "limit": float(limit),
+        "people": {name: worth(float(np.mean(values))) for name, values in networks.items()},
+        "on_seven": {name: float(np.mean(values)) for name, values in networks.items()},
+    }
 
 
-def measure(maps: dict[str, np.ndarray], points: list[np.ndarray], sizes: list[tuple[int, int]]) -> dict[str, Any]:
+def measure(
+    maps: dict[str, np.ndarray], points: list[np.ndarray], sizes: list[tuple[int, int]]
+) -> dict[str, Any]:
     """Everything above: {"people": ..., "networks": {name: {"share_of_half", "people", "nss_share"}}}."""
     alone, half, line = leave_one_out(points, sizes), halves(maps, points, sizes), curve(maps, points, sizes)
     networks = {
         name: {
-            "share_of_half": half["share"][name], "people": line["people"].get(name),
-            "nss_share": 100 * float(np.mean([metrics.nss(m, f) for m, f in zip(found, points, strict=True)]))
+            "share_of_half": half["share"][name],
+            "people": line["people"].get(name),
+            "nss_share": 100
+            * float(np.mean([metrics.nss(m, f) for m, f in zip(found, points, strict=True)]))
             / alone["nss"],
         }
         for name, found in maps.items()
     }
-    return {"people": {"leave_one_out": alone, "half": half["human"],
-                       "curve": line["curve"], "limit": line.get("limit")}, "networks": networks}
+    return {
+        "people": {
+            "leave_one_out": alone,
+            "half": half["human"],
+            "curve": line["curve"],
+            "limit": line.get("limit"),
+        },
+        "networks": networks,
+    }

@@ -1,7 +1,9 @@
-"""The teachers: three networks of different kinds over the same ImageNet features, at a larger input than the student's.
+"""The teachers: three networks of different kinds over the same ImageNet features, at a larger input than the
+student's.
 
-All take what Student.lower gives for a picture of LARGE (features at 1/8; the multi-scale one also those of the
-picture at half size) and give a log density on the student's grid. Sizes were cut to what two cores train in minutes.
+All take what Student.lower gives for a picture of LARGE (features at 1/8; the multi-scale one also those of
+the picture at half size) and give a log density on the student's grid. Sizes were cut to what two cores train
+in minutes.
 """
 
 import torch
@@ -22,7 +24,8 @@ def normalised(logits: Tensor) -> Tensor:
 
 
 class Features(nn.Module):
-    """Blocks 7 to 17 of the backbone; `dilated` keeps the last stages at 1/16 and widens their kernels instead."""
+    """Blocks 7 to 17 of the backbone; `dilated` keeps the last stages at 1/16 and widens their kernels
+    instead."""
 
     def __init__(self, student: Student, *, dilated: bool) -> None:
         super().__init__()
@@ -43,8 +46,8 @@ class Features(nn.Module):
 
 
 class Contextual(nn.Module):
-    """After MSI-Net (Kroner et al. 2020): dilated features of two depths, ASPP (1x1, three dilations, the whole
-    picture's mean), a decoder of upsampling and 3x3 convolutions."""
+    """After MSI-Net (Kroner et al. 2020): dilated features of two depths, ASPP (1x1, three dilations, the
+    whole picture's mean), a decoder of upsampling and 3x3 convolutions."""
 
     def __init__(self, student: Student, grid: tuple[int, int]) -> None:
         super().__init__()
@@ -68,20 +71,31 @@ class Contextual(nn.Module):
 
 
 class Attentive(nn.Module):
-    """After SAM (Cornia et al. 2018): dilated features, a convolutional LSTM that attends to another part of them at
-    each of three steps, then learned Gaussian priors, joined twice."""
+    """After SAM (Cornia et al. 2018): dilated features, a convolutional LSTM that attends to another part of
+    them at each of three steps, then learned Gaussian priors, joined twice."""
 
     def __init__(self, student: Student, grid: tuple[int, int], width: int = 64, steps: int = 3) -> None:
         super().__init__()
         self.grid, self.steps, self.width = grid, steps, width
         self.features = Features(student, dilated=True)
         self.reduce = dense(96 + 320, width, 1)
-        self.attend_x, self.attend_h, self.attend = Conv(width, width, 3), Conv(width, width, 3), Conv(width, 1, 3)
+        self.attend_x, self.attend_h, self.attend = (
+            Conv(width, width, 3),
+            Conv(width, width, 3),
+            Conv(width, 1, 3),
+        )
         self.gates_x, self.gates_h = Conv(width, 4 * width, 3), Conv(width, 4 * width, 3)
-        priors = torch.tensor([[x, y, sx, sy] for x, y in ((0.5, 0.5), (0.5, 0.4), (0.35, 0.5), (0.65, 0.5))
-                               for sx, sy in ((0.15, 0.15), (0.3, 0.25))])
+        priors = torch.tensor(
+            [
+                [x, y, sx, sy]
+                for x, y in ((0.5, 0.5), (0.5, 0.4), (0.35, 0.5), (0.65, 0.5))
+                for sx, sy in ((0.15, 0.15), (0.3, 0.25))
+            ]
+        )
         self.priors = nn.ParameterList([nn.Parameter(priors.clone()), nn.Parameter(priors.clone())])
-        self.join = nn.ModuleList([dense(width + len(priors), width, 5), dense(width + len(priors), width, 5)])
+        self.join = nn.ModuleList(
+            [dense(width + len(priors), width, 5), dense(width + len(priors), width, 5)]
+        )
         self.skip = dense(32, 16, 1)
         self.fine = dense(width + 16, 32)
         self.head = Conv(32, 1, 1)
@@ -115,8 +129,8 @@ class Attentive(nn.Module):
 
 
 class Pyramid(nn.Module):
-    """Several scales: the backbone sees the picture and its half; the features of both, 1/64 to 1/8, are joined from
-    coarse to fine."""
+    """Several scales: the backbone sees the picture and its half; the features of both, 1/64 to 1/8, are
+    joined from coarse to fine."""
 
     def __init__(self, student: Student, grid: tuple[int, int]) -> None:
         super().__init__()
@@ -125,7 +139,8 @@ class Pyramid(nn.Module):
         # Coarse to fine: 1/64; 1/32 of both scales; 1/16 of three sources; 1/8.
         self.lateral = nn.ModuleList(Conv(n, WIDTH, 1) for n in (320, 320 + 96, 96 + 32, 32))
         self.mix = nn.ModuleList(
-            nn.Sequential(Conv(WIDTH, WIDTH, 5, groups=WIDTH), Conv(WIDTH, WIDTH, 1), nn.ReLU()) for _ in range(3)
+            nn.Sequential(Conv(WIDTH, WIDTH, 5, groups=WIDTH), Conv(WIDTH, WIDTH, 1), nn.ReLU())
+            for _ in range(3)
         )
         self.fine = nn.Sequential(dense(WIDTH, 48), dense(48, 32))
         self.head = Conv(32, 1, 1)
@@ -133,8 +148,12 @@ class Pyramid(nn.Module):
     def forward(self, eighth: Tensor, half: Tensor) -> Tensor:
         sixteenth, thirtysecond = self.features(eighth)
         half_thirtysecond, half_sixtyfourth = self.features(half)
-        levels = (half_sixtyfourth, torch.cat([thirtysecond, half_thirtysecond], 1),
-                  torch.cat([sixteenth, half], 1), eighth)
+        levels = (
+            half_sixtyfourth,
+            torch.cat([thirtysecond, half_thirtysecond], 1),
+            torch.cat([sixteenth, half], 1),
+            eighth,
+        )
         x = self.lateral[0](levels[0])
         for lateral, mix, level in zip(self.lateral[1:], self.mix, levels[1:], strict=True):
             x = F.interpolate(x + mix(x), level.shape[-2:], mode="bilinear") + lateral(level)
@@ -142,5 +161,7 @@ class Pyramid(nn.Module):
 
 
 KINDS: dict[str, type[Contextual] | type[Attentive] | type[Pyramid]] = {
-    "contextual": Contextual, "attentive": Attentive, "pyramid": Pyramid,
+    "contextual": Contextual,
+    "attentive": Attentive,
+    "pyramid": Pyramid,
 }

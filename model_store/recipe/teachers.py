@@ -2,8 +2,9 @@
 
     python -m model_store.recipe.teachers                    # trains the three, then writes the ensemble's maps
 
-Each teacher's map is the mean of the picture's and of its mirror image's, turned back; the ensemble's is the mean of
-the three (of densities, not of logarithms: a teacher that is sure and wrong should not veto the others).
+Each teacher's map is the mean of the picture's and of its mirror image's, turned back; the ensemble's is the
+mean of the three (of densities, not of logarithms: a teacher that is sure and wrong should not veto the
+others).
 """
 
 import json
@@ -22,13 +23,14 @@ from model_store.recipe.losses import gaze_loss
 from model_store.recipe.network import Student, load_imagenet
 from model_store.recipe.options import DATA, parse
 from model_store.recipe.teacher_networks import KINDS, Pyramid
-from model_store.recipe.train import cached_lower, freeze, scores
+from model_store.recipe.train import averager, cached_lower, freeze, scores
 
 VIEWS = 3  # the picture, its mirror image, a zoomed and coloured view
 
 
 @dataclass(frozen=True)
 class Options:
+    kind: str = ""  # only this one, and no maps: two can be trained at once, one thread each
     epochs: int = 5
     batch: int = 16
     rate: float = 1e-3
@@ -38,6 +40,9 @@ class Options:
     seed: int = 3
     threads: int = 2
     maps: bool = True  # write the ensemble's maps afterwards
+    squashed: bool = (
+        False  # also of cv2course, whose pictures are squashed: a third more time, not needed so far
+    )
     smoke: bool = False
 
 
@@ -59,7 +64,8 @@ def backbone() -> Student:
 
 
 class Ensemble(nn.Module):
-    """uint8 pictures of LARGE -> the mean density of the teachers, mirrored passes averaged. What is exported."""
+    """uint8 pictures of LARGE -> the mean density of the teachers, mirrored passes averaged. What is
+    exported."""
 
     def __init__(self, lower: Student, teachers: list[nn.Module]) -> None:
         super().__init__()
@@ -94,7 +100,9 @@ def train(kind: str, options: Options, folder: Path) -> nn.Module:
     for split, indices, count in (("train", chosen, VIEWS), ("val", val, 1)):
         pixels = gaze.pixels(data.LARGE)[indices]
         large = cached_lower(student, pixels, gaze.maps[indices], folder / f"lower-large-{split}", count)
-        half = cached_lower(student, halved(pixels), gaze.maps[indices], folder / f"lower-half-{split}", count)
+        half = cached_lower(
+            student, halved(pixels), gaze.maps[indices], folder / f"lower-half-{split}", count
+        )
         caches.append((large[0], half[0], large[1]))
     (eighths, halves, targets), (val_eighths, val_halves, _) = caches
     print(f"{kind}: cached {tuple(eighths.shape)} after {time.time() - started:.0f} s", flush=True)
@@ -113,23 +121,25 @@ def train(kind: str, options: Options, folder: Path) -> nn.Module:
     schedule = torch.optim.lr_scheduler.LambdaLR(
         adam, lambda k: min((k + 1) / 50, 0.5 + 0.5 * float(np.cos(np.pi * min(k / steps, 1.0))))
     )
-    averaged = torch.optim.swa_utils.AveragedModel(
-        teacher, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(options.average)
-    )
+    averaged = averager(teacher, options.average)
     resume, first, log = folder / f"teacher-{kind}.resume.pt", 0, []
     if resume.exists():
         stored = torch.load(resume, weights_only=False)
         for part in ("teacher", "averaged", "adam", "schedule"):
-            {"teacher": teacher, "averaged": averaged, "adam": adam, "schedule": schedule}[part].load_state_dict(
-                stored[part]
-            )
+            {"teacher": teacher, "averaged": averaged, "adam": adam, "schedule": schedule}[
+                part
+            ].load_state_dict(stored[part])
         first, log = stored["epoch"], stored["log"]
     for epoch in range(first, options.epochs):
         teacher.train()
-        order = torch.randperm(len(chosen), generator=torch.Generator().manual_seed(options.seed * 1000 + epoch))
+        order = torch.randperm(
+            len(chosen), generator=torch.Generator().manual_seed(options.seed * 1000 + epoch)
+        )
         for batch in order.split(options.batch):
             view = torch.randint(0, VIEWS, (len(batch),))
-            loss = gaze_loss(run(eighths[view, batch], halves[view, batch], teacher), targets[view, batch]).mean()
+            loss = gaze_loss(
+                run(eighths[view, batch], halves[view, batch], teacher), targets[view, batch]
+            ).mean()
             adam.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(teacher.parameters(), 5.0)
@@ -138,12 +148,25 @@ def train(kind: str, options: Options, folder: Path) -> nn.Module:
             averaged.update_parameters(teacher)
         averaged.eval()
         with torch.no_grad():
-            maps = torch.cat([run(val_eighths[0, i : i + 32], val_halves[0, i : i + 32], averaged.module).exp()
-                              for i in range(0, len(val), 32)]).numpy()
+            maps = torch.cat(
+                [
+                    run(val_eighths[0, i : i + 32], val_halves[0, i : i + 32], averaged.module).exp()
+                    for i in range(0, len(val), 32)
+                ]
+            ).numpy()
         log.append({"epoch": epoch + 1, "seconds": round(time.time() - started), **scores(maps, gaze, val)})
         print(kind, json.dumps(log[-1]), flush=True)
-        torch.save({"teacher": teacher.state_dict(), "averaged": averaged.state_dict(), "adam": adam.state_dict(),
-                    "schedule": schedule.state_dict(), "epoch": epoch + 1, "log": log}, resume)
+        torch.save(
+            {
+                "teacher": teacher.state_dict(),
+                "averaged": averaged.state_dict(),
+                "adam": adam.state_dict(),
+                "schedule": schedule.state_dict(),
+                "epoch": epoch + 1,
+                "log": log,
+            },
+            resume,
+        )
     torch.save({"state": averaged.module.state_dict(), "log": log}, final)
     resume.unlink(missing_ok=True)
     return averaged.module.eval()
@@ -153,14 +176,20 @@ def export(lower: Student, teachers: list[nn.Module], path: Path) -> None:
     """One ONNX file of some teachers; evaluate.py judges it like any other."""
     module = Ensemble(lower, teachers).to(memory_format=torch.contiguous_format).eval()  # type: ignore[call-overload]
     torch.onnx.export(
-        module, (torch.zeros(2, *data.LARGE, 3, dtype=torch.uint8),), str(path), dynamo=False, opset_version=17,
-        input_names=["picture"], output_names=["density"],
+        module,
+        (torch.zeros(2, *data.LARGE, 3, dtype=torch.uint8),),
+        str(path),
+        dynamo=False,
+        opset_version=17,
+        input_names=["picture"],
+        output_names=["density"],
         dynamic_axes={"picture": {0: "batch"}, "density": {0: "batch"}},
     )
 
 
 def write_maps(shards: str, options: Options, folder: Path) -> None:
-    """The ensemble's maps of every picture that may be learned from, float16 [n, rows, columns]; NaN for "val"."""
+    """The ensemble's maps of every picture that may be learned from, float16 [n, rows, columns]; NaN for
+    "val"."""
     pictures = data.read(shards, options.smoke)
     path = folder / f"{shards}-teacher.npy"
     done = path.with_suffix(".done")
@@ -168,14 +197,21 @@ def write_maps(shards: str, options: Options, folder: Path) -> None:
         return
     start = int(done.read_text()) if done.exists() else 0
     out = np.lib.format.open_memmap(
-        path, "r+" if start else "w+", None if start else np.float16,
+        path,
+        "r+" if start else "w+",
+        None if start else np.float16,
         None if start else (len(pictures.about), *data.GRID),
     )
     run = session(folder / "ensemble.onnx", options.threads)
     pixels, began = pictures.pixels(data.LARGE), time.time()
     for i in range(start, len(out), 8):
         here = slice(i, min(i + 8, len(out)))
-        allowed = [j for j in range(here.start, here.stop) if pictures.about[j]["split"] != "val"]
+        allowed = [
+            j
+            for j in range(here.start, here.stop)
+            if pictures.about[j]["split"] != "val"
+            and (options.squashed or pictures.about[j]["dataset"] != "cv2course")
+        ]
         out[here] = np.nan
         if allowed:
             out[allowed] = run.run(None, {"picture": np.ascontiguousarray(pixels[allowed])})[0]
@@ -188,6 +224,9 @@ def write_maps(shards: str, options: Options, folder: Path) -> None:
 def main(options: Options) -> None:
     torch.set_num_threads(options.threads)
     folder = data.folder(options.smoke)
+    if options.kind:
+        train(options.kind, options, folder)
+        return
     teachers = [train(kind, options, folder) for kind in KINDS]
     lower = backbone()
     for kind, teacher in zip(KINDS, teachers, strict=True):

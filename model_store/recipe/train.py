@@ -3,13 +3,15 @@
     python -m model_store.recipe.train                       # 6 minutes on two cores; val: see the model card
     python -m model_store.recipe.train --without=osie        # the same, trained without one collection
 
-The lower layers are frozen and their outputs cached once, for the picture, its mirror image and two zoomed views.
+The lower layers are frozen and their outputs cached once, for the picture, its mirror image and two zoomed
+views.
 """
 
 import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -28,6 +30,7 @@ VIEWS = 4  # the picture, its mirror image, a zoomed and coloured view, the mirr
 class Options:
     name: str = "plain"
     without: str = ""  # a collection left out of training, to be scored on afterwards
+    half: int = -1  # 0 or 1: only that half of "train" (for the calibration of the confidence)
     epochs: int = 6  # val is best after 4 to 6; later it overfits
     batch: int = 16
     rate: float = 2e-3  # of the new decoder
@@ -40,7 +43,8 @@ class Options:
 
 
 def views(pixels: Tensor, maps: Tensor, view: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """One of VIEWS of pictures uint8 [n, h, w, 3] and their maps [n, rows, columns] (or [n, k, rows, columns])."""
+    """One of VIEWS of pictures uint8 [n, h, w, 3] and their maps [n, rows, columns] (or [n, k, rows,
+    columns])."""
     stack = maps if maps.dim() == 4 else maps[:, None]
     if view >= 2:  # a box of 75 to 100 % of each side, stretched; brightness, contrast and colour within 25 %
         n = len(pixels)
@@ -49,7 +53,9 @@ def views(pixels: Tensor, maps: Tensor, view: int, generator: torch.Generator) -
         theta = torch.zeros(n, 2, 3)
         theta[:, 0, 0], theta[:, 1, 1], theta[:, :, 2] = size[:, 0], size[:, 1], shift
         x = pixels.permute(0, 3, 1, 2).float()
-        x = F.grid_sample(x, F.affine_grid(theta, list(x.shape), align_corners=False), "bilinear", "border", False)
+        x = F.grid_sample(
+            x, F.affine_grid(theta, list(x.shape), align_corners=False), "bilinear", "border", False
+        )
         gain = 0.75 + 0.5 * torch.rand(n, 3, 1, 1, 1, generator=generator)
         x = x * gain[:, 0]
         middle, grey = x.mean((1, 2, 3), keepdim=True), x.mean(1, keepdim=True)
@@ -65,9 +71,11 @@ def views(pixels: Tensor, maps: Tensor, view: int, generator: torch.Generator) -
     return pixels, stack if maps.dim() == 4 else stack[:, 0]
 
 
-def cached_lower(student: Student, pixels: np.ndarray, maps: np.ndarray, path: Path, count: int = VIEWS
-                 ) -> tuple[Tensor, Tensor]:
-    """The frozen layers' outputs for `count` views, kept in PATH.npy as long as the pictures are the same number.
+def cached_lower(
+    student: Student, pixels: np.ndarray, maps: np.ndarray, path: Path, count: int = VIEWS
+) -> tuple[Tensor, Tensor]:
+    """The frozen layers' outputs for `count` views, kept in PATH.npy as long as the pictures are the same
+    number.
 
     Gives float16 [views, n, c, h, w] (channels last in memory) and the views' maps [views, n, ...].
     """
@@ -111,11 +119,12 @@ def scores(maps: np.ndarray, gaze: data.Pictures, chosen: np.ndarray) -> dict[st
         "nss": float(np.mean([metrics.nss(m, f) for m, f in zip(maps, points, strict=True)])),
         "cc": float(np.mean([metrics.cc(m, gaze.maps[i]) for m, i in zip(maps, chosen, strict=True)])),
         "kl": float(np.mean([metrics.kl(m, gaze.maps[i]) for m, i in zip(maps, chosen, strict=True)])),
-        "crop": pairs.score(), "below": pairs.below(),
+        "crop": pairs.score(),
+        "below": pairs.below(),
     }
 
 
-def optimiser(student: Student, options: Options, steps: int) -> tuple[torch.optim.Optimizer, object]:
+def optimiser(student: Student, options: Options, steps: int) -> tuple[torch.optim.Optimizer, Any]:
     """AdamW, the backbone slower than the decoder; one-cycle cosine with a short warm-up."""
     new = [p for name, p in student.named_parameters() if name.startswith("decoder")]
     old = [p for name, p in student.named_parameters() if not name.startswith("decoder") and p.requires_grad]
@@ -125,6 +134,16 @@ def optimiser(student: Student, options: Options, steps: int) -> tuple[torch.opt
     return adam, torch.optim.lr_scheduler.LambdaLR(
         adam, lambda k: min((k + 1) / warm, 0.5 + 0.5 * float(np.cos(np.pi * min(k / steps, 1.0))))
     )
+
+
+def averager(network: torch.nn.Module, decay: float) -> torch.optim.swa_utils.AveragedModel:
+    """The exponential mean of a network's weights; it forgets the untrained start faster than `decay` would."""
+
+    def mean(averages: list[Tensor], current: list[Tensor], count: Tensor | int) -> None:
+        keep = min(decay, (1 + int(count)) / (10 + int(count)))
+        torch._foreach_lerp_(averages, current, 1 - keep)
+
+    return torch.optim.swa_utils.AveragedModel(network, multi_avg_fn=mean)
 
 
 def freeze(student: Student) -> None:
@@ -152,7 +171,10 @@ def main(options: Options) -> None:
     if final.exists():
         return
     gaze = data.read("gaze", options.smoke)
-    train, val = gaze.where("train", without=options.without), gaze.where("val")
+    every, val = gaze.where("train"), gaze.where("val")
+    train = gaze.where("train", without=options.without)
+    if options.half >= 0:
+        train = np.array([i for i in train if data.fold(gaze.about[i]["key"] + "/half") % 2 == options.half])
     student = Student()
     load_imagenet(student, DATA / "weights" / "mobilenet_v2_1.0_imagenet_dequant.npz")
     student = student.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -160,7 +182,6 @@ def main(options: Options) -> None:
 
     started = time.time()
     pixels = gaze.pixels()
-    every = gaze.where("train")
     features, targets = cached_lower(student, pixels[every], gaze.maps[every], folder / "lower-train")
     mine = np.flatnonzero(np.isin(every, train))  # a collection may be left out
     features, targets = features[:, mine], targets[:, mine]
@@ -169,9 +190,7 @@ def main(options: Options) -> None:
 
     per_epoch = -(-len(train) // options.batch)
     adam, schedule = optimiser(student, options, per_epoch * options.epochs)
-    averaged = torch.optim.swa_utils.AveragedModel(
-        student, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(options.average)
-    )
+    averaged = averager(student, options.average)
     resume = folder / f"{options.name}.resume.pt"
     first, log = 0, []
     if resume.exists():
@@ -179,11 +198,13 @@ def main(options: Options) -> None:
         student.load_state_dict(stored["student"])
         averaged.load_state_dict(stored["averaged"])
         adam.load_state_dict(stored["adam"])
-        schedule.load_state_dict(stored["schedule"])  # type: ignore[attr-defined]
+        schedule.load_state_dict(stored["schedule"])
         first, log = stored["epoch"], stored["log"]
     for epoch in range(first, options.epochs):
         student.train()
-        order = torch.randperm(len(train), generator=torch.Generator().manual_seed(options.seed * 1000 + epoch))
+        order = torch.randperm(
+            len(train), generator=torch.Generator().manual_seed(options.seed * 1000 + epoch)
+        )
         for batch in order.split(options.batch):
             # Half of what is seen are the two zoomed views: they hold back the overfitting of a small set.
             view = torch.randint(0, VIEWS, (len(batch),))
@@ -192,13 +213,22 @@ def main(options: Options) -> None:
             loss.backward()
             torch.nn.utils.clip_grad_norm_(student.parameters(), 5.0)
             adam.step()
-            schedule.step()  # type: ignore[attr-defined]
+            schedule.step()
             averaged.update_parameters(student)
         result = scores(predict(averaged.module, judged[0]), gaze, val)
         log.append({"epoch": epoch + 1, "seconds": round(time.time() - started), **result})
         print(json.dumps(log[-1]), flush=True)
-        torch.save({"student": student.state_dict(), "averaged": averaged.state_dict(), "adam": adam.state_dict(),
-                    "schedule": schedule.state_dict(), "epoch": epoch + 1, "log": log}, resume)  # type: ignore[attr-defined]
+        torch.save(
+            {
+                "student": student.state_dict(),
+                "averaged": averaged.state_dict(),
+                "adam": adam.state_dict(),
+                "schedule": schedule.state_dict(),
+                "epoch": epoch + 1,
+                "log": log,
+            },
+            resume,
+        )
         save(averaged.module, folder / f"{options.name}.latest.pt", {"log": log})
     save(averaged.module, final, {"log": log})
     resume.unlink()

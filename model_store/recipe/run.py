@@ -1,0 +1,71 @@
+"""All stages in order, each resumable: what is there is not made again.
+
+python -m model_store.recipe.run            # about three hours on two cores
+python -m model_store.recipe.run --smoke    # every stage on a handful of pictures, minutes, nothing of use
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from model_store.recipe import (
+    calibrate,
+    card,
+    data,
+    distil,
+    evaluate,
+    export,
+    leave_out,
+    prune,
+    quantise,
+    teachers,
+    train,
+)
+from model_store.recipe.options import parse
+
+
+@dataclass(frozen=True)
+class Options:
+    smoke: bool = False
+
+
+def stages(smoke: bool) -> dict[str, Callable[[], None]]:
+    few = 1 if smoke else None
+
+    def epochs(normal: int) -> int:
+        return few or normal
+
+    return {
+        "data": lambda: data.build(data.Options(smoke=smoke)),
+        "plain": lambda: train.main(train.Options(epochs=epochs(6), smoke=smoke)),
+        "export gaze-0": lambda: export.main(export.Options(smoke=smoke)),
+        "int8 gaze-0": lambda: quantise.main(quantise.Options(smoke=smoke)),
+        "calibrate gaze-0": lambda: calibrate.main(calibrate.Options(epochs=epochs(4), smoke=smoke)),
+        "leave out": lambda: leave_out.main(leave_out.Options(epochs=epochs(4), smoke=smoke)),
+        "teachers": lambda: teachers.main(teachers.Options(epochs=epochs(4), smoke=smoke)),
+        "distil": lambda: distil.main(distil.Options(epochs=epochs(4), smoke=smoke)),
+        "prune": lambda: prune.main(
+            prune.Options(rounds=2, steps=2, final=2, probes=1, smoke=True) if smoke else prune.Options()
+        ),
+        "export gaze-1": lambda: export.main(export.Options(checkpoint="pruned", name="gaze-1", smoke=smoke)),
+        "int8 gaze-1": lambda: quantise.main(quantise.Options(name="gaze-1", smoke=smoke)),
+        "calibrate gaze-1": lambda: calibrate.main(
+            calibrate.Options(name="gaze-1", epochs=epochs(4), smoke=smoke)
+        ),
+        "evaluate": lambda: evaluate.main(
+            evaluate.Options(peers=not smoke, moves=6 if smoke else 150, smoke=smoke)
+        ),
+        "card": lambda: card.main(card.Options(smoke=smoke)),
+    }
+
+
+def main(options: Options) -> None:
+    for name, stage in stages(options.smoke).items():
+        started = time.time()
+        print(f"== {name}", flush=True)
+        stage()
+        print(f"== {name}: {time.time() - started:.0f} s", flush=True)
+
+
+if __name__ == "__main__":
+    main(parse(Options))
