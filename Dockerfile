@@ -6,9 +6,11 @@ WORKDIR /build
 COPY requirements.lock docker/cuda.lock docker/heic.lock ./
 RUN python -m venv /venv \
     && /venv/bin/pip install --no-cache-dir --quiet --require-hashes -r "${EXTRA:-requirements}.lock"
-COPY tests/photographs.py .
-# Without them the page shows no examples, and that is all.
-RUN /venv/bin/python photographs.py /build/examples || mkdir -p /build/examples
+# Without photographs the page shows no examples, without its editor's library it does not edit; that is all.
+COPY tests/photographs.py .ci/page .ci/npm.lock ./
+COPY service/npm/ npm/
+RUN /venv/bin/python photographs.py examples || mkdir -p examples
+RUN ./page /venv/bin/pip npm vendor || mkdir -p vendor
 RUN /venv/bin/pip uninstall --quiet --yes pip
 
 FROM python:3.12-slim
@@ -21,6 +23,7 @@ WORKDIR /app
 COPY --from=build /venv /venv
 COPY service/ service/
 COPY --from=build /build/examples service/page/examples/
+COPY --from=build /build/vendor service/page/vendor/
 # The command of the README; and byte code now, since the root file system may be read-only.
 RUN printf '#!/venv/bin/python\nfrom service.cli import main\n\nraise SystemExit(main())\n' > /venv/bin/gazecrop \
     && chmod +x /venv/bin/gazecrop && python -m compileall -q service

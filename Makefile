@@ -7,12 +7,12 @@ PIP = .venv/bin/pip install --quiet --disable-pip-version-check
 LOCK = .venv/bin/uv pip compile --quiet --no-config --universal --python-version 3.11 --fork-strategy fewest \
 	--generate-hashes --no-emit-index-url --no-annotate --no-header $(UPGRADE)
 
-.PHONY: help serve test test-all check bench network photographs system lock
+.PHONY: help serve test test-all check bench network page system lock
 
 help:
 	@sed -n 's/^\([a-z-]*\):[^#]*## /make \1: /p' Makefile
 
-serve: .venv/stamps/runtime .venv/stamps/photographs ## the service on http://127.0.0.1:8000 (PORT=8001 changes it)
+serve: .venv/stamps/runtime .venv/stamps/page ## the service on http://127.0.0.1:8000 (PORT=8001 changes it)
 	@PORT=$(PORT) exec .venv/bin/gazecrop serve
 
 test: check ## lint, types and tests; what is missing on this machine is skipped, with CI=true that fails
@@ -21,12 +21,12 @@ test: check ## lint, types and tests; what is missing on this machine is skipped
 test-all: check ## those that take long, too
 	.venv/bin/pytest
 
-check: .venv/stamps/dev .venv/stamps/photographs system
+check: .venv/stamps/dev .venv/stamps/page system
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
 
-bench: .venv/stamps/dev .venv/stamps/photographs ## what the service costs, as ratios within one run
+bench: .venv/stamps/dev .venv/stamps/page ## what the service costs, as ratios within one run
 	.venv/bin/python -m loadtests.bench
 
 network: .venv-train/stamp ## train the network anew (half an hour on two cores, and the data sets)
@@ -35,9 +35,9 @@ network: .venv-train/stamp ## train the network anew (half an hour on two cores,
 	.venv-train/bin/python -m model_store.recipe.export --checkpoint=plain --name=gaze-0
 	.venv-train/bin/python -m model_store.recipe.evaluate
 
-photographs: ## fetch the example photographs again
-	rm -f .venv/stamps/photographs
-	$(MAKE) .venv/stamps/photographs
+page: ## fetch again what the page shows but the project does not keep: photographs, the editor's library
+	rm -f .venv/stamps/page
+	$(MAKE) .venv/stamps/page
 
 lock: .venv/stamps/runtime ## remake the locks for Python 3.11 to 3.14 (UPGRADE=--upgrade takes the newest versions)
 	$(PIP) uv==0.13.8
@@ -66,8 +66,10 @@ system:
 	$(PIP) --require-hashes -r requirements-dev.lock
 	@touch $@
 
-.venv/stamps/photographs: tests/photographs.py | .venv/stamps/runtime
+# Without either the page says what it lacks, and all else works; `make page` tries again.
+.venv/stamps/page: tests/photographs.py service/npm/package-lock.json .ci/page | .venv/stamps/runtime
 	@.venv/bin/python tests/photographs.py service/page/examples || true
+	@.ci/page .venv/bin/pip service/npm service/page/vendor || echo "no editor on the page: npm's registry gave nothing"
 	@touch $@
 
 # torch by its exact version and outside the locks: which build it is depends on the machine.

@@ -199,7 +199,7 @@ def photo() -> Callable[[str], Path]:
     def path(name: str) -> Path:
         file = PHOTOGRAPHS / f"{name}.jpg"
         if not file.exists():
-            pytest.skip(f"no photograph {file.name}: `make photographs`")
+            pytest.skip(f"no photograph {file.name}: `make page`")
         return file
 
     return path

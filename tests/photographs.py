@@ -70,7 +70,7 @@ def main() -> int:
         with tempfile.TemporaryDirectory() as folder:
             unpack(fetch(Path(folder)), to)
     except (RuntimeError, OSError) as problem:
-        print(f"no example photographs: {problem} (`make photographs` tries again)", file=sys.stderr)
+        print(f"no example photographs: {problem} (`make page` tries again)", file=sys.stderr)
         return 1
     return 0
 
