@@ -2,6 +2,7 @@
 
 import hmac
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from hashlib import blake2b
 from urllib.parse import parse_qsl
 
@@ -67,9 +68,10 @@ def _sent(
         elif name in names and value.strip():
             return value.strip()
     if query:
-        for name, value in parse_qsl(query, max_num_fields=100):
-            if name == b"key":
-                return value
+        with suppress(ValueError):  # more than 100 fields
+            for name, value in parse_qsl(query.decode("utf-8", "replace"), max_num_fields=100):
+                if name == "key":
+                    return value.encode()
     return None
 
 
