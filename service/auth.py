@@ -69,9 +69,9 @@ def _sent(
             return value.strip()
     if query:
         with suppress(ValueError):  # more than 100 fields
-            for name, value in parse_qsl(query.decode("utf-8", "replace"), max_num_fields=100):
-                if name == "key":
-                    return value.encode()
+            for field, text in parse_qsl(query.decode("utf-8", "replace"), max_num_fields=100):
+                if field == "key":
+                    return text.encode()
     return None
 
 
