@@ -9,8 +9,8 @@ The features, all from the grid's integers and the box (service/confidence.py co
   length    the box's side over the picture's along the axis that it slides on, 0 to 1
 and of them: logit of kept, kept - centred, length, kept / length. A logistic regression with an intercept.
 
-Every picture of "train" is judged by a network that did not see it: two plain networks, each trained on half
-of "train" (folds 0, 1 and half of 2 against the rest). "val" only says how well it came out.
+Every picture of "train" is judged by a network that did not see it: two plain networks, each trained on one
+part of "train" (split by a hash of the key). "val" only says how well it came out.
 """
 
 import json
@@ -36,6 +36,7 @@ BINS = 10
 class Options:
     name: str = "gaze-0"
     epochs: int = 4
+    threads: int = 2
     smoke: bool = False
 
 
@@ -88,7 +89,7 @@ def main(options: Options) -> None:
     every = gaze.where("train")
     side = np.array([data.fold(gaze.about[i]["key"] + "/half") % 2 for i in every])
     maps = np.zeros((len(every), *data.GRID), np.float32)
-    base = train.Options(epochs=options.epochs, smoke=options.smoke)
+    base = train.Options(epochs=options.epochs, threads=options.threads, smoke=options.smoke)
     for half in (0, 1):
         train.main(replace(base, name=f"half-{half}", half=half))
         network = train.load(folder / f"half-{half}.pt")

@@ -1,0 +1,80 @@
+"""What test_recipe.py runs with the Python that has torch: plain functions, no pytest."""
+
+import torch
+
+from model_store.recipe import channels, distil, losses, prune
+from model_store.recipe.network import Student, Widths, multiply_adds
+
+SMALL = Widths(
+    stem=8, streams=(8, 8, 8, 16, 16, 24, 32), decoder=16, inner=(16, 16, 16),
+    hidden=(8, 16, 16, 16, 16, 16, 16, 32, 32, 32, 32, 32, 32, 32, 48, 48, 48),
+)  # fmt: skip
+
+
+def test_cost_in_closed_form_is_what_the_layers_do() -> None:
+    for widths in (SMALL, Widths()):
+        assert channels.cost(widths) == multiply_adds(Student(widths))
+
+
+def test_density_sums_to_one_at_any_size() -> None:
+    student = Student(SMALL).eval()
+    for height, width in ((240, 320), (97, 131), (64, 48)):
+        with torch.no_grad():
+            log = student(torch.randint(0, 255, (2, height, width, 3), dtype=torch.uint8))
+        assert log.shape == (2, -(-height // 8), -(-width // 8))
+        assert torch.allclose(log.exp().sum((1, 2)), torch.ones(2), atol=1e-4)
+
+
+def test_removing_maps_is_masking_them() -> None:
+    """A map whose mask is 0 and a map that is not there give the same picture: nothing else depends on it."""
+    torch.manual_seed(0)
+    student = Student(SMALL).eval()
+    keep = {g: torch.randperm(channels.width(SMALL, g))[:5].sort().values for g in channels.sites(student)}
+    hooks = []
+    for group, modules in channels.sites(student).items():
+        mask = torch.zeros(1, channels.width(SMALL, group), 1, 1)
+        mask[:, keep[group]] = 1
+        for module in modules:
+            hooks.append(module.register_forward_hook(lambda _, __, x, mask=mask: x * mask))
+    picture = torch.randint(0, 255, (1, 96, 128, 3), dtype=torch.uint8)
+    with torch.no_grad():
+        masked = student(picture)
+        removed = channels.sliced(student, keep)(picture)
+    assert torch.allclose(masked, removed, atol=1e-5)
+
+
+def test_losses_know_a_perfect_map() -> None:
+    q = torch.rand(3, 5, 7)
+    q = q / q.sum((1, 2), keepdim=True)
+    assert torch.allclose(losses.divergence(q.log(), q), torch.zeros(3), atol=1e-5)
+    assert torch.allclose(losses.correlation(q.log(), q), torch.ones(3), atol=1e-5)
+    other = torch.softmax(torch.randn(3, 35), 1).view(3, 5, 7)
+    assert (losses.gaze_loss(other.log(), q) > losses.gaze_loss(q.log(), q)).all()
+
+
+def test_fisher_estimate_is_half_the_mean_squared_mask_gradient() -> None:
+    """Against autograd on an explicit mask, one example at a time."""
+    torch.manual_seed(1)
+    student = Student(SMALL)
+    pixels = torch.randint(0, 255, (3, 64, 96, 3), dtype=torch.uint8)
+    target = torch.softmax(torch.randn(3, 96), 1).view(3, 8, 12)
+
+    class Same:
+        def next(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+            return pixels, torch.zeros_like(target), target
+
+    found = prune.fisher(student, Same(), prune.Options(probes=1))  # type: ignore[arg-type]
+    for group in ("hidden.4", "stream.3", "decoder.0"):
+        squares = []
+        for i in range(3):
+            mask = torch.ones(1, channels.width(SMALL, group), 1, 1, requires_grad=True)
+            hooks = [
+                m.register_forward_hook(lambda _, __, x, mask=mask: x * mask)
+                for m in channels.sites(student)[group]
+            ]
+            value = distil.loss(student(pixels[i : i + 1]), torch.zeros(1, 8, 12), target[i : i + 1], 0.5)
+            (gradient,) = torch.autograd.grad(value, mask)
+            squares.append(gradient.flatten().square())
+            for hook in hooks:
+                hook.remove()
+        assert torch.allclose(found[group], 0.5 * torch.stack(squares).mean(0), rtol=1e-3, atol=1e-9)
