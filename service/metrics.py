@@ -157,7 +157,7 @@ class Stages:
 
     def header(self) -> str:
         """`Server-Timing` (W3C Server Timing, section 2): durations in milliseconds."""
-        return ", ".join(f"{stage};dur={seconds * 1e3:.3g}" for stage, seconds in self.seconds.items())
+        return ", ".join(f"{stage};dur={seconds * 1e3:.2f}" for stage, seconds in self.seconds.items())
 
 
 class Observe:
@@ -237,9 +237,8 @@ def _request_id(headers: Iterable[tuple[bytes, bytes]]) -> str:
     return f"{_PROCESS}-{next(_requests):x}"
 
 
-_PROCESS = secrets.token_hex(
-    6
-)  # tells processes apart; within one, counting is ten times cheaper than chance
+# Tells processes apart; within one, counting is ten times cheaper than chance.
+_PROCESS = secrets.token_hex(6)
 _requests = count(1)
 
 

@@ -1,118 +1,303 @@
-"""model_store/recipe/metrics.py against brute force and hand-made cases: numpy only."""
+import asyncio
+import contextlib
+import logging
+import re
+import time
+from collections.abc import Sequence
+from typing import Any
 
-import numpy as np
+import httpx
 import pytest
+from fastapi import FastAPI
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from model_store.recipe import metrics
-from model_store.recipe.metrics import Box, Pairs
+from service.errors import ClientGone, NotFound
+from service.metrics import SECONDS, STAGES, Metrics, Observe, Stages
 
-
-def blob(rows: int, columns: int, y: float, x: float, sigma: float = 2.0) -> np.ndarray:
-    across = np.exp(-0.5 * ((np.arange(columns) - x) / sigma) ** 2)
-    down = np.exp(-0.5 * ((np.arange(rows) - y) / sigma) ** 2)
-    total = np.outer(down, across)
-    return np.asarray(total / total.sum())
-
-
-def test_map_metrics_of_a_perfect_map() -> None:
-    q = blob(30, 40, 12, 25)
-    assert metrics.cc(q, q) == pytest.approx(1)
-    assert metrics.kl(q, q) == pytest.approx(0, abs=1e-9)
-    assert metrics.sim(q, q) == pytest.approx(1)
+FAMILIES = {
+    "gazecrop_requests", "gazecrop_request_seconds", "gazecrop_stage_seconds", "gazecrop_batch_size",
+    "gazecrop_queue_depth", "gazecrop_shed", "gazecrop_cache", "gazecrop_store_up", "gazecrop_decode_errors",
+    "gazecrop_loop_lag_seconds", "gazecrop_model", "gazecrop_input_megapixels",
+}  # fmt: skip
 
 
-def test_map_metrics_of_a_flat_map() -> None:
-    flat, q = np.full((30, 40), 1 / 1200), blob(30, 40, 12, 25)
-    fixations = np.array([[0.6, 0.4], [0.1, 0.9]])
-    assert metrics.nss(flat, fixations) == 0
-    assert metrics.auc_judd(flat, fixations) == 0.5
-    assert metrics.cc(flat, q) == 0
-    assert metrics.kl(flat, q) == pytest.approx(float((q * np.log(1200 * q + 1e-300)).sum()), abs=1e-3)
+@pytest.fixture(autouse=True)
+def _log(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that another test started in this process has set the logger up for itself."""
+    monkeypatch.setattr(logging.getLogger("gazecrop"), "propagate", True)
 
 
-def test_nss_is_the_mean_z_score_at_the_fixations() -> None:
-    p = np.arange(12, dtype=float).reshape(3, 4)
-    fixations = np.array([[0.99, 0.99], [0.0, 0.0]])  # the last and the first cell
-    expected = np.mean([(11 - 5.5) / p.std(), (0 - 5.5) / p.std()])
-    assert metrics.nss(p, fixations) == pytest.approx(expected)
+def text(metrics: Metrics) -> str:
+    return metrics.render()[0].decode()
 
 
-def test_auc_judd_by_comparing_every_pair() -> None:
-    generator = np.random.default_rng(0)
-    p = generator.integers(0, 6, (5, 7)).astype(float)
-    fixations = generator.random((9, 2))
-    rows, columns = metrics.cells(fixations, (5, 7))
-    wins = [(p < p[r, c]).mean() + 0.5 * (p == p[r, c]).mean() for r, c in zip(rows, columns, strict=True)]
-    assert metrics.auc_judd(p, fixations) == pytest.approx(np.mean(wins))
+async def ask(
+    app: ASGIApp,
+    metrics: Metrics,
+    method: str = "GET",
+    headers: Sequence[tuple[bytes, bytes]] = (),
+    path: str = "/secret/7",
+) -> list[Message]:
+    """What the server would have sent."""
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "http.request"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope: dict[str, Any] = {"type": "http", "method": method, "path": path, "headers": headers}
+    await Observe(app, metrics)(scope, receive, send)
+    return sent
 
 
-def test_crop_size_rounds_half_up_and_stays_inside() -> None:
-    assert metrics.crop_size(400, 300, 1.0) == (300, 300)
-    assert metrics.crop_size(400, 301, 0.5) == (151, 301)  # 150.5
-    assert metrics.crop_size(1000, 3, 0.05) == (1, 3)  # 0.15 of a pixel
+def answering(status: int = 200, route: str | None = "/r/{id}", *, stage: str | None = None) -> ASGIApp:
+    headers = [(b"content-length", b"2")]  # one list for all answers: the middleware must not write into it
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if route:
+            scope["gazecrop.route"] = route
+        if stage:
+            with scope["gazecrop.stages"].time(stage):
+                await asyncio.sleep(0)
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": b"ok"})
+
+    return app
 
 
-def test_window_is_the_best_of_all_offsets() -> None:
-    generator = np.random.default_rng(1)
-    for side, length, cells in ((400, 300, 40), (333, 97, 40), (61, 60, 30), (50, 50, 30), (1024, 11, 7)):
-        marginal = generator.random(cells)
-        edges = np.arange(cells + 1) * side / cells
-        sums = np.concatenate([[0], np.cumsum(marginal)])
-        every = np.arange(side - length + 1)
-        kept = np.interp(every + length, edges, sums) - np.interp(every, edges, sums)
-        offset = metrics.window(marginal, side, length)
-        assert kept[offset] == pytest.approx(kept.max(), rel=1e-9)
+def failing(error: BaseException, *, after: Sequence[Message] = ()) -> ASGIApp:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        for message in after:
+            await send(dict(message))
+        raise error
+
+    return app
 
 
-def test_window_of_a_flat_map_is_the_middle() -> None:
-    assert metrics.window(np.ones(40), 400, 300) == 50
+def client_of(app: ASGIApp, metrics: Metrics) -> httpx.AsyncClient:
+    transport = httpx.ASGITransport(Observe(app, metrics))
+    return httpx.AsyncClient(transport=transport, base_url="http://test")
 
 
-def test_best_kept_is_the_best_of_all_offsets() -> None:
-    generator = np.random.default_rng(2)
-    fixations = generator.random((25, 3))
-    box = Box(0, 200, 61, 0)
-    every = [metrics.kept(Box(0, 200, 61, offset), fixations) for offset in range(140)]
-    assert metrics.best_kept(box, fixations) == pytest.approx(max(every))
+START: Message = {"type": "http.response.start", "status": 200, "headers": []}
 
 
-def test_crop_score_has_its_ends_where_they_are_said_to_be() -> None:
-    sizes, fixations = [(400, 300)], [np.array([[0.9, 0.5], [0.95, 0.4], [0.5, 0.5]])]
-
-    def centre(_: int, name: str) -> Box:
-        return metrics.centre_crop(400, 300, metrics.RATIOS[name])
-
-    def best(_: int, name: str) -> Box:
-        box = centre(0, name)
-        offsets = range(box.side - box.length + 1)
-        candidates = [Box(box.axis, box.side, box.length, offset) for offset in offsets]
-        return max(candidates, key=lambda one: metrics.kept(one, fixations[0]))
-
-    assert metrics.judge(centre, sizes, fixations).score() == 0
-    assert metrics.judge(best, sizes, fixations).score() == pytest.approx(100)
+def header(sent: list[Message], name: bytes) -> list[bytes]:
+    return [value for found, value in sent[0]["headers"] if found == name]
 
 
-def test_a_ratio_like_the_pictures_own_is_not_judged() -> None:
-    pairs = metrics.judge(
-        lambda _, name: metrics.centre_crop(303, 300, metrics.RATIOS[name]),
-        [(303, 300)],
-        [np.full((3, 2), 0.5)],
+def test_every_metric_is_there_from_the_start_under_its_prefix() -> None:
+    metrics = Metrics()
+    names = {family.name for family in metrics.registry.collect() if not family.name.startswith("process_")}
+    assert names == FAMILIES
+    for stage in STAGES:
+        assert f'gazecrop_stage_seconds_count{{stage="{stage}"}} 0.0' in text(metrics)
+    assert "_created" not in text(metrics)
+
+
+def test_two_apps_do_not_share_counts() -> None:
+    first, second = Metrics(), Metrics()
+    first.cache("memory", "hit")
+    assert 'gazecrop_cache_total{result="hit",tier="memory"} 1.0' in text(first)
+    assert 'tier="memory"' not in text(second)
+
+
+def test_buckets_are_geometric_from_half_a_millisecond_to_five_seconds() -> None:
+    assert (SECONDS[0], SECONDS[-1]) == (0.0005, 5.0)
+    ratios = [b / a for a, b in zip(SECONDS, SECONDS[1:], strict=False)]
+    assert max(ratios) / min(ratios) < 1.02
+
+
+async def test_answers_are_counted_by_template_method_and_status() -> None:
+    metrics, app = Metrics(), answering()
+    for _ in range(3):
+        await ask(app, metrics)
+    await ask(answering(404), metrics, "BREW")
+    await ask(answering(404, route=None), metrics, "DELETE")
+    lines = text(metrics)
+    assert 'gazecrop_requests_total{method="GET",route="/r/{id}",status="200"} 3.0' in lines
+    assert 'gazecrop_requests_total{method="OTHER",route="/r/{id}",status="404"} 1.0' in lines
+    assert 'gazecrop_requests_total{method="DELETE",route="unmatched",status="404"} 1.0' in lines
+    assert 'gazecrop_request_seconds_count{route="/r/{id}"} 4.0' in lines
+    assert "secret" not in lines
+
+
+async def test_the_frameworks_template_is_the_label() -> None:
+    metrics, app = Metrics(), FastAPI()
+
+    @app.get("/v1/images/{id}")
+    async def show(id: str) -> str:
+        return id
+
+    async with client_of(app, metrics) as client:
+        assert (await client.get("/v1/images/abc")).status_code == 200
+        assert (await client.post("/v1/images/abc")).status_code == 405
+        assert (await client.get("/nowhere")).status_code == 404
+    labels = set(
+        re.findall(r'gazecrop_requests_total{method="(\w+)",route="(\S+)",status="(\d+)"}', text(metrics))
     )
-    assert list(metrics.RATIOS).index("1:1") not in pairs.ratio
-    assert len(pairs.ratio) == len(metrics.RATIOS) - 1
+    assert labels == {
+        ("GET", "/v1/images/{id}", "200"),
+        ("POST", "/v1/images/{id}", "405"),
+        ("GET", "unmatched", "404"),
+    }
 
 
-def test_shares_of_pairs() -> None:
-    crop, centre, best = np.array([0.5, 0.9, 0.4]), np.array([0.61, 0.7, 0.4]), np.array([0.7, 0.9, 0.4])
-    pairs = Pairs(np.arange(3), np.zeros(3, int), crop, centre, best)
-    assert pairs.below() == pytest.approx(100 / 3)
-    assert pairs.off_centre() == pytest.approx(100)  # only the second pair has 10 points to gain
-    low, high = pairs.interval(200)
-    assert low <= pairs.score() <= high
+@pytest.mark.parametrize("sent", [b"abc-123", b"x" * 64, b"a b~"])
+async def test_a_short_printable_request_id_is_echoed(sent: bytes) -> None:
+    assert header(await ask(answering(), Metrics(), headers=[(b"x-request-id", sent)]), b"x-request-id") == [
+        sent
+    ]
 
 
-def test_asymmetry() -> None:
-    left = np.zeros((3, 4))
-    left[1, 0] = 1
-    assert metrics.asymmetry(left) == 1
-    assert metrics.asymmetry(np.full((3, 4), 1 / 12)) == 0
+@pytest.mark.parametrize("sent", [b"", b"x" * 65, b"tab\t", b"\xe4", b"\x7f", b"nul\x00"])
+async def test_other_request_ids_are_replaced(sent: bytes) -> None:
+    app = answering()
+    made = [
+        header(await ask(app, Metrics(), headers=[(b"x-request-id", sent)]), b"x-request-id") for _ in "ab"
+    ]
+    assert all(re.fullmatch(rb"[0-9a-f]{12}-[0-9a-f]+", value) for (value,) in made)
+    assert made[0] != made[1]
+
+
+async def test_stages_are_timed_and_told() -> None:
+    metrics = Metrics()
+    sent = await ask(answering(stage="decode"), metrics)
+    (timing,) = header(sent, b"server-timing")
+    assert re.fullmatch(rb"decode;dur=[0-9]+\.[0-9]{2}", timing)
+    assert 'gazecrop_stage_seconds_count{stage="decode"} 1.0' in text(metrics)
+    assert header(await ask(answering(), metrics), b"server-timing") == []
+
+
+def test_the_header_has_milliseconds_in_the_order_of_the_stages() -> None:
+    stages = Stages()
+    stages.add("store", 0.0004)
+    stages.add("decode", 0.0204)
+    stages.add("store", 0.0006)
+    assert stages.header() == "store;dur=1.00, decode;dur=20.40"
+    with contextlib.suppress(ValueError), stages.time("crop"):
+        raise ValueError
+    assert set(stages.seconds) == {"store", "decode", "crop"}
+
+
+async def test_an_unhandled_exception_becomes_a_problem_with_the_id_that_stands_in_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    metrics = Metrics()
+    sent = await ask(failing(ZeroDivisionError("inner secret")), metrics, headers=[(b"x-request-id", b"r1")])
+    assert sent[0]["status"] == 500
+    assert header(sent, b"content-type") == [b"application/problem+json"]
+    assert b'"request_id":"r1"' in sent[1]["body"] and b"secret" not in sent[1]["body"]
+    assert "r1" in caplog.text and "inner secret" in caplog.text and "Traceback" in caplog.text
+    assert 'route="unmatched",status="500"} 1.0' in text(metrics)
+
+
+async def test_the_frameworks_own_500_is_replaced(caplog: pytest.LogCaptureFixture) -> None:
+    app = FastAPI()
+
+    @app.get("/broken")
+    async def broken() -> str:
+        raise ZeroDivisionError("inner secret")
+
+    async with client_of(app, Metrics()) as client:
+        answer = await client.get("/broken", headers={"X-Request-Id": "r2"})
+    assert (answer.status_code, answer.headers["content-type"]) == (500, "application/problem+json")
+    assert answer.json()["request_id"] == answer.headers["x-request-id"] == "r2"
+    assert "r2" in caplog.text
+
+
+async def test_a_500_that_an_app_answers_by_itself_passes() -> None:
+    sent = await ask(answering(500), Metrics())
+    assert (sent[0]["status"], sent[1]["body"]) == (500, b"ok")
+
+
+async def test_an_error_of_the_tree_is_answered_as_itself_and_not_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    sent = await ask(failing(NotFound("gone")), Metrics())
+    assert sent[0]["status"] == 404 and b"/problems/not_found" in sent[1]["body"]
+    assert not caplog.records
+
+
+async def test_half_an_answer_is_not_completed(caplog: pytest.LogCaptureFixture) -> None:
+    metrics, sent = Metrics(), list[Message]()
+    half: Message = {"type": "http.response.body", "body": b"o", "more_body": True}
+    with pytest.raises(ZeroDivisionError):  # the server then closes the connection
+        sent = await ask(failing(ZeroDivisionError(), after=[START, half]), metrics)
+    assert sent == []
+    assert "Traceback" in caplog.text
+    whole: Message = {"type": "http.response.body", "body": b"ok"}
+    sent = await ask(failing(ZeroDivisionError(), after=[START, whole]), metrics)
+    assert [message["type"] for message in sent] == ["http.response.start", "http.response.body"]
+
+
+async def test_a_client_that_left_gets_nothing_and_is_counted(caplog: pytest.LogCaptureFixture) -> None:
+    metrics = Metrics()
+    assert await ask(failing(ClientGone()), metrics) == []
+    assert 'status="499"} 1.0' in text(metrics)
+    assert not caplog.records
+
+
+async def test_cancelled_by_the_drain_is_503() -> None:
+    metrics = Metrics()
+    sent = await ask(failing(asyncio.CancelledError()), metrics)
+    assert sent[0]["status"] == 503 and header(sent, b"retry-after") == [b"1"]
+    with pytest.raises(asyncio.CancelledError):
+        await ask(failing(asyncio.CancelledError(), after=[START]), metrics)
+
+
+async def test_what_is_no_request_passes_untouched() -> None:
+    metrics, seen = Metrics(), list[Scope]()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        seen.append(scope)
+
+    scope = {"type": "lifespan"}
+    await Observe(app, metrics)(scope, None, None)  # type: ignore[arg-type]
+    assert seen == [{"type": "lifespan"}]
+    assert "gazecrop_requests_total{" not in text(metrics)
+
+
+def test_gauges_and_counters_of_the_parts() -> None:
+    metrics, waiting = Metrics(), [3]
+    shed = metrics.watch_gate("decode", lambda: waiting[0])
+    shed()
+    metrics.decode_error("picture_unreadable")
+    metrics.model("gaze-0", "gaze-0.onnx", "ab" * 32, "CPUExecutionProvider")
+    metrics.batch_size.observe(5)
+    metrics.input_megapixels.observe(12)
+    metrics.store_up.set(1)
+    lines = text(metrics)
+    for line in (
+        'gazecrop_queue_depth{gate="decode"} 3.0',
+        'gazecrop_shed_total{gate="decode"} 1.0',
+        'gazecrop_decode_errors_total{reason="picture_unreadable"} 1.0',
+        'gazecrop_batch_size_bucket{le="8.0"} 1.0',
+        'gazecrop_input_megapixels_bucket{le="12.0"} 1.0',
+        "gazecrop_store_up 1.0",
+    ):
+        assert line in lines
+    assert re.search(r'gazecrop_model_info{.*provider="CPUExecutionProvider".*} 1.0', lines)
+    waiting[0] = 0
+    assert 'gazecrop_queue_depth{gate="decode"} 0.0' in text(metrics)
+
+
+def test_openmetrics_where_it_is_asked_for() -> None:
+    plain, kind = Metrics().render("text/html,*/*")
+    assert kind.startswith("text/plain") and not plain.endswith(b"# EOF\n")
+    body, kind = Metrics().render("application/openmetrics-text; version=1.0.0")
+    assert kind.startswith("application/openmetrics-text") and body.endswith(b"# EOF\n")
+
+
+async def test_a_blocked_loop_shows() -> None:
+    metrics = Metrics()
+    task = asyncio.ensure_future(metrics.watch_loop(every=0.01))
+    await asyncio.sleep(0.015)
+    time.sleep(0.1)
+    await asyncio.sleep(0.02)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    (lag,) = re.findall(r"^gazecrop_loop_lag_seconds (\S+)$", text(metrics), re.MULTILINE)
+    assert float(lag) > 0.05

@@ -1,6 +1,7 @@
 """Over real sockets: limits, refusals that arrive while the client is still sending, the drain."""
 
 import contextlib
+import logging
 import shutil
 import signal
 import socket
@@ -231,8 +232,10 @@ def test_a_body_that_stops_after_the_answer_is_closed(monkeypatch: pytest.Monkey
 
 
 def test_a_client_that_leaves_in_its_body_is_counted_and_nothing_else(
-    running: Running, caplog: pytest.LogCaptureFixture
+    running: Running, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    for name in ("gazecrop", "uvicorn"):
+        monkeypatch.setattr(logging.getLogger(name), "propagate", True)
     with running.connect() as client:
         client.sendall(b"POST /left HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nx")
     line = 'gazecrop_requests_total{method="POST",route="/left",status="499"} 1.0'
