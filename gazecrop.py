@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from service import __version__
+from service.confidence import Calibration
 from service.cropping import Crop, Cropper
 from service.decode import FLAT_RANGE, Limits, Thumbnail, reduced
 from service.errors import BadParameters, GazecropError, PictureError
@@ -53,11 +54,13 @@ Area = tuple[float, float, float, float]  # x, y, width, height in fractions of 
 class Picture:
     """A picture that was looked at: no pixel is kept, only where people look. Immutable."""
 
-    def __init__(self, grid: SaliencyGrid, model: str = "", format: str = "") -> None:
+    def __init__(
+        self, grid: SaliencyGrid, model: str = "", format: str = "", calibration: Calibration | None = None
+    ) -> None:
         self.grid = grid
         self.model = model  # the network's name
         self.format = format
-        self._cropper = Cropper(grid)
+        self._cropper = Cropper(grid, calibration)
 
     def __repr__(self) -> str:
         return f"<gazecrop.Picture {self.width}x{self.height}>"
@@ -139,7 +142,7 @@ def look(picture: str | os.PathLike[str] | bytes | Image.Image) -> Picture:
     else:
         data = picture if isinstance(picture, bytes) else Path(picture).read_bytes()
         record = analyse(data, model, limits)
-    return Picture(SaliencyGrid.from_code(record.code), record.model, record.format)
+    return Picture(SaliencyGrid.from_code(record.code), record.model, record.format, model.calibration)
 
 
 def from_encoded(text: str) -> Picture:

@@ -22,6 +22,7 @@ def crop_answer(crop: Crop, cropper: Cropper) -> dict[str, Any]:
             "height": round(box.height / grid.height, 4),
         },
         "importance_fraction": round(crop.importance, 4),
+        "confidence": None if crop.confidence is None else round(crop.confidence, 3),
         "verdict": crop.verdict,
         "policy": crop.policy,
     }

@@ -28,9 +28,10 @@ from service.parts import Parts
 from service.pipeline import Picture, Pipeline
 from service.reports import Inbox, Turnstile
 from service.routes import azure, crops, focus, google, health, images, page, pictures, reports
+from service.routes.openapi import Api
 from service.settings import Settings
 from service.store import open_store
-from service.store.base import Store
+from service.store.base import Record, Store
 from service.store.memory import MapCache
 
 # What a script of another origin may read of an answer.
@@ -54,7 +55,7 @@ class App:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.metrics = Metrics()
-        self.api = FastAPI(
+        self.api = Api(
             title="Gazecrop",
             version=__version__,
             summary="Crops pictures by where people look.",
@@ -100,9 +101,13 @@ class App:
         metrics.model(model.name, model.file, model.sha256, model.provider)
         store = open_store(settings)
         id_key = await _id_key(settings, store)
+
+        def as_picture(record: Record) -> Picture:
+            return Picture(record, model.calibration if record.model == model.name else None)
+
         maps = MapCache(
             store,
-            Picture,
+            as_picture,
             megabytes=settings.memory_megabytes,
             size=lambda picture: Picture.BYTES,
             count=metrics.cache,

@@ -6,6 +6,7 @@ from functools import cached_property
 from math import floor
 from typing import Literal, get_args
 
+from service.confidence import Calibration
 from service.grid import SaliencyGrid
 from service.placing import Box, Constraint, Field, Profile, place
 from service.points import Point, find
@@ -29,7 +30,8 @@ class Options:
 @dataclass(frozen=True, slots=True)
 class Crop:
     """One answer. `policy` is the one that was followed; `unmet` the constraints that could not be; `importance` the
-    share of the picture's saliency in the box; `centred` that of the plain centre crop of the same size."""
+    share of the picture's saliency in the box; `centred` that of the plain centre crop of the same size; `confidence`
+    the chance that it is one of the best, None where it is not known or a person decided."""
 
     ratio: Ratio
     box: Box
@@ -37,6 +39,7 @@ class Crop:
     importance: float
     centred: float
     whole: bool
+    confidence: float | None = None
     unmet: tuple[Constraint, ...] = ()
     alternatives: tuple[tuple[Box, float], ...] = ()
 
@@ -50,8 +53,9 @@ class Crop:
 class Cropper:
     """A grid and what is derived from it once: sums, points, the span of good ratios. Immutable; safe to share."""
 
-    def __init__(self, grid: SaliencyGrid) -> None:
+    def __init__(self, grid: SaliencyGrid, calibration: Calibration | None = None) -> None:
         self.grid = grid
+        self._calibration = calibration
         self.field = Field(grid)
 
     @cached_property
@@ -97,13 +101,20 @@ class Cropper:
         # In two dimensions a later search has more places to try, so that it may find the better one.
         others = sorted(((each, field.sum(each)) for each in found), key=lambda scored: -scored[1])
         centre = Box((grid.width - width) // 2, (grid.height - height) // 2, width, height)
+        importance, centred = field.sum(box) / field.total, field.sum(centre) / field.total
+        confidence = None
+        if self._calibration and policy == "window" and not options.constraints and not grid.flat:
+            # Without zoom this share of the area is the share of the one axis that is cut.
+            area = (width * height) / (grid.width * grid.height)
+            confidence = self._calibration.confidence(importance, centred, area)
         return Crop(
             ratio=ratio,
             box=box,
             policy=policy,
-            importance=field.sum(box) / field.total,
-            centred=field.sum(centre) / field.total,
+            importance=importance,
+            centred=centred,
             whole=width == grid.width and height == grid.height,
+            confidence=confidence,
             unmet=tuple(unmet),
             alternatives=tuple((other, value / field.total) for other, value in others),
         )

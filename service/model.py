@@ -14,6 +14,7 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
+from service.confidence import Calibration
 from service.settings import Settings
 
 STORE = Path(__file__).parents[1] / "model_store"
@@ -53,7 +54,7 @@ class Model:
         self.shapes: tuple[tuple[int, int], ...] = tuple((height, width) for height, width in entry["shapes"])
         self.grids: tuple[tuple[int, int], ...] = tuple((rows, columns) for rows, columns in entry["grids"])
         self.symmetry_threshold = float(entry["symmetry_threshold"])
-        self.calibration: dict[str, Any] | None = entry.get("calibration")
+        self.calibration = _calibration(entry)
         self._session = _session(_verified(path, self.sha256), settings.device)
         self.provider: str = self._session.get_providers()[0]
         self.max_batch = settings.max_batch or (GPU_BATCH if self.provider == CUDA else 1)
@@ -61,16 +62,7 @@ class Model:
     @classmethod
     def load(cls, settings: Settings, store: Path = STORE) -> Self:
         """The network, precision and device that the settings say. Raises `ModelError`."""
-        try:
-            manifest = json.loads((store / "manifest.json").read_bytes())
-        except (OSError, ValueError) as error:
-            raise ModelError(f"{store / 'manifest.json'} cannot be read: {error}") from error
-        name = settings.model or manifest["default"]
-        try:
-            entry = manifest["networks"][name]
-        except KeyError:
-            known = ", ".join(manifest["networks"])
-            raise ModelError(f"GAZECROP_MODEL: there is no network {name!r}, only: {known}") from None
+        name, entry = _entry(settings, store)
         precision = _precision(settings, entry["files"])
         return cls(name, entry, precision, store / entry["files"][precision]["file"], settings)
 
@@ -112,6 +104,29 @@ class Model:
                     f"{self.file} looks at ({x:.2f}, {y:.2f}) of the known picture on {self.provider}; "
                     f"its disc is at {DISC}. The file or the provider computes wrongly."
                 )
+
+
+def calibration_of(settings: Settings, store: Path = STORE) -> Calibration | None:
+    """That of the network that the settings say, without loading it. Raises `ModelError`."""
+    return _calibration(_entry(settings, store)[1])
+
+
+def _entry(settings: Settings, store: Path) -> tuple[str, dict[str, Any]]:
+    """A network's name, and what the manifest says of it."""
+    try:
+        manifest = json.loads((store / "manifest.json").read_bytes())
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{store / 'manifest.json'} cannot be read: {error}") from error
+    name = settings.model or manifest["default"]
+    try:
+        return name, manifest["networks"][name]
+    except KeyError:
+        known = ", ".join(manifest["networks"])
+        raise ModelError(f"GAZECROP_MODEL: there is no network {name!r}, only: {known}") from None
+
+
+def _calibration(entry: dict[str, Any]) -> Calibration | None:
+    return Calibration.from_manifest(entry["calibration"]) if "calibration" in entry else None
 
 
 def known_picture(height: int, width: int) -> Pixels:

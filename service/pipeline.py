@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from service import __version__
 from service.batcher import Batcher
+from service.confidence import Calibration
 from service.cropping import Crop, Cropper
 from service.decode import Limits, Thumbnail, decode
 from service.errors import BadParameters, DeadlinePassed, ImageNotFound, StoreAway
@@ -31,9 +32,10 @@ class Picture:
 
     BYTES = 40_000  # of a 30x40 grid with its sums, points and spans, measured; what a cache counts for one
 
-    def __init__(self, record: Record) -> None:
+    def __init__(self, record: Record, calibration: Calibration | None = None) -> None:
+        """`calibration`: of the network that made the map, where it is at hand."""
         self.record = record
-        self.cropper = Cropper(SaliencyGrid.from_code(record.code))
+        self.cropper = Cropper(SaliencyGrid.from_code(record.code), calibration)
 
     @cached_property
     def digest(self) -> bytes:

@@ -35,7 +35,7 @@ from service.commands.options import (
 )
 from service.commands.progress import Progress
 from service.commands.rows import failure, line
-from service.model import Model
+from service.model import Model, calibration_of
 
 SHOWN = 20  # unreadable pictures that are named on the terminal; all are in the file
 
@@ -65,7 +65,8 @@ def run(options: argparse.Namespace) -> int:
     if options.crops:
         place = (options.destination / "crops").absolute()
         files = Files(place, options.format, options.width, options.height, options.quality)
-    job = Job(read_settings(), wanted(options), files)
+    settings = read_settings()
+    job = Job(settings, wanted(options), files, calibration_of(settings))
     try:
         if options.table == "parquet":
             arrow()

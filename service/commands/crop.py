@@ -54,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
         except OSError as error:
             return failure(name, error)
         try:
-            seen = Picture(analyse(data, model, limits))
+            seen = Picture(analyse(data, model, limits), model.calibration)
             crops = crops_of(seen, asked)
             if files:
                 files.write(name, data, crops, limits)

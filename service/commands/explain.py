@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
         raise BadParameters.one("out", f"Its suffix is one of {', '.join(FORMATS)}.")
     model, limits = load()
     data = options.file.read_bytes()
-    picture = Picture(analyse(data, model, limits))
+    picture = Picture(analyse(data, model, limits), model.calibration)
     draw = partial(
         explain,
         data,

@@ -5,6 +5,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from service.ratios import PROFILES
+
 
 class Schema(BaseModel):
     model_config = ConfigDict(extra="forbid")
@@ -54,6 +56,12 @@ class Crop(Schema):
     box: Box
     normalized: Normalized
     importance_fraction: float = Field(ge=0, le=1, description="Share of the picture's saliency in the box.")
+    confidence: float | None = Field(
+        ge=0,
+        le=1,
+        description="The chance that the window crop keeps at least 90 % of what the best crop of its ratio would keep "
+        "of where people look, calibrated on people. Null where a person decided, or the map is flat, or not known.",
+    )
     verdict: Literal["good", "tight", "poor"]
     policy: Literal["window", "point", "centre", "focus"]
     advice: Advice | None = Field(None, description="Of a poor crop.")
@@ -127,6 +135,105 @@ class Reported(Schema):
     picture_kept: bool
 
 
+class Fractions(Schema):
+    """A box in fractions of the upright picture."""
+
+    x: float = Field(ge=0, le=1)
+    y: float = Field(ge=0, le=1)
+    width: float = Field(gt=0, le=1)
+    height: float = Field(gt=0, le=1)
+
+
+class Contested(Schema):
+    ratio: str = Field(max_length=20)
+    policy: str = Field("", max_length=20)
+    box: Box
+
+
+class Report(Schema):
+    id: str = Field(pattern="^[0-9a-f]{32}$", description="The picture's id.")
+    version: str = Field("", max_length=20)
+    kind: Literal["biased", "wrong", "other"] = "wrong"
+    crops: list[Contested] = Field([], max_length=16)
+    should_keep: list[Fractions] = Field([], max_length=16)
+    text: str = Field("", max_length=4000)
+    picture: str | None = Field(
+        None, description="The picture in base64, only where the person chose to add it."
+    )
+
+
+class Vertex(Schema):
+    x: int
+    y: int
+
+
+class Polygon(Schema):
+    vertices: list[Vertex]
+
+
+class CropHint(Schema):
+    boundingPoly: Polygon
+    importanceFraction: float = Field(ge=0, le=1)
+
+
+class CropHints(Schema):
+    cropHints: list[CropHint]
+
+
+class Status(Schema):
+    code: int = Field(description="google.rpc.Code")
+    message: str
+
+
+class Annotated(Schema):
+    cropHintsAnnotation: CropHints | None = None
+    error: Status | None = None
+
+
+class AnnotatedAll(Schema):
+    responses: list[Annotated]
+
+
+class BoundingBox(Schema):
+    x: int
+    y: int
+    w: int
+    h: int
+
+
+class SmartCrop(Schema):
+    aspectRatio: float
+    boundingBox: BoundingBox
+
+
+class SmartCrops(Schema):
+    values: list[SmartCrop]
+
+
+class Metadata(Schema):
+    width: int
+    height: int
+
+
+class Analysed(Schema):
+    modelVersion: str
+    metadata: Metadata
+    smartCropsResult: SmartCrops
+
+
+class Alive(Schema):
+    status: Literal["alive"]
+
+
+class Ready(Schema):
+    status: Literal["ready"]
+    model: str
+    provider: str = Field(description="Of ONNX Runtime: where the network runs.")
+    store: bool = Field(
+        description="Whether the store answered last time. It is no condition of being ready."
+    )
+
+
 class Wrong(BaseModel):
     parameter: str
     detail: str
@@ -144,35 +251,79 @@ class Problem(BaseModel):
     errors: list[Wrong] = []
 
 
-def query(*names: str) -> dict[str, Any]:
-    """The OpenAPI of these parameters, for `openapi_extra`: they are read by params.py, not by the framework."""
-    return {
-        "parameters": [{"name": name, "in": "query", "required": False, **_QUERY[name]} for name in names]
-    }
+def query(*names: str, deadline: bool = False) -> dict[str, Any]:
+    """The OpenAPI of these parameters, for `openapi_extra`: they are read by params.py, not by the framework.
+    `deadline`: and of X-Request-Timeout."""
+    found = [{"name": name, "in": "query", "required": False, **_QUERY[name]} for name in names]
+    return {"parameters": [*found, *([DEADLINE] if deadline else [])]}
 
 
 Responses = dict[int | str, dict[str, Any]]
+_TEXT = {"type": "string"}
+_HEADERS = {
+    "X-Request-Id": "The client's where it sent a short printable one, else a new one; stands in the log.",
+    "Server-Timing": "The stages of this request in milliseconds: read, queue, decode, infer, crop, render, store.",
+    "ETag": "Strong; of the map, the network, the focus, the parameters and the release.",
+    "Cache-Control": "no-cache, or what was set; a year with ?v= and the present version; private with keys.",
+    "Location": "The picture's resource.",
+    "Vary": "Accept.",
+    "X-Degraded": "What was not available: `store`.",
+    "X-Gazecrop-Box": "x,y,width,height of the crop, pixels of the upright picture.",
+    "X-Gazecrop-Id": "The picture's id.",
+    "Retry-After": "Seconds.",
+    "WWW-Authenticate": "Bearer.",
+    "Connection": "close, where the body was not read.",
+}
+_OPTIONAL = {"Server-Timing", "X-Degraded", "Connection"}
+_OF_PROBLEM = {
+    401: ("WWW-Authenticate",),
+    408: ("Connection",),
+    413: ("Connection",),
+    422: ("Connection",),
+    429: ("Retry-After",),
+    503: ("Retry-After", "Connection"),
+}
 
 
-def responses(answers: dict[int, Any], *problems: int) -> Responses:
-    """The answers of an operation: models by status, then the problems. 500 is never one: it would be a defect."""
-    content = {"application/problem+json": {"schema": Problem.model_json_schema()}}
-    found: Responses = {
-        status: answer if isinstance(answer, dict) else {"model": answer}
-        for status, answer in answers.items()
-    }
-    return found | {status: {"description": _PROBLEMS[status], "content": content} for status in problems}
+def responses(answers: dict[int, Any], *problems: int, headers: tuple[str, ...] = ()) -> Responses:
+    """The answers of an operation: models by status, with these headers, then the problems. 500 is never one: it
+    would be a defect."""
+    found: Responses = {}
+    for status, answer in answers.items():
+        described = answer if isinstance(answer, dict) else {"model": answer}
+        found[status] = described | {"headers": _described("X-Request-Id", "Server-Timing", *headers)}
+    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return found | {status: _problem(status, content, "Cache-Control") for status in problems}
 
 
-def vendor_responses(description: str) -> Responses:
+def vendor_responses(description: str, model: type[BaseModel]) -> Responses:
     """Of a door: its vendor's own error object, whatever went wrong."""
     error = {"type": "object", "required": ["error"], "properties": {"error": {"type": "object"}}}
-    content = {"application/json": {"schema": error}}
-    found: Responses = {200: {"description": description}}
+    found = responses({200: {"description": description, "model": model}})
     for status in (400, 401, 403, 408, 503, 504):
-        found[status] = {"description": _PROBLEMS.get(status, "The request is wrong"), "content": content}
+        found[status] = _problem(status, {"application/json": {"schema": error}})
+        found[status]["headers"] |= _described("Connection") if status == 400 else {}
     return found
 
+
+def _problem(status: int, content: dict[str, Any], *names: str) -> dict[str, Any]:
+    described = _described("X-Request-Id", "Server-Timing", *names, *_OF_PROBLEM.get(status, ()))
+    return {"description": _PROBLEMS[status], "content": content, "headers": described}
+
+
+def _described(*names: str) -> dict[str, Any]:
+    return {
+        name: {"description": _HEADERS[name], "required": name not in _OPTIONAL, "schema": _TEXT}
+        for name in names
+    }
+
+
+FRESH = ("ETag", "Cache-Control", "X-Degraded")  # headers of what a GET answers about a picture
+_NUMBER = r"\d{1,6}(\.\d{1,6})?"
+_RATIO = rf"({'|'.join(PROFILES)}|{_NUMBER}(:{_NUMBER})?)"
+_FRACTION = r"(0(\.\d{1,9})?|1(\.0{1,9})?)"
+_BOX = {"type": "string", "pattern": rf"^{_FRACTION}(,{_FRACTION}){{3}}$", "example": "0.2,0.1,0.3,0.4"}
+_LAYER = "(heat|points|boxes)"
 
 NOT_MODIFIED = {"description": "Not modified: what the client has is what it would get"}
 BINARY = {"type": "string", "format": "binary"}
@@ -181,6 +332,7 @@ PICTURE = {
     "content": {f"image/{name}": {"schema": BINARY} for name in ("jpeg", "webp", "avif", "png")},
 }
 SALIENCY = {"model": Saliency, "content": {"image/png": {"schema": BINARY}}}
+METRICS = {"description": "Every metric", "content": {"text/plain": {}, "application/openmetrics-text": {}}}
 UPLOAD = {
     "requestBody": {
         "required": True,
@@ -192,7 +344,15 @@ UPLOAD = {
         },
     }
 }
+DEADLINE: dict[str, Any] = {
+    "name": "X-Request-Timeout",
+    "in": "header",
+    "required": False,
+    "description": "Seconds: work that has not begun by then is not begun, and the answer is 504.",
+    "schema": {"type": "number", "exclusiveMinimum": 0, "maximum": 3600},
+}
 GOOGLE_BODY = {
+    "parameters": [DEADLINE],
     "requestBody": {
         "required": True,
         "content": {
@@ -206,7 +366,7 @@ GOOGLE_BODY = {
                 }
             }
         },
-    }
+    },
 }
 AZURE_PARAMETERS = {
     "parameters": [
@@ -220,9 +380,14 @@ AZURE_PARAMETERS = {
         {
             "name": "smartcrops-aspect-ratios",
             "in": "query",
-            "schema": {"type": "string", "example": "0.9,1.33"},
+            "schema": {
+                "type": "string",
+                "pattern": rf"^({_NUMBER}(,{_NUMBER}){{0,15}})?$",
+                "example": "0.9,1.33",
+            },
             "description": "Comma-separated numbers, 0.05 to 20; Azure's own range is 0.75 to 1.80.",
         },
+        DEADLINE,
     ]
 }
 FOCUS_BODY = {
@@ -259,11 +424,10 @@ IF_MATCH = {
         },
     ]
 }
-_BOX = {"type": "string", "example": "0.2,0.1,0.3,0.4"}
 _QUERY: dict[str, dict[str, Any]] = {
     "ratio": {
         "description": "16:9, 1.91:1, 1.7778 or a profile's name. Or say width and height.",
-        "schema": {"type": "string", "example": "1:1"},
+        "schema": {"type": "string", "pattern": f"^{_RATIO}$", "example": "1:1"},
     },
     "width": {
         "description": "Of the output, in pixels.",
@@ -287,11 +451,11 @@ _QUERY: dict[str, dict[str, Any]] = {
     },
     "layers": {
         "description": "Comma-separated: heat, points, boxes.",
-        "schema": {"type": "string", "default": "heat,points,boxes"},
+        "schema": {"type": "string", "pattern": f"^{_LAYER}(,{_LAYER})*$", "default": "heat,points,boxes"},
     },
     "ratios": {
         "description": "Up to 16, comma-separated: 16:9, 1.91:1, 1.7778 or a profile's name. Default: every profile.",
-        "schema": {"type": "string", "example": "16:9,1:1"},
+        "schema": {"type": "string", "pattern": f"^({_RATIO}(,{_RATIO}){{0,15}})?$", "example": "16:9,1:1"},
     },
     "policy": {
         "description": "window: holds most saliency. point: the most salient point in the middle. centre. "
@@ -324,6 +488,7 @@ _QUERY: dict[str, dict[str, Any]] = {
     },
 }
 _PROBLEMS = {
+    400: "The request is wrong, or the picture cannot be read",
     401: "A key is needed",
     403: "The key is not known",
     404: "No map is kept for this id",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from service.commands.files import Files
 from service.commands.library.sources import Item
 from service.commands.rows import crops_of, failure, line, row
+from service.confidence import Calibration
 from service.decode import Limits, Thumbnail, decode
 from service.errors import PictureError
 from service.model import Model
@@ -23,6 +24,7 @@ class Job:
     settings: Settings
     wanted: Wanted
     files: Files | None = None
+    calibration: Calibration | None = None
 
     @property
     def limits(self) -> Limits:
@@ -59,7 +61,7 @@ def answer(item: Item, record: Record | bytes, job: Job) -> bytes:
     """The JSON line; the cropped files are there when it returns. Raises OSError when they cannot be written."""
     if isinstance(record, bytes):
         return record
-    picture = Picture(record)
+    picture = Picture(record, job.calibration)
     crops = crops_of(picture, job.wanted)
     if job.files:
         try:
