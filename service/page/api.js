@@ -61,6 +61,7 @@ function ask(wrong) {
   document.getElementById("key-wrong").textContent = wrong;
   input.value = "";
   dialog.returnValue = "";
+  document.getElementById("key-cancel").onclick = () => dialog.close("");
   dialog.showModal();
   return new Promise((done) =>
     dialog.addEventListener("close", () => {

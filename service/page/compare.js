@@ -1,5 +1,5 @@
 /** Before and after an edit, beside each other: what moved. */
-import { nameOf } from "./crops.js";
+import { nameOf } from "./answers.js";
 import { crop } from "./gazecrop.js";
 import { byId, element, onChange, percent, state, update } from "./state.js";
 import { heatOf, shape } from "./view.js";

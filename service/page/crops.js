@@ -1,6 +1,7 @@
 /** The crops beside the picture: the free shape with its reasons, the policies side by side, the cards. */
 import { PROFILES, crop, goodRatios } from "./gazecrop.js";
-import { byId, cropOf, element, onChange, percent, state, update } from "./state.js";
+import { adviceOf, cropOf, nameOf, valueOf } from "./answers.js";
+import { byId, element, onChange, percent, state, update } from "./state.js";
 
 const VERDICTS = { good: "Good", tight: "Tight", poor: "Poor" };
 const POLICIES = { window: "Most saliency", point: "Top point centred", centre: "Plain centre" };
@@ -16,19 +17,6 @@ export function fill(frame, box, { grid, picture } = state) {
   image.style.height = `${(100 * grid.height) / box.height}%`;
   image.style.left = `${(-100 * box.x) / box.width}%`;
   image.style.top = `${(-100 * box.y) / box.height}%`;
-}
-
-export const valueOf = (ratio) => {
-  const [width, height = "1"] = (PROFILES[ratio] ?? ratio).split(":");
-  return Number(width) / Number(height);
-};
-
-/** As people write it: 1.62:1, or 1:1.62 when it is upright. */
-export function nameOf(ratio) {
-  const text = PROFILES[ratio] ?? ratio;
-  if (text.includes(":")) return text;
-  const value = Number(text), round = (number) => String(Math.round(100 * number) / 100);
-  return value < 1 ? `1:${round(1 / value)}` : `${round(value)}:1`;
 }
 
 const choose = (ratio) => update({ ratio });
@@ -52,14 +40,6 @@ function controls({ grid, ratio, policy, zoom }) {
   byId("policy").value = policy;
   byId("zoom").value = zoom;
   byId("zoom-text").textContent = `${zoom.toFixed(2)}×`;
-}
-
-/** For a poor crop: the nearest shape that would be good, or the canvas on which nothing is cut. */
-export function adviceOf(ratio) {
-  const { grid } = state, [from, to] = goodRatios(grid), value = valueOf(ratio);
-  const wider = value * grid.height > grid.width;
-  const canvas = wider ? [Math.ceil(grid.height * value - 1e-9), grid.height] : [grid.width, Math.ceil(grid.width / value - 1e-9)];
-  return { nearest: wider ? to : from, canvas };
 }
 
 function detail({ grid, ratio, constraints, focus, policy }) {

@@ -1,7 +1,7 @@
 /** An objection to a crop, sent to this server's inbox. The picture goes along only when that is ticked. */
 import { call } from "./api.js";
-import { nameOf } from "./crops.js";
-import { cropOf, element, onChange, state } from "./state.js";
+import { cropOf, nameOf } from "./answers.js";
+import { element, onChange, state } from "./state.js";
 
 const base64 = (blob) => new Promise((done, failed) => {
   const reader = new FileReader();

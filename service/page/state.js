@@ -19,7 +19,6 @@
  * @property {{picture: Picture, grid: Grid, mirrored: boolean}|null} before the picture before its last edit, which only
  *   mirrored it or not
  */
-import { crop } from "./gazecrop.js";
 
 /** @type {State} */
 export const state = {
@@ -41,12 +40,6 @@ export function update(changes) {
     if (state.grid) for (const view of views) view(state);
   });
 }
-
-/** The crop of a shape under everything that is set on the page. @param {string} ratio @param {object} [options] */
-export const cropOf = (ratio, options = {}) =>
-  crop(state.grid, ratio, {
-    policy: state.policy, zoom: state.zoom, focus: state.focus, constraints: state.constraints, ...options,
-  });
 
 export const percent = (share) => `${Math.round(100 * share)}\u00a0%`;
 

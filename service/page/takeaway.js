@@ -1,8 +1,8 @@
 /** What a person takes along: the crops as files, the picture with its map, and the words for other programs. */
 import { address, call, key } from "./api.js";
-import { nameOf, valueOf } from "./crops.js";
+import { cropOf, nameOf, valueOf } from "./answers.js";
 import { PROFILES, objectPosition } from "./gazecrop.js";
-import { cropOf, element, onChange, state } from "./state.js";
+import { element, onChange, state } from "./state.js";
 import { heatOf } from "./view.js";
 import { zip } from "./zip.js";
 

@@ -1,5 +1,6 @@
 /** The picture and what is drawn over it: heat map, boxes, points, grid lines. */
-import { byId, cropOf, element, onChange, state } from "./state.js";
+import { cropOf } from "./answers.js";
+import { byId, element, onChange, state } from "./state.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 
