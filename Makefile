@@ -29,11 +29,8 @@ check: .venv/stamps/dev .venv/stamps/page system
 bench: .venv/stamps/dev .venv/stamps/page ## what the service costs, as ratios within one run
 	.venv/bin/python -m loadtests.bench
 
-network: .venv-train/stamp ## train the network anew (half an hour on two cores, and the data sets)
-	.venv-train/bin/python -m model_store.recipe.data
-	.venv-train/bin/python -m model_store.recipe.train
-	.venv-train/bin/python -m model_store.recipe.export --checkpoint=plain --name=gaze-0
-	.venv-train/bin/python -m model_store.recipe.evaluate
+network: .venv-train/stamp ## train the network anew: about three hours on two cores, resumable, from GAZECROP_DATA
+	.venv-train/bin/python -m model_store.recipe.run
 
 page: ## fetch again what the page shows but the project does not keep: photographs, the editor's library
 	rm -f .venv/stamps/page
@@ -75,5 +72,6 @@ system:
 # torch by its exact version and outside the locks: which build it is depends on the machine.
 .venv-train/stamp: requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv-train
-	.venv-train/bin/pip install --quiet --disable-pip-version-check -r requirements.lock torch==2.13.0 onnx==1.23.2
+	.venv-train/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	.venv-train/bin/pip install --quiet --disable-pip-version-check torch==2.13.0 onnx==1.23.2 matplotlib==3.11.2
 	@touch $@
