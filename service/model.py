@@ -63,8 +63,11 @@ class Model:
     def load(cls, settings: Settings, store: Path = STORE) -> Self:
         """The network, precision and device that the settings say. Raises `ModelError`."""
         name, entry = _entry(settings, store)
-        precision = _precision(settings, entry["files"])
-        return cls(name, entry, precision, store / entry["files"][precision]["file"], settings)
+        try:
+            precision = _precision(settings, entry["files"])
+            return cls(name, entry, precision, store / entry["files"][precision]["file"], settings)
+        except (KeyError, TypeError, ValueError) as error:
+            raise ModelError(f"The manifest's entry of {name} is not whole: {error!r}") from error
 
     def grid_of(self, shape: tuple[int, ...]) -> tuple[int, int]:
         """(rows, columns) of the answer to an input of this (height, width)."""
@@ -144,11 +147,8 @@ def _precision(settings: Settings, files: dict[str, Any]) -> Precision:
     """int8 pays on processors with VNNI only (2.3 times faster there), and never on a GPU."""
     wanted = settings.precision
     if wanted == "auto":
-        return (
-            "int8"
-            if "int8" in files and settings.device != "cuda" and not _has_cuda() and _has_vnni()
-            else "fp32"
-        )
+        on_gpu = settings.device == "cuda" or (settings.device == "auto" and _has_cuda())
+        return "int8" if "int8" in files and not on_gpu and _has_vnni() else "fp32"
     if wanted not in files:
         raise ModelError(f"GAZECROP_PRECISION: this network has no {wanted} file, only: {', '.join(files)}")
     return wanted

@@ -1,0 +1,181 @@
+import json
+import math
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from service import model as module
+from service.confidence import Calibration
+from service.model import DISC, STORE, Density, Model, ModelError, Pixels, calibration_of, known_picture
+from service.settings import Settings
+from tests.networks import GRID, SHAPE, network, write_store
+
+CALIBRATION = {"weights": [1.0, 2.0, 3.0, 4.0], "intercept": 0.5}
+
+
+def settings(**values: Any) -> Settings:
+    return Settings(**{"device": "cpu", "precision": "fp32"} | values)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_store(tmp_path_factory.mktemp("store"), calibration=CALIBRATION)
+
+
+@pytest.fixture(scope="module")
+def warm(store: Path) -> Model:
+    return Model.load(settings(), store)
+
+
+def test_says_what_it_is(warm: Model, store: Path) -> None:
+    manifest = json.loads((store / "manifest.json").read_text())
+    assert (warm.name, warm.file, warm.precision) == ("warm", "warm.fp32.onnx", "fp32")
+    assert warm.sha256 == manifest["networks"]["warm"]["files"]["fp32"]["sha256"]
+    assert (warm.shapes, warm.grids, warm.grid_of((*SHAPE, 3))) == ((SHAPE,), (GRID,), GRID)
+    assert (warm.symmetry_threshold, warm.calibration) == (0.1, Calibration.from_manifest(CALIBRATION))
+    assert calibration_of(settings(), store) == warm.calibration
+    assert (warm.provider, warm.max_batch) == ("CPUExecutionProvider", 1)
+
+
+def test_gives_a_density_for_every_picture_of_a_batch(warm: Model) -> None:
+    pictures = [known_picture(*SHAPE), known_picture(*SHAPE)[:, ::-1], np.zeros((*SHAPE, 3), np.uint8)]
+    maps = warm.infer(pictures)
+    assert maps.shape == (3, *GRID) and maps.dtype == np.float32
+    np.testing.assert_allclose(maps.sum((1, 2)), 1, atol=1e-4)
+    np.testing.assert_array_equal(maps[0], warm.run(pictures[0][None])[0])
+    np.testing.assert_array_equal(maps[0], warm.infer(pictures[:1])[0])
+    np.testing.assert_allclose(maps[1], maps[0][:, ::-1], atol=1e-6)
+    np.testing.assert_allclose(maps[2], 1 / 1200, rtol=1e-4)
+
+
+def test_several_threads_may_run_it_at_once(warm: Model) -> None:
+    chance = np.random.default_rng(0)
+    pictures = chance.integers(0, 256, (16, 1, *SHAPE, 3), dtype=np.uint8)
+    alone = [warm.run(picture) for picture in pictures]
+    with ThreadPoolExecutor(4) as threads:
+        together = list(threads.map(warm.run, pictures))
+    np.testing.assert_array_equal(alone, together)
+
+
+def test_the_known_answer_is_checked_for_every_batch_size(
+    store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = Model.load(settings(max_batch=8), store)
+    sizes = list[int]()
+    run = loaded.run
+
+    def counted(batch: Pixels) -> Density:
+        sizes.append(len(batch))
+        return run(batch)
+
+    monkeypatch.setattr(loaded, "run", counted)
+    loaded.warm()
+    assert sizes == [1, 2, 4, 8]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"red": -1.0}, "of the known picture"),
+        ({"normalised": False}, "does not answer with densities"),
+        ({"floor": math.nan}, "does not answer with densities"),
+        ({"floor": -0.5}, "does not answer with densities"),
+    ],
+)
+def test_a_network_that_answers_wrongly_does_not_pass(
+    wrong: dict[str, Any], words: str, tmp_path: Path
+) -> None:
+    loaded = Model.load(settings(), write_store(tmp_path, {"fp32": network(**wrong)}))
+    with pytest.raises(ModelError, match=words):
+        loaded.warm()
+
+
+def test_a_grid_that_is_not_the_manifests_does_not_pass(tmp_path: Path) -> None:
+    loaded = Model.load(settings(), write_store(tmp_path, grids=[(15, 20)]))
+    with pytest.raises(ModelError, match="manifest says"):
+        loaded.warm()
+
+
+def test_a_changed_file_is_not_loaded(tmp_path: Path) -> None:
+    path = write_store(tmp_path) / "warm.fp32.onnx"
+    path.write_bytes(path.read_bytes().replace(b"floor", b"flaar"))
+    with pytest.raises(ModelError, match="SHA-256"):
+        Model.load(settings(), tmp_path)
+    path.unlink()
+    with pytest.raises(ModelError, match="cannot be read"):
+        Model.load(settings(), tmp_path)
+
+
+def test_what_is_no_network_is_said(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="cannot load the network"):
+        Model.load(settings(), write_store(tmp_path, {"fp32": b"no protobuf"}))
+    with pytest.raises(ModelError, match=r"no network 'gaze-9', only: warm"):
+        Model.load(settings(model="gaze-9"), tmp_path)
+    with pytest.raises(ModelError, match="no int8 file, only: fp32"):
+        Model.load(settings(precision="int8"), tmp_path)
+    wrong: list[dict[str, Any]] = [{"shapes": None}, {"calibration": {}}, {"symmetry_threshold": "much"}]
+    for broken in wrong:
+        with pytest.raises(ModelError, match="entry of warm is not whole"):
+            Model.load(settings(), write_store(tmp_path, **broken))
+    (tmp_path / "manifest.json").write_text("{")
+    with pytest.raises(ModelError, match=r"manifest\.json cannot be read"):
+        Model.load(settings(), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("vnni", "cuda", "device", "expected"),
+    [
+        (True, False, "auto", "int8"),
+        (True, False, "cpu", "int8"),
+        (False, False, "auto", "fp32"),
+        (True, True, "auto", "fp32"),
+        (True, True, "cpu", "int8"),
+    ],
+)
+def test_int8_where_the_processor_is_fast_at_it(
+    vnni: bool, cuda: bool, device: str, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_has_vnni", lambda: vnni)
+    monkeypatch.setattr(module, "_has_cuda", lambda: cuda)
+    chosen = settings(precision="auto", device=device)
+    assert module._precision(chosen, {"fp32": {}, "int8": {}}) == expected
+    assert module._precision(chosen, {"fp32": {}}) == "fp32"
+    assert module._precision(settings(precision="fp32", device=device), {"fp32": {}, "int8": {}}) == "fp32"
+
+
+def test_cuda_is_refused_where_the_session_does_not_report_it(
+    store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_has_cuda", lambda: False)
+    with pytest.raises(ModelError, match="GAZECROP_DEVICE=cuda"):
+        Model.load(settings(device="cuda"), store)
+    loaded = Model.load(settings(device="auto"), store)
+    assert (loaded.provider, loaded.max_batch) == ("CPUExecutionProvider", 1)
+
+
+def test_the_shipped_network_loads_warms_and_is_quiet() -> None:
+    """In a process of its own, since ONNX Runtime writes to the process's stdout and stderr."""
+    program = "from service.model import *; Model.load(Settings(device='cpu')).warm()"
+    out = subprocess.run([sys.executable, "-c", program], capture_output=True, cwd=STORE.parent, timeout=60)
+    assert (out.returncode, out.stdout, out.stderr) == (0, b"", b"")
+
+
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+def test_the_shipped_network_finds_the_disc_wherever_it_is(
+    precision: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The known answer must come from the picture, not from a habit of the network."""
+    manifest = json.loads((STORE / "manifest.json").read_text())
+    if precision not in manifest["networks"][manifest["default"]]["files"]:
+        precision = "fp32"
+    loaded = Model.load(settings(precision=precision))
+    loaded.warm()
+    for x in (DISC[0], 1 - DISC[0]):
+        for y in (DISC[1], 1 - DISC[1]):
+            monkeypatch.setattr(module, "DISC", (x, y))
+            loaded.warm()
