@@ -387,15 +387,18 @@ async def open_cache(redis_server: RedisServer, clock: Clock) -> AsyncIterator[O
 async def test_while_the_store_is_away(
     open_cache: OpenCache, redis_server: RedisServer, clock: Clock
 ) -> None:
+    counts: list[tuple[str, str]] = []
     cache = open_cache()
     await cache.put(A, RECORD)
     focus, _ = await cache.set_focus(A, 0.5, 0.5, ANY)
+    cache._count = lambda tier, result: counts.append((tier, result))
     redis_server.freeze()
     clock.now += 5
     assert cache.store_up
     for _ in range(8):  # through the breaker's opening
         assert seen(await cache.get(A)) == (RECORD, focus, True)
         assert not cache.store_up
+    assert counts == [("memory", "miss"), ("store", "error")] * 8
     assert await cache.get_focus(A) == (focus, True)
     assert seen(await cache.put(B, RECORD)) == (RECORD, None, True)
     assert seen(await cache.get(B)) == (RECORD, None, True)

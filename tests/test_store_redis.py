@@ -139,6 +139,16 @@ async def test_a_frozen_one_that_wakes_is_used_again(
     assert await store.get(A) == Entry(RECORD, None)
 
 
+async def test_the_id_key_is_waited_for(store: RedisStore, redis_server: RedisServer) -> None:
+    """It is asked once, at the start: a Redis that is slow just then must not end it."""
+    redis_server.freeze()
+    asked = asyncio.create_task(store.id_key())
+    await asyncio.sleep(0.3)
+    assert not asked.done()
+    redis_server.thaw()
+    assert len(await asked) == 32
+
+
 async def test_one_that_is_killed_and_comes_back(
     store: RedisStore, redis_server: RedisServer, clock: Clock
 ) -> None:
@@ -345,7 +355,7 @@ async def test_over_tls(open_store: OpenStore, tmp_path: Path) -> None:
     options = ["--port", "0", "--tls-port", str(port), "--bind", "127.0.0.1", "--save", "", *files]
     with subprocess.Popen([command("redis-server"), *options], stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout
-        started = any("Ready to accept" in line for line in server.stdout)
+        started = any("eady to accept" in line for line in server.stdout)
         try:
             if not started:
                 pytest.skip("this redis-server was built without TLS")
@@ -376,6 +386,19 @@ async def test_check_says_what_would_lose_a_person_s_word(store: RedisStore, raw
     assert "noeviction" in problem
     await raw.config_set("maxmemory-policy", "volatile-lfu")
     assert await store.check() == []
+
+
+async def test_the_shipped_configuration_passes_the_check(open_store: OpenStore, tmp_path: Path) -> None:
+    path = tmp_path / "s"
+    shipped = Path(__file__).parents[1] / "docker" / "redis.conf"
+    options = [str(shipped), "--port", "0", "--unixsocket", str(path), "--dir", str(tmp_path)]
+    with subprocess.Popen([command("redis-server"), *options], stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout
+        try:
+            assert any("eady to accept" in line for line in server.stdout)
+            assert await open_store(f"unix://{path}").check() == []
+        finally:
+            server.kill()
 
 
 async def test_check_where_config_is_forbidden(

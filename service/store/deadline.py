@@ -12,9 +12,10 @@ SLICES = 5
 async def within(seconds: float, call: Callable[[], Awaitable[T]]) -> T:
     """Awaits `call()`; TimeoutError after about `seconds`. The call is then cancelled.
 
-    Timers run before sockets are read: a loop that was held for 50 ms (a container that used up its share of the
-    processor sleeps for up to 100) finds every limit of 50 ms passed, and the answers waiting unread. So the
-    time is counted in slices, each begun by a turn of the loop: being held costs one of them, however long.
+    Timers run before sockets are read: a loop that was held for 50 ms (a container that used up its share of
+    the processor sleeps for up to 100) finds every limit of 50 ms passed, and the answers waiting unread. So
+    the time is counted in slices, each begun by a turn of the loop: being held costs one of them, however
+    long.
     """
     loop = asyncio.get_running_loop()
     left = SLICES

@@ -70,8 +70,8 @@ class MapCache(Generic[T]):
         """`decode` builds what is kept (ValueError: not a map, a miss), `size` says how many bytes that
         takes.
 
-        `count(tier, result)` is called for every lookup with "memory" or "store" and "hit" or "miss"; an
-        entry that must be read again is a miss of the memory.
+        `count(tier, result)` is called for every lookup with "memory" or "store" and "hit", "miss" or
+        "error"; an entry that must be read again is a miss of the memory.
         """
         self.store = store
         self.store_up = True
@@ -232,6 +232,7 @@ class MapCache(Generic[T]):
         try:
             entry = await self._ask(self.store.get(id))
         except StoreAway:
+            self._count("store", "error")
             slot = self._slots.get(id)
             if slot is None:
                 raise

@@ -36,6 +36,9 @@ SECONDS = 0.05  # for one call, connecting included; `?socket_timeout=0.2` in th
 # burst on new connections took longer than 50 ms by its own weight. `?max_connections=` in the URL changes
 # it.
 CONNECTIONS = 16
+# For what is asked once, at the start or by an operator: a name that is looked up for the first time in a
+# cluster may take longer than 50 ms, and without the id key there is no start.
+PATIENT_SECONDS = 2.0
 # How long a call may wait for one of them. When Redis hangs the breaker ends the wait much sooner.
 WAIT_FOR_CONNECTION = 1.0
 
@@ -130,7 +133,7 @@ class RedisStore:
         self._map_seconds = max(1, round(map_days * 86400))
         self._max_focus = max_focus
 
-    async def _ask(self, call: Callable[[], Awaitable[T]]) -> T:
+    async def _ask(self, call: Callable[[], Awaitable[T]], seconds: float | None = None) -> T:
         """Runs one call on a free connection, behind the breaker. Raises StoreAway."""
         try:
             if self._slots.locked():
@@ -144,7 +147,7 @@ class RedisStore:
             if not self._breaker.allows():
                 raise self._away("is left alone for a moment after failures")
             try:
-                answer = await within(self._seconds, call)
+                answer = await within(seconds or self._seconds, call)
             except ResponseError as error:  # it answers, if only to refuse: out of memory, read-only replica
                 self._breaker.succeeded()
                 raise self._away(f"refused: {error}") from error
@@ -206,7 +209,7 @@ class RedisStore:
         pipe = self._client.pipeline(transaction=False)
         pipe.set(ID_KEY, secrets.token_bytes(32), nx=True)
         pipe.get(ID_KEY)
-        _, key = await self._ask(pipe.execute)
+        _, key = await self._ask(pipe.execute, PATIENT_SECONDS)
         if not isinstance(key, bytes) or len(key) != 32:
             raise self._away(f"holds something else than 32 bytes under {ID_KEY}")
         return key
@@ -215,7 +218,7 @@ class RedisStore:
         await self._ask(self._client.ping)
 
     async def check(self) -> list[str]:
-        info = await self._ask(lambda: self._client.info("everything"))
+        info = await self._ask(lambda: self._client.info("everything"), PATIENT_SECONDS)
         problems = []
         if info.get("role") == "slave":
             problems.append("It is a replica and takes no writes: point REDIS_URL at the primary.")
@@ -243,7 +246,7 @@ class RedisStore:
 
     async def _check_sync(self) -> list[str]:
         try:
-            found: Any = await self._ask(lambda: self._client.config_get("appendfsync"))
+            found: Any = await self._ask(lambda: self._client.config_get("appendfsync"), PATIENT_SECONDS)
         except StoreAway:
             return []  # hosted Redises forbid CONFIG; INFO, which they allow, does not tell
         sync = found.get("appendfsync") or found.get(b"appendfsync")
