@@ -58,15 +58,6 @@ class Protocol(HttpToolsProtocol):
         if self._unseen > HEAD_BYTES and not self._lingering and not self.transport.is_closing():
             self._refuse(431, "The head of this request is too large.")
 
-    def on_message_begin(self) -> None:
-        super().on_message_begin()
-        if self._head_since is None:
-            self._head_since = self.loop.time()
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if not self._inside:  # a trailer must not appear among the headers of a request under way
-            super().on_header(name, value)
-
     def on_headers_complete(self) -> None:
         self._head_since = None
         self._inside = True
@@ -74,6 +65,7 @@ class Protocol(HttpToolsProtocol):
         if self._unseen > HEAD_BYTES and self._head_size() > HEAD_BYTES:
             self.app = _head_too_large
         super().on_headers_complete()
+        self.headers = []  # for trailers, which must not appear among the headers of a request under way
         self.cycle.transport = self._gentle  # type: ignore[assignment]
 
     def on_body(self, body: bytes) -> None:
