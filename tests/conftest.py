@@ -15,8 +15,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+import httpx
 import pytest
 
+from tests.contract import client
 from tests.pictures import jpeg
 
 ROOT = Path(__file__).parents[1]
@@ -174,6 +176,13 @@ def serving(folder: Path, environment: dict[str, str]) -> Iterator[Server]:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One service for all tests that only ask: default settings, CPU, embedded store."""
     with serving(tmp_path_factory.mktemp("server"), {"GAZECROP_DEVICE": "cpu"}) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def api(server: Server) -> Iterator[httpx.Client]:
+    """A client of `server` that holds every answer against /openapi.json."""
+    with client(server.url) as running:
         yield running
 
 

@@ -28,7 +28,7 @@ _NUMBER = re.compile(r"\d{1,6}(\.\d{1,9})?", re.ASCII)
 @router.post(
     AZURE,
     summary="Azure Image Analysis 4.0, smartCrops only",
-    responses=schemas.vendor_responses("What Azure answers: metadata and smartCropsResult"),
+    responses=schemas.vendor_responses("What Azure answers: metadata and smartCropsResult", schemas.Analysed),
     openapi_extra=schemas.AZURE_PARAMETERS | schemas.UPLOAD,
 )
 async def analyze(request: Request) -> Response:

@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 
 from service.routes import schemas
-from service.routes.schemas import NOT_MODIFIED, query, responses
+from service.routes.schemas import FRESH, NOT_MODIFIED, query, responses
 
 router = APIRouter(tags=["images"])
 
@@ -11,7 +11,7 @@ router = APIRouter(tags=["images"])
 @router.get(
     "/v1/images/{id}/crops",
     summary="Crops of any ratios, from the cached map alone",
-    responses=responses({200: schemas.Crops, 304: NOT_MODIFIED}, 401, 403, 404, 422, 503),
+    responses=responses({200: schemas.Crops, 304: NOT_MODIFIED}, 401, 403, 404, 422, 503, headers=FRESH),
     openapi_extra=query("ratios", "policy", "zoom", "keep", "avoid", "candidates", "v"),
 )
 async def many(id: str) -> None:
@@ -21,7 +21,7 @@ async def many(id: str) -> None:
 @router.get(
     "/v1/images/{id}/crops/{ratio}",
     summary="One crop, from the cached map alone",
-    responses=responses({200: schemas.Crop, 304: NOT_MODIFIED}, 401, 403, 404, 422, 503),
+    responses=responses({200: schemas.Crop, 304: NOT_MODIFIED}, 401, 403, 404, 422, 503, headers=FRESH),
     openapi_extra=query("policy", "zoom", "keep", "avoid", "candidates", "v"),
 )
 async def one(id: str, ratio: str) -> None:

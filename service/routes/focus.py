@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 from service.errors import BadParameters, FocusNotFound
 from service.routes import schemas
 from service.routes.edge import json_answer, not_modified, parts_of, read_json
-from service.routes.schemas import NOT_MODIFIED, responses
+from service.routes.schemas import FRESH, NOT_MODIFIED, responses
 from service.store.base import Condition, Focus
 
 router = APIRouter(tags=["focus"])
@@ -19,7 +19,7 @@ _NO_REVISION = -1
 @router.get(
     "/v1/images/{id}/focus",
     summary="The focus that a person set",
-    responses=responses({200: schemas.PersonsFocus, 304: NOT_MODIFIED}, 401, 403, 404, 503),
+    responses=responses({200: schemas.PersonsFocus, 304: NOT_MODIFIED}, 401, 403, 404, 503, headers=FRESH),
 )
 async def show(request: Request, id: str) -> Response:
     focus, degraded = await parts_of(request).maps.get_focus(id)
@@ -37,7 +37,9 @@ async def show(request: Request, id: str) -> Response:
     "/v1/images/{id}/focus",
     summary="Set the focus; durable before the answer",
     responses=responses(
-        {200: schemas.PersonsFocus, 201: schemas.PersonsFocus}, 401, 403, 404, 408, 412, 413, 422, 503, 507
+        {200: schemas.PersonsFocus, 201: schemas.PersonsFocus},
+        *(401, 403, 404, 408, 412, 413, 422, 503, 507),
+        headers=("ETag",),
     ),
     openapi_extra=schemas.FOCUS_BODY | schemas.IF_MATCH,
 )

@@ -38,7 +38,9 @@ INVALID_ARGUMENT, DEADLINE_EXCEEDED, UNIMPLEMENTED, UNAVAILABLE = 3, 4, 12, 14  
 @router.post(
     GOOGLE,
     summary="Google Vision's images:annotate, CROP_HINTS only",
-    responses=schemas.vendor_responses("What Vision answers: one entry of `responses` for each request"),
+    responses=schemas.vendor_responses(
+        "What Vision answers: one entry of `responses` for each request", schemas.AnnotatedAll
+    ),
     openapi_extra=schemas.GOOGLE_BODY,
 )
 async def annotate(request: Request) -> Response:

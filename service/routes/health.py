@@ -6,17 +6,17 @@ from fastapi import APIRouter, Request, Response
 
 from service.errors import Draining
 from service.routes.edge import json_answer, parts_of
-from service.routes.schemas import responses
+from service.routes.schemas import METRICS, Alive, Ready, responses
 
 router = APIRouter(tags=["operation"])
 
 
-@router.get("/healthz", summary="Alive: the event loop turns")
+@router.get("/healthz", summary="Alive: the event loop turns", responses=responses({200: Alive}))
 async def alive() -> Response:
     return json_answer({"status": "alive"})
 
 
-@router.get("/readyz", summary="Ready to serve", responses=responses({}, 503))
+@router.get("/readyz", summary="Ready to serve", responses=responses({200: Ready}, 503))
 async def ready(request: Request) -> Response:
     parts = parts_of(request)
     if parts.draining:
@@ -31,7 +31,9 @@ async def ready(request: Request) -> Response:
     )
 
 
-@router.get("/metrics", summary="Prometheus metrics")
+@router.get(
+    "/metrics", summary="Prometheus metrics", responses=responses({200: METRICS}), response_class=Response
+)
 async def metrics(request: Request) -> Response:
     content, content_type = parts_of(request).metrics.render(request.headers.get("accept", ""))
     return Response(content, headers={"Content-Type": content_type})

@@ -24,7 +24,7 @@ from service.routes.edge import (
     read_picture,
     stages_of,
 )
-from service.routes.schemas import NOT_MODIFIED, query, responses
+from service.routes.schemas import FRESH, NOT_MODIFIED, query, responses
 
 router = APIRouter(tags=["images"])
 VERSIONED = CROPPING | {"v"}
@@ -38,9 +38,12 @@ ONLY_VERSION = frozenset({"v"})
     description="The body is the file itself, whatever its Content-Type says, or multipart/form-data with the field "
     "`file`. 201 when the picture is new, 200 when its bytes are known. Nothing but its map is kept.",
     responses=responses(
-        {200: schemas.Document, 201: schemas.Document}, 401, 403, 408, 413, 415, 422, 503, 504
+        {200: schemas.Document, 201: schemas.Document},
+        *(401, 403, 408, 413, 415, 422, 503, 504),
+        headers=("Location", "X-Degraded"),
     ),
-    openapi_extra=query("ratios", "policy", "zoom", "keep", "avoid", "candidates") | schemas.UPLOAD,
+    openapi_extra=query("ratios", "policy", "zoom", "keep", "avoid", "candidates", deadline=True)
+    | schemas.UPLOAD,
 )
 async def upload(request: Request) -> Response:
     parts, stages = parts_of(request), stages_of(request.scope)
@@ -61,7 +64,7 @@ async def upload(request: Request) -> Response:
 @router.get(
     "/v1/images/{id}",
     summary="The document of a picture, from its map alone",
-    responses=responses({200: schemas.Document, 304: NOT_MODIFIED}, 401, 403, 404, 422, 503),
+    responses=responses({200: schemas.Document, 304: NOT_MODIFIED}, 401, 403, 404, 422, 503, headers=FRESH),
     openapi_extra=query("ratios", "policy", "zoom", "keep", "avoid", "candidates", "v"),
 )
 async def show(request: Request, id: str) -> Response:
@@ -90,16 +93,9 @@ async def forget(request: Request, id: str) -> Response:
     "/v1/images/{id}/saliency",
     summary="The map: a density as JSON, or a heat map as PNG",
     responses=responses(
-        {
-            200: {"model": schemas.Saliency, "content": {"image/png": {"schema": schemas.BINARY}}},
-            304: NOT_MODIFIED,
-        },
-        401,
-        403,
-        404,
-        406,
-        422,
-        503,
+        {200: schemas.SALIENCY, 304: NOT_MODIFIED},
+        *(401, 403, 404, 406, 422, 503),
+        headers=(*FRESH, "Vary"),
     ),
     openapi_extra=query("v"),
 )

@@ -37,9 +37,15 @@ EXPLAIN = (CROPPING - {"candidates"}) | OUTPUT | {"layers"}
     "/v1/crop",
     summary="A picture in, its crop out",
     description="Nothing but the map is kept. Metadata is stripped; never enlarged unless `enlarge=true`.",
-    responses=responses({200: schemas.PICTURE}, 401, 403, 406, 408, 413, 415, 422, 503, 504),
+    response_class=Response,
+    responses=responses(
+        {200: schemas.PICTURE},
+        *(401, 403, 406, 408, 413, 415, 422, 503, 504),
+        headers=("Vary", "X-Degraded", "X-Gazecrop-Id", "X-Gazecrop-Box"),
+    ),
     openapi_extra=query(
-        "ratio", "width", "height", "enlarge", "format", "quality", "policy", "zoom", "keep", "avoid"
+        *("ratio", "width", "height", "enlarge", "format", "quality", "policy", "zoom", "keep", "avoid"),
+        deadline=True,
     )
     | schemas.UPLOAD,
 )
@@ -79,8 +85,15 @@ async def crop_picture(request: Request) -> Response:
 @router.post(
     "/v1/explain",
     summary="A picture in, the same with heat map, salient points and crop boxes out",
-    responses=responses({200: schemas.PICTURE}, 401, 403, 406, 408, 413, 415, 422, 503, 504),
-    openapi_extra=query("ratios", "layers", "format", "quality", "policy", "zoom", "keep", "avoid")
+    response_class=Response,
+    responses=responses(
+        {200: schemas.PICTURE},
+        *(401, 403, 406, 408, 413, 415, 422, 503, 504),
+        headers=("Vary", "X-Degraded", "X-Gazecrop-Id"),
+    ),
+    openapi_extra=query(
+        "ratios", "layers", "format", "quality", "policy", "zoom", "keep", "avoid", deadline=True
+    )
     | schemas.UPLOAD,
 )
 async def explain_picture(request: Request) -> Response:

@@ -3,10 +3,9 @@
 import asyncio
 import base64
 import binascii
-from typing import Literal
 
 from fastapi import APIRouter, Request, Response
-from pydantic import Field, ValidationError
+from pydantic import ValidationError
 
 from service.errors import BadParameters, NotFound
 from service.headers import inspect
@@ -17,33 +16,6 @@ from service.routes.schemas import responses
 router = APIRouter(tags=["reports"])
 
 
-class Fractions(schemas.Schema):
-    """A box in fractions of the upright picture."""
-
-    x: float = Field(ge=0, le=1)
-    y: float = Field(ge=0, le=1)
-    width: float = Field(gt=0, le=1)
-    height: float = Field(gt=0, le=1)
-
-
-class Contested(schemas.Schema):
-    ratio: str = Field(max_length=20)
-    policy: str = Field("", max_length=20)
-    box: schemas.Box
-
-
-class Report(schemas.Schema):
-    id: str = Field(pattern="^[0-9a-f]{32}$", description="The picture's id.")
-    version: str = Field("", max_length=20)
-    kind: Literal["biased", "wrong", "other"] = "wrong"
-    crops: list[Contested] = Field([], max_length=16)
-    should_keep: list[Fractions] = Field([], max_length=16)
-    text: str = Field("", max_length=4000)
-    picture: str | None = Field(
-        None, description="The picture in base64, only where the person chose to add it."
-    )
-
-
 @router.post(
     "/v1/reports",
     status_code=201,
@@ -52,7 +24,7 @@ class Report(schemas.Schema):
     openapi_extra={
         "requestBody": {
             "required": True,
-            "content": {"application/json": {"schema": Report.model_json_schema()}},
+            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Report"}}},
         }
     },
 )
@@ -63,7 +35,7 @@ async def report(request: Request) -> Response:
     parts.turnstile.enter(request.client.host if request.client else "")
     content = await read_json(request, 64_000 + parts.settings.max_bytes * 4 // 3)
     try:
-        told = Report.model_validate(content)
+        told = schemas.Report.model_validate(content)
     except ValidationError as error:
         wrong = [
             {"parameter": ".".join(map(str, one["loc"]))[:80] or "body", "detail": one["msg"]}
