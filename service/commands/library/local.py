@@ -40,7 +40,7 @@ def lines(job: Job, items: Sequence[Item], workers: int) -> Generator[tuple[int,
         flying: dict[Future[list[bytes]], _Unit] = {}
         pool = ProcessPoolExecutor(workers, get_context("spawn"), _start, (job,))
         try:
-            _wait_until_one_is_up(pool)
+            _start_all(pool, workers)
             while waiting or flying:
                 while waiting and _may_fly(waiting[0], flying, workers):
                     unit = waiting.popleft()
@@ -59,9 +59,17 @@ def lines(job: Job, items: Sequence[Item], workers: int) -> Generator[tuple[int,
             pool.shutdown(cancel_futures=True)
 
 
-def _wait_until_one_is_up(pool: ProcessPoolExecutor) -> None:
+def _start_all(pool: ProcessPoolExecutor, workers: int) -> None:
+    """Ctrl-C is the parent's to handle: workers that start while it is ignored ignore it for ever."""
+    here = threading.current_thread() is threading.main_thread()
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN) if here else None
     try:
-        pool.submit(_nothing).result()
+        up = [pool.submit(_nothing) for _ in range(workers)]  # each submission starts one
+    finally:
+        if here:
+            signal.signal(signal.SIGINT, before)
+    try:
+        wait(up, return_when=FIRST_COMPLETED).done.pop().result()
     except BrokenProcessPool:
         raise WorkersDie("the workers die at their start; is there enough memory?") from None
 
@@ -80,7 +88,6 @@ _model: Model
 def _start(job: Job) -> None:
     """In each worker."""
     global _job, _model
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _job, _model = job, Model.load(job.settings)
 

@@ -36,8 +36,13 @@ class Results:
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
+            self._lock.close()
             raise Refused(f"another batch is at work in {folder}") from None
-        self._agree(question)
+        try:
+            self._agree(question)
+        except Refused:
+            self._lock.close()
+            raise
         self.parts = self._plan(names)
         self.complete = {part for part in range(len(self.parts)) if self._path(part).exists()}
         self._pending: dict[int, dict[int, bytes]] = {}
