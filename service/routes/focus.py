@@ -13,7 +13,7 @@ from service.store.base import Condition, Focus
 
 router = APIRouter(tags=["focus"])
 _TAG = re.compile(r'"focus-(\d{1,19})"', re.ASCII)
-_NO_REVISION = -1
+_NO_REVISION = 2**64 - 1  # revisions have 63 bits; stores pack them in 64
 
 
 @router.get(
