@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageChops, ImageCms
+from PIL import Image
 from PIL.AvifImagePlugin import AvifImageFile
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.GifImagePlugin import GifImageFile
@@ -23,6 +23,7 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
+from service.colour import MID_GREY, lab_to_rgb, reducible
 from service.errors import PictureUnreadable, TooManyPixels
 from service.headers import Header, heif, inspect, nearest_shape, unreadable_on_error
 
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 # `warnings.catch_warnings` is not safe in threads.
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.\w+Plugin")
 
-MID_GREY = 128  # what transparent pixels show: neither bright nor dark, so that it attracts no gaze
 FLAT_RANGE = 3  # levels within every channel; JPEG noise on a flat ground stays within 2
 
 _PLUGINS: dict[str, Callable[[BytesIO], ImageFile]] = {
@@ -173,47 +173,3 @@ def reduced(
     if small.mode == "LAB":
         return lab_to_rgb(small)
     return small if small.mode == "RGB" else small.convert("RGB")
-
-
-def reducible(picture: Image.Image) -> Image.Image:
-    """A mode of 8 bits whose values can be averaged: L, LA, RGB, RGBA, CMYK, YCbCr or LAB."""
-    mode = picture.mode
-    if mode == "CMYK" and picture.format == "JPEG" and "adobe" not in picture.info:
-        # Pillow takes every CMYK JPEG for one of Adobe's, which are inverted
-        return ImageChops.invert(picture)
-    if mode.startswith("I;16"):
-        # Pillow's own conversion clips at 255: a ramp of 16 bits would be white
-        return Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
-    if mode in ("I", "F"):
-        return _stretched(picture)
-    if mode in ("P", "PA") or "transparency" in picture.info:
-        return picture.convert("RGBA" if picture.has_transparency_data else "RGB")
-    if mode == "1":
-        return picture.convert("L")
-    if mode in ("La", "RGBa", "RGBX", "HSV"):
-        return picture.convert({"La": "LA", "RGBa": "RGBA"}.get(mode, "RGB"))
-    return picture
-
-
-def _stretched(picture: Image.Image) -> Image.Image:
-    """Integers of 32 bits and floats have no agreed white: the lowest finite value is black, the highest white."""
-    values = np.array(picture, dtype=np.float32)
-    values *= np.float32(0.25)  # exact, and the widest range there is fits into 32 bits
-    seen = np.isfinite(values)
-    low = float(values.min(where=seen, initial=np.inf))
-    high = float(values.max(where=seen, initial=-np.inf))
-    if not low < high:
-        return Image.new("L", picture.size, MID_GREY)
-    np.nan_to_num(values, copy=False, nan=low, posinf=high, neginf=low)
-    values -= low
-    values *= 255 / (high - low)
-    return Image.fromarray(values.astype(np.uint8))
-
-
-def lab_to_rgb(picture: Image.Image) -> Image.Image:
-    transform = ImageCms.buildTransform(
-        ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB"), "LAB", "RGB"
-    )
-    converted = ImageCms.applyTransform(picture, transform)
-    assert converted is not None  # only in place is None
-    return converted

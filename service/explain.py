@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from service.colour import on_white
 from service.decode import Limits
 from service.headers import inspect
 from service.heatmap import COLOURS, smooth
-from service.render import Cut, cut, encode, on_white
+from service.render import Cut, cut, encode
 
 LAYERS = ("heat", "points", "boxes")
 LONG_SIDE = 1600  # of what is drawn

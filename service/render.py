@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import Any, Protocol
 
-from PIL import Image, ImageCms
+from PIL import Image
 
+from service.colour import cmyk_to_srgb, lab_to_rgb, on_white, reducible
 from service.decode import (
     SIDEWAYS,
     Limits,
-    lab_to_rgb,
     open_picture,
-    reducible,
     scale_while_decoding,
     turn_of,
 )
@@ -162,14 +161,6 @@ def encode(result: Cut, format: str, quality: int | None = None) -> bytes:
     return file.getvalue()
 
 
-def on_white(picture: Image.Image) -> Image.Image:
-    """LA or RGBA -> RGB."""
-    picture = picture.convert("RGBA")
-    ground = Image.new("RGB", picture.size, "white")
-    ground.paste(picture, mask=picture.getchannel("A"))
-    return ground
-
-
 def _profile(picture: Image.Image) -> bytes:
     """The embedded ICC profile where it looks like one (ICC.1:2022, 7.2: signature and sizes), else empty."""
     profile = picture.info.get("icc_profile") or b""
@@ -182,28 +173,10 @@ def _in_rgb(picture: Image.Image, profile: bytes) -> tuple[Image.Image, bytes]:
     """A mode that can be sent, and the profile that belongs to it. CMYK goes through its profile to sRGB."""
     space = profile[16:20]
     if picture.mode == "CMYK":
-        return _cmyk_to_srgb(picture, profile if space == b"CMYK" else b""), b""
+        return cmyk_to_srgb(picture, profile if space == b"CMYK" else b""), b""
     if picture.mode == "LAB":
         return lab_to_rgb(picture), b""
     if picture.mode not in ("L", "LA", "RGB", "RGBA"):
         picture = picture.convert("RGB")
     kept = picture.mode.startswith("RGB") and space == b"RGB " and len(profile) <= _MAX_PROFILE
     return picture, profile if kept else b""
-
-
-def _cmyk_to_srgb(picture: Image.Image, profile: bytes) -> Image.Image:
-    if profile:
-        try:
-            converted = ImageCms.profileToProfile(
-                picture,
-                ImageCms.ImageCmsProfile(BytesIO(profile)),
-                ImageCms.createProfile("sRGB"),
-                renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
-                outputMode="RGB",
-                flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
-            )
-        except (ImageCms.PyCMSError, OSError):
-            converted = None  # a broken profile is as good as none
-        if converted is not None:
-            return converted
-    return picture.convert("RGB")

@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from service.decode import MID_GREY, Limits, Thumbnail, decode
+from service.colour import MID_GREY
+from service.decode import Limits, Thumbnail, decode
 from service.errors import GazecropError, NotAPicture, PictureUnreadable, TooManyPixels
 from service.headers import inspect
 from service.settings import Settings
@@ -431,7 +432,7 @@ BOMBS: dict[str, Callable[[], tuple[bytes, type[GazecropError] | None]]] = {
 
 
 def test_bombs_are_refused_or_harmless() -> None:
-    """In a process of its own, whose peak of memory may grow by 110 MB over all of them: the picture of 25 MP that a
+    """In a process of its own, whose peak of memory may grow by 130 MB over all of them: the picture of 25 MP that a
     PNG of 76 kB truly holds takes 75 MB of it."""
     script = """
 import json, pickle, re, sys
@@ -465,7 +466,7 @@ print(json.dumps([{name: answer(data) for name, data in bombs.items()}, peak() -
     assert run.returncode == 0 and not run.stderr, "Pillow's warnings stay inside: " + run.stderr.decode()
     answers, kilobytes = json.loads(run.stdout)
     assert answers == {name: error and error.__name__ for name, (_, error) in bombs.items()}
-    assert kilobytes < 110_000
+    assert kilobytes < 130_000
 
 
 # Wrong bytes

@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 # From the bottom up. A module imports from lower layers, or from its own without a circle.
 LAYERS = [
-    "errors settings ratios grid metrics containers flight gate caching confidence",
+    "errors settings ratios grid metrics colour containers flight gate caching confidence",
     "headers placing points",
     "decode cropping render heatmap explain model batcher store auth reports",
     "params answers body problems",
