@@ -126,7 +126,7 @@ class Picture:
         query += [("keep", _numbers(area)) for area in keep] + [("avoid", _numbers(area)) for area in avoid]
         wanted = read(urlencode(query))
         if focus is None and policy == "focus":
-            raise BadParameters.one("focus", "The policy focus needs a focus.")
+            raise BadParameters.one("policy", "The policy focus needs a focus.")
         if focus is not None and not (0 <= focus[0] <= 1 and 0 <= focus[1] <= 1):
             raise BadParameters.one("focus", "The focus lies inside the picture: fractions from 0 to 1.")
         return [self._cropper.crop(ratio, wanted.options, focus) for ratio in wanted.ratios]
