@@ -18,7 +18,7 @@ serve: .venv/stamps/runtime .venv/stamps/page ## the service on http://127.0.0.1
 test: check ## lint, types and tests; what is missing on this machine is skipped, with CI=true that fails
 	.venv/bin/pytest -m "not long"
 
-test-all: check ## those that take long, too
+test-all: check .venv/stamps/all ## those that take long, too; those of torch only after `make .venv-train/stamp`
 	.venv/bin/pytest
 
 check: .venv/stamps/dev .venv/stamps/page system
@@ -41,6 +41,8 @@ lock: .venv/stamps/runtime ## remake the locks for Python 3.11 to 3.14 (UPGRADE=
 	$(LOCK) pyproject.toml -o requirements.lock
 	$(LOCK) -c requirements.lock --group build -o requirements-build.lock
 	$(LOCK) -c requirements.lock --group dev pyproject.toml -o requirements-dev.lock
+	$(LOCK) -c requirements-dev.lock --group dev --extra heic --extra parquet --extra ray pyproject.toml \
+		-o requirements-all.lock
 	$(LOCK) -c requirements.lock --extra cuda pyproject.toml -o docker/cuda.lock
 	$(LOCK) -c requirements.lock --extra heic pyproject.toml -o docker/heic.lock
 
@@ -61,6 +63,10 @@ system:
 
 .venv/stamps/dev: .venv/stamps/runtime requirements-dev.lock
 	$(PIP) --require-hashes -r requirements-dev.lock
+	@touch $@
+
+.venv/stamps/all: .venv/stamps/dev requirements-all.lock
+	$(PIP) --require-hashes -r requirements-all.lock
 	@touch $@
 
 # Without either the page says what it lacks, and all else works; `make page` tries again.
