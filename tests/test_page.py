@@ -19,6 +19,7 @@ from service.answers import object_position
 from service.cropping import Cropper, Options
 from service.grid import SaliencyGrid
 from service.ratios import parse
+from service.reports import Inbox
 from tests.chromium import chromium
 from tests.conftest import ROOT, Server
 from tests.pictures import draw, encode, jpeg
@@ -308,7 +309,7 @@ def test_the_crops_can_be_taken_away(opened: Open, server: Server) -> None:
 def test_an_edit_is_looked_at_and_compared(opened: Open) -> None:
     page = opened()
     give(page, jpeg(seed=8))
-    page.locator("#cards button[data-ratio=square]").click()
+    page.locator("#cards button[data-ratio=story]").click()
     before = box(page)
     page.locator("#edit").click()
     page.get_by_text("Mirror ↔").click()
@@ -352,26 +353,27 @@ def test_without_its_library_edit_is_off_and_says_why(opened: Open) -> None:
 
 
 @pytest.mark.parametrize("ticked", [False, True])
-def test_a_report_carries_the_picture_only_when_ticked(opened: Open, ticked: bool) -> None:
+def test_a_report_carries_the_picture_only_when_ticked(opened: Open, server: Server, ticked: bool) -> None:
     page, data = opened(), jpeg(seed=10)
-    sent: list[Any] = []
-
-    def inbox(route: Route) -> None:
-        sent.append(route.request.post_data_json)
-        route.fulfill(status=201, json={"id": "r-1"})
-
-    page.route("**/v1/reports", inbox)
     give(page, data)
+    id = about(page)
+    page.locator("#cards button[data-ratio=story]").click()
+    page.get_by_text("Mark to keep", exact=True).click()
+    page.get_by_role("button", name="Add a part to keep").click()
     page.locator("#report summary").click()
+    page.locator("#report-kind").select_option("biased")
     page.locator("#report-text").fill("The disc is cut.")
     page.locator("#report-picture").set_checked(ticked)
     page.get_by_text("Send the report").click()
-    expect(page.locator("#report")).to_contain_text("inbox as r-1")
+    expect(page.locator("#report")).to_contain_text(f"{'with' if ticked else 'without'} the picture")
     shot(page, "report")
-    [report] = sent
-    assert report["id"] == about(page)
-    assert report["text"] == "The disc is cut." and report["box"] == box(page)
-    assert ("picture" in report) == ticked
+    last = list(Inbox(server.data_dir, 1).read())[-1]
+    assert (last["id"], last["kind"], last["text"]) == (id, "biased", "The disc is cut.")
+    assert last["crops"][0] == {"ratio": "9:16", "policy": "window", "box": box(page)}
+    assert last["should_keep"] == [{"x": 0.4, "y": 0.4, "width": 0.2, "height": 0.2}]
+    assert ("picture" in last) == ticked
+    if ticked:
+        assert (server.data_dir / last["picture"]).read_bytes() == data
 
 
 def test_a_picture_is_forgotten(opened: Open, server: Server) -> None:

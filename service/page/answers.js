@@ -1,12 +1,19 @@
 /** Questions to the map under all that is set on the page. */
-import { PROFILES, crop, goodRatios } from "./gazecrop.js";
+import { PROFILES, crop } from "./gazecrop.js";
 import { state } from "./state.js";
 
+const known = new Map(); // of one grid and one setting: while the slider moves only the free shape is new
+let asked = null;
+
 /** The crop of a shape under everything that is set on the page. @param {string} ratio @param {object} [options] */
-export const cropOf = (ratio, options = {}) =>
-  crop(state.grid, ratio, {
-    policy: state.policy, zoom: state.zoom, focus: state.focus, constraints: state.constraints, ...options,
-  });
+export function cropOf(ratio, options = {}) {
+  const { grid, policy, zoom, focus, constraints } = state, name = JSON.stringify([ratio, options]);
+  const now = [grid, policy, zoom, focus, constraints];
+  if (!asked?.every((one, i) => one === now[i]) || known.size > 300) known.clear();
+  asked = now;
+  if (!known.has(name)) known.set(name, crop(grid, ratio, { policy, zoom, focus, constraints, ...options }));
+  return known.get(name);
+}
 
 export const valueOf = (ratio) => {
   const [width, height = "1"] = (PROFILES[ratio] ?? ratio).split(":");
@@ -23,8 +30,17 @@ export function nameOf(ratio) {
 
 /** For a poor crop: the nearest shape that would be good, or the canvas on which nothing is cut. */
 export function adviceOf(ratio) {
-  const { grid } = state, [from, to] = goodRatios(grid), value = valueOf(ratio);
+  const { grid } = state, [from, to] = grid.goodRatios, value = valueOf(ratio);
   const wider = value * grid.height > grid.width;
   const canvas = wider ? [Math.ceil(grid.height * value - 1e-9), grid.height] : [grid.width, Math.ceil(grid.width / value - 1e-9)];
   return { nearest: wider ? to : from, canvas };
 }
+
+/** The server's own words on the same box, where it was asked for this shape: they are calibrated, which a map is not. */
+export function toldOf(ratio, found) {
+  const shape = PROFILES[ratio] ?? ratio, same = (one, other) => Object.keys(one).every((side) => one[side] === other[side]);
+  return state.document.crops.find((one) => one.ratio === shape && one.policy === found.policy && same(one.box, found.box));
+}
+
+/** The chance that the crop keeps at least nine tenths of what the best one would; null when nobody knows. */
+export const sureOf = (ratio, found) => toldOf(ratio, found)?.confidence ?? null;

@@ -51,7 +51,7 @@ async function read(answer) {
   const title = document.title ?? `The server answered ${answer.status}`;
   const wait = Number(answer.headers.get("Retry-After"));
   const again = answer.status === 503 && wait ? `Try again in ${wait} s.` : "";
-  const words = [title, document.detail, document.fix, again].filter(Boolean).map(sentence).join(" ");
+  const words = [document.detail?.startsWith(title) ? "" : title, document.detail, document.fix, again].filter(Boolean).map(sentence).join(" ");
   return new Problem(words, answer.status, String(document.type ?? "").split("/").pop());
 }
 

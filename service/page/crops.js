@@ -1,6 +1,6 @@
 /** The crops beside the picture: the free shape with its reasons, the policies side by side, the cards. */
-import { PROFILES, crop, goodRatios } from "./gazecrop.js";
-import { adviceOf, cropOf, nameOf, valueOf } from "./answers.js";
+import { PROFILES, crop } from "./gazecrop.js";
+import { adviceOf, cropOf, nameOf, sureOf, valueOf } from "./answers.js";
 import { byId, element, onChange, percent, state, update } from "./state.js";
 
 const VERDICTS = { good: "Good", tight: "Tight", poor: "Poor" };
@@ -8,6 +8,9 @@ const POLICIES = { window: "Most saliency", point: "Top point centred", centre: 
 
 /** Fills `frame` with a box of the picture, by layout alone: nothing is drawn, so that it keeps up with a slider. */
 export function fill(frame, box, { grid, picture } = state) {
+  const drawn = [box.x, box.y, box.width, box.height, picture.url].join();
+  if (frame.dataset.drawn === drawn) return;
+  frame.dataset.drawn = drawn;
   let image = frame.firstElementChild;
   if (image?.tagName !== "IMG") frame.replaceChildren((image = element("img", { alt: "", draggable: false })));
   if (image.src !== picture.url) image.src = picture.url;
@@ -29,7 +32,7 @@ byId("policy").addEventListener("input", () => update({ policy: byId("policy").v
 byId("zoom").addEventListener("input", () => update({ zoom: Number(byId("zoom").value) }));
 
 function controls({ grid, ratio, policy, zoom }) {
-  const slider = byId("ratio"), [from, to] = goodRatios(grid);
+  const slider = byId("ratio"), [from, to] = grid.goodRatios;
   if (document.activeElement !== slider || sliderAt(valueOf(ratio)) !== Number(slider.value)) slider.value = sliderAt(valueOf(ratio));
   slider.setAttribute("aria-valuetext", nameOf(ratio));
   slider.style.setProperty("--from", `${50 + sliderAt(valueOf(from)) / 4}%`);
@@ -43,7 +46,7 @@ function controls({ grid, ratio, policy, zoom }) {
 }
 
 function detail({ grid, ratio, constraints, focus, policy }) {
-  const found = cropOf(ratio, { candidates: 2 }), best = crop(grid, ratio, { zoom: state.zoom, policy: "window" });
+  const found = cropOf(ratio, { candidates: 2 }), best = cropOf(ratio, { policy: "window", focus: null, constraints: [] });
   fill(byId("live"), found.box);
   byId("live").ariaLabel = `The crop of ${nameOf(ratio)}: ${found.box.width} by ${found.box.height} pixels`;
   const reason = found.whole ? "The whole picture has this shape: nothing is cut."
@@ -56,12 +59,15 @@ function detail({ grid, ratio, constraints, focus, policy }) {
   if (found.policy !== "window" || constraints.length) shares.push(["The most that any box of this shape keeps", best.importance_fraction]);
   shares.push(["The plain centre crop", found.centre_fraction]);
   if (runnerUp) shares.push(["The runner-up elsewhere", runnerUp.importance_fraction]);
-  byId("shares").replaceChildren(...shares.flatMap(([name, share]) => {
-    const bar = element("dd", {}, element("span", { textContent: percent(share) }));
-    bar.style.setProperty("--share", `${100 * share}%`);
-    return [element("dt", { textContent: name }), bar];
-  }));
-  const lines = [];
+  const bars = row(byId("shares"), shares.length, () => element("div", {}, element("dt"), element("dd", {}, element("span"))));
+  shares.forEach(([name, share], i) => {
+    const [title, bar] = bars[i].children;
+    title.textContent = name;
+    bar.firstChild.textContent = percent(share);
+    bar.style.setProperty("--share", `${(100 * share).toFixed(1)}%`);
+  });
+  const lines = [], sure = sureOf(ratio, found);
+  if (sure) lines.push(`People’s eyes would agree: the chance is ${percent(sure)} that no crop of this shape keeps much more.`);
   if (found.policy === "focus") lines.push("It follows the focus that a person set.");
   if (policy === "point" && grid.symmetric) lines.push("The map is nearly its own mirror image, so the middle is kept.");
   if (focus && policy !== "auto") lines.push("The focus is not used: the policy is not automatic.");

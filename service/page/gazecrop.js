@@ -144,7 +144,7 @@ function inflate(input, size) {
       for (let i = 0; i < repeat; i++) put(output[filled - back]);
     }
   }
-  if (filled !== size) throw wrong();
+  if (filled !== size || at !== input.length) throw wrong();
   return output;
 }
 
@@ -153,11 +153,14 @@ function inflate(input, size) {
  * @param {string} text `saliency.encoded`
  */
 export function decode(text) {
-  const code = bytesOf(String(text).trim());
+  const code = bytesOf(String(text));
   if (code.length < 14 || code[0] !== 71 || code[1] !== 67 || code[2] !== 49) throw wrong(); // G C 1
   const header = new DataView(code.buffer), columns = code[3], rows = code[4], flags = code[5];
   const width = header.getUint32(6), height = header.getUint32(10);
-  if (!columns || !rows || !width || !height) throw wrong();
+  const most = BigInt(TOP * columns * rows) * BigInt(width) * BigInt(height); // no sum is larger
+  if (flags > 3 || most === 0n) throw wrong();
+  if (most > Number.MAX_SAFE_INTEGER || 4 * Math.max(width, height) ** 2 > Number.MAX_SAFE_INTEGER)
+    throw new Error("a picture too large for exact sums");
   const levels = inflate(code.subarray(14), columns * rows);
   if (!levels.some(Boolean) || levels.some((level) => level > TOP)) throw wrong();
   return new Grid(levels, columns, rows, width, height, Boolean(flags & 1), Boolean(flags & 2));
@@ -177,13 +180,16 @@ export class Grid {
     /** The saliency of the whole picture, in pixel x cell units. */
     this.total = across.reduce((sum, level) => sum + level) * width * height;
     this.flat = levels.every((level) => level === levels[0]);
-    if (this.total > Number.MAX_SAFE_INTEGER || 4 * Math.max(width, height) ** 2 > Number.MAX_SAFE_INTEGER)
-      throw new Error("a picture too large for exact sums");
   }
 
   /** The salient points, the highest first; none when the map is flat. @returns {Point[]} */
   get points() {
     return (this.found ??= find(this));
+  }
+
+  /** The span of ratios whose window keeps 0.80 of the importance. @returns {[string, string]} */
+  get goodRatios() {
+    return (this.span ??= goodSpan(this));
   }
 }
 
@@ -370,7 +376,9 @@ export function crop(grid, ratio, options = {}) {
     whole,
     verdict: whole || importance_fraction >= GOOD ? "good" : importance_fraction >= TIGHT ? "tight" : "poor",
     unmet: constraints.slice(kept.length).filter((constraint) => !met(constraint, box, grid)),
-    alternatives: taken.slice(1).map((other) => ({ box: other, importance_fraction: share(other) })),
+    // In two dimensions a later search may find a better one: best first all the same.
+    alternatives: taken.slice(1).map((other) => ({ box: other, importance_fraction: share(other) }))
+      .sort((a, b) => b.importance_fraction - a.importance_fraction),
   };
 }
 
@@ -387,8 +395,8 @@ function aimOf(grid, policy, width, height, focus) {
   return [centred(at.x, width, grid.width), centred(at.y, height, grid.height)];
 }
 
-/** The span of ratios whose window keeps 0.80 of the importance. @param {Grid} grid @returns {[string, string]} */
-export function goodRatios(grid) {
+/** In simplest terms within 1 % inwards. @returns {[string, string]} */
+function goodSpan(grid) {
   const leastGood = (profile) => {
     let low = 1, high = profile.side;
     while (low < high) {
@@ -408,8 +416,9 @@ export function goodRatios(grid) {
     const end = simplest(...(width > height ? [most, most] : [least, least])).join(":");
     return [end, end];
   }
-  const up = simplest(narrow, [narrow[0] * 101n, narrow[1] * 100n]);
-  return [up.join(":"), simplest([broad[0] * 99n, broad[1] * 100n], broad).join(":")];
+  const inwards = [narrow[0] * 101n, narrow[1] * 100n], outwards = [broad[0] * 99n, broad[1] * 100n];
+  const from = simplest(narrow, less(inwards, broad) ? inwards : broad);
+  return [from.join(":"), simplest(less(outwards, narrow) ? narrow : outwards, broad).join(":")];
 }
 
 /** The fraction of smallest terms in [low, high] (Stern-Brocot descent). */

@@ -22,7 +22,8 @@ export async function attempt(doing) {
   try {
     await doing();
   } catch (error) {
-    fail(error, () => attempt(doing));
+    const passes = !(error.status >= 400 && error.status < 500) || [408, 412, 429].includes(error.status);
+    fail(error, passes ? () => attempt(doing) : null);
   }
 }
 
@@ -85,7 +86,9 @@ export function restart(text = "") {
 for (const id of ["file", "camera"]) byId(id).addEventListener("change", ({ target }) => {
   if (target.files[0]) take(target.files[0], target.files[0].name);
 });
-byId("camera-label").hidden = !matchMedia("(pointer: coarse)").matches;
+const touched = matchMedia("(pointer: coarse)").matches; // nothing to drop or to paste there, but a camera
+byId("camera-label").hidden = !touched;
+byId("drop-hint").hidden = touched;
 byId("another").addEventListener("click", () => restart());
 
 const pictureIn = (data) => [...(data?.files ?? [])].find((file) => file.type.startsWith("image/") || !file.type);

@@ -1,6 +1,6 @@
 /** What a person takes along: the crops as files, the picture with its map, and the words for other programs. */
 import { address, call, key } from "./api.js";
-import { cropOf, nameOf, valueOf } from "./answers.js";
+import { cropOf, nameOf, toldOf, valueOf } from "./answers.js";
 import { PROFILES, objectPosition } from "./gazecrop.js";
 import { element, onChange, state } from "./state.js";
 import { heatOf } from "./view.js";
@@ -89,16 +89,20 @@ function json() {
   const { grid, document: answer, focus } = state;
   const crops = state.ratios.map((ratio) => {
     const found = cropOf(ratio), { box } = found;
+    const { confidence, advice, links } = toldOf(ratio, found) ?? {};
     return {
       ratio: PROFILES[ratio] ?? ratio,
       ...(ratio in PROFILES && { profile: ratio }),
       box,
       normalized: { x: part(box.x / grid.width), y: part(box.y / grid.height), width: part(box.width / grid.width), height: part(box.height / grid.height) },
       importance_fraction: part(found.importance_fraction),
+      ...(confidence !== undefined && { confidence }),
       verdict: found.verdict,
       policy: found.policy,
+      ...(advice && { advice }),
       ...(found.unmet.length && { unmet: found.unmet.map((mark) => ({ parameter: mark.kind, value: written(mark) })) }),
       ...(slides(found) && { css: { "object-position": objectPosition(grid, box) } }),
+      ...(links && { links }),
     };
   });
   return JSON.stringify({ ...answer, ...(focus && { focus: { ...focus, source: "person" } }), crops }, null, 2);
