@@ -1,6 +1,7 @@
 """The manifests, as files and as kustomize renders them, against Kubernetes' schemas and our own promises."""
 
 import subprocess
+from functools import cache
 from typing import Any
 
 import kubernetes_validate
@@ -17,6 +18,7 @@ OVERLAYS = ["base", "overlays/cpu", "overlays/gpu"]
 CUSTOM = {"Kustomization", "Component", "ScaledObject", "ServiceMonitor", "PrometheusRule"}
 
 
+@cache
 def render(overlay: str) -> list[dict[str, Any]]:
     done = subprocess.run(
         [command("kubectl"), "kustomize", str(ROOT / "k8s" / overlay)], capture_output=True, check=True
