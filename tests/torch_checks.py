@@ -63,6 +63,9 @@ def test_fisher_estimate_is_half_the_mean_squared_mask_gradient() -> None:
         def next(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
             return pixels, torch.zeros_like(target), target
 
+        def share(self, options: prune.Options) -> float:
+            return options.human
+
     found = prune.fisher(student, Same(), prune.Options(probes=1))  # type: ignore[arg-type]
     for group in ("hidden.4", "stream.3", "decoder.0"):
         squares = []

@@ -5,6 +5,7 @@ Input uint8 [batch, height, width, 3]; output the log of a density, float32 [bat
 The given ImageNet weights have their batch norms folded in, so there are none here: convolutions with biases.
 """
 
+import zlib
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -166,6 +167,12 @@ class Student(nn.Module):
             inputs, stream = w.streams[s], s
         self.blocks = nn.ModuleList(blocks)
         self.decoder = Decoder((w.streams[2], w.streams[4], w.streams[6]), w.decoder, w.inner)
+
+    def lower_id(self) -> str:
+        """A name for the lower layers' weights: what was cached with others is of no use."""
+        parts = (self.stem, *self.blocks[: FROZEN - 1])
+        total = sum(float(p.detach().double().abs().sum()) for part in parts for p in part.parameters())
+        return f"{zlib.crc32(f'{total:.6f}'.encode()):08x}"
 
     def lower(self, x: Tensor) -> Tensor:
         """uint8 [n, h, w, 3] -> float features at 1/8: the part that is frozen, and cached, in most stages."""

@@ -1,13 +1,16 @@
-"""Stage 5, prune: Fisher pruning (Theis et al. 2018, arXiv 1801.05787) of the distilled student, and a
-control.
+"""Stage 4, prune: Fisher pruning (Theis et al. 2018, arXiv 1801.05787) of the student, and a thin control.
 
-    python -m model_store.recipe.prune                # the curve, the knee trained longer, and the thin control
+    python -m model_store.recipe.prune
 
 Removing feature map k raises the loss by about half the mean over examples of g_nk squared, g_nk being the
-gradient of example n's loss with respect to a mask on k, which is the sum over places of activation x
-gradient. The maps with the smallest rise per multiply-add saved go (those of the layers before and after
-counted), really removed; training goes on between. The control is uniformly thinner, of equal cost, its maps
-chosen by the norm of their weights, and is trained with the same number of steps.
+gradient of example n's loss with respect to a mask on k, which is the sum over places of activation x gradient.
+The maps with the smallest rise per multiply-add saved go (those of the layers before and after counted), really
+removed; training goes on between. The control is uniformly thinner, of equal cost, its maps chosen by the norm
+of their weights, and is trained with the same number of steps. Both are then distilled (stage 5) alike.
+
+It starts from the plain network, on human gaze alone, and distillation comes after: a pruned network learns the
+teachers' maps at a third of the cost, and two cores did not allow the other order. `--start=distilled
+--teachers` is the other order.
 """
 
 import json
@@ -28,46 +31,58 @@ from model_store.recipe.train import averager, load, save, scores
 
 @dataclass(frozen=True)
 class Options:
-    start: str = "distilled"
-    rounds: int = 8
-    factor: float = 0.86  # of the multiply-adds left by each round: 0.30 after eight
-    probes: int = 12  # batches for the estimate of a round
-    steps: int = 110  # of training after each round
-    ship: int = -1  # the round that is trained on and shipped; -1: the last
-    final: int = 500  # steps for it
+    start: str = "plain"
+    teachers: bool = False  # their maps too, half of each batch photographs without gaze
+    rounds: int = 6
+    factor: float = 0.82  # of the multiply-adds left by each round: 0.30 after six
+    probes: int = 10  # batches for the estimate of a round
+    steps: int = 60  # of training after each round
     batch: int = 16
     rate: float = 4e-4
-    average: float = 0.98
-    human: float = 0.5
+    average: float = 0.97
+    human: float = 0.5  # weight of human gaze against the teachers' maps
     seed: int = 7
     threads: int = 2
     smoke: bool = False
 
 
 class Material:
-    """Batches of pictures with human and teacher maps, half of each batch with gaze, mirrored at random."""
+    """Batches of pictures with human maps (and with the teachers', then half of each batch has no gaze), mirrored
+    at random."""
 
     def __init__(self, folder: Path, options: Options) -> None:
         self.gaze, self.photos = data.read("gaze", options.smoke), data.read("photos", options.smoke)
-        self.train, self.more = self.gaze.where("train"), photographs(folder, options.smoke)
-        self.pixels = self.gaze.pixels(), self.photos.pixels()
-        self.soft = teacher_maps("gaze", folder), teacher_maps("photos", folder)
-        self.draw, self.batch = np.random.default_rng(options.seed), options.batch
+        self.train, self.pixels = self.gaze.where("train"), (self.gaze.pixels(), self.photos.pixels())
+        self.draw, self.batch, self.teachers = (
+            np.random.default_rng(options.seed),
+            options.batch,
+            options.teachers,
+        )
+        if options.teachers:
+            self.more = photographs(folder, options.smoke)
+            self.soft = teacher_maps("gaze", folder), teacher_maps("photos", folder)
 
     def next(self) -> tuple[Tensor, Tensor, Tensor]:
-        """uint8 [n, h, w, 3], human and teacher maps [n, rows, columns]."""
-        half = self.batch // 2
-        a, b = self.draw.choice(self.train, half), self.draw.choice(self.more, self.batch - half)
-        pixels = np.concatenate([self.pixels[0][np.sort(a)], self.pixels[1][np.sort(b)]])
-        human = np.concatenate([self.gaze.maps[np.sort(a)], np.zeros((len(b), *data.GRID), np.float32)])
-        soft = np.concatenate([self.soft[0][np.sort(a)], self.soft[1][np.sort(b)]])
-        turn = self.draw.random(self.batch) < 0.5
+        """uint8 [n, h, w, 3], human and teacher maps [n, rows, columns]; maps that are not there are all zero."""
+        count = self.batch // 2 if self.teachers else self.batch
+        a = np.sort(self.draw.choice(self.train, count))
+        pixels, human = self.pixels[0][a], self.gaze.maps[a]
+        soft = self.soft[0][a] if self.teachers else np.zeros_like(human)
+        if self.teachers:
+            b = np.sort(self.draw.choice(self.more, self.batch - count))
+            pixels = np.concatenate([pixels, self.pixels[1][b]])
+            human = np.concatenate([human, np.zeros((len(b), *data.GRID), np.float32)])
+            soft = np.concatenate([soft, self.soft[1][b]])
+        turn = self.draw.random(len(pixels)) < 0.5
         pixels[turn], human[turn], soft[turn] = (
             pixels[turn, :, ::-1],
             human[turn, :, ::-1],
             soft[turn, :, ::-1],
         )
         return torch.from_numpy(pixels), torch.from_numpy(human), torch.from_numpy(soft)
+
+    def share(self, options: Options) -> float:
+        return options.human if self.teachers else 1.0
 
 
 def fisher(student: Student, material: Material, options: Options) -> dict[str, Tensor]:
@@ -89,7 +104,7 @@ def fisher(student: Student, material: Material, options: Options) -> dict[str, 
         outputs.clear()
         pixels, human, soft = material.next()
         # The sum over examples: each activation's gradient is then that of its own example's loss.
-        (loss(student(pixels), human, soft, options.human) * len(pixels)).backward()
+        (loss(student(pixels), human, soft, material.share(options)) * len(pixels)).backward()
         for group, found in outputs.items():
             mask = sum((x.detach() * x.grad).sum((2, 3)) for x in found if x.grad is not None)
             rises[group] += 0.5 * mask.square().mean(0) / options.probes  # type: ignore[union-attr]
@@ -165,7 +180,7 @@ def train(student: Student, material: Material, steps: int, options: Options) ->
                 (k + 1) / 20, 0.05 + 0.475 * (1 + float(np.cos(np.pi * k / steps)))
             )
         pixels, human, soft = material.next()
-        value = loss(student(pixels), human, soft, options.human)
+        value = loss(student(pixels), human, soft, material.share(options))
         adam.zero_grad()
         value.backward()
         torch.nn.utils.clip_grad_norm_(student.parameters(), 5.0)
@@ -222,16 +237,12 @@ def main(options: Options) -> None:
         student = load(folder / f"prune-{k - 1}.pt").requires_grad_(True)
         keep = choose(student, fisher(student, material, options), whole * options.factor**k)
         note(f"prune-{k}", train(channels.sliced(student, keep), material, options.steps, options))
-    ship = options.rounds if options.ship < 0 else options.ship
-    if not (folder / "pruned.pt").exists():
-        student = load(folder / f"prune-{ship}.pt").requires_grad_(True)
-        note("pruned", train(student, material, options.final, options))
     if not (folder / "thin.pt").exists():
-        limit = channels.cost(load(folder / "pruned.pt").widths)
+        limit = channels.cost(load(folder / f"prune-{options.rounds}.pt").widths)
         student = thinner(load(folder / f"{options.start}.pt"), limit).requires_grad_(True)
-        for _ in range(ship):
+        for _ in range(options.rounds):
             student = train(student, material, options.steps, options)
-        note("thin", train(student, material, options.final, options))
+        note("thin", student)
 
 
 if __name__ == "__main__":

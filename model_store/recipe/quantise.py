@@ -70,7 +70,7 @@ def main(options: Options) -> None:
         activation_type=QuantType.QUInt8,
         weight_type=QuantType.QInt8,
         per_channel=True,
-        op_types_to_quantize=["Conv", "Add"],
+        op_types_to_quantize=["Conv", "Add", "Clip"],  # Clip: else ranges are taken before ReLU6 cuts them
         nodes_to_exclude=head(prepared),
         calibrate_method=CalibrationMethod.MinMax,
     )

@@ -74,11 +74,12 @@ def views(pixels: Tensor, maps: Tensor, view: int, generator: torch.Generator) -
 def cached_lower(
     student: Student, pixels: np.ndarray, maps: np.ndarray, path: Path, count: int = VIEWS
 ) -> tuple[Tensor, Tensor]:
-    """The frozen layers' outputs for `count` views, kept in PATH.npy as long as the pictures are the same
+    """The frozen layers' outputs for `count` views, kept in PATH-ID.npy as long as the pictures are the same
     number.
 
     Gives float16 [views, n, c, h, w] (channels last in memory) and the views' maps [views, n, ...].
     """
+    path = path.with_name(f"{path.name}-{student.lower_id()}")
     kept = path.with_suffix(".npy"), path.with_suffix(".maps.npy")
     if not (kept[1].exists() and np.load(kept[1], mmap_mode="r").shape[:2] == (count, len(pixels))):
         generator = torch.Generator().manual_seed(0)
