@@ -32,7 +32,9 @@ def pins(lock: str) -> dict[str, set[str]]:
     return found
 
 
-@pytest.mark.parametrize("lock", ["requirements-dev.lock", "requirements-all.lock", "docker/cuda.lock", "docker/heic.lock"])
+@pytest.mark.parametrize(
+    "lock", ["requirements-dev.lock", "requirements-all.lock", "docker/cuda.lock", "docker/heic.lock"]
+)
 def test_what_is_tested_is_what_is_served(lock: str) -> None:
     """Every other lock has the runtime's packages in the runtime's versions."""
     runtime, other = pins("requirements.lock"), pins(lock)
