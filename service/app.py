@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from service import __version__, problems
 from service.auth import Keys
 from service.batcher import Batcher
+from service.bodies import Bodies
 from service.decode import Limits
 from service.errors import BadParameters, ClientGone, GazecropError, MethodNotAllowed, NotFound, PictureError
 from service.fast import Front
@@ -145,6 +146,7 @@ class App:
             metrics=metrics,
             model=model,
             maps=maps,
+            bodies=Bodies(round(settings.max_body_megabytes_in_flight * 1e6), metrics.sheds("read")),
             gate=gate,
             pipeline=pipeline,
             render_gate=render_gate,

@@ -29,7 +29,7 @@ class Front:
         self._app = app
         self.parts: Parts | None = None
         # Version and target determine an answer, and most clients ask for the same few ratios: a third of the time.
-        self._bodies: OrderedDict[tuple[str, str], bytes] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, str], bytes] = OrderedDict()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or self.parts is None:
@@ -40,7 +40,7 @@ class Front:
         try:
             await self._answer(as_get, receive, _without_body(send), self.parts)
         finally:
-            scope |= {name: as_get[name] for name in ("route", "gazecrop.route") if name in as_get}
+            scope.update({name: as_get[name] for name in ("route", "gazecrop.route") if name in as_get})
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send, parts: Parts) -> None:
         path = scope["path"]
@@ -52,7 +52,8 @@ class Front:
                     return await self._crops(scope, send, parts, path, steps)
         except GazecropError as error:
             return await problems.answer(error, path)(scope, receive, send)
-        await self._app(scope, receive, send)
+        with parts.bodies.counted(receive) as counted:
+            await self._app(scope, counted, send)
 
     def _check_key(self, scope: Scope, path: str, parts: Parts) -> None:
         """The probes, the metrics and the page's files need no key."""
@@ -89,7 +90,7 @@ class Front:
         for name, value in scope["headers"]:
             if name == b"if-none-match" and caching.matches(value.decode("latin-1"), tag):
                 return await _send(send, 304, headers, b"")
-        body = self._bodies.get((version, target))
+        body = self._kept.get((version, target))
         if body is None:
             cropper = known.picture.cropper
             with scope["gazecrop.stages"].time("crop"):
@@ -101,9 +102,9 @@ class Front:
 
     def _keep(self, version: str, target: str, body: bytes) -> None:
         if len(body) <= KEPT_BYTES and len(target) <= KEPT_BYTES:
-            self._bodies[version, target] = body
-            if len(self._bodies) > KEPT:
-                self._bodies.popitem(last=False)
+            self._kept[version, target] = body
+            if len(self._kept) > KEPT:
+                self._kept.popitem(last=False)
 
 
 async def _send(send: Send, status: int, headers: Headers, body: bytes) -> None:

@@ -104,6 +104,9 @@ def inspect(data: bytes, shapes: Sequence[tuple[int, int]] = ()) -> Header:
             draft = draft_scale(width, height, columns, rows)
         held = 1 if walk.buffered else draft  # a buffered JPEG keeps the coefficients of every pixel
         pixels = math.ceil(walk.width / held) * math.ceil(walk.height / held) * _COPIES.get(kind, 1)
+        if kind == "avif":
+            # libavif believes the frame and not the header, up to 268 MP of its own: a lie may cost 525 MB.
+            pixels = max(pixels, 66_000_000)
         return Header(kind, width, height, walk.orientation != 1, pixels, draft, walk)
 
 

@@ -105,6 +105,10 @@ class Metrics:
     def watch_gate(self, gate: str, waiting: Callable[[], float]) -> Callable[[], None]:
         """Shows how many wait at a gate; gives what is to be called for everyone who is refused there."""
         self._queue_depth.labels(gate).set_function(waiting)
+        return self.sheds(gate)
+
+    def sheds(self, gate: str) -> Callable[[], None]:
+        """What is to be called for everyone who is refused at a gate where nobody waits."""
         return self._shed.labels(gate).inc
 
     def cache(self, tier: str, result: str) -> None:

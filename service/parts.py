@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from service.auth import Keys
+from service.bodies import Bodies
 from service.gate import Gate
 from service.metrics import Metrics
 from service.model import Model
@@ -20,6 +21,7 @@ class Parts:
     metrics: Metrics
     model: Model
     maps: MapCache[Picture]
+    bodies: Bodies
     gate: Gate
     pipeline: Pipeline
     render_gate: Gate

@@ -46,6 +46,7 @@ class Settings(BaseSettings):
     )  # real files have at most about 12; 3,000 empty ones cost 4 s
     # Limits of all at once. Pixels that must be held in memory while decoding; 503 above.
     max_megapixels_in_flight: float = Field(200.0, gt=0)
+    max_body_megabytes_in_flight: float = Field(256.0, gt=0)  # of bodies read and not yet answered; 503 above
     max_queue: int = Field(64, ge=1)  # uploads that wait for a decoder: about 2 s of work on two cores
     body_seconds: float = Field(30.0, gt=0)  # for a whole body
     drain_seconds: float = Field(20.0, ge=0)  # from SIGTERM to the last answer

@@ -12,7 +12,7 @@ LAYERS = [
     "errors settings ratios grid metrics colour containers flight gate caching confidence",
     "headers placing points",
     "decode cropping render heatmap explain model batcher store auth reports",
-    "params answers body problems",
+    "params answers body bodies problems",
     "pipeline",
     "parts",
     "routes fast",

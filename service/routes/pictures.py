@@ -137,7 +137,7 @@ async def _rendered(
     """Runs the drawing on the renderers' own threads, behind their own gate: encoding cannot starve analysis."""
     parts = parts_of(request)
     header = inspect(data)
-    async with parts.render_gate.slot(header.width * header.height, deadline):
+    async with parts.render_gate.slot(header.pixels_to_decode, deadline):
         with stages_of(request.scope).time("render"):
             limits = Limits.of(parts.settings)
             picture = await asyncio.get_running_loop().run_in_executor(parts.renderers, work, limits)
