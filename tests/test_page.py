@@ -453,8 +453,20 @@ def test_it_works_below_a_proxys_path(browser: Browser, server: Server) -> None:
     give(page, jpeg(seed=14))
     page.locator("#takeaway summary").click()
     expect(page.locator("#words")).to_contain_text(f"{prefix}/v1/images?ratios=")
+    page.goto(f"{prefix}/docs")
+    expect(page.get_by_role("combobox")).to_have_value(prefix)  # where "Try it out" sends its requests
+    shot(page, "docs")
     context.close()
     assert outside == []
+
+
+def test_a_phone_is_offered_its_camera(opened: Open) -> None:
+    page = opened(width=360, height=740, is_mobile=True, has_touch=True)
+    expect(page.get_by_text("Take a photo")).to_be_visible()
+    expect(page.locator("#drop-hint")).to_be_hidden()
+    page.get_by_title("A kite, drawn").tap()
+    expect(page.locator("#result")).to_be_visible()
+    shot(page, "phone")
 
 
 def test_the_first_load_is_light(opened: Open) -> None:

@@ -2,7 +2,7 @@
 import { nameOf } from "./answers.js";
 import { crop } from "./gazecrop.js";
 import { byId, element, onChange, percent, state, update } from "./state.js";
-import { heatOf, shape } from "./view.js";
+import { heatOf, opacity, shape } from "./view.js";
 
 const place = byId("compare");
 
@@ -12,7 +12,7 @@ const back = (value, mirrored) => (mirrored ? 1 - value : value);
 function pane(title, { picture, grid }, box) {
   const frame = element("div", { className: "pane" }), heat = heatOf(grid);
   if (picture.shown) frame.append(element("img", { src: picture.url, alt: "" }));
-  heat.style.opacity = byId("opacity").value / 100;
+  heat.style.opacity = opacity();
   const svg = shape("svg", { viewBox: `0 0 ${grid.width} ${grid.height}`, preserveAspectRatio: "none" });
   svg.append(shape("rect", box));
   frame.style.aspectRatio = `${grid.width} / ${grid.height}`;
@@ -60,4 +60,4 @@ function draw({ before, picture, grid, ratio, policy, zoom }) {
 }
 
 onChange(draw);
-byId("opacity").addEventListener("input", () => state.grid && draw(state));
+for (const id of ["show-heat", "opacity"]) byId(id).addEventListener("input", () => state.grid && draw(state));

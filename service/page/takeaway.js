@@ -3,7 +3,7 @@ import { address, call, key } from "./api.js";
 import { cropOf, nameOf, toldOf, valueOf } from "./answers.js";
 import { PROFILES, objectPosition } from "./gazecrop.js";
 import { element, onChange, state } from "./state.js";
-import { heatOf } from "./view.js";
+import { heatOf, opacity } from "./view.js";
 import { zip } from "./zip.js";
 
 const stem = () => state.picture.name.replace(/\.[^.]*$/, "").replace(/[^\p{L}\p{N}]+/gu, "-").replace(/^-+|-+$/g, "") || "picture";
@@ -43,7 +43,7 @@ async function annotated() {
   c.fillStyle = "#888";
   c.fillRect(0, 0, width, height);
   if (picture.shown) c.drawImage(document.getElementById("picture"), 0, 0, width, height);
-  c.globalAlpha = document.getElementById("opacity").value / 100;
+  c.globalAlpha = opacity();
   c.imageSmoothingQuality = "high";
   c.drawImage(heatOf(grid), 0, 0, width, height);
   c.globalAlpha = 1;
@@ -132,7 +132,7 @@ function pictureMarkup() {
 function portable() {
   const { focus, document: answer } = state;
   const at = focus ? `\n     data-gazecrop-focus="${focus.x},${focus.y}"` : "";
-  return `<script type="module" src="${address("gazecrop.js")}"></script>\n\n<img src="${state.picture.name.replace(/"/g, "&quot;")}" alt=""${at}\n     data-gazecrop="${answer.saliency.encoded}">`;
+  return `<!-- one file, no dependencies: copy it from ${address("gazecrop.js")} -->\n<script type="module" src="gazecrop.js"></script>\n\n<img src="${state.picture.name.replace(/"/g, "&quot;")}" alt=""${at}\n     data-gazecrop="${answer.saliency.encoded}">`;
 }
 
 function curl() {
@@ -169,7 +169,11 @@ export function open(place) {
       const { name, blob } = await cropped(state.ratio);
       save(blob, name);
     }),
-    button("All crops, as a ZIP", async () => save(await zip(await Promise.all(state.ratios.map(cropped))), `${stem()}-crops.zip`)),
+    button("All crops, as a ZIP", async () => {
+      const files = []; // one after the other: sixteen crops of twenty megapixels at once would be 1.3 GB
+      for (const ratio of state.ratios) files.push(await cropped(ratio));
+      save(await zip(files), `${stem()}-crops.zip`);
+    }),
     button("Picture with map and boxes", async () => {
       const { name, blob } = await annotated();
       save(blob, name);

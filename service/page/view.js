@@ -71,14 +71,17 @@ function draw(now) {
   })));
 }
 
+/** Of the heat map, 0 to 1. */
+export const opacity = () => (byId("show-heat").checked ? byId("opacity").value / 100 : 0);
+
 function layers() {
-  byId("heat").style.opacity = byId("opacity").value / 100;
+  byId("heat").style.opacity = opacity();
   byId("heat").classList.toggle("cells", byId("show-grid").checked);
   byId("points").hidden = !byId("show-points").checked;
   byId("grid").setAttribute("visibility", byId("show-grid").checked ? "visible" : "hidden");
   if (state.grid) draw(state);
 }
 
-for (const id of ["opacity", "show-points", "show-others", "show-grid"]) byId(id).addEventListener("input", layers);
+for (const id of ["show-heat", "opacity", "show-points", "show-others", "show-grid"]) byId(id).addEventListener("input", layers);
 layers();
 onChange(draw);
