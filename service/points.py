@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .grid import SaliencyGrid
+from service.grid import SaliencyGrid
 
 MOST = 5
 APART = 0.15  # of a side: nearer maxima are one point

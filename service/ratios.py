@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 
-from .errors import BadParameters
+from service.errors import BadParameters
 
 PROFILES = {
     "square": "1:1",
