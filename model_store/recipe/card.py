@@ -144,6 +144,12 @@ def pruning(log: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def speed(found: dict[str, Any]) -> str:
+    lines = ["| one thread | CPU ms | times as fast as Twitter's network |", "|---|---|---|"]
+    lines += [f"| {name} | {one['ms']:.1f} | {one['faster']:.1f} |" for name, one in found.items()]
+    return "\n".join(lines)
+
+
 def leave_out(found: dict[str, Any]) -> str:
     lines = [
         "| left out of training | crop score (95 %) | > 10 below centre, % | pictures |",
@@ -202,6 +208,8 @@ def main(options: Options) -> None:
     if log := measured(folder / "prune.json"):
         parts["pruning"] = pruning(log)
         plot_pruning(log, figures / "pruning.svg")
+    if times := measured(store / "speed.json"):
+        parts["speed"] = speed(times)
     if found := measured(folder / "leave-out.json"):
         parts["leave out"] = leave_out(found)
     if reliability := measured(folder / f"reliability-{name}.json"):

@@ -1,4 +1,4 @@
-"""Stage 4, distil: the plain network learns the ensemble's maps of all photographs, and human gaze where
+"""Stage 5, distil: the plain network learns the ensemble's maps of all photographs, and human gaze where
 there is some.
 
     python -m model_store.recipe.distil
@@ -26,7 +26,7 @@ from model_store.recipe.train import VIEWS, averager, cached_lower, freeze, load
 class Options:
     name: str = "distilled"
     start: str = "plain"
-    epochs: int = 4  # over gaze and photographs together
+    epochs: int = 3  # over gaze and photographs together
     batch: int = 16
     rate: float = 1e-3
     backbone: float = 0.3

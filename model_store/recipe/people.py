@@ -142,6 +142,7 @@ def measure(
         name: {
             "share_of_half": half["share"][name],
             "people": line["people"].get(name),
+            "on_seven": line.get("on_seven", {}).get(name),
             "nss_share": 100
             * float(np.mean([metrics.nss(m, f) for m, f in zip(found, points, strict=True)]))
             / alone["nss"],

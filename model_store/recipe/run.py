@@ -18,6 +18,7 @@ from model_store.recipe import (
     leave_out,
     prune,
     quantise,
+    speed,
     teachers,
     train,
 )
@@ -42,12 +43,18 @@ def stages(smoke: bool) -> dict[str, Callable[[], None]]:
         "int8 gaze-0": lambda: quantise.main(quantise.Options(smoke=smoke)),
         "calibrate gaze-0": lambda: calibrate.main(calibrate.Options(epochs=epochs(4), smoke=smoke)),
         "leave out": lambda: leave_out.main(leave_out.Options(epochs=epochs(4), smoke=smoke)),
-        "teachers": lambda: teachers.main(teachers.Options(epochs=epochs(4), smoke=smoke)),
-        "distil": lambda: distil.main(distil.Options(epochs=epochs(4), smoke=smoke)),
+        "teachers": lambda: teachers.main(teachers.Options(epochs=epochs(3), smoke=smoke)),
         "prune": lambda: prune.main(
-            prune.Options(rounds=2, steps=2, final=2, probes=1, smoke=True) if smoke else prune.Options()
+            prune.Options(rounds=2, steps=2, probes=1, smoke=True) if smoke else prune.Options()
         ),
-        "export gaze-1": lambda: export.main(export.Options(checkpoint="pruned", name="gaze-1", smoke=smoke)),
+        "distil unpruned": lambda: distil.main(distil.Options(epochs=epochs(3), smoke=smoke)),
+        "distil pruned": lambda: distil.main(
+            distil.Options(name="gaze-1", start=f"prune-{2 if smoke else 6}", epochs=epochs(3), smoke=smoke)
+        ),
+        "distil thin": lambda: distil.main(
+            distil.Options(name="thin-distilled", start="thin", epochs=epochs(3), smoke=smoke)
+        ),
+        "export gaze-1": lambda: export.main(export.Options(checkpoint="gaze-1", name="gaze-1", smoke=smoke)),
         "int8 gaze-1": lambda: quantise.main(quantise.Options(name="gaze-1", smoke=smoke)),
         "calibrate gaze-1": lambda: calibrate.main(
             calibrate.Options(name="gaze-1", epochs=epochs(4), smoke=smoke)
@@ -55,6 +62,7 @@ def stages(smoke: bool) -> dict[str, Callable[[], None]]:
         "evaluate": lambda: evaluate.main(
             evaluate.Options(peers=not smoke, moves=6 if smoke else 150, smoke=smoke)
         ),
+        "speed": lambda: speed.main(speed.Options(runs=1 if smoke else 12, smoke=smoke)),
         "card": lambda: card.main(card.Options(smoke=smoke)),
     }
 

@@ -31,7 +31,7 @@ VIEWS = 3  # the picture, its mirror image, a zoomed and coloured view
 @dataclass(frozen=True)
 class Options:
     kind: str = ""  # only this one, and no maps: two can be trained at once, one thread each
-    epochs: int = 5
+    epochs: int = 3
     batch: int = 16
     rate: float = 1e-3
     backbone: float = 0.2
@@ -39,7 +39,8 @@ class Options:
     average: float = 0.99
     seed: int = 3
     threads: int = 2
-    maps: bool = True  # write the ensemble's maps afterwards
+    shards: str = "photos,gaze"  # whose maps the ensemble writes afterwards; empty: none
+    photos: int = 1000  # of the 4,401 unlabelled photographs, evenly; 0: all (a quarter of a second each)
     squashed: bool = (
         False  # also of cv2course, whose pictures are squashed: a third more time, not needed so far
     )
@@ -188,37 +189,32 @@ def export(lower: Student, teachers: list[nn.Module], path: Path) -> None:
 
 
 def write_maps(shards: str, options: Options, folder: Path) -> None:
-    """The ensemble's maps of every picture that may be learned from, float16 [n, rows, columns]; NaN for
-    "val"."""
+    """The ensemble's maps, float16 [n, rows, columns], of pictures that may be learned from; the others' are NaN."""
     pictures = data.read(shards, options.smoke)
     path = folder / f"{shards}-teacher.npy"
     done = path.with_suffix(".done")
-    if done.exists() and int(done.read_text()) == len(pictures.about):
-        return
+    allowed = [
+        i
+        for i, one in enumerate(pictures.about)
+        if one["split"] != "val" and (options.squashed or one["dataset"] != "cv2course")
+    ]
+    if shards == "photos" and 0 < options.photos < len(allowed):
+        allowed = [allowed[k] for k in np.linspace(0, len(allowed) - 1, options.photos).astype(int)]
     start = int(done.read_text()) if done.exists() else 0
-    out = np.lib.format.open_memmap(
-        path,
-        "r+" if start else "w+",
-        None if start else np.float16,
-        None if start else (len(pictures.about), *data.GRID),
-    )
+    if start >= len(allowed):
+        return
+    if not start:
+        np.save(path, np.full((len(pictures.about), *data.GRID), np.nan, np.float16))
+    out = np.load(path, mmap_mode="r+")
     run = session(folder / "ensemble.onnx", options.threads)
     pixels, began = pictures.pixels(data.LARGE), time.time()
-    for i in range(start, len(out), 8):
-        here = slice(i, min(i + 8, len(out)))
-        allowed = [
-            j
-            for j in range(here.start, here.stop)
-            if pictures.about[j]["split"] != "val"
-            and (options.squashed or pictures.about[j]["dataset"] != "cv2course")
-        ]
-        out[here] = np.nan
-        if allowed:
-            out[allowed] = run.run(None, {"picture": np.ascontiguousarray(pixels[allowed])})[0]
-        if i % 512 == 0 or here.stop == len(out):
+    for i in range(start, len(allowed), 4):
+        some = allowed[i : i + 4]
+        out[some] = run.run(None, {"picture": np.ascontiguousarray(pixels[some])})[0]
+        if i % 200 == 0 or i + 4 >= len(allowed):
             out.flush()
-            done.write_text(str(here.stop))
-            print(f"{shards}: {here.stop} maps, {time.time() - began:.0f} s", flush=True)
+            done.write_text(str(min(i + 4, len(allowed))))
+            print(f"{shards}: {i + 4} of {len(allowed)} maps, {time.time() - began:.0f} s", flush=True)
 
 
 def main(options: Options) -> None:
@@ -234,8 +230,8 @@ def main(options: Options) -> None:
             export(lower, [teacher], folder / f"teacher-{kind}.onnx")
     if not (folder / "ensemble.onnx").exists():
         export(lower, teachers, folder / "ensemble.onnx")
-    if options.maps:
-        for shards in ("photos", "gaze"):
+    for shards in options.shards.split(","):
+        if shards:
             write_maps(shards, options, folder)
 
 
