@@ -124,7 +124,10 @@ class Metrics:
 
     def render(self, accept: str = "") -> tuple[bytes, str]:
         """The body and content type of /metrics: Prometheus' text, or OpenMetrics where `Accept` asks for it."""
-        encoder, content_type = choose_encoder(accept)
+        try:
+            encoder, content_type = choose_encoder(accept)
+        except (TypeError, ValueError):  # of a version in `Accept` that is no number
+            encoder, content_type = choose_encoder("")
         return encoder(self.registry), content_type
 
     async def watch_loop(self, every: float = 0.25) -> None:
