@@ -1,16 +1,11 @@
 """gazecrop.js against service.cropping: the same boxes to the pixel, on maps and ratios of every kind."""
 
 import base64
-import json
 import random
-import shutil
-import subprocess
 import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import asdict
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,21 +16,18 @@ from service.cropping import POLICIES, Cropper, Options
 from service.grid import SaliencyGrid
 from service.placing import Box, Constraint
 from service.ratios import PROFILES, parse
-from tests.chromium import chromium
-
-SCRIPT = Path(__file__).parents[1] / "service" / "page" / "gazecrop.js"
-Run = Callable[[str, Any], Any]
+from tests.javascript import Run, javascript
 
 # What the other side answers to a list of questions; errors as text, so that both sides can be compared.
 ANSWER = """
 (questions) => questions.map(({text, asked}) => {
   try {
-    const grid = gazecrop.decode(text);
+    const grid = module.decode(text);
     return {
       points: grid.points, good_ratios: grid.goodRatios, flat: grid.flat, levels: [...grid.levels],
       crops: asked.map(({ratio, options}) => {
-        const crop = gazecrop.crop(grid, ratio, options);
-        return {...crop, css: gazecrop.objectPosition(grid, crop.box)};
+        const crop = module.crop(grid, ratio, options);
+        return {...crop, css: module.objectPosition(grid, crop.box)};
       }),
     };
   } catch (error) {
@@ -47,47 +39,8 @@ ANSWER = """
 
 @pytest.fixture(scope="module")
 def run() -> Iterator[Run]:
-    """run(function, argument): a JavaScript function that may use `gazecrop`, in node, else in Chromium."""
-    with _node() if shutil.which("node") else _browser() as running:
+    with javascript("gazecrop") as running:
         yield running
-
-
-@contextmanager
-def _node() -> Iterator[Run]:
-    def call(function: str, argument: Any) -> Any:
-        program = f"""
-            import * as gazecrop from {json.dumps(SCRIPT.as_uri())};
-            import {{ readFileSync }} from "node:fs";
-            console.log(JSON.stringify(({function})(JSON.parse(readFileSync(0, "utf8")))));
-        """
-        done = subprocess.run(
-            ["node", "--input-type=module", "--eval", program],
-            input=json.dumps(argument).encode(),
-            capture_output=True,
-            timeout=120,
-        )
-        assert done.returncode == 0, done.stderr.decode()
-        return json.loads(done.stdout)
-
-    yield call
-
-
-@contextmanager
-def _browser() -> Iterator[Run]:
-    with chromium() as browser:
-        page = browser.new_page()
-        kind = "text/javascript"
-        page.route(
-            "http://page.test/*.js", lambda route: route.fulfill(body=SCRIPT.read_text(), content_type=kind)
-        )
-        page.route("http://page.test/", lambda route: route.fulfill(body="<title>test</title>"))
-        page.goto("http://page.test/")
-
-        def call(function: str, argument: Any) -> Any:
-            ready = "const gazecrop = await import('/gazecrop.js')"
-            return page.evaluate(f"async (given) => {{ {ready}; return ({function})(given) }}", argument)
-
-        yield call
 
 
 SIZES = [

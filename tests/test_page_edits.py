@@ -1,32 +1,25 @@
 """edits.js: turning, mirroring and cutting in any order shows what numpy shows."""
 
-import json
 import random
-import subprocess
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tests.conftest import command
+from tests.javascript import javascript
 
-SCRIPT = Path(__file__).parents[1] / "service" / "page" / "edits.js"
-RUN = f"""
-import * as edits from {json.dumps(SCRIPT.as_uri())};
-import {{ readFileSync }} from "node:fs";
-const lists = JSON.parse(readFileSync(0, "utf8"));
-console.log(JSON.stringify(lists.map(({{ width, height, steps }}) => {{
-  const history = new edits.History(edits.unedited(width, height));
-  for (const [name, box] of steps) history.add(edits[name](history.now, box));
-  const size = edits.sizeOf(history.now), mirror = edits.onlyMirrored(history.now, {{ width, height }});
-  const last = {{ ...history.now, size, mirror }};
+PLAY = """
+(lists) => lists.map(({ width, height, steps }) => {
+  const history = new module.History(module.unedited(width, height));
+  for (const [name, box] of steps) history.add(module[name](history.now, box));
+  const size = module.sizeOf(history.now), mirror = module.onlyMirrored(history.now, { width, height });
+  const last = { ...history.now, size, mirror };
   for (const _ of steps) history.undo();
   history.undo();
   const first = history.now;
   for (const _ of steps) history.redo();
-  return {{ last, first, again: history.now, ends: history.last }};
-}})));
+  return { last, first, again: history.now, ends: history.last };
+})
 """
 STEPS = {
     "turned": lambda a: np.rot90(a, -1),
@@ -63,11 +56,10 @@ def test_any_order_of_steps_shows_what_numpy_shows() -> None:
                 seen = STEPS[name](seen)
         lists.append({"width": width, "height": height, "steps": steps})
         wanted.append(seen)
-    program = [command("node"), "--input-type=module", "--eval", RUN]
-    done = subprocess.run(program, input=json.dumps(lists).encode(), capture_output=True, timeout=60)
-    assert done.returncode == 0, done.stderr.decode()
+    with javascript("edits") as run:
+        answers = run(PLAY, lists)
     mirrors = 0
-    for asked, seen, answer in zip(lists, wanted, json.loads(done.stdout), strict=True):
+    for asked, seen, answer in zip(lists, wanted, answers, strict=True):
         picture = np.arange(asked["width"] * asked["height"]).reshape(asked["height"], asked["width"])
         last = answer["last"]
         np.testing.assert_array_equal(shown(picture, last), seen)

@@ -67,7 +67,7 @@ function detail({ grid, ratio, constraints, focus, policy }) {
     bar.style.setProperty("--share", `${(100 * share).toFixed(1)}%`);
   });
   const lines = [], sure = sureOf(ratio, found);
-  if (sure) lines.push(`People’s eyes would agree: the chance is ${percent(sure)} that no crop of this shape keeps much more.`);
+  if (sure) lines.push(`The chance is ${percent(sure)} that, of what people really look at, no crop of this shape keeps a tenth more.`);
   if (found.policy === "focus") lines.push("It follows the focus that a person set.");
   if (policy === "point" && grid.symmetric) lines.push("The map is nearly its own mirror image, so the middle is kept.");
   if (focus && policy !== "auto") lines.push("The focus is not used: the policy is not automatic.");

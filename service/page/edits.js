@@ -30,7 +30,7 @@ export function cut(edit, { x, y, width, height }) {
   let box = { x, y, width, height };
   for (let i = 0; i < turns; i++) box = { x: box.y, y: 1 - box.x - box.width, width: box.height, height: box.width }; // turned back
   if (flipped) box.x = 1 - box.x - box.width;
-  const left = Math.round(crop.x + box.x * crop.width), top = Math.round(crop.y + box.y * crop.height);
+  const left = Math.max(Math.round(crop.x + box.x * crop.width), 0), top = Math.max(Math.round(crop.y + box.y * crop.height), 0);
   const right = Math.round(crop.x + (box.x + box.width) * crop.width), bottom = Math.round(crop.y + (box.y + box.height) * crop.height);
   return { ...edit, crop: { x: left, y: top, width: Math.max(right - left, 1), height: Math.max(bottom - top, 1) } };
 }
