@@ -23,7 +23,9 @@ def test_the_load_test_runs_without_a_failure(server: Server, tmp_path: Path) ->
         "-r",
         "3",
         "-t",
-        "4s",
+        "10s",
+        "--stop-timeout",
+        "30",
         "--csv",
         str(tmp_path / "l"),
     ]
