@@ -50,6 +50,7 @@ def test_json_is_the_api_s_document_without_a_server_s_fields(
     assert answer["saliency"]["encoded"].startswith("R0Mx")
     (crop,) = answer["crops"]
     assert crop["box"]["width"] == crop["box"]["height"] == 480
+    assert 0 < crop["confidence"] < 1
     assert abs(answer["focus"]["x"] - 0.3) < 0.1 and abs(answer["focus"]["y"] - 0.4) < 0.1  # the disc
 
 

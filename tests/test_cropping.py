@@ -1,3 +1,4 @@
+import math
 from fractions import Fraction
 from math import floor
 
@@ -6,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from service.confidence import Calibration
 from service.cropping import Cropper, Options, Policy, box_size
 from service.grid import SaliencyGrid
 from service.placing import Box, Constraint
@@ -264,6 +266,25 @@ def least_good(grid: SaliencyGrid, across: bool) -> int:
         if Fraction(most, sum(lines)) >= Fraction(8, 10):
             return length
     raise AssertionError("the whole holds all")
+
+
+def test_confidence_is_told_of_window_crops_where_nobody_decided() -> None:
+    """From the share kept, that of the centre crop and the length (confidence.py), never where it means nothing."""
+    calibration = Calibration((0.5, -2.0, 3.0, 0.25), -1.0)
+    grid = SaliencyGrid(np.array([[8, 2, 0, 0]], np.uint8), 400, 100)
+    cropper, ratio = Cropper(grid, calibration), parse("1:1")
+    crop = cropper.crop(ratio, WINDOW)
+    kept, centred, length = 0.8, 0.2 / 2, 0.25  # the centre crop holds half of the second cell
+    score = -1 + 0.5 * math.log(kept / (1 - kept)) - 2 * (kept - centred) + 3 * length + 0.25 * kept / length
+    assert crop.confidence == pytest.approx(1 / (1 + math.exp(-score)))
+    assert cropper.crop(parse("4:1"), WINDOW).confidence == 1
+    keep = Options(constraints=(Constraint("keep", 0.0, 0.0, 0.1, 0.1),))
+    assert cropper.crop(ratio, keep).confidence is None
+    assert cropper.crop(ratio, Options(), (0.5, 0.5)).confidence is None
+    assert cropper.crop(ratio, Options("centre")).confidence is None
+    assert cropper.crop(ratio, Options("point")).confidence is None
+    assert Cropper(grid).crop(ratio, WINDOW).confidence is None
+    assert Cropper(SaliencyGrid.uniform(3, 4, 400, 100), calibration).crop(ratio, WINDOW).confidence is None
 
 
 @given(grids(side=24))

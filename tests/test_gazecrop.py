@@ -60,6 +60,8 @@ def test_the_map_travels_as_a_string() -> None:
     again = gazecrop.from_encoded(picture.encoded)
     asked = {"zoom": 1.5, "keep": [(0.7, 0.2, 0.1, 0.1)]}
     assert again.crops("1:1,9:16", **asked) == picture.crops("1:1,9:16", **asked)  # type: ignore[arg-type]
+    assert again.crop("1:1").confidence is None  # only the network knows how sure it is
+    assert 0 < (picture.crop("1:1").confidence or 0) < 1
     assert (again.points, again.good_ratios) == (picture.points, picture.good_ratios)
     with pytest.raises(ValueError, match="base64url"):
         gazecrop.from_encoded("no map!")
