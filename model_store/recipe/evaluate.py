@@ -34,6 +34,7 @@ RATIOS = {name: parse_ratio(name) for name in metrics.RATIOS}
 @dataclass(frozen=True)
 class Options:
     onnx: str = ""  # files, separated by commas; empty: those in manifest.json
+    mean: str = ""  # a name: adds a row for the mean of those files' maps
     functions: str = ""  # package.module:name, separated by commas
     peers: bool = True  # Twitter's network and the priors too
     moves: int = 150  # pictures of the stability and robustness tables; 0 leaves them out
@@ -168,6 +169,8 @@ def main(options: Options) -> None:
         ]
     for path in paths:
         maps[path.stem] = network_maps(path, gaze.pixels(input_shape(path))[judged.chosen])
+    if options.mean:
+        maps[options.mean] = np.mean([maps[path.stem] for path in paths], 0)
     if options.peers:
         from model_store.recipe.peers import fastgaze_maps
 

@@ -40,7 +40,8 @@ class Options:
     seed: int = 3
     threads: int = 2
     shards: str = "photos,gaze"  # whose maps the ensemble writes afterwards; empty: none
-    photos: int = 1000  # of the 4,401 unlabelled photographs, evenly; 0: all (a quarter of a second each)
+    part: str = "0/1"  # k/n: only every n-th map from the k-th, so that n processes can share the work
+    photos: int = 600  # of the 4,401 unlabelled photographs, evenly; 0: all (a quarter of a second each)
     squashed: bool = (
         False  # also of cv2course, whose pictures are squashed: a third more time, not needed so far
     )
@@ -192,7 +193,8 @@ def write_maps(shards: str, options: Options, folder: Path) -> None:
     """The ensemble's maps, float16 [n, rows, columns], of pictures that may be learned from; the others' are NaN."""
     pictures = data.read(shards, options.smoke)
     path = folder / f"{shards}-teacher.npy"
-    done = path.with_suffix(".done")
+    part, _, parts = options.part.partition("/")
+    done = folder / f"{shards}-teacher-{part}-of-{parts}.done"
     allowed = [
         i
         for i, one in enumerate(pictures.about)
@@ -200,10 +202,11 @@ def write_maps(shards: str, options: Options, folder: Path) -> None:
     ]
     if shards == "photos" and 0 < options.photos < len(allowed):
         allowed = [allowed[k] for k in np.linspace(0, len(allowed) - 1, options.photos).astype(int)]
+    allowed = allowed[int(part) :: int(parts)]
     start = int(done.read_text()) if done.exists() else 0
     if start >= len(allowed):
         return
-    if not start:
+    if not path.exists():
         np.save(path, np.full((len(pictures.about), *data.GRID), np.nan, np.float16))
     out = np.load(path, mmap_mode="r+")
     run = session(folder / "ensemble.onnx", options.threads)
