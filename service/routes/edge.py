@@ -21,7 +21,7 @@ from service.pipeline import Known
 T = TypeVar("T")
 LONGEST_DEADLINE = 3600.0  # seconds; more is a mistake
 SECONDS_FOR_JSON = 30.0
-_SECONDS = re.compile(r"\d{1,4}(\.\d{1,20})?(e-\d{1,2})?", re.ASCII)
+_SECONDS = re.compile(r"\d{1,4}(\.\d{1,20})?(e-\d{1,3})?", re.ASCII)
 IDS = 16  # bytes of an id: 32 hexadecimal digits
 
 

@@ -35,7 +35,7 @@ async def report(request: Request) -> Response:
     parts.turnstile.enter(request.client.host if request.client else "")
     content = await read_json(request, 64_000 + parts.settings.max_bytes * 4 // 3)
     try:
-        told = schemas.Report.model_validate(content)
+        told = schemas.Report.model_validate(content, strict=True)
     except ValidationError as error:
         wrong = [
             {"parameter": ".".join(map(str, one["loc"]))[:80] or "body", "detail": one["msg"]}

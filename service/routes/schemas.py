@@ -360,9 +360,7 @@ GOOGLE_BODY = {
                 "schema": {
                     "type": "object",
                     "required": ["requests"],
-                    "properties": {
-                        "requests": {"type": "array", "maxItems": 16, "items": {"type": "object"}}
-                    },
+                    "properties": {"requests": {"type": "array", "minItems": 1, "maxItems": 16, "items": {}}},
                 }
             }
         },
