@@ -18,7 +18,7 @@ serve: .venv/stamps/runtime .venv/stamps/page ## the service on http://127.0.0.1
 test: check ## lint, types and tests; what is missing on this machine is skipped, with CI=true that fails
 	.venv/bin/pytest -m "not long"
 
-test-all: check .venv/stamps/all ## those that take long, too; those of torch only after `make .venv-train/stamp`
+test-all: check .venv/stamps/all .venv-train/stamp ## those that take long, too, and those of the recipe, which need torch
 	.venv/bin/pytest
 
 check: .venv/stamps/dev .venv/stamps/page system
