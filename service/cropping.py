@@ -159,10 +159,16 @@ def _centred(point: float, length: int, side: int) -> int:
 def _least_good(profile: Profile, total: int) -> int:
     """The smallest length along one axis whose best window is good: the best sum grows with the length."""
     low, high = 1, profile.side
+    middle, step = (
+        profile.shortest(GOOD),
+        1,
+    )  # nearly always right: begin there, and double the step away from it
     while low < high:
-        middle = (low + high) // 2
         if profile.sums(profile.bends(middle), middle).max() >= GOOD * total:
             high = middle
+            middle = max(high - step, (low + high) // 2)
         else:
             low = middle + 1
+            middle = min(low + step - 1, (low + high) // 2)
+        step *= 2
     return low

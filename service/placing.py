@@ -21,7 +21,6 @@ from service.grid import SaliencyGrid
 
 Ints = NDArray[np.int64]
 _START = np.zeros(1, np.int64)
-_FAR = np.iinfo(np.int64).max
 SLACK = 1e-6  # of a pixel: 0.1 + 0.2 of a side is 0.3 of it, whatever binary fractions say
 
 
@@ -121,6 +120,14 @@ class Profile:
         ends *= self._across
         return ends
 
+    def shortest(self, share: float) -> int:
+        """About the length of the shortest window that holds this share of the sum: one end is at a cell border."""
+        need = share * self._heights[-1]
+        starts = self._heights <= self._heights[-1] - need
+        ends = np.interp(self._heights[starts] + need, self._heights, self._borders)
+        length = float((ends - self._borders[starts]).min()) / self._cells
+        return min(max(ceil(length), 1), self.side)
+
     def bends(self, length: int) -> Ints:
         """Offsets among which the best window is: the pixels beside a bend of its sum, the ends and the middle."""
         room = self.side - length
@@ -188,22 +195,25 @@ def place(
     if constraints or apart:
         xs, ys = np.minimum(np.maximum(xs, left), right), np.minimum(np.maximum(ys, top), bottom)
 
-    allowed: Any = True
+    allowed: Any = None
     if avoid or apart:
         allowed = _allowed(xs, ys, width, height, avoid, apart)
         if not allowed.any():
             return None
     if aim is None:
         sums = field.sums(xs, ys, width, height)
-        if allowed is not True:
+        if allowed is not None:
             sums = np.where(allowed, sums, -1)
         allowed = sums == sums.max()
-        aim2 = field.width - width, field.height - height
+        twice = field.width - width, field.height - height
     else:
-        aim2 = 2 * aim[0], 2 * aim[1]
-    far = ((2 * xs - aim2[0]) ** 2)[None] + ((2 * ys - aim2[1]) ** 2)[:, None]
-    far = np.where(allowed, far, _FAR)
-    rows, columns = (far == far.min()).nonzero()
+        allowed = np.ones((len(ys), len(xs)), np.bool_) if allowed is None else allowed
+        twice = 2 * aim[0], 2 * aim[1]
+    rows, columns = allowed.nonzero()
+    if len(rows) > 1:
+        far = (2 * xs[columns] - twice[0]) ** 2 + (2 * ys[rows] - twice[1]) ** 2
+        nearest = far == far.min()
+        rows, columns = rows[nearest], columns[nearest]
     y, x = min(zip(ys[rows].tolist(), xs[columns].tolist(), strict=True))
     return Box(x, y, width, height)
 

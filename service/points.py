@@ -31,7 +31,7 @@ def find(grid: SaliencyGrid) -> tuple[Point, ...]:
         return ()
     smooth = _binomial(_binomial(grid.levels.astype(np.int64)).T).T
     rows, columns = smooth.shape
-    edged = np.pad(smooth, 1, mode="edge")
+    edged = _edged(_edged(smooth, 1).T, 1).T
     highest = smooth.copy()
     for down in (0, 1, 2):
         for right in (0, 1, 2):
@@ -55,11 +55,16 @@ def find(grid: SaliencyGrid) -> tuple[Point, ...]:
 
 def _binomial(values: NDArray[np.int64]) -> NDArray[np.int64]:
     """(1, 4, 6, 4, 1) down the rows, edges repeated."""
-    padded = np.pad(values, ((2, 2), (0, 0)), mode="edge")
-    rows = values.shape[0]
+    padded = _edged(values, 2)
+    rows = len(values)
     a, b, c, d, e = (padded[step : step + rows] for step in range(5))
     smooth: NDArray[np.int64] = a + e + 4 * (b + d) + 6 * c
     return smooth
+
+
+def _edged(values: NDArray[np.int64], by: int) -> NDArray[np.int64]:
+    """The first and the last row repeated: np.pad does the same in ten times the time."""
+    return np.concatenate((values[:1],) * by + (values,) + (values[-1:],) * by)
 
 
 def _vertex(before: int, here: int, after: int) -> float:
