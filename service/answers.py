@@ -47,7 +47,7 @@ def box_answer(box: Box) -> dict[str, int]:
 
 def constraint_answer(constraint: Constraint) -> dict[str, str]:
     values = (constraint.x, constraint.y, constraint.width, constraint.height)
-    return {"parameter": constraint.kind, "value": ",".join(f"{value:g}" for value in values)}
+    return {"parameter": constraint.kind, "value": ",".join(f"{value:.9g}" for value in values)}
 
 
 def advice(crop: Crop, cropper: Cropper) -> dict[str, Any]:

@@ -94,6 +94,7 @@ def test_google_s_client_gets_the_same_boxes(
     crops = api.post("/v1/images?ratios=1.5,1,0.5", content=picture).json()["crops"]
     for hint, crop in zip(answer.crop_hints_annotation.crop_hints, crops, strict=True):
         assert abs(hint.importance_fraction - crop["importance_fraction"]) < 1e-4
+        assert abs(hint.confidence - (crop["confidence"] or 0)) < 1e-4
 
 
 def test_google_s_client_without_ratios_gets_one_hint(

@@ -124,6 +124,8 @@ def _hint(crop: Crop) -> dict[str, Any]:
         "boundingPoly": {"vertices": [{"x": x, "y": y} for x, y in corners]},
         "importanceFraction": round(crop.importance, 4),
     }
+    if crop.confidence is not None:
+        hint["confidence"] = round(crop.confidence, 3)
     return hint
 
 

@@ -173,6 +173,7 @@ class Polygon(Schema):
 
 class CropHint(Schema):
     boundingPoly: Polygon
+    confidence: float = Field(0, ge=0, le=1, description="Left out where it is not known.")
     importanceFraction: float = Field(ge=0, le=1)
 
 

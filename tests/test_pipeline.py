@@ -1,0 +1,268 @@
+"""The story: one upload is one analysis, kept; crops come from the map alone."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from service.app import _id_key
+from service.batcher import Batcher
+from service.decode import Limits
+from service.errors import (
+    BadParameters,
+    DeadlinePassed,
+    ImageNotFound,
+    NotAPicture,
+    Overloaded,
+    PictureUnreadable,
+    StoreAway,
+    TooManyPixels,
+)
+from service.gate import Gate
+from service.grid import SaliencyGrid
+from service.metrics import Stages
+from service.params import read
+from service.pipeline import Known, Picture, Pipeline, analyse
+from service.settings import Settings
+from service.store.base import Condition, Entry, Record
+from service.store.memory import MapCache
+from service.store.sqlite import SqliteStore
+from tests.pictures import encode, jpeg
+
+ID = "0" * 32
+
+
+class Network:
+    """What the pipeline needs of a model, on 6x8 cells: it looks at the left, and counts its runs."""
+
+    name = "gaze-test"
+    shapes = ((48, 64),)
+    symmetry_threshold = 0.1
+    calibration = None
+
+    def __init__(self) -> None:
+        self.runs = 0
+
+    def grid_of(self, shape: tuple[int, ...]) -> tuple[int, int]:
+        return 6, 8
+
+    def run(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
+        self.runs += len(batch)
+        density = np.zeros((len(batch), 6, 8), np.float32)
+        density[:, 2, 1] = 0.75
+        density[:, 3, 2] = 0.25
+        return density
+
+
+class Flaky(SqliteStore):
+    """The real store, that a test may take away."""
+
+    away_now = False
+
+    async def get(self, id: str) -> Entry | None:
+        if self.away_now:
+            raise StoreAway
+        return await super().get(id)
+
+    async def put(self, id: str, record: Record) -> Entry:
+        if self.away_now:
+            raise StoreAway
+        return await super().put(id, record)
+
+
+class Bench:
+    """A pipeline with all its parts in reach."""
+
+    def __init__(self, folder: Path) -> None:
+        network: Any = Network()
+        self.model = network
+        self.store = Flaky(folder / "db", megabytes=10, max_focus=10)
+        self.maps = MapCache[Picture](self.store, Picture, megabytes=1, size=lambda picture: Picture.BYTES)
+        self.gate = Gate(10_000_000, 1, 1)
+        self.decoders = ThreadPoolExecutor(1)
+        self.batcher: Batcher[Any, Any] = Batcher(lambda items: list(network.run(np.stack(items))))
+        self.limits = Limits(pixels_jpeg=1_000_000, pixels=500_000, scans=64)
+        self.pipeline = Pipeline(
+            model=network,
+            limits=self.limits,
+            gate=self.gate,
+            decoders=self.decoders,
+            batcher=self.batcher,
+            maps=self.maps,
+        )
+
+    async def upload(self, data: bytes, id: str = ID, deadline: float | None = None) -> tuple[Known, bool]:
+        self.stages = Stages()
+        return await self.pipeline.upload(id, data, self.stages, deadline)
+
+    async def close(self) -> None:
+        await self.batcher.close()
+        self.decoders.shutdown()
+        await self.maps.close()
+
+
+@pytest.fixture
+async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
+    made = Bench(tmp_path)
+    yield made
+    await made.close()
+
+
+async def test_an_upload_is_analysed_once_and_kept(bench: Bench) -> None:
+    known, new = await bench.upload(jpeg())
+    assert new and not known.degraded and (known.id, known.focus) == (ID, None)
+    assert list(bench.stages.seconds) == ["store", "queue", "decode", "infer"]
+    grid = known.picture.cropper.grid
+    assert (grid.width, grid.height, grid.rows, grid.columns) == (640, 480, 6, 8)
+    assert (grid.levels[2, 1], grid.levels[3, 2], grid.levels.sum()) == (31, 10, 41)
+    again, new = await bench.upload(jpeg())
+    assert not new and again.version == known.version and bench.model.runs == 1
+    assert list(bench.stages.seconds) == ["store"]
+    assert await bench.pipeline.find(ID) == again
+
+
+async def test_many_uploads_of_the_same_bytes_at_once_are_one_analysis(bench: Bench) -> None:
+    answers = await asyncio.gather(*(bench.upload(jpeg()) for _ in range(6)))
+    assert sorted(new for _, new in answers) == [False] * 5 + [True]
+    assert bench.model.runs == 1 and len({known.version for known, _ in answers}) == 1
+
+
+async def test_a_map_of_another_network_is_made_anew_and_is_not_new(bench: Bench) -> None:
+    old = Record("gaze-old", "jpeg", SaliencyGrid.uniform(6, 8, 640, 480).code)
+    await bench.store.put(ID, old)
+    found = await bench.pipeline.find(ID)
+    assert found.picture.record == old
+    known, new = await bench.upload(jpeg())
+    assert not new and known.picture.record.model == "gaze-test" and known.version != found.version
+    assert bench.model.runs == 1
+
+
+async def test_a_picture_that_shows_nothing_is_not_asked_about(bench: Bench) -> None:
+    known, _ = await bench.upload(encode(Image.new("RGB", (300, 100), "navy"), "PNG"))
+    assert bench.model.runs == 0 and known.picture.cropper.grid.flat
+    assert "infer" not in bench.stages.seconds
+
+
+async def test_without_the_store_uploads_are_answered_and_written_back(bench: Bench) -> None:
+    bench.store.away_now = True
+    known, new = await bench.upload(jpeg())
+    assert new and known.degraded
+    again, new = await bench.upload(jpeg())
+    assert not new and bench.model.runs == 1
+    with pytest.raises(StoreAway):
+        await bench.pipeline.find("1" * 32)
+    bench.store.away_now = False
+    await bench.maps.ping()  # whatever it answers: what is unsaved is written back then
+    async with asyncio.timeout(5):
+        while (await bench.pipeline.find(ID)).degraded:
+            await asyncio.sleep(0.01)
+    assert await bench.store.get(ID) is not None
+
+
+async def test_errors_are_of_the_picture_and_nothing_is_kept(bench: Bench) -> None:
+    cases: list[tuple[bytes, type[Exception]]] = [
+        (b"no picture", NotAPicture),
+        (jpeg()[:2000], PictureUnreadable),
+        (encode(Image.new("L", (800, 700)), "PNG"), TooManyPixels),
+        (jpeg(1200, 900), TooManyPixels),
+    ]
+    for data, error in cases:
+        with pytest.raises(error):
+            await bench.upload(data)
+    assert await bench.store.get(ID) is None and bench.model.runs == 0
+    assert (bench.gate.inside, bench.gate.waiting, bench.gate.pixels_inside) == (0, 0, 0)
+
+
+async def test_a_deadline_that_passed_begins_nothing(bench: Bench) -> None:
+    with pytest.raises(DeadlinePassed):
+        await bench.upload(jpeg(), deadline=time.monotonic() - 1)
+    assert bench.model.runs == 0
+    await bench.upload(jpeg())
+    await bench.upload(jpeg(), deadline=time.monotonic() - 1)  # it is known: there is no work
+
+
+async def test_who_joined_is_not_ended_by_the_deadline_of_who_began(bench: Bench) -> None:
+    async with bench.gate.slot(1):  # nobody else gets in
+        hasty = asyncio.create_task(bench.upload(jpeg(), deadline=time.monotonic() + 0.05))
+        await asyncio.sleep(0.01)
+        patient = [asyncio.create_task(bench.upload(jpeg())) for _ in range(2)]
+        later = asyncio.create_task(bench.upload(jpeg(), deadline=time.monotonic() + 60))
+        with pytest.raises(DeadlinePassed):
+            await hasty
+    answers = await asyncio.gather(*patient, later)
+    assert sorted(new for _, new in answers) == [False, False, True] and bench.model.runs == 1
+
+
+async def test_a_full_queue_refuses(bench: Bench) -> None:
+    async with bench.gate.slot(1):
+        waiting = asyncio.create_task(bench.upload(jpeg(seed=1), id="1" * 32))
+        await asyncio.sleep(0.05)
+        with pytest.raises(Overloaded):
+            await bench.upload(jpeg(seed=2), id="2" * 32)
+    assert (await waiting)[1]
+
+
+async def test_when_the_client_leaves_its_place_is_free(bench: Bench) -> None:
+    async with bench.gate.slot(1):
+        leaver = asyncio.create_task(bench.upload(jpeg()))
+        await asyncio.sleep(0.05)
+        assert bench.gate.waiting == 1
+        leaver.cancel()
+        await asyncio.gather(leaver, return_exceptions=True)
+        await asyncio.sleep(0.01)
+        assert bench.gate.waiting == 0
+    assert bench.model.runs == 0 and await bench.store.get(ID) is None
+
+
+async def test_what_is_not_there_is_not_found(bench: Bench) -> None:
+    with pytest.raises(ImageNotFound):
+        await bench.pipeline.find(ID)
+    await bench.upload(jpeg())
+    await bench.pipeline.forget(ID)
+    with pytest.raises(ImageNotFound):
+        await bench.pipeline.find(ID)
+
+
+async def test_the_version_changes_with_map_network_and_focus(bench: Bench) -> None:
+    known, _ = await bench.upload(jpeg())
+    focus, _ = await bench.maps.set_focus(ID, 0.1, 0.2, Condition())
+    focused = await bench.pipeline.find(ID)
+    assert focused.focus == focus and focused.version != known.version
+    await bench.maps.delete_focus(ID, Condition())
+    assert (await bench.pipeline.find(ID)).version == known.version
+    record = known.picture.record
+    for changed in (Record("gaze-x", record.format, record.code), Record(record.model, "png", record.code)):
+        assert Known(ID, Picture(changed), None, False).version != known.version
+
+
+async def test_a_focus_is_followed_and_needed_where_it_is_asked_for(bench: Bench) -> None:
+    known, _ = await bench.upload(jpeg())
+    [crop] = bench.pipeline.crops(known, read("ratios=9:16"))
+    assert crop.policy == "window"
+    with pytest.raises(BadParameters):
+        bench.pipeline.crops(known, read("policy=focus"))
+    await bench.maps.set_focus(ID, 1, 1, Condition())
+    focused = await bench.pipeline.find(ID)
+    [crop] = bench.pipeline.crops(focused, read("ratios=9:16"))
+    assert crop.policy == "focus" and crop.box.x == 640 - 270
+
+
+async def test_the_plain_way_makes_the_same_map(bench: Bench) -> None:
+    known, _ = await bench.upload(jpeg())
+    assert analyse(jpeg(), bench.model, bench.limits) == known.picture.record
+
+
+async def test_ids_need_the_key(tmp_path: Path) -> None:
+    """Of the setting it is the same everywhere; without it the store's own."""
+    store = SqliteStore(tmp_path / "db", megabytes=10, max_focus=10)
+    keys = [await _id_key(Settings(id_key=key), store) for key in ("one", "one", "two", None, None)]
+    assert keys[0] == keys[1] and keys[3] == keys[4] == await store.id_key()
+    assert len({keys[0], keys[2], keys[3]}) == 3 and all(len(key) == 32 for key in keys)
+    await store.close()
