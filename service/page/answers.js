@@ -7,7 +7,8 @@ let asked = null;
 
 /** The crop of a shape under everything that is set on the page. @param {string} ratio @param {object} [options] */
 export function cropOf(ratio, options = {}) {
-  const { grid, policy, zoom, focus, constraints } = state, name = JSON.stringify([ratio, options]);
+  const { grid, policy, zoom, focus, constraints } = state,
+    name = JSON.stringify([ratio, options]);
   const now = [grid, policy, zoom, focus, constraints];
   if (!asked?.every((one, i) => one === now[i]) || known.size > 300) known.clear();
   asked = now;
@@ -24,22 +25,30 @@ export const valueOf = (ratio) => {
 export function nameOf(ratio) {
   const text = PROFILES[ratio] ?? ratio;
   if (text.includes(":")) return text;
-  const value = Number(text), round = (number) => String(Math.round(100 * number) / 100);
+  const value = Number(text),
+    round = (number) => String(Math.round(100 * number) / 100);
   return value < 1 ? `1:${round(1 / value)}` : `${round(value)}:1`;
 }
 
 /** For a poor crop: the nearest shape that would be good, or the canvas on which nothing is cut. */
 export function adviceOf(ratio) {
-  const { grid } = state, [from, to] = grid.goodRatios, value = valueOf(ratio);
+  const { grid } = state,
+    [from, to] = grid.goodRatios,
+    value = valueOf(ratio);
   const wider = value * grid.height > grid.width;
-  const canvas = wider ? [Math.ceil(grid.height * value - 1e-9), grid.height] : [grid.width, Math.ceil(grid.width / value - 1e-9)];
+  const canvas = wider
+    ? [Math.ceil(grid.height * value - 1e-9), grid.height]
+    : [grid.width, Math.ceil(grid.width / value - 1e-9)];
   return { nearest: wider ? to : from, canvas };
 }
 
 /** The server's own words on the same box, where it was asked for this shape: they are calibrated, which a map is not. */
 export function toldOf(ratio, found) {
-  const shape = PROFILES[ratio] ?? ratio, same = (one, other) => Object.keys(one).every((side) => one[side] === other[side]);
-  return state.document.crops.find((one) => one.ratio === shape && one.policy === found.policy && same(one.box, found.box));
+  const shape = PROFILES[ratio] ?? ratio,
+    same = (one, other) => Object.keys(one).every((side) => one[side] === other[side]);
+  return state.document.crops.find(
+    (one) => one.ratio === shape && one.policy === found.policy && same(one.box, found.box),
+  );
 }
 
 /** The chance that the crop keeps at least nine tenths of what the best one would; null when nobody knows. */

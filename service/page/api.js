@@ -51,21 +51,36 @@ async function read(answer) {
   const title = document.title ?? `The server answered ${answer.status}`;
   const wait = Number(answer.headers.get("Retry-After"));
   const again = answer.status === 503 && wait ? `Try again in ${wait} s.` : "";
-  const words = [document.detail?.startsWith(title) ? "" : title, document.detail, document.fix, again].filter(Boolean).map(sentence).join(" ");
-  return new Problem(words, answer.status, String(document.type ?? "").split("/").pop());
+  const words = [document.detail?.startsWith(title) ? "" : title, document.detail, document.fix, again]
+    .filter(Boolean)
+    .map(sentence)
+    .join(" ");
+  return new Problem(
+    words,
+    answer.status,
+    String(document.type ?? "")
+      .split("/")
+      .pop(),
+  );
 }
 
 /** The dialog for the key. @returns {Promise<boolean>} false when the person gave up */
 function ask(wrong) {
-  const dialog = document.getElementById("key"), input = document.getElementById("key-input");
+  const dialog = document.getElementById("key"),
+    input = document.getElementById("key-input");
   document.getElementById("key-wrong").textContent = wrong;
   input.value = "";
   dialog.returnValue = "";
   document.getElementById("key-cancel").onclick = () => dialog.close("");
   dialog.showModal();
   return new Promise((done) =>
-    dialog.addEventListener("close", () => {
-      if (dialog.returnValue === "ok") sessionStorage.setItem(STORED_KEY, input.value.trim());
-      done(dialog.returnValue === "ok");
-    }, { once: true }));
+    dialog.addEventListener(
+      "close",
+      () => {
+        if (dialog.returnValue === "ok") sessionStorage.setItem(STORED_KEY, input.value.trim());
+        done(dialog.returnValue === "ok");
+      },
+      { once: true },
+    ),
+  );
 }

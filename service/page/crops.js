@@ -32,13 +32,17 @@ byId("policy").addEventListener("input", () => update({ policy: byId("policy").v
 byId("zoom").addEventListener("input", () => update({ zoom: Number(byId("zoom").value) }));
 
 function controls({ grid, ratio, policy, zoom }) {
-  const slider = byId("ratio"), [from, to] = grid.goodRatios;
-  if (document.activeElement !== slider || sliderAt(valueOf(ratio)) !== Number(slider.value)) slider.value = sliderAt(valueOf(ratio));
-  slider.setAttribute("aria-valuetext", nameOf(ratio));
+  const slider = byId("ratio"),
+    [from, to] = grid.goodRatios;
+  if (document.activeElement !== slider || sliderAt(valueOf(ratio)) !== Number(slider.value))
+    slider.value = sliderAt(valueOf(ratio));
+  const { importance_fraction: kept, verdict } = cropOf(ratio, { candidates: 2 }); // as `detail` asks: it is known then
+  slider.setAttribute("aria-valuetext", `${nameOf(ratio)}, ${VERDICTS[verdict].toLowerCase()}, keeps ${percent(kept)}`);
   slider.style.setProperty("--from", `${50 + sliderAt(valueOf(from)) / 4}%`);
   slider.style.setProperty("--to", `${50 + sliderAt(valueOf(to)) / 4}%`);
   byId("ratio-text").textContent = nameOf(ratio);
-  byId("good-span").textContent = grid.flat ? "This picture shows nothing that stands out: every crop is the plain centre."
+  byId("good-span").textContent = grid.flat
+    ? "This picture shows nothing that stands out: every crop is the plain centre."
     : `Shapes from ${from} to ${to} keep at least 80 % of what people look at.`;
   byId("policy").value = policy;
   byId("zoom").value = zoom;
@@ -46,32 +50,44 @@ function controls({ grid, ratio, policy, zoom }) {
 }
 
 function detail({ grid, ratio, constraints, focus, policy }) {
-  const found = cropOf(ratio, { candidates: 2 }), best = cropOf(ratio, { policy: "window", focus: null, constraints: [] });
+  const found = cropOf(ratio, { candidates: 2 }),
+    best = cropOf(ratio, { policy: "window", focus: null, constraints: [] });
   fill(byId("live"), found.box);
   byId("live").ariaLabel = `The crop of ${nameOf(ratio)}: ${found.box.width} by ${found.box.height} pixels`;
-  const reason = found.whole ? "The whole picture has this shape: nothing is cut."
-    : grid.flat ? "The picture shows nothing, so the middle is kept."
-    : `It keeps ${percent(found.importance_fraction)} of what people look at.`;
+  const reason = found.whole
+    ? "The whole picture has this shape: nothing is cut."
+    : grid.flat
+      ? "The picture shows nothing, so the middle is kept."
+      : `It keeps ${percent(found.importance_fraction)} of what people look at.`;
   byId("verdict").className = `verdict ${found.verdict}`;
   byId("verdict").replaceChildren(element("b", { textContent: VERDICTS[found.verdict] }), ` ${reason}`);
   const runnerUp = found.alternatives[0];
   const shares = [["This crop", found.importance_fraction]];
-  if (found.policy !== "window" || constraints.length) shares.push(["The most that any box of this shape keeps", best.importance_fraction]);
+  if (found.policy !== "window" || constraints.length)
+    shares.push(["The most that any box of this shape keeps", best.importance_fraction]);
   shares.push(["The plain centre crop", found.centre_fraction]);
   if (runnerUp) shares.push(["The runner-up elsewhere", runnerUp.importance_fraction]);
-  const bars = row(byId("shares"), shares.length, () => element("div", {}, element("dt"), element("dd", {}, element("span"))));
+  const bars = row(byId("shares"), shares.length, () =>
+    element("div", {}, element("dt"), element("dd", {}, element("span"))),
+  );
   shares.forEach(([name, share], i) => {
     const [title, bar] = bars[i].children;
     title.textContent = name;
     bar.firstChild.textContent = percent(share);
     bar.style.setProperty("--share", `${(100 * share).toFixed(1)}%`);
   });
-  const lines = [], sure = sureOf(ratio, found);
-  if (sure) lines.push(`The chance is ${percent(sure)} that, of what people really look at, no crop of this shape keeps a tenth more.`);
+  const lines = [],
+    sure = sureOf(ratio, found);
+  if (sure)
+    lines.push(
+      `The chance is ${percent(sure)} that, of what people really look at, no crop of this shape keeps a tenth more.`,
+    );
   if (found.policy === "focus") lines.push("It follows the focus that a person set.");
-  if (policy === "point" && grid.symmetric) lines.push("The map is nearly its own mirror image, so the middle is kept.");
+  if (policy === "point" && grid.symmetric)
+    lines.push("The map is nearly its own mirror image, so the middle is kept.");
   if (focus && policy !== "auto") lines.push("The focus is not used: the policy is not automatic.");
-  if (found.unmet.length) lines.push(`Could not be met: ${found.unmet.map((c) => `${c.kind} ${constraints.indexOf(c) + 1}`).join(", ")}.`);
+  if (found.unmet.length)
+    lines.push(`Could not be met: ${found.unmet.map((c) => `${c.kind} ${constraints.indexOf(c) + 1}`).join(", ")}.`);
   const box = `Box ${found.box.width} × ${found.box.height} at ${found.box.x}, ${found.box.y}.`;
   byId("advice").replaceChildren(...lines.map((line) => `${line} `), box);
   if (found.verdict === "poor" && !grid.flat) {
@@ -92,11 +108,16 @@ function row(list, count, made) {
 function policies({ ratio }) {
   const names = Object.keys(POLICIES).concat(state.focus ? "focus" : []);
   const items = row(byId("policies"), names.length, () =>
-    element("li", {}, element("div", { className: "crop" }), element("p")));
+    element("li", {}, element("div", { className: "crop" }), element("p")),
+  );
   items.forEach((item, i) => {
     const found = cropOf(ratio, { policy: names[i] });
     fill(item.firstElementChild, found.box);
-    item.lastElementChild.replaceChildren(POLICIES[names[i]] ?? "Your focus", " ", element("b", { textContent: percent(found.importance_fraction) }));
+    item.lastElementChild.replaceChildren(
+      POLICIES[names[i]] ?? "Your focus",
+      " ",
+      element("b", { textContent: percent(found.importance_fraction) }),
+    );
   });
 }
 
@@ -107,25 +128,39 @@ function cards({ ratios, ratio }) {
     return element("li", {}, button);
   });
   items.forEach((item, i) => {
-    const name = ratios[i], found = cropOf(name), button = item.firstElementChild;
+    const name = ratios[i],
+      found = cropOf(name),
+      button = item.firstElementChild;
     button.dataset.ratio = name;
     item.style.setProperty("--wide", found.box.width / found.box.height);
     button.setAttribute("aria-pressed", name === ratio);
     fill(button.firstElementChild, found.box);
     button.lastElementChild.replaceChildren(
-      name in PROFILES ? `${name} ` : "", element("small", { textContent: nameOf(name) }), " ",
-      element("b", { className: found.verdict, textContent: percent(found.importance_fraction), title: VERDICTS[found.verdict] }));
+      name in PROFILES ? `${name} ` : "",
+      element("small", { textContent: nameOf(name) }),
+      " ",
+      element("b", {
+        className: found.verdict,
+        textContent: percent(found.importance_fraction),
+        title: VERDICTS[found.verdict],
+      }),
+    );
   });
 }
 
 function chips({ ratios }) {
   const names = [...new Set([...Object.keys(PROFILES), ...ratios])];
-  byId("chips").replaceChildren(...names.map((name) => {
-    const box = element("input", { type: "checkbox", checked: ratios.includes(name), id: `chip-${name}` });
-    box.addEventListener("input", () =>
-      update({ ratios: box.checked ? [...state.ratios, name].slice(-16) : state.ratios.filter((other) => other !== name) }));
-    return element("label", {}, box, element("span", { textContent: name in PROFILES ? name : nameOf(name) }));
-  }));
+  byId("chips").replaceChildren(
+    ...names.map((name) => {
+      const box = element("input", { type: "checkbox", checked: ratios.includes(name), id: `chip-${name}` });
+      box.addEventListener("input", () =>
+        update({
+          ratios: box.checked ? [...state.ratios, name].slice(-16) : state.ratios.filter((other) => other !== name),
+        }),
+      );
+      return element("label", {}, box, element("span", { textContent: name in PROFILES ? name : nameOf(name) }));
+    }),
+  );
 }
 
 byId("add").addEventListener("submit", (event) => {

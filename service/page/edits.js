@@ -10,7 +10,12 @@
  */
 
 /** @returns {Edit} */
-export const unedited = (width, height) => ({ turns: 0, flipped: false, crop: { x: 0, y: 0, width, height }, items: [] });
+export const unedited = (width, height) => ({
+  turns: 0,
+  flipped: false,
+  crop: { x: 0, y: 0, width, height },
+  items: [],
+});
 
 /** @param {Edit} edit @returns {Edit} */
 export const turned = (edit) => ({ ...edit, turns: (edit.turns + 1) % 4 });
@@ -22,7 +27,8 @@ export const mirrored = (edit) => ({ ...edit, flipped: !edit.flipped, turns: (4 
 export const upsideDown = (edit) => ({ ...edit, flipped: !edit.flipped, turns: (6 - edit.turns) % 4 });
 
 /** Width and height as shown. @param {Edit} edit */
-export const sizeOf = ({ turns, crop: { width, height } }) => (turns % 2 ? { width: height, height: width } : { width, height });
+export const sizeOf = ({ turns, crop: { width, height } }) =>
+  turns % 2 ? { width: height, height: width } : { width, height };
 
 /** A rectangle of the shown picture, in fractions, cut out. @param {Edit} edit @returns {Edit} */
 export function cut(edit, { x, y, width, height }) {
@@ -30,8 +36,10 @@ export function cut(edit, { x, y, width, height }) {
   let box = { x, y, width, height };
   for (let i = 0; i < turns; i++) box = { x: box.y, y: 1 - box.x - box.width, width: box.height, height: box.width }; // turned back
   if (flipped) box.x = 1 - box.x - box.width;
-  const left = Math.max(Math.round(crop.x + box.x * crop.width), 0), top = Math.max(Math.round(crop.y + box.y * crop.height), 0);
-  const right = Math.round(crop.x + (box.x + box.width) * crop.width), bottom = Math.round(crop.y + (box.y + box.height) * crop.height);
+  const left = Math.max(Math.round(crop.x + box.x * crop.width), 0),
+    top = Math.max(Math.round(crop.y + box.y * crop.height), 0);
+  const right = Math.round(crop.x + (box.x + box.width) * crop.width),
+    bottom = Math.round(crop.y + (box.y + box.height) * crop.height);
   return { ...edit, crop: { x: left, y: top, width: Math.max(right - left, 1), height: Math.max(bottom - top, 1) } };
 }
 

@@ -8,7 +8,8 @@ const DRAWN = [
 /** @param {HTMLElement} list @param {(name: string, load: () => Promise<Blob>) => void} chosen */
 export async function show(list, chosen) {
   const add = (title, thumbnail, load) => {
-    const button = document.createElement("button"), item = document.createElement("li");
+    const button = document.createElement("button"),
+      item = document.createElement("li");
     button.type = "button";
     button.title = title;
     button.append(thumbnail);
@@ -60,7 +61,13 @@ function kite(c) {
   c.fillStyle = sky;
   c.fillRect(0, 0, 1200, 800);
   c.fillStyle = "#ffffffb0";
-  for (const [x, y, r] of [[180, 150, 60], [240, 140, 80], [320, 160, 55], [760, 260, 45], [820, 250, 60]]) {
+  for (const [x, y, r] of [
+    [180, 150, 60],
+    [240, 140, 80],
+    [320, 160, 55],
+    [760, 260, 45],
+    [820, 250, 60],
+  ]) {
     c.beginPath();
     c.ellipse(x, y, r * 1.5, r * 0.6, 0, 0, 7);
     c.fill();
@@ -78,8 +85,12 @@ function kite(c) {
   c.moveTo(920, 250);
   c.quadraticCurveTo(700, 560, 300, 640);
   c.stroke();
-  for (const [colour, ...points] of [["#d8343a", 940, 130, 1010, 230, 920, 250], ["#f2b632", 940, 130, 860, 210, 920, 250],
-    ["#b3212e", 1010, 230, 920, 250, 900, 380], ["#d99a17", 860, 210, 920, 250, 900, 380]]) {
+  for (const [colour, ...points] of [
+    ["#d8343a", 940, 130, 1010, 230, 920, 250],
+    ["#f2b632", 940, 130, 860, 210, 920, 250],
+    ["#b3212e", 1010, 230, 920, 250, 900, 380],
+    ["#d99a17", 860, 210, 920, 250, 900, 380],
+  ]) {
     c.fillStyle = colour;
     c.beginPath();
     for (let i = 0; i < points.length; i += 2) c.lineTo(points[i], points[i + 1]);

@@ -24,11 +24,25 @@
  */
 
 export const PROFILES = Object.freeze({
-  square: "1:1", portrait: "4:5", landscape: "1.91:1", og: "40:21", story: "9:16", phone: "6:13", tablet: "3:4",
-  desktop: "16:9", wide: "21:9", banner: "3:1",
+  square: "1:1",
+  portrait: "4:5",
+  landscape: "1.91:1",
+  og: "40:21",
+  story: "9:16",
+  phone: "6:13",
+  tablet: "3:4",
+  desktop: "16:9",
+  wide: "21:9",
+  banner: "3:1",
 });
-const TOP = 31, GOOD = 0.8, TIGHT = 0.6, WIDEST = 20n; // levels of a map; shares of the importance; 20:1 and 1:20
-const MOST = 5, APART = 0.15, LEAST = 0.2, SLACK = 1e-6; // of points: number, distance, score; of a pixel
+const TOP = 31,
+  GOOD = 0.8,
+  TIGHT = 0.6,
+  WIDEST = 20n; // levels of a map; shares of the importance; 20:1 and 1:20
+const MOST = 5,
+  APART = 0.15,
+  LEAST = 0.2,
+  SLACK = 1e-6; // of points: number, distance, score; of a pixel
 
 // ---- the code of a map: header and raw DEFLATE, as base64url
 
@@ -38,7 +52,9 @@ const wrong = () => new Error("not the code of a grid");
 /** @param {string} text base64url without padding @returns {Uint8Array} */
 function bytesOf(text) {
   const bytes = new Uint8Array((text.length * 3) >> 2);
-  let hold = 0, held = 0, filled = 0;
+  let hold = 0,
+    held = 0,
+    filled = 0;
   if (text.length % 4 === 1) throw wrong();
   for (const letter of text) {
     const value = ALPHABET.indexOf(letter);
@@ -63,7 +79,10 @@ const ORDER = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15]
  */
 function inflate(input, size) {
   const output = new Uint8Array(size);
-  let at = 0, filled = 0, hold = 0, held = 0;
+  let at = 0,
+    filled = 0,
+    hold = 0,
+    held = 0;
   const put = (byte) => {
     if (filled === size) throw wrong();
     output[filled++] = byte;
@@ -80,7 +99,9 @@ function inflate(input, size) {
   };
   /** A canonical Huffman code: how many words of each length, and the symbols in their order. */
   const code = (lengths) => {
-    const counts = new Array(16).fill(0), starts = [0, 0], symbols = [];
+    const counts = new Array(16).fill(0),
+      starts = [0, 0],
+      symbols = [];
     for (const length of lengths) counts[length]++;
     counts[0] = 0;
     for (let length = 1, room = 1; length < 16; length++) {
@@ -101,8 +122,11 @@ function inflate(input, size) {
     throw wrong();
   };
   const dynamic = () => {
-    const literals = bits(5) + 257, total = literals + bits(5) + 1, few = bits(4) + 4;
-    const lengths = new Array(19).fill(0), all = [];
+    const literals = bits(5) + 257,
+      total = literals + bits(5) + 1,
+      few = bits(4) + 4;
+    const lengths = new Array(19).fill(0),
+      all = [];
     for (let i = 0; i < few; i++) lengths[ORDER[i]] = bits(3);
     const ofLengths = code(lengths);
     while (all.length < total) {
@@ -115,10 +139,15 @@ function inflate(input, size) {
     return [code(all.slice(0, literals)), code(all.slice(literals))];
   };
   const fixed = () => {
-    const lengths = [[144, 8], [112, 9], [24, 7], [8, 8]].flatMap(([count, length]) => new Array(count).fill(length));
+    const lengths = [
+      [144, 8],
+      [112, 9],
+      [24, 7],
+      [8, 8],
+    ].flatMap(([count, length]) => new Array(count).fill(length));
     return [code(lengths), code(new Array(30).fill(5))];
   };
-  for (let last = 0; !last; ) {
+  for (let last = 0; !last;) {
     last = bits(1);
     const kind = bits(2);
     if (kind === 3) throw wrong();
@@ -130,13 +159,14 @@ function inflate(input, size) {
       continue;
     }
     const [literals, distances] = kind === 1 ? fixed() : dynamic();
-    for (let s; (s = symbol(literals)) !== 256; ) {
+    for (let s; (s = symbol(literals)) !== 256;) {
       if (s < 256) {
         put(s);
         continue;
       }
       if (s > 285) throw wrong();
-      const [length, more] = LENGTHS[s - 257], repeat = length + bits(more);
+      const [length, more] = LENGTHS[s - 257],
+        repeat = length + bits(more);
       const far = symbol(distances);
       if (far > 29) throw wrong();
       const back = DISTANCES[far][0] + bits(DISTANCES[far][1]);
@@ -155,8 +185,12 @@ function inflate(input, size) {
 export function decode(text) {
   const code = bytesOf(String(text));
   if (code.length < 14 || code[0] !== 71 || code[1] !== 67 || code[2] !== 49) throw wrong(); // G C 1
-  const header = new DataView(code.buffer), columns = code[3], rows = code[4], flags = code[5];
-  const width = header.getUint32(6), height = header.getUint32(10);
+  const header = new DataView(code.buffer),
+    columns = code[3],
+    rows = code[4],
+    flags = code[5];
+  const width = header.getUint32(6),
+    height = header.getUint32(10);
   const most = BigInt(TOP * columns * rows) * BigInt(width) * BigInt(height); // no sum is larger
   if (flags > 3 || most === 0n) throw wrong();
   if (most > Number.MAX_SAFE_INTEGER || 4 * Math.max(width, height) ** 2 > Number.MAX_SAFE_INTEGER)
@@ -170,7 +204,8 @@ export function decode(text) {
 export class Grid {
   constructor(levels, columns, rows, width, height, symmetric, rotated) {
     Object.assign(this, { levels, columns, rows, width, height, symmetric, rotated });
-    const across = new Array(columns).fill(0), down = new Array(rows).fill(0);
+    const across = new Array(columns).fill(0),
+      down = new Array(rows).fill(0);
     levels.forEach((level, i) => {
       across[i % columns] += level;
       down[Math.floor(i / columns)] += level;
@@ -196,14 +231,17 @@ export class Grid {
 /** One axis of the picture, the other one whole: `levels` summed across it, `across` its pixels. */
 class Profile {
   constructor(levels, side, across) {
-    const cells = levels.length, upto = [0], beside = [];
+    const cells = levels.length,
+      upto = [0],
+      beside = [];
     levels.forEach((level) => upto.push(upto.at(-1) + level * side));
     for (let i = 0; i <= cells; i++) beside.push(Math.floor((i * side) / cells), Math.ceil((i * side) / cells));
     Object.assign(this, { side, cells, across, upto, levels: [...levels, 0], beside });
   }
 
   reach(pixels) {
-    const cell = Math.floor((pixels * this.cells) / this.side), rest = pixels * this.cells - cell * this.side;
+    const cell = Math.floor((pixels * this.cells) / this.side),
+      rest = pixels * this.cells - cell * this.side;
     return this.upto[cell] + rest * this.levels[cell];
   }
 
@@ -213,7 +251,9 @@ class Profile {
 
   /** Offsets among which the best window is: the pixels beside a bend of its sum, the ends and the middle. */
   bends(length) {
-    const room = this.side - length, half = Math.floor(room / 2), found = new Set([half, room - half]);
+    const room = this.side - length,
+      half = Math.floor(room / 2),
+      found = new Set([half, room - half]);
     for (const pixel of this.beside)
       for (const offset of [pixel, pixel - length]) found.add(Math.min(Math.max(offset, 0), room));
     return [...found];
@@ -234,7 +274,11 @@ function summing(grid, xs, ys, width, height) {
   for (let row = 0; row < grid.rows; row++)
     bands.push(new Profile([...grid.levels.subarray(row * grid.columns, (row + 1) * grid.columns)], grid.width, 1));
   const sums = xs.map((x) => {
-    const column = new Profile(bands.map((band) => band.sum(x, width)), grid.height, 1);
+    const column = new Profile(
+      bands.map((band) => band.sum(x, width)),
+      grid.height,
+      1,
+    );
     return ys.map((y) => column.sum(y, height));
   });
   return (row, column) => sums[column][row];
@@ -268,7 +312,10 @@ function met(constraint, box, grid) {
 function place(grid, width, height, aim, constraints, apart) {
   let xs = aim ? [aim[0]] : width < grid.width ? grid.across.bends(width) : [0];
   let ys = aim ? [aim[1]] : height < grid.height ? grid.down.bends(height) : [0];
-  let left = 0, top = 0, right = grid.width - width, bottom = grid.height - height;
+  let left = 0,
+    top = 0,
+    right = grid.width - width,
+    bottom = grid.height - height;
   const avoid = [];
   for (const constraint of constraints) {
     const edges = edgesOf(constraint, grid);
@@ -282,28 +329,32 @@ function place(grid, width, height, aim, constraints, apart) {
   if (left > right || top > bottom) return null;
   if (constraints.length || apart.length) {
     // A limit of what is allowed bends the sum too: the best place may be right beside it.
-    const thirdX = Math.ceil(width / 3), thirdY = Math.ceil(height / 3);
-    for (const [a, b, c, d] of avoid) xs.push(a - width, c), ys.push(b - height, d);
-    for (const box of apart) xs.push(box.x - thirdX, box.x + thirdX), ys.push(box.y - thirdY, box.y + thirdY);
+    const thirdX = Math.ceil(width / 3),
+      thirdY = Math.ceil(height / 3);
+    for (const [a, b, c, d] of avoid) (xs.push(a - width, c), ys.push(b - height, d));
+    for (const box of apart) (xs.push(box.x - thirdX, box.x + thirdX), ys.push(box.y - thirdY, box.y + thirdY));
     xs = [...new Set(xs.map((x) => Math.min(Math.max(x, left), right)))];
     ys = [...new Set(ys.map((y) => Math.min(Math.max(y, top), bottom)))];
   }
   const allowed = (x, y) =>
     avoid.every(([a, b, c, d]) => x + width <= a || x >= c || y + height <= b || y >= d) &&
     apart.every((box) => {
-      const wide = Math.max(width - Math.abs(x - box.x), 0), high = Math.max(height - Math.abs(y - box.y), 0);
+      const wide = Math.max(width - Math.abs(x - box.x), 0),
+        high = Math.max(height - Math.abs(y - box.y), 0);
       return 3 * wide * high <= 2 * width * height; // the same as IoU <= 0.5, in integers
     });
   const sum = aim ? () => 0 : summing(grid, xs, ys, width, height);
   const [aimX, aimY] = aim ? [2 * aim[0], 2 * aim[1]] : [grid.width - width, grid.height - height];
-  let best = null, most = -1, nearest = 0;
+  let best = null,
+    most = -1,
+    nearest = 0;
   ys.forEach((y, row) =>
     xs.forEach((x, column) => {
       const held = sum(row, column);
       if (held < most || !allowed(x, y)) return;
       const far = (2 * x - aimX) ** 2 + (2 * y - aimY) ** 2;
       const better = held > most || far < nearest || (far === nearest && (y < best.y || (y === best.y && x < best.x)));
-      if (better) (most = held), (nearest = far), (best = { x, y, width, height });
+      if (better) ((most = held), (nearest = far), (best = { x, y, width, height }));
     }),
   );
   return best;
@@ -320,11 +371,16 @@ function fraction(text) {
 
 /** `16:9`, `1.91:1`, `1.7778` or a profile's name -> [numerator, denominator]. Throws a RangeError. */
 function parseRatio(text) {
-  const name = String(text).trim(), number = "\\d{1,6}(?:\\.\\d{1,6})?";
-  const parts = new RegExp(`^(${number})(?::(${number}))?$`).exec(Object.hasOwn(PROFILES, name) ? PROFILES[name] : name);
+  const name = String(text).trim(),
+    number = "\\d{1,6}(?:\\.\\d{1,6})?";
+  const parts = new RegExp(`^(${number})(?::(${number}))?$`).exec(
+    Object.hasOwn(PROFILES, name) ? PROFILES[name] : name,
+  );
   if (!parts) throw new RangeError(`“${name}” is neither width:height, nor a number, nor a profile's name`);
-  const [a, b] = fraction(parts[1]), [c, d] = fraction(parts[2] ?? "1");
-  const p = a * d, q = b * c;
+  const [a, b] = fraction(parts[1]),
+    [c, d] = fraction(parts[2] ?? "1");
+  const p = a * d,
+    q = b * c;
   if (!p || !q) throw new RangeError(`“${name}” has a side of zero`);
   if (p > WIDEST * q || q > WIDEST * p) throw new RangeError(`“${name}” is outside 1:${WIDEST} to ${WIDEST}:1`);
   return [p, q];
@@ -332,7 +388,8 @@ function parseRatio(text) {
 
 /** The largest box of a ratio, divided by the zoom; rounded half up, at least one pixel. */
 function boxSize([p, q], grid, [n, d]) {
-  const width = BigInt(grid.width), height = BigInt(grid.height);
+  const width = BigInt(grid.width),
+    height = BigInt(grid.height);
   const halfUp = (a, b, most) => Math.min(Math.max(Number((2n * a + b) / (2n * b)), 1), most);
   return width * q > height * p
     ? [halfUp(height * p * d, q * n, grid.width), halfUp(height * d, n, grid.height)]
@@ -347,7 +404,8 @@ function boxSize([p, q], grid, [n, d]) {
  */
 export function crop(grid, ratio, options = {}) {
   const { constraints = [], candidates = 1, focus = null } = options;
-  const zoom = fraction(String(options.zoom ?? 1)), numbers = constraints.flatMap((c) => [c.x, c.y, c.width, c.height]);
+  const zoom = fraction(String(options.zoom ?? 1)),
+    numbers = constraints.flatMap((c) => [c.x, c.y, c.width, c.height]);
   if (focus) numbers.push(focus.x, focus.y);
   if (!numbers.every(Number.isFinite)) throw new RangeError("a constraint or the focus is not made of numbers");
   if (zoom[0] < zoom[1] || zoom[0] > 4n * zoom[1]) throw new RangeError("zoom is 1 to 4");
@@ -366,8 +424,10 @@ export function crop(grid, ratio, options = {}) {
     taken.push(other);
   }
   const share = (one) => sumOf(grid, one) / grid.total;
-  const importance_fraction = share(box), whole = width === grid.width && height === grid.height;
-  const x = Math.floor((grid.width - width) / 2), y = Math.floor((grid.height - height) / 2);
+  const importance_fraction = share(box),
+    whole = width === grid.width && height === grid.height;
+  const x = Math.floor((grid.width - width) / 2),
+    y = Math.floor((grid.height - height) / 2);
   return {
     box,
     policy,
@@ -377,7 +437,9 @@ export function crop(grid, ratio, options = {}) {
     verdict: whole || importance_fraction >= GOOD ? "good" : importance_fraction >= TIGHT ? "tight" : "poor",
     unmet: constraints.slice(kept.length).filter((constraint) => !met(constraint, box, grid)),
     // In two dimensions a later search may find a better one: best first all the same.
-    alternatives: taken.slice(1).map((other) => ({ box: other, importance_fraction: share(other) }))
+    alternatives: taken
+      .slice(1)
+      .map((other) => ({ box: other, importance_fraction: share(other) }))
       .sort((a, b) => b.importance_fraction - a.importance_fraction),
   };
 }
@@ -398,7 +460,8 @@ function aimOf(grid, policy, width, height, focus) {
 /** In simplest terms within 1 % inwards. @returns {[string, string]} */
 function goodSpan(grid) {
   const leastGood = (profile) => {
-    let low = 1, high = profile.side;
+    let low = 1,
+      high = profile.side;
     while (low < high) {
       const middle = Math.floor((low + high) / 2);
       const good = profile.bends(middle).some((offset) => profile.sum(offset, middle) >= GOOD * grid.total);
@@ -407,16 +470,21 @@ function goodSpan(grid) {
     }
     return BigInt(low);
   };
-  const width = BigInt(grid.width), height = BigInt(grid.height), most = [WIDEST, 1n], least = [1n, WIDEST];
+  const width = BigInt(grid.width),
+    height = BigInt(grid.height),
+    most = [WIDEST, 1n],
+    least = [1n, WIDEST];
   const less = (a, b) => a[0] * b[1] < b[0] * a[1];
-  let narrow = [leastGood(grid.across), height], broad = [width, leastGood(grid.down)];
+  let narrow = [leastGood(grid.across), height],
+    broad = [width, leastGood(grid.down)];
   if (less(narrow, least)) narrow = least;
   if (less(most, broad)) broad = most;
   if (less(most, narrow) || less(broad, least)) {
     const end = simplest(...(width > height ? [most, most] : [least, least])).join(":");
     return [end, end];
   }
-  const inwards = [narrow[0] * 101n, narrow[1] * 100n], outwards = [broad[0] * 99n, broad[1] * 100n];
+  const inwards = [narrow[0] * 101n, narrow[1] * 100n],
+    outwards = [broad[0] * 99n, broad[1] * 100n];
   const from = simplest(narrow, less(inwards, broad) ? inwards : broad);
   return [from.join(":"), simplest(less(outwards, narrow) ? narrow : outwards, broad).join(":")];
 }
@@ -433,19 +501,27 @@ function simplest(low, high) {
 /** Separated local maxima, finer than a cell; smoothed by the binomial (1, 4, 6, 4, 1) first. */
 function find(grid) {
   if (grid.flat) return [];
-  const { rows, columns } = grid, inside = (i, count) => Math.min(Math.max(i, 0), count - 1);
+  const { rows, columns } = grid,
+    inside = (i, count) => Math.min(Math.max(i, 0), count - 1);
   const at = (values, row, column) => values[inside(row, rows) * columns + inside(column, columns)];
   const blurred = (values, down, right) =>
     values.map((_, i) => {
-      const row = Math.floor(i / columns), column = i % columns;
+      const row = Math.floor(i / columns),
+        column = i % columns;
       return [1, 4, 6, 4, 1].reduce(
-        (sum, weight, k) => sum + weight * at(values, row + (k - 2) * down, column + (k - 2) * right), 0);
+        (sum, weight, k) => sum + weight * at(values, row + (k - 2) * down, column + (k - 2) * right),
+        0,
+      );
     });
-  const smooth = blurred(blurred([...grid.levels], 1, 0), 0, 1), top = Math.max(...smooth);
+  const smooth = blurred(blurred([...grid.levels], 1, 0), 0, 1),
+    top = Math.max(...smooth);
   const steps = [-1, 0, 1];
   const candidates = [...smooth.keys()].filter((i) => {
-    const row = Math.floor(i / columns), column = i % columns;
-    return smooth[i] >= LEAST * top && steps.every((a) => steps.every((b) => at(smooth, row + a, column + b) <= smooth[i]));
+    const row = Math.floor(i / columns),
+      column = i % columns;
+    return (
+      smooth[i] >= LEAST * top && steps.every((a) => steps.every((b) => at(smooth, row + a, column + b) <= smooth[i]))
+    );
   });
   candidates.sort((a, b) => smooth[b] - smooth[a]); // stable: of equal ones the upper, then the left first
   const vertex = (before, here, after) => {
@@ -454,7 +530,9 @@ function find(grid) {
   };
   const points = [];
   for (const i of candidates) {
-    const row = Math.floor(i / columns), column = i % columns, here = smooth[i];
+    const row = Math.floor(i / columns),
+      column = i % columns,
+      here = smooth[i];
     const x = (column + 0.5 + vertex(at(smooth, row, column - 1), here, at(smooth, row, column + 1))) / columns;
     const y = (row + 0.5 + vertex(at(smooth, row - 1, column), here, at(smooth, row + 1, column))) / rows;
     if (points.every((other) => Math.max(Math.abs(x - other.x), Math.abs(y - other.y)) >= APART))
@@ -482,9 +560,11 @@ export function watch(root = document) {
 }
 
 const maps = new Map();
-const resized = globalThis.ResizeObserver && new ResizeObserver((entries) => {
-  for (const { target, contentRect } of entries) fit(target, contentRect.width, contentRect.height);
-});
+const resized =
+  globalThis.ResizeObserver &&
+  new ResizeObserver((entries) => {
+    for (const { target, contentRect } of entries) fit(target, contentRect.width, contentRect.height);
+  });
 
 function fit(image, width, height) {
   if (width < 1 || height < 1) return;
@@ -492,7 +572,8 @@ function fit(image, width, height) {
   image.style.objectFit = "cover";
   try {
     if (!maps.has(text)) maps.set(text, decode(text));
-    const grid = maps.get(text), shape = Math.min(Math.max(width / height, 0.05), 20).toFixed(6);
+    const grid = maps.get(text),
+      shape = Math.min(Math.max(width / height, 0.05), 20).toFixed(6);
     const [x, y] = (image.dataset.gazecropFocus ?? "").split(",").map(Number);
     const focus = image.dataset.gazecropFocus && x >= 0 && x <= 1 && y >= 0 && y <= 1 ? { x, y } : null;
     image.style.objectPosition = objectPosition(grid, crop(grid, shape, { focus }).box);

@@ -1,7 +1,8 @@
 /** What a person says on the picture: the focus, dragged or moved with the arrow keys, and boxes to keep or avoid. */
 import { byId, element, onChange, state, update } from "./state.js";
 
-const stage = byId("stage"), focus = byId("focus");
+const stage = byId("stage"),
+  focus = byId("focus");
 const between = (value) => Math.min(Math.max(value, 0), 1);
 const rounded = (value) => Math.round(1e4 * between(value)) / 1e4; // the server's queries carry as much
 const mode = () => document.querySelector("input[name=mode]:checked").value;
@@ -9,7 +10,10 @@ const mode = () => document.querySelector("input[name=mode]:checked").value;
 /** Where a pointer is, in fractions of the picture. */
 function place(event) {
   const frame = stage.getBoundingClientRect();
-  return { x: between((event.clientX - frame.left) / frame.width), y: between((event.clientY - frame.top) / frame.height) };
+  return {
+    x: between((event.clientX - frame.left) / frame.width),
+    y: between((event.clientY - frame.top) / frame.height),
+  };
 }
 
 const setFocus = (x, y) => update({ focus: { x: rounded(x), y: rounded(y) }, kept: false });
@@ -30,7 +34,8 @@ focus.addEventListener("pointerdown", (event) => {
 
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 focus.addEventListener("keydown", (event) => {
-  const step = ARROWS[event.key], far = event.shiftKey ? 0.1 : 0.01;
+  const step = ARROWS[event.key],
+    far = event.shiftKey ? 0.1 : 0.01;
   if (!step) return;
   event.preventDefault();
   const { x, y } = where(state);
@@ -45,10 +50,14 @@ stage.addEventListener("pointerdown", (event) => {
   if (event.button || kind === "focus" || !state.grid) return;
   event.preventDefault();
   stage.setPointerCapture(event.pointerId);
-  const before = state.constraints, from = place(event);
+  const before = state.constraints,
+    from = place(event);
   const draw = (moved) => {
-    const to = place(moved), x = rounded(Math.min(from.x, to.x)), y = rounded(Math.min(from.y, to.y));
-    const width = rounded(Math.max(from.x, to.x) - x), height = rounded(Math.max(from.y, to.y) - y);
+    const to = place(moved),
+      x = rounded(Math.min(from.x, to.x)),
+      y = rounded(Math.min(from.y, to.y));
+    const width = rounded(Math.max(from.x, to.x) - x),
+      height = rounded(Math.max(from.y, to.y) - y);
     const large = width > 0.005 && height > 0.005; // less is a slip of the hand
     update({ constraints: large ? [...before, { kind, x, y, width, height }] : before });
   };
@@ -58,48 +67,80 @@ stage.addEventListener("pointerdown", (event) => {
   stage.addEventListener("pointercancel", end, { once: true });
 });
 
-for (const radio of document.querySelectorAll("input[name=mode]")) radio.addEventListener("input", () => {
-  stage.dataset.mode = mode();
-  update({}); // the list's own button depends on it
-});
+for (const radio of document.querySelectorAll("input[name=mode]"))
+  radio.addEventListener("input", () => {
+    stage.dataset.mode = mode();
+    update({}); // the list's own button depends on it
+  });
 
-const FIELDS = [["x", "left"], ["y", "top"], ["width", "width"], ["height", "height"]];
+const FIELDS = [
+  ["x", "left"],
+  ["y", "top"],
+  ["width", "width"],
+  ["height", "height"],
+];
 
 /** The marked parts as a list with numbers: the way for the keyboard, and the exact one. */
 function list({ constraints }) {
-  const kind = mode(), items = constraints.map((mark, i) => {
-    const change = (changed) => update({ constraints: state.constraints.map((one, k) => (k === i ? { ...one, ...changed } : one)) });
-    const fields = FIELDS.map(([name, label]) => {
-      const input = element("input", { type: "number", min: 0, max: 100, step: "any", id: `mark-${i}-${name}`, value: +(100 * mark[name]).toFixed(2) });
-      input.addEventListener("change", () => {
-        const value = rounded(input.value / 100);
-        const room = { x: 1 - mark.width, y: 1 - mark.height, width: 1 - mark.x, height: 1 - mark.y }[name];
-        change({ [name]: rounded(Math.min(Math.max(value, name.length > 1 ? 0.001 : 0), room)) });
+  const kind = mode(),
+    items = constraints.map((mark, i) => {
+      const change = (changed) =>
+        update({ constraints: state.constraints.map((one, k) => (k === i ? { ...one, ...changed } : one)) });
+      const fields = FIELDS.map(([name, label]) => {
+        const input = element("input", {
+          type: "number",
+          min: 0,
+          max: 100,
+          step: "any",
+          id: `mark-${i}-${name}`,
+          value: +(100 * mark[name]).toFixed(2),
+        });
+        input.addEventListener("change", () => {
+          const value = rounded(input.value / 100);
+          const room = { x: 1 - mark.width, y: 1 - mark.height, width: 1 - mark.x, height: 1 - mark.y }[name];
+          change({ [name]: rounded(Math.min(Math.max(value, name.length > 1 ? 0.001 : 0), room)) });
+        });
+        return element("label", {}, `${label} `, input, " %");
       });
-      return element("label", {}, `${label} `, input, " %");
+      const remove = element("button", {
+        type: "button",
+        textContent: "Remove",
+        ariaLabel: `Remove ${mark.kind} ${i + 1}`,
+      });
+      remove.addEventListener("click", () => update({ constraints: state.constraints.filter((_, k) => k !== i) }));
+      return element(
+        "li",
+        { className: mark.kind },
+        element("b", { textContent: `${i + 1} ${mark.kind}` }),
+        ...fields,
+        remove,
+      );
     });
-    const remove = element("button", { type: "button", textContent: "Remove", ariaLabel: `Remove ${mark.kind} ${i + 1}` });
-    remove.addEventListener("click", () => update({ constraints: state.constraints.filter((_, k) => k !== i) }));
-    return element("li", { className: mark.kind }, element("b", { textContent: `${i + 1} ${mark.kind}` }), ...fields, remove);
-  });
   if (kind !== "focus" && constraints.filter((mark) => mark.kind === kind).length < 16) {
     const add = element("button", { type: "button", id: "mark-add", textContent: `Add a part to ${kind}` });
-    add.addEventListener("click", () => update({ constraints: [...state.constraints, { kind, x: 0.4, y: 0.4, width: 0.2, height: 0.2 }] }));
-    items.push(element("li", {}, add, element("span", { className: "quiet", textContent: "or draw it on the picture" })));
+    add.addEventListener("click", () =>
+      update({ constraints: [...state.constraints, { kind, x: 0.4, y: 0.4, width: 0.2, height: 0.2 }] }),
+    );
+    items.push(
+      element("li", {}, add, element("span", { className: "quiet", textContent: "or draw it on the picture" })),
+    );
   }
   return items;
 }
 
 let listed = "";
 onChange((now) => {
-  const { x, y } = where(now), theirs = Boolean(now.focus);
+  const { x, y } = where(now),
+    theirs = Boolean(now.focus);
   focus.style.left = `${100 * x}%`;
   focus.style.top = `${100 * y}%`;
   focus.classList.toggle("person", theirs);
   focus.ariaLabel = `Focus, ${theirs ? "yours" : "the network's"}: ${Math.round(100 * x)} % from the left, ${Math.round(100 * y)} % from the top. Arrow keys move it.`;
   byId("focus-bar").hidden = !theirs;
   byId("focus-keep").hidden = now.kept;
-  byId("focus-text").textContent = now.kept ? "This focus is kept: every crop follows it." : "The crops follow your focus. Keep it for everyone?";
+  byId("focus-text").textContent = now.kept
+    ? "This focus is kept: every crop follows it."
+    : "The crops follow your focus. Keep it for everyone?";
   const described = mode() + JSON.stringify(now.constraints);
   if (described === listed) return;
   listed = described;

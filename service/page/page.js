@@ -29,7 +29,8 @@ export async function attempt(doing) {
 
 /** @param {Blob} blob @returns {Promise<import("./state.js").Picture>} large ones in a smaller copy to look at */
 async function readable(blob, name) {
-  const url = URL.createObjectURL(blob), image = new Image();
+  const url = URL.createObjectURL(blob),
+    image = new Image();
   image.src = url;
   try {
     await image.decode();
@@ -38,9 +39,14 @@ async function readable(blob, name) {
   }
   const scale = Math.min(1, 1600 / Math.max(image.naturalWidth, image.naturalHeight));
   if (scale === 1) return { blob, name, url, shown: true };
-  const canvas = element("canvas", { width: Math.round(image.naturalWidth * scale) || 1, height: Math.round(image.naturalHeight * scale) || 1 });
+  const canvas = element("canvas", {
+    width: Math.round(image.naturalWidth * scale) || 1,
+    height: Math.round(image.naturalHeight * scale) || 1,
+  });
   canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
-  const copy = await new Promise((done) => canvas.toBlob(done, blob.type === "image/jpeg" ? "image/jpeg" : "image/png", 0.9));
+  const copy = await new Promise((done) =>
+    canvas.toBlob(done, blob.type === "image/jpeg" ? "image/jpeg" : "image/png", 0.9),
+  );
   URL.revokeObjectURL(url);
   return { blob, name, url: URL.createObjectURL(copy), shown: true };
 }
@@ -53,15 +59,21 @@ let turn = 0; // of several pictures given in haste only the last is shown
  */
 export function take(blob, name, edited = null) {
   return attempt(async () => {
-    const mine = ++turn, started = performance.now();
+    const mine = ++turn,
+      started = performance.now();
     document.body.classList.add("busy");
     say(`Looking at ${name}…`);
     try {
       const [answer, picture, result] = await Promise.all([
-        call("v1/images", { method: "POST", body: blob }), readable(blob, name), import("./result.js")]);
+        call("v1/images", { method: "POST", body: blob }),
+        readable(blob, name),
+        import("./result.js"),
+      ]);
       const answered = await answer.json();
       if (mine !== turn) return;
-      say(`${answer.status === 200 ? "Known already: answered from its stored map" : "Looked at"} in ${Math.round(performance.now() - started)} ms.`);
+      say(
+        `${answer.status === 200 ? "Known already: answered from its stored map" : "Looked at"} in ${Math.round(performance.now() - started)} ms.`,
+      );
       byId("start").hidden = true;
       byId("result").hidden = byId("another").hidden = false;
       if (!edited) window.scrollTo(0, 0);
@@ -83,23 +95,26 @@ export function restart(text = "") {
 
 // ---- the ways in
 
-for (const id of ["file", "camera"]) byId(id).addEventListener("change", ({ target }) => {
-  if (target.files[0]) take(target.files[0], target.files[0].name);
-});
+for (const id of ["file", "camera"])
+  byId(id).addEventListener("change", ({ target }) => {
+    if (target.files[0]) take(target.files[0], target.files[0].name);
+  });
 const touched = matchMedia("(pointer: coarse)").matches; // nothing to drop or to paste there, but a camera
 byId("camera-label").hidden = !touched;
 byId("drop-hint").hidden = touched;
 byId("another").addEventListener("click", () => restart());
 
 const pictureIn = (data) => [...(data?.files ?? [])].find((file) => file.type.startsWith("image/") || !file.type);
-for (const name of ["dragenter", "dragover"]) addEventListener(name, (event) => {
-  if (![...event.dataTransfer.types].includes("Files")) return;
-  event.preventDefault();
-  document.body.classList.add("over");
-});
-for (const name of ["dragleave", "drop"]) addEventListener(name, (event) => {
-  if (name === "drop" || !event.relatedTarget) document.body.classList.remove("over");
-});
+for (const name of ["dragenter", "dragover"])
+  addEventListener(name, (event) => {
+    if (![...event.dataTransfer.types].includes("Files")) return;
+    event.preventDefault();
+    document.body.classList.add("over");
+  });
+for (const name of ["dragleave", "drop"])
+  addEventListener(name, (event) => {
+    if (name === "drop" || !event.relatedTarget) document.body.classList.remove("over");
+  });
 addEventListener("drop", (event) => {
   if (!event.dataTransfer.files.length) return;
   event.preventDefault();

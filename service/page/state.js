@@ -22,8 +22,18 @@
 
 /** @type {State} */
 export const state = {
-  picture: null, document: null, grid: null, ratio: "1:1", ratios: ["square", "portrait", "desktop", "story", "banner"],
-  policy: "auto", zoom: 1, focus: null, kept: false, tag: null, constraints: [], before: null,
+  picture: null,
+  document: null,
+  grid: null,
+  ratio: "1:1",
+  ratios: ["square", "portrait", "desktop", "story", "banner"],
+  policy: "auto",
+  zoom: 1,
+  focus: null,
+  kept: false,
+  tag: null,
+  constraints: [],
+  before: null,
 };
 
 const views = [];

@@ -1,17 +1,10 @@
 /** What a person takes along: the crops as files, the picture with its map, and the words for other programs. */
-import { address, call, key } from "./api.js";
-import { cropOf, nameOf, toldOf, valueOf } from "./answers.js";
-import { PROFILES, objectPosition } from "./gazecrop.js";
+import { cropOf, nameOf } from "./answers.js";
+import { call } from "./api.js";
 import { element, onChange, state } from "./state.js";
 import { heatOf, opacity } from "./view.js";
+import { KINDS, WORDS, inName, kindOf, query, stem } from "./words.js";
 import { zip } from "./zip.js";
-
-const stem = () => state.picture.name.replace(/\.[^.]*$/, "").replace(/[^\p{L}\p{N}]+/gu, "-").replace(/^-+|-+$/g, "") || "picture";
-const inName = (ratio) => nameOf(ratio).replace(":", "x");
-const KINDS = { "image/jpeg": "jpg", "image/webp": "webp", "image/png": "png" };
-
-/** What is written: JPEG stays JPEG, WebP stays WebP, the rest becomes PNG, which loses nothing. */
-const kindOf = (blob) => (blob.type in KINDS ? blob.type : /jpe?g$/i.test(state.picture.name) ? "image/jpeg" : "image/png");
 
 function save(blob, name) {
   const link = element("a", { href: URL.createObjectURL(blob), download: name });
@@ -21,10 +14,15 @@ function save(blob, name) {
 
 /** One crop as a file, at full size; what this browser cannot decode the server crops. */
 async function cropped(ratio) {
-  const { picture } = state, { box } = cropOf(ratio), type = kindOf(picture.blob);
+  const { picture } = state,
+    { box } = cropOf(ratio),
+    type = kindOf(picture.blob);
   const name = `${stem()}-${inName(ratio)}.${KINDS[type]}`;
   if (!picture.shown) {
-    const answer = await call(`v1/crop?${query([ratio]).replace("ratios=", "ratio=")}&format=${type.split("/")[1]}`, { method: "POST", body: picture.blob });
+    const answer = await call(`v1/crop?${query([ratio]).replace("ratios=", "ratio=")}&format=${type.split("/")[1]}`, {
+      method: "POST",
+      body: picture.blob,
+    });
     return { name, blob: await answer.blob() };
   }
   const piece = await createImageBitmap(picture.blob, box.x, box.y, box.width, box.height);
@@ -37,9 +35,12 @@ async function cropped(ratio) {
 
 /** The picture with map, boxes and points, as it is seen, at most 2000 pixels long. */
 async function annotated() {
-  const { picture, grid } = state, scale = Math.min(1, 2000 / Math.max(grid.width, grid.height));
-  const width = Math.max(1, Math.round(grid.width * scale)), height = Math.max(1, Math.round(grid.height * scale));
-  const canvas = element("canvas", { width, height }), c = canvas.getContext("2d");
+  const { picture, grid } = state,
+    scale = Math.min(1, 2000 / Math.max(grid.width, grid.height));
+  const width = Math.max(1, Math.round(grid.width * scale)),
+    height = Math.max(1, Math.round(grid.height * scale));
+  const canvas = element("canvas", { width, height }),
+    c = canvas.getContext("2d");
   c.fillStyle = "#888";
   c.fillRect(0, 0, width, height);
   if (picture.shown) c.drawImage(document.getElementById("picture"), 0, 0, width, height);
@@ -53,7 +54,8 @@ async function annotated() {
   c.font = `600 ${2 * unit}px system-ui, sans-serif`;
   c.textBaseline = "top";
   for (const ratio of new Set([...state.ratios, state.ratio])) {
-    const { box } = cropOf(ratio), [x, y, w, h] = [box.x, box.y, box.width, box.height].map((value) => value * scale);
+    const { box } = cropOf(ratio),
+      [x, y, w, h] = [box.x, box.y, box.width, box.height].map((value) => value * scale);
     twice(() => c.strokeRect(x, y, w, h), ratio === state.ratio ? [] : [unit, unit]);
     line(0.5 * unit, "#000c");
     c.fillStyle = "#fff";
@@ -68,82 +70,6 @@ async function annotated() {
   const blob = await new Promise((done) => canvas.toBlob(done, "image/png"));
   return { name: `${stem()}-gazecrop.png`, blob };
 }
-
-// ---- words for other programs
-
-const written = (mark) => [mark.x, mark.y, mark.width, mark.height].map((value) => String(+value.toFixed(4))).join(",");
-
-/** The query of this very request. */
-function query(ratios = state.ratios) {
-  const parts = [`ratios=${ratios.join(",")}`];
-  if (state.policy !== "auto") parts.push(`policy=${state.policy}`);
-  if (state.zoom !== 1) parts.push(`zoom=${state.zoom}`);
-  for (const mark of state.constraints) parts.push(`${mark.kind}=${written(mark)}`);
-  return parts.join("&");
-}
-
-const part = (share) => Number(share.toFixed(4));
-const slides = ({ box, whole }) => whole || box.width === state.grid.width || box.height === state.grid.height;
-
-function json() {
-  const { grid, document: answer, focus } = state;
-  const crops = state.ratios.map((ratio) => {
-    const found = cropOf(ratio), { box } = found;
-    const { confidence, advice, links } = toldOf(ratio, found) ?? {};
-    return {
-      ratio: PROFILES[ratio] ?? ratio,
-      ...(ratio in PROFILES && { profile: ratio }),
-      box,
-      normalized: { x: part(box.x / grid.width), y: part(box.y / grid.height), width: part(box.width / grid.width), height: part(box.height / grid.height) },
-      importance_fraction: part(found.importance_fraction),
-      ...(confidence !== undefined && { confidence }),
-      verdict: found.verdict,
-      policy: found.policy,
-      ...(advice && { advice }),
-      ...(found.unmet.length && { unmet: found.unmet.map((mark) => ({ parameter: mark.kind, value: written(mark) })) }),
-      ...(slides(found) && { css: { "object-position": objectPosition(grid, box) } }),
-      ...(links && { links }),
-    };
-  });
-  return JSON.stringify({ ...answer, ...(focus && { focus: { ...focus, source: "person" } }), crops }, null, 2);
-}
-
-function css() {
-  const rules = state.ratios.map((ratio) => {
-    const found = cropOf(ratio), shape = nameOf(ratio).replace(":", " / ");
-    const how = slides(found) ? `object-position: ${objectPosition(state.grid, found.box)};` : "/* a zoomed crop is more than object-position can show */";
-    return `.${stem()}.as-${inName(ratio).replace(/\./g, "_")} { aspect-ratio: ${shape}; ${how} }`;
-  });
-  return [`.${stem()} { width: 100%; object-fit: cover; }`, ...rules].join("\n");
-}
-
-/** One source for every shape: from the widest to the tallest, changing half-way between two neighbours. */
-function pictureMarkup() {
-  const ratios = [...state.ratios].sort((a, b) => valueOf(b) - valueOf(a)), kind = KINDS[kindOf(state.picture.blob)];
-  const lines = ratios.map((ratio, i) => {
-    const { box } = cropOf(ratio), file = `${stem()}-${inName(ratio)}.${kind}`, size = `width="${box.width}" height="${box.height}"`;
-    if (i === ratios.length - 1) return `  <img src="${file}" ${size} alt="">`;
-    const change = Math.sqrt(valueOf(ratio) * valueOf(ratios[i + 1])).toFixed(3);
-    return `  <source media="(min-aspect-ratio: ${Math.round(change * 1000)}/1000)" srcset="${file}" ${size}>`;
-  });
-  return ["<picture>", ...lines, "</picture>"].join("\n");
-}
-
-function portable() {
-  const { focus, document: answer } = state;
-  const at = focus ? `\n     data-gazecrop-focus="${focus.x},${focus.y}"` : "";
-  return `<!-- one file, no dependencies: copy it from ${address("gazecrop.js")} -->\n<script type="module" src="gazecrop.js"></script>\n\n<img src="${state.picture.name.replace(/"/g, "&quot;")}" alt=""${at}\n     data-gazecrop="${answer.saliency.encoded}">`;
-}
-
-function curl() {
-  const quoted = (text) => `'${text.replace(/'/g, "'\\''")}'`, head = key() ? `-H "Authorization: Bearer $GAZECROP_KEY" ` : "";
-  const lines = [`curl ${head}--data-binary @${quoted(state.picture.name)} \\\n  ${quoted(address(`v1/images?${query()}`))}`,
-    `# the same crops again, without the picture:\ncurl ${head}${quoted(address(`v1/images/${state.document.id}/crops?${query()}`))}`];
-  if (state.focus && !state.kept) lines.push("# Your focus is not kept yet: keep it first, then the server follows it too.");
-  return lines.join("\n\n");
-}
-
-const WORDS = { curl: ["curl", curl], json: ["JSON", json], css: ["CSS", css], picture: ["<picture>", pictureMarkup], portable: ["Map in the page", portable] };
 
 /** Fills the section when it is opened for the first time. @param {HTMLElement} place */
 export function open(place) {
@@ -164,7 +90,9 @@ export function open(place) {
     });
     return made;
   };
-  const files = element("div", { className: "tools start-tools" },
+  const files = element(
+    "div",
+    { className: "tools start-tools" },
     button("This crop", async () => {
       const { name, blob } = await cropped(state.ratio);
       save(blob, name);
@@ -177,7 +105,8 @@ export function open(place) {
     button("Picture with map and boxes", async () => {
       const { name, blob } = await annotated();
       save(blob, name);
-    }));
+    }),
+  );
   const text = element("pre", { tabIndex: 0, id: "words" });
   text.ariaLabel = "Text to copy";
   const choices = Object.entries(WORDS).map(([name, [title]], i) => {
@@ -192,8 +121,18 @@ export function open(place) {
     copy.textContent = "Copied";
     setTimeout(() => (copy.textContent = "Copy"), 1500);
   });
-  place.replaceChildren(files, wrong,
-    element("fieldset", { className: "choice wrap" }, element("legend", { className: "unseen", textContent: "As text" }), ...choices), text, copy);
+  place.replaceChildren(
+    files,
+    wrong,
+    element(
+      "fieldset",
+      { className: "choice wrap" },
+      element("legend", { className: "unseen", textContent: "As text" }),
+      ...choices,
+    ),
+    text,
+    copy,
+  );
   write();
   onChange(write);
   place.parentElement.addEventListener("toggle", write);

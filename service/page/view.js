@@ -5,7 +5,13 @@ import { byId, element, onChange, state } from "./state.js";
 const SVG = "http://www.w3.org/2000/svg";
 
 /** From transparent over violet and orange to yellow: legible on dark and on bright pictures. */
-const RAMP = [[60, 15, 140, 0], [110, 25, 150, 130], [200, 45, 105, 190], [248, 130, 35, 220], [255, 230, 95, 235]];
+const RAMP = [
+  [60, 15, 140, 0],
+  [110, 25, 150, 130],
+  [200, 45, 105, 190],
+  [248, 130, 35, 220],
+  [255, 230, 95, 235],
+];
 
 /** A map as a canvas of one pixel per cell; the browser smooths it when it is drawn larger. */
 export function heatOf(grid) {
@@ -16,10 +22,13 @@ export function heatOf(grid) {
 
 function paintHeat(canvas, grid) {
   Object.assign(canvas, { width: grid.columns, height: grid.rows });
-  const image = new ImageData(grid.columns, grid.rows), top = Math.max(...grid.levels);
+  const image = new ImageData(grid.columns, grid.rows),
+    top = Math.max(...grid.levels);
   grid.levels.forEach((level, i) => {
-    const place = (grid.flat ? 0 : level / top) * (RAMP.length - 1), low = Math.min(Math.floor(place), RAMP.length - 2);
-    for (let k = 0; k < 4; k++) image.data[4 * i + k] = RAMP[low][k] + (RAMP[low + 1][k] - RAMP[low][k]) * (place - low);
+    const place = (grid.flat ? 0 : level / top) * (RAMP.length - 1),
+      low = Math.min(Math.floor(place), RAMP.length - 2);
+    for (let k = 0; k < 4; k++)
+      image.data[4 * i + k] = RAMP[low][k] + (RAMP[low + 1][k] - RAMP[low][k]) * (place - low);
   });
   canvas.getContext("2d").putImageData(image, 0, 0);
 }
@@ -40,17 +49,21 @@ function whole({ grid, picture }) {
   byId("picture").src = picture.shown ? picture.url : "";
   byId("picture").hidden = !picture.shown;
   byId("unseen").hidden = picture.shown;
-  byId("unseen").textContent = picture.shown ? "" : "Your browser cannot show this format. The map and the boxes are right all the same.";
+  byId("unseen").textContent = picture.shown
+    ? ""
+    : "Your browser cannot show this format. The map and the boxes are right all the same.";
   byId("stage").style.aspectRatio = `${width} / ${height}`;
   byId("stage").style.setProperty("--wide", width / height);
   byId("boxes").setAttribute("viewBox", `0 0 ${width} ${height}`);
   paintHeat(byId("heat"), grid);
-  byId("points").replaceChildren(...grid.points.map(({ x, y, score }) => {
-    const dot = element("i", { textContent: score.toFixed(2).replace(/^0/, "") });
-    dot.style.left = `${100 * x}%`;
-    dot.style.top = `${100 * y}%`;
-    return dot;
-  }));
+  byId("points").replaceChildren(
+    ...grid.points.map(({ x, y, score }) => {
+      const dot = element("i", { textContent: score.toFixed(2).replace(/^0/, "") });
+      dot.style.left = `${100 * x}%`;
+      dot.style.top = `${100 * y}%`;
+      return dot;
+    }),
+  );
   const lines = [];
   for (let i = 1; i < grid.columns; i++) lines.push(`M${(i * width) / grid.columns} 0v${height}`);
   for (let i = 1; i < grid.rows; i++) lines.push(`M0 ${(i * height) / grid.rows}h${width}`);
@@ -63,12 +76,23 @@ function draw(now) {
   const { box } = cropOf(now.ratio);
   byId("dim").setAttribute("d", rectangle({ x: 0, y: 0, width: grid.width, height: grid.height }) + rectangle(box));
   for (const [name, value] of Object.entries(box)) byId("current").setAttribute(name, value);
-  const others = byId("show-others").checked ? now.ratios.map((ratio) => shape("path", { d: rectangle(cropOf(ratio).box) })) : [];
+  const others = byId("show-others").checked
+    ? now.ratios.map((ratio) => shape("path", { d: rectangle(cropOf(ratio).box) }))
+    : [];
   byId("others").replaceChildren(...others);
-  byId("marks").replaceChildren(...now.constraints.map((mark) => shape("path", {
-    class: mark.kind,
-    d: rectangle({ x: mark.x * grid.width, y: mark.y * grid.height, width: mark.width * grid.width, height: mark.height * grid.height }),
-  })));
+  byId("marks").replaceChildren(
+    ...now.constraints.map((mark) =>
+      shape("path", {
+        class: mark.kind,
+        d: rectangle({
+          x: mark.x * grid.width,
+          y: mark.y * grid.height,
+          width: mark.width * grid.width,
+          height: mark.height * grid.height,
+        }),
+      }),
+    ),
+  );
 }
 
 /** Of the heat map, 0 to 1. */
@@ -82,6 +106,7 @@ function layers() {
   if (state.grid) draw(state);
 }
 
-for (const id of ["show-heat", "opacity", "show-points", "show-others", "show-grid"]) byId(id).addEventListener("input", layers);
+for (const id of ["show-heat", "opacity", "show-points", "show-others", "show-grid"])
+  byId(id).addEventListener("input", layers);
 layers();
 onChange(draw);

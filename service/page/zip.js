@@ -20,18 +20,40 @@ function fields(...list) {
 
 /** @param {{name: string, blob: Blob}[]} files @returns {Promise<Blob>} */
 export async function zip(files) {
-  const parts = [], directory = [];
+  const parts = [],
+    directory = [];
   let offset = 0;
   for (const { name, blob } of files) {
-    const title = new TextEncoder().encode(name), bytes = new Uint8Array(await blob.arrayBuffer());
+    const title = new TextEncoder().encode(name),
+      bytes = new Uint8Array(await blob.arrayBuffer());
     // Version 2.0, names in UTF-8, stored, no time.
-    const common = [[2, 20], [2, 0x0800], [2, 0], [2, 0], [2, 0x21], [4, crc(bytes)], [4, bytes.length], [4, bytes.length], [2, title.length], [2, 0]];
+    const common = [
+      [2, 20],
+      [2, 0x0800],
+      [2, 0],
+      [2, 0],
+      [2, 0x21],
+      [4, crc(bytes)],
+      [4, bytes.length],
+      [4, bytes.length],
+      [2, title.length],
+      [2, 0],
+    ];
     const head = fields([4, 0x04034b50], ...common);
     directory.push(fields([4, 0x02014b50], [2, 20], ...common, [2, 0], [2, 0], [2, 0], [4, 0], [4, offset]), title);
     parts.push(head, title, bytes);
     offset += head.byteLength + title.length + bytes.length;
   }
   const size = directory.reduce((sum, part) => sum + part.byteLength, 0);
-  const end = fields([4, 0x06054b50], [2, 0], [2, 0], [2, files.length], [2, files.length], [4, size], [4, offset], [2, 0]);
+  const end = fields(
+    [4, 0x06054b50],
+    [2, 0],
+    [2, 0],
+    [2, files.length],
+    [2, files.length],
+    [4, size],
+    [4, offset],
+    [2, 0],
+  );
   return new Blob([...parts, ...directory, end], { type: "application/zip" });
 }
