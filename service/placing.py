@@ -136,6 +136,13 @@ class Profile:
         found = np.minimum(found, room, out=found)
         return found
 
+    def best(self, length: int) -> int:
+        """The offset of the window that holds most; of equal ones the nearest to the middle, then the smaller."""
+        offsets, room = self.bends(length), self.side - length
+        sums = self.sums(offsets, length)
+        equal: list[int] = offsets[sums == sums.max()].tolist()
+        return min(equal, key=lambda offset: (abs(2 * offset - room), offset))
+
 
 def _windows(levels: Ints, side: int, offsets: Ints, length: int) -> Ints:
     """Sums of the windows [offset, offset + length) along the last axis, for every row of `levels`: [rows, offsets]."""
@@ -168,6 +175,13 @@ def place(
     size) by an intersection over union above 0.5. None when there is no such box. The best is exactly that, but for
     `apart` in two dimensions: their limits are curves, of which only the ends and the crossings of bends are tried.
     """
+    if (
+        aim is None and not constraints and not apart
+    ):  # most crops; along one axis nothing else is to be tried
+        if height == field.height:
+            return Box(field.across.best(width), 0, width, height)
+        if width == field.width:
+            return Box(0, field.down.best(height), width, height)
     if aim is None:
         xs = field.across.bends(width) if width < field.width else _START
         ys = field.down.bends(height) if height < field.height else _START

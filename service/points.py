@@ -32,10 +32,7 @@ def find(grid: SaliencyGrid) -> tuple[Point, ...]:
     smooth = _binomial(_binomial(grid.levels.astype(np.int64)).T).T
     rows, columns = smooth.shape
     edged = _edged(_edged(smooth, 1).T, 1).T
-    highest = smooth.copy()
-    for down in (0, 1, 2):
-        for right in (0, 1, 2):
-            np.maximum(highest, edged[down : down + rows, right : right + columns], out=highest)
+    highest = _highest(_highest(edged).T).T
     top = int(smooth.max())
     candidates = np.argwhere((smooth == highest) & (smooth >= LEAST * top)).tolist()
     candidates.sort(key=lambda cell: -int(smooth[cell[0], cell[1]]))
@@ -65,6 +62,12 @@ def _binomial(values: NDArray[np.int64]) -> NDArray[np.int64]:
 def _edged(values: NDArray[np.int64], by: int) -> NDArray[np.int64]:
     """The first and the last row repeated: np.pad does the same in ten times the time."""
     return np.concatenate((values[:1],) * by + (values,) + (values[-1:],) * by)
+
+
+def _highest(values: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The highest of each row, the one above and the one below; not of the outermost."""
+    highest: NDArray[np.int64] = np.maximum(np.maximum(values[:-2], values[1:-1]), values[2:])
+    return highest
 
 
 def _vertex(before: int, here: int, after: int) -> float:

