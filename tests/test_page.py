@@ -525,7 +525,7 @@ def test_everything_can_be_done_by_keyboard(opened: Open) -> None:
     page = opened()
 
     def tab_to(selector: str) -> None:
-        for _ in range(80):
+        for _ in range(160):
             if page.evaluate("(s) => document.activeElement.matches(s)", selector):
                 return
             page.keyboard.press("Tab")

@@ -80,7 +80,7 @@ function detail({ grid, ratio, constraints, focus, policy }) {
     sure = sureOf(ratio, found);
   if (sure)
     lines.push(
-      `The chance is ${percent(sure)} that, of what people really look at, no crop of this shape keeps a tenth more.`,
+      `Confidence ${percent(sure)}: how likely this is within a tenth of the best crop, by where people really look.`,
     );
   if (found.policy === "focus") lines.push("It follows the focus that a person set.");
   if (policy === "point" && grid.symmetric)

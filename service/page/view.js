@@ -25,7 +25,7 @@ function paintHeat(canvas, grid) {
   const image = new ImageData(grid.columns, grid.rows),
     top = Math.max(...grid.levels);
   grid.levels.forEach((level, i) => {
-    const place = (grid.flat ? 0 : level / top) * (RAMP.length - 1),
+    const place = (grid.flat ? 0 : level / top) ** 0.75 * (RAMP.length - 1),
       low = Math.min(Math.floor(place), RAMP.length - 2);
     for (let k = 0; k < 4; k++)
       image.data[4 * i + k] = RAMP[low][k] + (RAMP[low + 1][k] - RAMP[low][k]) * (place - low);
