@@ -111,11 +111,13 @@ def until(holds: Callable[[], bool], seconds: float = 20) -> None:
         time.sleep(0.005)
 
 
-def begin_upload(url: str, data: bytes, sent: int | None = None, headers: str = "") -> socket.socket:
+def begin_upload(
+    url: str, data: bytes, sent: int | None = None, headers: str = "", path: str = "/v1/images"
+) -> socket.socket:
     """An upload on a connection of its own, with only so much of its body sent."""
     host, port = url.removeprefix("http://").split(":")
     connection = socket.create_connection((host, int(port)), timeout=30)
-    head = f"POST /v1/images HTTP/1.1\r\nHost: x\r\nContent-Length: {len(data)}\r\n{headers}\r\n"
+    head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(data)}\r\n{headers}\r\n"
     connection.sendall(head.encode() + data[:sent])
     return connection
 

@@ -129,3 +129,17 @@ def test_a_full_queue_refuses_before_the_body_is_read(tight: Server, api: httpx.
     assert metric(api, "gazecrop_shed_total", gate="decode") == shed + 4
     assert [answer_of(each).status_code for each in (holder.connection, *waiting)] == [201] * 3
     assert api.post("/v1/images", content=jpeg(seed=6)).status_code == 201
+
+
+def test_who_waits_for_a_drawing_may_leave(tight: Server, api: httpx.Client) -> None:
+    """Rendering has a queue of its own, and its place is free again."""
+    route = "/v1/crop"
+    left = metric(api, "gazecrop_requests_total", route=route, status="499")
+    data = slow(5)
+    assert api.post("/v1/images", content=data).status_code == 201
+    holders = [begin_upload(tight.url, data, path=f"{route}?ratio=1:1&width=50") for _ in range(2)]
+    until(lambda: metric(api, "gazecrop_queue_depth", gate="render") == 1)
+    holders[1].close()
+    until(lambda: metric(api, "gazecrop_requests_total", route=route, status="499") == left + 1)
+    assert metric(api, "gazecrop_queue_depth", gate="render") == 0
+    assert answer_of(holders[0]).status_code == 200

@@ -24,6 +24,7 @@ from service.routes.edge import (
     raw_query,
     read_picture,
     stages_of,
+    unless_gone,
 )
 from service.routes.schemas import query, responses
 
@@ -137,10 +138,14 @@ async def _rendered(
     """Runs the drawing on the renderers' own threads, behind their own gate: encoding cannot starve analysis."""
     parts = parts_of(request)
     header = inspect(data)
-    async with parts.render_gate.slot(header.pixels_to_decode, deadline):
-        with stages_of(request.scope).time("render"):
-            limits = Limits.of(parts.settings)
-            picture = await asyncio.get_running_loop().run_in_executor(parts.renderers, work, limits)
+
+    async def render() -> bytes:
+        async with parts.render_gate.slot(header.width * header.height, deadline):
+            with stages_of(request.scope).time("render"):
+                limits = Limits.of(parts.settings)
+                return await asyncio.get_running_loop().run_in_executor(parts.renderers, work, limits)
+
+    picture = await unless_gone(request, render())
     if known.degraded:
         headers["X-Degraded"] = "store"
     return Response(picture, 200, headers | {"Vary": "Accept"}, MEDIA_TYPES[form])
