@@ -42,8 +42,9 @@ export function adviceOf(ratio) {
   return { nearest: wider ? to : from, canvas };
 }
 
-/** The server's own words on the same box, where it was asked for this shape: they are calibrated, which a map is not. */
+/** The server's own words on the same box, where it was asked for it: its confidence is calibrated, a map knows none. */
 export function toldOf(ratio, found) {
+  if (state.constraints.length) return undefined; // it was asked without
   const shape = PROFILES[ratio] ?? ratio,
     same = (one, other) => Object.keys(one).every((side) => one[side] === other[side]);
   return state.document.crops.find(

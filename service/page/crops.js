@@ -43,7 +43,7 @@ function controls({ grid, ratio, policy, zoom }) {
   byId("ratio-text").textContent = nameOf(ratio);
   byId("good-span").textContent = grid.flat
     ? "This picture shows nothing that stands out: every crop is the plain centre."
-    : `Shapes from ${from} to ${to} keep at least 80 % of what people look at.`;
+    : `Shapes from ${from} to ${to} keep at least 80\u00a0% of what people look at.`;
   byId("policy").value = policy;
   byId("zoom").value = zoom;
   byId("zoom-text").textContent = `${zoom.toFixed(2)}×`;
