@@ -36,10 +36,12 @@ class Picture:
         """`calibration`: of the network that made the map, where it is at hand."""
         self.record = record
         self.cropper = Cropper(SaliencyGrid.from_code(record.code), calibration)
+        self._calibration = calibration
 
     @cached_property
     def digest(self) -> bytes:
-        return blake3(self.record.pack() + __version__.encode()).digest(16)
+        told = f"{__version__} {self._calibration}"  # answers depend on these, too
+        return blake3(self.record.pack() + told.encode()).digest(16)
 
 
 @dataclass(frozen=True, slots=True)
