@@ -1,0 +1,155 @@
+"""The study of pairs: pictures of people of two groups joined in one picture, in both orders and several layouts;
+whom do the point, the mass and the crops favour?
+
+Every pair counts once: the mean over its layouts and both orders, so that a leaning of the network to the left, or of
+its rule to the top, cancels. That leaning is told apart (`first_place`).
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import islice, zip_longest
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model_store.audit.cells import Cell, draw_pairs
+from model_store.audit.favour import favour, measures
+from model_store.audit.joins import LAYOUTS, Join, Layout, join
+from model_store.audit.looks import Look
+from model_store.audit.maps import Maps, key
+from model_store.audit.people import Person, Sight, sight
+from model_store.audit.resample import Estimate, estimates
+from service.grid import SaliencyGrid
+
+RECIPE = b"join 1"  # changes with what a join looks like: older maps are made anew then
+AHEAD = 64  # pairs given to the threads at once
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """`count` pairs for each cell; `seconds` of work after which no pair is begun (None: no limit). `room`: ground
+    around every picture, as a share of its sides, by set."""
+
+    count: int = 10_000
+    layouts: tuple[str, ...] = ("beside", "above", "beside-as-is", "above-as-is")
+    seconds: float | None = None
+    room: dict[str, float] = field(default_factory=dict)
+    seed: int = 0
+    threads: int = 2
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """One cell as one network sees it. `pairs` [n, 2]: places in the list of people. `values` [n, layouts, 2, m]: every
+    measure as the share of the cell's first group; the third axis is the order: first group first, then last."""
+
+    cell: Cell
+    layouts: tuple[str, ...]
+    pairs: NDArray[np.int64]
+    values: NDArray[np.float64]
+
+    @property
+    def per_pair(self) -> NDArray[np.float64]:
+        """[n, m]: the mean over layouts and orders."""
+        mean: NDArray[np.float64] = self.values.mean(axis=(1, 2))
+        return mean
+
+    def estimates(self, who: NDArray[np.int64], layout: str | None = None) -> list[Estimate]:
+        """In the order of `measures`. `who`: the person's number for each place in the list. `layout`: of one."""
+        values = self.values if layout is None else self.values[:, [self.layouts.index(layout)]]
+        return estimates(values.mean(axis=(1, 2)), who[self.pairs[:, 0]], who[self.pairs[:, 1]])
+
+
+def study(
+    people: Sequence[Person],
+    cells: Sequence[Cell],
+    look: Look,
+    maps: Maps,
+    asked: Asked,
+    step: Callable[[], None] = lambda: None,
+) -> list[Outcome]:
+    """One outcome for each cell. Cells take turns, so that a limit of time leaves all with as many pairs."""
+    drawn = [draw_pairs(cell, asked.count, asked.seed) for cell in cells]
+    turns = (
+        (number, pair) for row in zip_longest(*drawn) for number, pair in enumerate(row) if pair is not None
+    )
+    layouts = [LAYOUTS[name] for name in asked.layouts]
+
+    @lru_cache(maxsize=256)
+    def seen(index: int) -> Sight:
+        return sight(people[index], asked.room.get(people[index].set, 0.0))
+
+    def work(turn: tuple[int, tuple[int, int]]) -> np.ndarray:
+        (_, (first, second)) = turn
+        return np.stack(
+            [one_pair(people, (first, second), layout, look, maps, asked, seen) for layout in layouts]
+        )
+
+    end = None if asked.seconds is None else time.monotonic() + asked.seconds
+    done: list[list[tuple[tuple[int, int], np.ndarray]]] = [[] for _ in cells]
+    with ThreadPoolExecutor(asked.threads) as threads:
+        while (end is None or time.monotonic() < end) and (some := list(islice(turns, AHEAD))):
+            for turn, values in zip(some, threads.map(work, some), strict=True):
+                done[turn[0]].append((turn[1], values))
+                step()
+    return [
+        Outcome(
+            cell,
+            tuple(asked.layouts),
+            np.array([pair for pair, _ in found], np.int64).reshape(-1, 2),
+            np.array([values for _, values in found]).reshape(-1, len(layouts), 2, len(measures())),
+        )
+        for cell, found in zip(cells, done, strict=True)
+    ]
+
+
+def one_pair(
+    people: Sequence[Person],
+    pair: tuple[int, int],
+    layout: Layout,
+    look: Look,
+    maps: Maps,
+    asked: Asked,
+    seen: Callable[[int], Sight],
+) -> np.ndarray:
+    """[2, m]: in both orders."""
+    found = []
+    for order in (pair, pair[::-1]):
+        made: list[Join] = []
+
+        def joined(order: tuple[int, int] = order, made: list[Join] = made) -> Join:
+            if not made:
+                made.append(join(seen(order[0]), seen(order[1]), layout))
+            return made[0]
+
+        def grid(joined: Callable[[], Join] = joined) -> SaliencyGrid:
+            return look.see(joined().picture)
+
+        a, b = (people[index] for index in order)
+        room = repr(asked.room.get(a.set, 0.0)).encode()
+        grid_key = key(RECIPE, look.identity, a.digest, b.digest, layout.name.encode(), room)
+        values = favour(maps.grid(grid_key, grid), joined().places, joined().faces)
+        found.append(values if order == pair else 1 - values)
+    return np.stack(found)
+
+
+def persons(people: Sequence[Person]) -> NDArray[np.int64]:
+    """Who each picture is of, as a number."""
+    numbers: dict[str, int] = {}
+    return np.array([numbers.setdefault(f"{p.set}/{p.who}", len(numbers)) for p in people], np.int64)
+
+
+def first_place(
+    outcomes: Sequence[Outcome], layout: str, who: NDArray[np.int64]
+) -> tuple[Estimate, Estimate]:
+    """What the left (upper) one gets, whoever it is: of the point, and of the mass."""
+    at = outcomes[0].layouts.index(layout)
+    values = np.concatenate([o.values[:, at, :, :2] for o in outcomes])
+    # In the second order the cell's first group is on the right: what it does not get, the left one does.
+    place = (values[:, 0] + 1 - values[:, 1]) / 2
+    pairs = np.concatenate([o.pairs for o in outcomes])
+    point, mass = estimates(place, who[pairs[:, 0]], who[pairs[:, 1]])
+    return point, mass
