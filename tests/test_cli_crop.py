@@ -1,5 +1,6 @@
 import io
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -132,6 +133,46 @@ def test_a_folder_goes_on_past_what_cannot_be_read(
 def test_a_file_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     status, _, err = run(capsys, "crop", tmp_path / "none.jpg")
     assert (status, err) == (1, "none.jpg: No such file or directory\n")
+
+
+def test_a_folder_without_pictures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(capsys, "crop", tmp_path) == (2, "", "gazecrop crop: there are no pictures\n")
+
+
+def test_pictures_of_one_name_do_not_hide_each_other(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for folder, width in (("a", 300), ("b", 320)):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "cat.jpg").write_bytes(jpeg(width, 200))
+    asked = ["--ratios", "3:1", "--json", "--out", tmp_path / "out"]
+    _, out, _ = run(capsys, "crop", tmp_path / "a" / "cat.jpg", tmp_path / "b", *asked)
+    names = [json.loads(line)["file"] for line in out.splitlines()]
+    assert names == ["cat.jpg", (tmp_path / "b" / "cat.jpg").as_posix()]
+    widths = []
+    for path in sorted((tmp_path / "out").rglob("*.jpg")):
+        with Image.open(path) as cropped:
+            widths.append(cropped.width)
+    assert sorted(widths) == [300, 320]
+
+
+@pytest.mark.parametrize("stop", ["interrupt", "closed pipe"])
+def test_it_stops_at_once(tmp_path: Path, stop: str) -> None:
+    """Neither Ctrl-C nor `| head` waits for the pictures that are left."""
+    library.make(tmp_path / "in", 120)
+    asked = [str(tmp_path / "in"), "--json", "--ratios", "1:1", "--out", str(tmp_path / "out")]
+    program = [sys.executable, "-m", "service.cli", "crop", *asked]
+    with subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None and process.stderr is not None
+        assert process.stdout.readline()
+        if stop == "interrupt":
+            process.send_signal(signal.SIGINT)
+            process.stdout.read()
+        else:
+            process.stdout.close()
+        assert process.wait(60) == (130 if stop == "interrupt" else 0)
+        assert process.stderr.read() == b""
+    assert len(list((tmp_path / "out").rglob("*.jpg"))) < 60
 
 
 def test_cropped_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

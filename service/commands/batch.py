@@ -31,6 +31,7 @@ from service.commands.options import (
     add_crop_options,
     add_file_options,
     told,
+    upto,
     wanted,
 )
 from service.commands.progress import Progress
@@ -51,7 +52,9 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("destination", metavar="DST", type=Path)
     parser.add_argument("--table", choices=("jsonl", "parquet"), default="jsonl", help="default: jsonl")
     parser.add_argument("--column", metavar="NAME", help="of a list: where the paths are")
-    parser.add_argument("--workers", type=int, metavar="N", help="processes (default: one for each core)")
+    parser.add_argument(
+        "--workers", type=upto(1024), metavar="N", help="processes (default: one for each core)"
+    )
     parser.add_argument("--ray", metavar="ADDRESS", help="a Ray cluster's (auto, ray://host:10001), or local")
     add_crop_options(parser)
     parser.add_argument("--crops", action="store_true", help="write cropped files: DST/crops/16x9/photo.jpg")

@@ -2,8 +2,9 @@
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from service.commands.environment import read_settings
 from service.commands.files import Files, pictures_below
 from service.commands.options import (
     SOME_UNREADABLE,
+    USAGE,
     add_crop_options,
     add_file_options,
     load,
@@ -41,7 +43,10 @@ def main(argv: Sequence[str]) -> int:
 def run(options: argparse.Namespace) -> int:
     asked = wanted(options)
     settings = read_settings()
-    pictures = list(listed(options.path))
+    pictures = list(listed(options.path).items())
+    if not pictures:
+        print("gazecrop crop: there are no pictures", file=sys.stderr)
+        return USAGE
     model, limits = load(settings)
     files = None
     if options.out:
@@ -64,7 +69,9 @@ def run(options: argparse.Namespace) -> int:
 
     failed = []
     # Decoding and inference leave Python's lock to others: as many pictures at once as there are workers.
-    with Progress(len(pictures)) as progress, ThreadPoolExecutor(settings.workers) as threads:
+    with Progress(len(pictures)) as progress, ExitStack() as end:
+        threads = ThreadPoolExecutor(settings.workers)
+        end.callback(threads.shutdown, cancel_futures=True)  # after Ctrl-C no further picture is begun
         for result in threads.map(answer, pictures):
             if "error" in result:
                 failed.append(result)
@@ -81,13 +88,16 @@ def run(options: argparse.Namespace) -> int:
     return SOME_UNREADABLE if failed else 0
 
 
-def listed(paths: Sequence[Path]) -> Iterator[tuple[str, Path]]:
-    """(name, path) of every picture. The name is relative to the folder that was given; of a file it is the file's."""
+def listed(paths: Sequence[Path]) -> dict[str, Path]:
+    """Every picture by its name: relative to the folder that was given, of a file its own, and the path as given where
+    two would have one name."""
+    found: dict[str, Path] = {}
     for path in paths:
-        if path.is_dir():
-            yield from ((name, path / name) for name in pictures_below(path))
-        else:
-            yield path.name, path
+        names = pictures_below(path) if path.is_dir() else [path.name]
+        for name in names:
+            file = path / name if path.is_dir() else path
+            found[name if name not in found else file.as_posix()] = file
+    return found
 
 
 def table(result: dict[str, Any]) -> str:

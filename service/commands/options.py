@@ -1,6 +1,7 @@
 """What several commands share: the API's parameters as options, how crops are written, settings, errors in one line."""
 
 import argparse
+import os
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -50,23 +51,22 @@ def add_file_options(parser: argparse.ArgumentParser) -> None:
     """How cropped files are written."""
     group = parser.add_argument_group("cropped files")
     group.add_argument("--format", choices=sorted(MEDIA_TYPES), default="jpeg", help="default: jpeg")
-    group.add_argument("--width", type=_side, metavar="PIXELS", help="of the cropped files; never enlarged")
-    group.add_argument("--height", type=_side, metavar="PIXELS")
-    group.add_argument("--quality", type=_quality, metavar="1-100")
+    group.add_argument(
+        "--width", type=upto(LONGEST_SIDE), metavar="PIXELS", help="of the cropped files; never enlarged"
+    )
+    group.add_argument("--height", type=upto(LONGEST_SIDE), metavar="PIXELS")
+    group.add_argument("--quality", type=upto(100), metavar="1-100")
 
 
-def _side(text: str) -> int:
-    return _between(text, 1, LONGEST_SIDE)
+def upto(most: int) -> Callable[[str], int]:
+    """For argparse: a whole number from 1."""
 
+    def number(text: str) -> int:
+        if not (text.isdecimal() and len(text) < 10 and 1 <= int(text) <= most):
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to {most}")
+        return int(text)
 
-def _quality(text: str) -> int:
-    return _between(text, 1, 100)
-
-
-def _between(text: str, low: int, high: int) -> int:
-    if not (text.isdecimal() and len(text) < 10 and low <= int(text) <= high):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {low} to {high}")
-    return int(text)
+    return number
 
 
 def load(settings: Settings | None = None) -> tuple[Model, Limits]:
@@ -84,8 +84,8 @@ def told(command: str, run: Callable[[], int]) -> int:
             print(f"gazecrop {command}: --{one['parameter']}: {one['detail']}", file=sys.stderr)
         return USAGE
     except (GazecropError, ModelError, OSError) as error:
-        if isinstance(error, BrokenPipeError):  # `| head` has seen enough
-            sys.stderr.close()
+        if isinstance(error, BrokenPipeError):  # `| head` has seen enough; what is left to flush goes nowhere
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 0
         print(f"gazecrop {command}: {error}", file=sys.stderr)
         return USAGE
