@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter
 
+from model_store.audit import transforms
+from model_store.audit.transforms import saved
 from model_store.recipe import metrics
 from model_store.recipe.export import session
 from service.cropping import Cropper
@@ -20,32 +22,24 @@ if TYPE_CHECKING:
 MOVED = 0.05  # of the frame's side: a move that a person sees
 
 
-def _saved(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
-    out = BytesIO()
-    image.save(out, kind, **options)
-    return out.getvalue()
-
-
 def _noise(image: Image.Image) -> Image.Image:
     noise = np.random.default_rng(0).normal(0, 20, (image.height, image.width, 3))
     return Image.fromarray((np.asarray(image) + noise).clip(0, 255).astype(np.uint8))
 
 
-# What should move no crop: the four of the table of stability.
+# What should move no crop: the four of the table of stability, as `gazecrop audit stability` has them.
 CHANGES: dict[str, Callable[[Image.Image], bytes]] = {
-    "half": lambda image: _saved(
-        image.resize((image.width // 2, image.height // 2), Image.Resampling.LANCZOS)
-    ),
-    "q60": lambda image: _saved(image, "JPEG", quality=60),
-    "mirror": lambda image: _saved(image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)),
-    "cmyk": lambda image: _saved(image.convert("CMYK"), "TIFF"),
+    "half": transforms.half,
+    "q60": transforms.q60,
+    "mirror": transforms.mirror,
+    "cmyk": transforms.cmyk,
 }
 # What makes a picture worse: its crops should lose little.
 HARM: dict[str, Callable[[Image.Image], bytes]] = {
-    "noise": lambda image: _saved(_noise(image)),
-    "darkness": lambda image: _saved(ImageEnhance.Brightness(image).enhance(0.3)),
-    "blur": lambda image: _saved(image.filter(ImageFilter.GaussianBlur(3))),
-    "rotation": lambda image: _saved(image.transpose(Image.Transpose.ROTATE_90)),
+    "noise": lambda image: saved(_noise(image)),
+    "darkness": lambda image: saved(ImageEnhance.Brightness(image).enhance(0.3)),
+    "blur": lambda image: saved(image.filter(ImageFilter.GaussianBlur(3))),
+    "rotation": lambda image: saved(image.transpose(Image.Transpose.ROTATE_90)),
 }
 
 
@@ -72,7 +66,7 @@ def measure(path: Path, judged: "Judged", some: np.ndarray, pictures: dict[str, 
     def score(found: list[Cropper], frames: list[tuple[int, int]], seen: list[np.ndarray]) -> float:
         return metrics.judge(lambda i, name: served_box(found[i], name), frames, seen).score()
 
-    plain = croppers(_saved)
+    plain = croppers(saved)
     boxes = {(i, name): served_box(cropper, name) for i, cropper in enumerate(plain) for name in RATIOS}
     moved = {}
     for change, function in CHANGES.items():
