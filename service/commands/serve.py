@@ -5,10 +5,8 @@ import logging
 import sys
 from collections.abc import Sequence
 
-from pydantic import ValidationError
-
+from service.commands.environment import read_settings
 from service.errors import GazecropError
-from service.settings import Settings
 
 
 def main(argv: Sequence[str]) -> int:
@@ -16,14 +14,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--host", help="the address to listen on (GAZECROP_HOST)")
     parser.add_argument("--port", type=int, help="the port to listen on (PORT)")
     options = parser.parse_args(argv)
-    try:
-        settings = Settings()
-    except ValidationError as error:
-        for one in error.errors():
-            name = ".".join(map(str, one["loc"]))
-            known = name.isupper()  # PORT and REDIS_URL go by their own names
-            print(f"{name if known else 'GAZECROP_' + name.upper()}: {one['msg']}", file=sys.stderr)
-        return 2
+    settings = read_settings()
     given = {name: value for name, value in vars(options).items() if value is not None}
     settings = settings.model_copy(update=given)
     logging.basicConfig(
