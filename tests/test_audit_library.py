@@ -74,7 +74,9 @@ def test_the_way_back() -> None:
     back = TRANSFORMS["white padding"].back(density)
     assert back.sum() == pytest.approx(1)
     y, x = (float((back.sum(axis=axis) * (np.arange(back.shape[1 - axis]) + 0.5)).sum()) for axis in (1, 0))
-    assert (y, x) == pytest.approx(((3.5 - 2.5) * 1.2, (5.5 - 40 / 12) * 1.2), abs=0.1)  # cells are even within
+    assert (y, x) == pytest.approx(
+        ((3.5 - 2.5) * 1.2, (5.5 - 40 / 12) * 1.2), abs=0.1
+    )  # cells are even within
     density[3, 5], density[0, 20] = 0, 1  # on the border: nothing of it is the picture's
     assert TRANSFORMS["grey border"].back(density).sum() == 0
 
@@ -85,7 +87,9 @@ def test_a_steady_network_is_found_steady(folder: Path, capsys: pytest.CaptureFi
     assert set(rows) == set(TRANSFORMS)
     for name, row in rows.items():
         assert row["crops"] == 12
-        assert row["moved"] <= ("border" in name or "padding" in name) / 12, name  # a disc is then of fewer cells
+        assert row["moved"] <= ("border" in name or "padding" in name) / 12, (
+            name
+        )  # a disc is then of fewer cells
     assert "half size" in capsys.readouterr().out
     html = Path("o/report.html").read_text()
     assert "How steady are the crops?" in html

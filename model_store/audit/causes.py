@@ -40,7 +40,7 @@ def causes(
     differences = values[first] - values[second]
     drawn = np.concatenate(weights(who[first], who[second], DRAWS, 0))
     found = []
-    for index, name in enumerate(names):
+    for index, name in enumerate(names[: values.shape[1]]):
         raw = differences[:, index]
         scale = float(raw.std())
         if len(raw) < 10 or scale == 0:

@@ -238,4 +238,4 @@ def seated(look: Look, maps: Maps) -> Drawn:
             both.append(shares if order == 0 else 1 - shares)
         rows.append(np.mean(both, axis=0))
     found = estimates(np.array(rows), np.arange(len(rows)))
-    return Drawn("a drawn person seated in a wheelchair, beside one standing", len(rows), found[0], found[1])
+    return Drawn("seated beside standing, drawn", len(rows), found[0], found[1])

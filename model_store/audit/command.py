@@ -4,6 +4,7 @@
   gaze SRC         one person alone: does the point fall on the head, the body, or beside?
   changes SRC      the same person twice, once changed; a sign or text beside a face; seated and standing
   people SRC       all three in one report
+  crowd DIR        several people in one photograph: who gets the attention? No labels needed
   fetch-wikicelb   loads people of Wikidata with the labels that Wikidata records
   stability DIR    how far crops move when a picture is halved, saved anew, mirrored, bordered
   compare DIR      which crops move, and how far, from one network or policy to another
@@ -24,6 +25,7 @@ COMMANDS = {
     "gaze": "people",
     "changes": "people",
     "people": "people",
+    "crowd": "crowd",
     "fetch-wikicelb": "wikicelb",
     "stability": "library",
     "compare": "library",

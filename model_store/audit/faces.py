@@ -44,6 +44,11 @@ class Faces:
 
     def find(self, picture: Image.Image) -> Box | None:
         """The surest face, in fractions; None where there is none."""
+        found = self.find_all(picture)
+        return found[0] if found else None
+
+    def find_all(self, picture: Image.Image) -> list[Box]:
+        """All faces, the surest first; none overlaps a surer one by an intersection over union above 0.3."""
         height, width = self._side
         scale = min(width / picture.width, height / picture.height)
         size = max(1, round(picture.width * scale)), max(1, round(picture.height * scale))
@@ -51,18 +56,22 @@ class Faces:
         sheet.paste(picture.resize(size, Image.Resampling.BILINEAR))
         planes = np.asarray(sheet)[..., ::-1].transpose(2, 0, 1)[None].astype(np.float32)
         answers = dict(zip(self._names, self._session.run(None, {"input": planes}), strict=True))
-        best, box = SURE, None
+        found: list[tuple[float, Box]] = []
         for stride in (8, 16, 32):
             columns = width // stride
             clipped = [answers[f"{kind}_{stride}"].reshape(-1).clip(0, 1) for kind in ("cls", "obj")]
             scores = np.sqrt(clipped[0] * clipped[1])
-            at = int(scores.argmax())
-            if scores[at] > best:
-                best = float(scores[at])
+            for at in np.flatnonzero(scores > SURE).tolist():
                 dx, dy, log_w, log_h = answers[f"bbox_{stride}"].reshape(-1, 4)[at].tolist()
-                w, h = np.exp(log_w) * stride, np.exp(log_h) * stride
-                box = (at % columns + dx) * stride - w / 2, (at // columns + dy) * stride - h / 2, w, h
-        return None if box is None else _inside(box, size)
+                w, h = float(np.exp(log_w)) * stride, float(np.exp(log_h)) * stride
+                place = (at % columns + dx) * stride - w / 2, (at // columns + dy) * stride - h / 2, w, h
+                if (box := _inside(place, size)) is not None:
+                    found.append((float(scores[at]), box))
+        kept: list[Box] = []
+        for _, box in sorted(found, key=lambda each: -each[0]):
+            if all(overlap(box, other) <= 0.3 for other in kept):
+                kept.append(box)
+        return kept
 
     def known(self, person: Person, maps: Maps) -> Person:
         """The same person with a face, where one is found or already known; kept with the maps."""
@@ -78,6 +87,14 @@ class Faces:
             return person
         x, y, w, h = np.frombuffer(kept, ">f8").tolist()
         return Person(person.item, person.who, person.set, person.labels, (x, y, w, h), person.digest)
+
+
+def overlap(a: Box, b: Box) -> float:
+    """Intersection over union."""
+    wide = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
+    high = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
+    shared = max(wide, 0.0) * max(high, 0.0)
+    return shared / (a[2] * a[3] + b[2] * b[3] - shared)
 
 
 def _inside(box: tuple[float, float, float, float], size: tuple[int, int]) -> Box | None:

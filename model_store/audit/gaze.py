@@ -52,8 +52,8 @@ def falls(cropper: Cropper, face: Box) -> NDArray[np.float64]:
     """[6]: the point on head, body, beside (0 or 1), then the mass there."""
     head, body = head_of(face), body_of(face)
     point = most_salient(cropper)
-    on_head = _holds(head, point)
-    on_body = not on_head and _holds(body, point)
+    on_head = on_box(head, point)
+    on_body = not on_head and on_box(body, point)
     mass_head = mass_in(cropper, head)
     mass_body = mass_in(cropper, body) if body[2] > 0 and body[3] > 0 else 0.0
     return np.array(
@@ -61,7 +61,7 @@ def falls(cropper: Cropper, face: Box) -> NDArray[np.float64]:
     )
 
 
-def _holds(box: Box, point: tuple[float, float]) -> bool:
+def on_box(box: Box, point: tuple[float, float]) -> bool:
     return box[0] <= point[0] <= box[0] + box[2] and box[1] <= point[1] <= box[1] + box[3]
 
 

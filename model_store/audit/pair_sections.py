@@ -48,7 +48,8 @@ def pairs_section(each: Data, networks: list[str], pictures: Pictures) -> str:
         _forest_of_crops(cells, networks[0]),
         "<h3>In numbers</h3>",
         paragraph(
-            "Percent for the first group; in brackets the 95 % interval; n: pairs (each in several joins)."
+            "Percent for the first group; in brackets the 95 % interval; n: pairs, each in several joins; ±: points by "
+            "which the first one's face is kept whole more often."
         ),
         _numbers(cells, networks),
         _places(each["first_place"]),

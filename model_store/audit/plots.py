@@ -39,8 +39,9 @@ def forest(
     """`axis`: left end, right end, where parity is. `ends`: what the left and the right of parity mean."""
     low, high, parity = axis
     heights = [max(1, len(row.marks)) * LINE + 9 for row in rows]
-    height = TOP + sum(heights) + 44
     width = LABEL + PLOT + NOTE
+    lines = 1 + sum(26 + 6.4 * len(name) for name in series) // (width - LABEL - 120)
+    height = TOP + sum(heights) + 28 + 16 * lines
 
     def x(value: float) -> float:
         return LABEL + PLOT * (min(max(value, low), high) - low) / (high - low)
@@ -77,12 +78,15 @@ def forest(
                 f"{_shape(mark.series, x(mark.mean), at)}</g>"
             )
         y += tall
-    at = float(LABEL)
+    at, down = float(LABEL), bottom + 31
     for number, name in enumerate(series):
+        wide = 26 + 6.4 * len(name)
+        if at + wide > width and at > LABEL:
+            at, down = float(LABEL), down + 16
         colour = COLOURS[number % len(COLOURS)]
-        parts.append(f'<g fill="{colour}" stroke="{colour}">{_shape(number, at, bottom + 31)}</g>')
-        parts.append(f'<text class="key" x="{at + 9:.0f}" y="{bottom + 35}">{escape(name)}</text>')
-        at += 26 + 6.4 * len(name)
+        parts.append(f'<g fill="{colour}" stroke="{colour}">{_shape(number, at, down)}</g>')
+        parts.append(f'<text class="key" x="{at + 9:.0f}" y="{down + 4}">{escape(name)}</text>')
+        at += wide
     return "".join(parts) + "</svg>"
 
 

@@ -46,15 +46,15 @@ def covariates(seen: Sight) -> NDArray[np.float64]:
     distance from the top as shares of the picture."""
     x, y, w, h = seen.face or MIDDLE
     colours = lab(pixels(seen.picture.reduce(max(1, min(seen.picture.size) // 100))))
-    skin = _part(
+    skin = part(
         colours, (x + 0.25 * w, y + 0.25 * h, 0.5 * w, 0.55 * h)
     )  # cheeks and nose: no hair, no ground
-    clothes = _part(colours, (0.0, min(y + 1.15 * h, 0.9), 1.0, 1.0))
+    clothes = part(colours, (0.0, min(y + 1.15 * h, 0.9), 1.0, 1.0))
     chroma = float(np.hypot(clothes[..., 1], clothes[..., 2]).mean())
     return np.array([colours[..., 0].mean(), chroma, ita(skin), h, y + h / 2])
 
 
-def _part(values: NDArray[np.float64], box: Box) -> NDArray[np.float64]:
+def part(values: NDArray[np.float64], box: Box) -> NDArray[np.float64]:
     rows, columns = values.shape[:2]
     left, top = min(int(box[0] * columns), columns - 1), min(int(box[1] * rows), rows - 1)
     return values[

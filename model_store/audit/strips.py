@@ -60,7 +60,7 @@ def largest(
         found.append(
             (
                 drawing(as_bytes(joined.picture), cropper),
-                f"{said}: {100 * mass:.0f} % of the mass on the first",
+                f"{said}: {100 * mass:.0f} % of the attention on the first",
             )
         )
     return found
