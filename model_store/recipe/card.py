@@ -34,20 +34,20 @@ class Options:
     smoke: bool = False
 
 
-def plot_pruning(log: list[dict[str, Any]], path: Path) -> None:
-    """Multiply-adds against crop score and NSS: the rounds, what ships, the thin control."""
+def plot_pruning(log: list[dict[str, Any]], distilled: dict[str, Any], path: Path) -> None:
+    """Multiply-adds against crop score and NSS: the rounds, the same distilled, the thin control."""
     figure, axes = plt.subplots(1, 2, figsize=(9, 3.4))
     rounds = [one for one in log if one["name"].startswith("prune-")]
     for axis, key, label in zip(axes, ("crop", "nss"), ("crop score", "NSS"), strict=True):
         axis.plot(
             [one["multiply_adds"] / 1e9 for one in rounds], [one[key] for one in rounds], "o-", label="pruned"
         )
-        for one in log:
-            if one["name"] in ("pruned", "thin"):
-                text = "pruned, trained on" if one["name"] == "pruned" else "uniformly thinner"
-                axis.plot(
-                    [one["multiply_adds"] / 1e9], [one[key]], "s" if text[0] == "p" else "x", label=text
-                )
+        after = sorted((one["multiply_adds"] / 1e9, one[key]) for one in distilled.values())
+        axis.plot([x for x, _ in after], [y for _, y in after], "s", label="distilled")
+        thin = [one for one in log if one["name"] == "thin"]
+        axis.plot(
+            [one["multiply_adds"] / 1e9 for one in thin], [one[key] for one in thin], "x", label="thinner"
+        )
         axis.set(xlabel="multiply-adds per picture, G", ylabel=f"{label} on val")
         axis.grid(alpha=0.3)
         axis.legend()
@@ -134,7 +134,10 @@ def networks(stored: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def pruning(log: list[dict[str, Any]]) -> str:
+def pruning(log: list[dict[str, Any]], distilled: dict[str, Any]) -> str:
+    log = log + [
+        {"name": f"{one['start']} distilled, {one['epochs']} epochs", **one} for one in distilled.values()
+    ]
     lines = ["| step | multiply-adds, G | crop score | NSS | CC | KL |", "|---|---|---|---|---|---|"]
     lines += [
         f"| {one['name']} | {one['multiply_adds'] / 1e9:.3f} | {one['crop']:.1f} | {one['nss']:.3f} "
@@ -206,8 +209,9 @@ def main(options: Options) -> None:
         if scores["people"].get("curve"):
             plot_people(scores, figures / "people.svg")
     if log := measured(folder / "prune.json"):
-        parts["pruning"] = pruning(log)
-        plot_pruning(log, figures / "pruning.svg")
+        distilled = measured(folder / "distil.json") or {}
+        parts["pruning"] = pruning(log, distilled)
+        plot_pruning(log, distilled, figures / "pruning.svg")
     if times := measured(store / "speed.json"):
         parts["speed"] = speed(times)
     if found := measured(folder / "leave-out.json"):

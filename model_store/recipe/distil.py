@@ -10,6 +10,7 @@ import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,7 +19,7 @@ from torch.nn.utils import parametrize
 
 from model_store.recipe import data
 from model_store.recipe.losses import correlation, divergence, gaze_loss
-from model_store.recipe.network import Conv, Student
+from model_store.recipe.network import Conv, Student, multiply_adds
 from model_store.recipe.options import parse
 from model_store.recipe.train import VIEWS, averager, cached_lower, freeze, load, predict, save, scores, views
 
@@ -37,7 +38,7 @@ class Options:
         VIEWS  # of pictures with gaze; 2, the picture and its mirror image, is cached in half the time
     )
     human: float = 0.5  # weight of human gaze against the teachers' maps, where there is both
-    int8: bool = False  # the layers that learn see their weights as int8 will hold them
+    int8: bool = False  # weights are rounded to what int8 will hold
     seed: int = 5
     threads: int = 2
     smoke: bool = False
@@ -67,9 +68,12 @@ class Int8(nn.Module):
 
 
 def round_weights(student: Student) -> None:
-    """Lets every convolution that learns see rounded weights."""
-    for layer in [m for m in student.modules() if isinstance(m, Conv) and m.weight.requires_grad]:
-        parametrize.register_parametrization(layer, "weight", Int8())
+    """Rounds the weights of frozen convolutions, and lets those that learn see theirs rounded."""
+    for layer in [m for m in student.modules() if isinstance(m, Conv)]:
+        if layer.weight.requires_grad:
+            parametrize.register_parametrization(layer, "weight", Int8())
+        else:
+            layer.weight.data = Int8()(layer.weight.data)
 
 
 def viewed(maps: np.ndarray, count: int = VIEWS) -> Tensor:
@@ -92,6 +96,20 @@ def photographs(folder: Path, smoke: bool) -> np.ndarray:
     """Indices of the unlabelled photographs with a teacher's map, duplicates of "val" left out."""
     chosen = data.read("photos", smoke).where("train", gaze=False)
     return chosen[np.isfinite(teacher_maps("photos", folder)[chosen, 0, 0])]
+
+
+def note(folder: Path, student: Student, options: Options, log: list[dict[str, Any]]) -> None:
+    """Adds what came out to distil.json, which the card's table and plot read."""
+    path = folder / "distil.json"
+    found = json.loads(path.read_text()) if path.exists() else {}
+    found[options.name] = {
+        "start": options.start,
+        "epochs": options.epochs,
+        "int8": options.int8,
+        "multiply_adds": multiply_adds(student),
+        **log[-1],
+    }
+    path.write_text(json.dumps(found, indent=1))
 
 
 def main(options: Options) -> None:
@@ -175,6 +193,7 @@ def main(options: Options) -> None:
         if parametrize.is_parametrized(layer):
             parametrize.remove_parametrizations(layer, "weight")  # leaves the rounded weights
     save(averaged.module, final, {"log": log})
+    note(folder, averaged.module, options, log)
     resume.unlink(missing_ok=True)
 
 

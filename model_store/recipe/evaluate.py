@@ -252,6 +252,12 @@ def table(result: dict[str, Any]) -> str:
             value = row.get(key)
             cells.append("-" if value is None else f"{value:.{digits}f}")
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    half, alone = result["people"]["half"], result["people"]["leave_one_out"]
+    lines.append(
+        f"| half of the people (NSS, AUC: all but one) | {half['crop_score']:.1f} | {half['retained']:.1f} "
+        f"| {half['below_centre']:.1f} | {half['off_centre']:.0f} | {alone['nss']:.2f} | {half['cc']:.3f} "
+        f"| {half['kl']:.3f} | {half['sim']:.3f} | {alone['auc_judd']:.3f} | 100 | - |"
+    )
     return "\n".join(lines)
 
 

@@ -30,31 +30,41 @@ class Options:
     smoke: bool = False
 
 
+# Name, start, epochs, int8: what ships is the smallest that beats the plain network on "val".
+DISTILLED = (
+    ("pruned-3", "prune-3", 4, True),
+    ("pruned-4", "prune-4", 5, True),
+    ("pruned-6", "prune-6", 3, False),
+    ("pruned-6-more", "pruned-6", 6, True),
+)
+
+
 def stages(smoke: bool) -> dict[str, Callable[[], None]]:
     few = 1 if smoke else None
 
     def epochs(normal: int) -> int:
         return few or normal
 
+    def pruned(name: str, start: str, normal: int, int8: bool) -> Callable[[], None]:
+        return lambda: distil.main(
+            distil.Options(name=name, start=start, epochs=epochs(normal), views=2, int8=int8, smoke=smoke)
+        )
+
     return {
         "data": lambda: data.build(data.Options(smoke=smoke)),
         "plain": lambda: train.main(train.Options(epochs=epochs(6), smoke=smoke)),
         "export gaze-0": lambda: export.main(export.Options(smoke=smoke)),
-        "int8 gaze-0": lambda: quantise.main(quantise.Options(smoke=smoke)),
         "calibrate gaze-0": lambda: calibrate.main(calibrate.Options(epochs=epochs(4), smoke=smoke)),
         "leave out": lambda: leave_out.main(leave_out.Options(epochs=epochs(4), smoke=smoke)),
         "teachers": lambda: teachers.main(teachers.Options(epochs=epochs(3), smoke=smoke)),
         "prune": lambda: prune.main(
-            prune.Options(rounds=2, steps=2, probes=1, smoke=True) if smoke else prune.Options()
+            prune.Options(steps=1, probes=1, smoke=True) if smoke else prune.Options()
         ),
         "distil unpruned": lambda: distil.main(distil.Options(epochs=epochs(3), smoke=smoke)),
-        "distil pruned": lambda: distil.main(
-            distil.Options(name="gaze-1", start=f"prune-{2 if smoke else 6}", epochs=epochs(3), smoke=smoke)
+        **{f"distil {name}": pruned(name, start, normal, int8) for name, start, normal, int8 in DISTILLED},
+        "export gaze-1": lambda: export.main(
+            export.Options(checkpoint="pruned-3", name="gaze-1", smoke=smoke)
         ),
-        "distil thin": lambda: distil.main(
-            distil.Options(name="thin-distilled", start="thin", epochs=epochs(3), smoke=smoke)
-        ),
-        "export gaze-1": lambda: export.main(export.Options(checkpoint="gaze-1", name="gaze-1", smoke=smoke)),
         "int8 gaze-1": lambda: quantise.main(quantise.Options(name="gaze-1", smoke=smoke)),
         "calibrate gaze-1": lambda: calibrate.main(
             calibrate.Options(name="gaze-1", epochs=epochs(4), smoke=smoke)
