@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import re
+import sys
 from collections.abc import AsyncIterator, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -13,7 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import BaseRoute, Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service import __version__, problems
 from service.auth import Keys
@@ -24,7 +25,7 @@ from service.errors import BadParameters, ClientGone, GazecropError, MethodNotAl
 from service.fast import Front
 from service.gate import Gate
 from service.metrics import Metrics, Observe
-from service.model import Density, Model, Pixels
+from service.model import Density, Model, ModelError, Pixels
 from service.parts import Parts
 from service.pipeline import Picture, Pipeline
 from service.reports import Inbox, Turnstile
@@ -87,7 +88,7 @@ class App:
         self._outer = Observe(self._outer, self.metrics)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._outer(scope, receive, send)
+        await self._outer(scope, receive, _in_one_line(send) if scope["type"] == "lifespan" else send)
 
     def drain(self) -> None:
         """Not ready any more; what is under way goes on."""
@@ -192,6 +193,18 @@ class App:
         assert isinstance(error, RequestValidationError)
         wrong = [{"parameter": str(one["loc"][-1]), "detail": str(one["msg"])} for one in error.errors()]
         return problems.answer(BadParameters(wrong))
+
+
+def _in_one_line(send: Send) -> Send:
+    """A start that fails for a reason we know says that reason; the framework would say its traceback."""
+
+    async def told(message: Message) -> None:
+        error = sys.exception()
+        if message["type"] == "lifespan.startup.failed" and isinstance(error, GazecropError | ModelError):
+            message = {**message, "message": f"gazecrop: {error}"}
+        await send(message)
+
+    return told
 
 
 def _with_methods(routes: Iterable[BaseRoute]) -> list[tuple[re.Pattern[str], set[str]]]:
