@@ -27,9 +27,9 @@ async def read_body(
     headers: Iterable[tuple[bytes, bytes]],
     max_bytes: int,
     seconds: float,
-    hasher: Hasher,
+    hasher: Hasher | None = None,
 ) -> bytes:
-    """The uploaded file. `hasher` is fed with exactly these bytes, so that both ways give one id.
+    """The uploaded file. `hasher`, where there is one, is fed with exactly these bytes: both ways give one id.
 
     headers: as ASGI has them. max_bytes: of the file; a multipart body may be 64 kB longer. seconds: for the whole.
     Raises `BodyTooLarge` (by Content-Length before anything is read, else as it comes), `BodyTooSlow`,
@@ -74,12 +74,13 @@ async def read_body(
 class _Raw:
     """The body is the file."""
 
-    def __init__(self, hasher: Hasher) -> None:
+    def __init__(self, hasher: Hasher | None) -> None:
         self._hasher = hasher
         self._chunks: list[bytes] = []
 
     def chunk(self, data: bytes) -> None:
-        self._hasher.update(data)
+        if self._hasher is not None:
+            self._hasher.update(data)
         self._chunks.append(data)
 
     def whole(self) -> bytes:
@@ -89,7 +90,7 @@ class _Raw:
 class _Form:
     """multipart/form-data (RFC 7578): the part named `file`; others are read over."""
 
-    def __init__(self, content_type: bytes, hasher: Hasher, max_bytes: int) -> None:
+    def __init__(self, content_type: bytes, hasher: Hasher | None, max_bytes: int) -> None:
         boundary = parse_options_header(content_type.decode("latin-1"))[1].get(b"boundary")
         if not boundary:
             raise _malformed("the boundary is missing")
@@ -160,7 +161,8 @@ class _Form:
         if self._size > self._max_bytes:
             raise _too_large(self._max_bytes)
         part = data[start:end]
-        self._hasher.update(part)
+        if self._hasher is not None:
+            self._hasher.update(part)
         self._chunks.append(part)
 
     def _end(self) -> None:

@@ -57,6 +57,11 @@ def cut(data: bytes, size: int) -> list[bytes]:
 DIGEST = blake3(PICTURE, key=KEY).hexdigest()
 
 
+async def test_what_needs_no_id_is_not_hashed() -> None:
+    assert await read_body(receiving(PICTURE), (), 20_000, 30) == PICTURE
+    assert await read_body(receiving(form((b"file", PICTURE))), (FORM,), 20_000, 30) == PICTURE
+
+
 @pytest.mark.parametrize("size", [1, 7, 4096, len(PICTURE)])
 async def test_raw_and_multipart_give_the_same_bytes_and_hash(size: int) -> None:
     assert await read(*cut(PICTURE, size)) == (PICTURE, DIGEST)

@@ -112,7 +112,7 @@ async def read_limited(request: Request, limit: int, seconds: float = SECONDS_FO
     """A body that is no picture. Raises BodyTooLarge, BodyTooSlow, BadParameters (a form), ClientGone."""
     if request.headers.get("content-type", "").lower().startswith("multipart/"):
         raise BadParameters.one("body", "The body is JSON here, not a form.")
-    return await read_body(request.receive, request.scope["headers"], limit, seconds, blake3())
+    return await read_body(request.receive, request.scope["headers"], limit, seconds)
 
 
 def identify(parts: Parts, data: bytes) -> str:
