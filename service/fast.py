@@ -18,8 +18,10 @@ from service.parts import Parts
 IMAGES = "/v1/images/"
 MANY = CROPPING | {"v"}
 ONE = MANY - {"ratios"}
-KEPT, KEPT_BYTES = 4096, 2048  # answers, and the longest of them: 8 MB at most
+# Answers, the longest of them and the longest question: 12 MB at most, 2.8 kB each with the entry, measured.
+KEPT, KEPT_BYTES, KEPT_TARGET = 4096, 2048, 256
 Headers = list[tuple[bytes, bytes]]
+Kept = OrderedDict[tuple[str, str], bytes]  # by version and target
 
 
 class Front:
@@ -29,7 +31,7 @@ class Front:
         self._app = app
         self.parts: Parts | None = None
         # Version and target determine an answer, and most clients ask for the same few ratios: a third of the time.
-        self._kept: OrderedDict[tuple[str, str], bytes] = OrderedDict()
+        self._kept: Kept = OrderedDict()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or self.parts is None:
@@ -52,8 +54,12 @@ class Front:
                     return await self._crops(scope, send, parts, path, steps)
         except GazecropError as error:
             return await problems.answer(error, path)(scope, receive, send)
-        with parts.bodies.counted(receive) as counted:
-            await self._app(scope, counted, send)
+        try:
+            with parts.bodies.counted(receive) as counted:
+                await self._app(scope, counted, send)
+        finally:
+            if scope["method"] == "DELETE":  # rare, so that all may go
+                self._kept = OrderedDict()  # a new one: an answer under way keeps itself in the old one
 
     def _check_key(self, scope: Scope, path: str, parts: Parts) -> None:
         """The probes, the metrics and the page's files need no key."""
@@ -75,7 +81,7 @@ class Front:
         else:
             scope["gazecrop.route"] = "/v1/images/{id}/crops"
             wanted = read(query, MANY)
-        pipeline = parts.pipeline
+        pipeline, kept = parts.pipeline, self._kept
         known = await pipeline.find(steps[0])
         version = known.version
         target = f"{path}?{query}"
@@ -90,21 +96,22 @@ class Front:
         for name, value in scope["headers"]:
             if name == b"if-none-match" and caching.matches(value.decode("latin-1"), tag):
                 return await _send(send, 304, headers, b"")
-        body = self._kept.get((version, target))
+        body = kept.get((version, target))
         if body is None:
             cropper = known.picture.cropper
             with scope["gazecrop.stages"].time("crop"):
                 found = [answers.crop_answer(crop, cropper) for crop in pipeline.crops(known, wanted)]
                 body = orjson.dumps(found[0] if len(steps) == 3 else {"crops": found})
-            self._keep(version, target, body)
+            _keep(kept, version, target, body)
         headers += [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
         await _send(send, 200, headers, body)
 
-    def _keep(self, version: str, target: str, body: bytes) -> None:
-        if len(body) <= KEPT_BYTES and len(target) <= KEPT_BYTES:
-            self._kept[version, target] = body
-            if len(self._kept) > KEPT:
-                self._kept.popitem(last=False)
+
+def _keep(kept: Kept, version: str, target: str, body: bytes) -> None:
+    if len(body) <= KEPT_BYTES and len(target) <= KEPT_TARGET:
+        kept[version, target] = body
+        if len(kept) > KEPT:
+            kept.popitem(last=False)
 
 
 async def _send(send: Send, status: int, headers: Headers, body: bytes) -> None:
