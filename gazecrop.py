@@ -85,7 +85,7 @@ class Picture:
         return self._cropper.points
 
     @property
-    def good_ratios(self) -> tuple[str, str]:
+    def good_ratios(self) -> tuple[str, str] | None:
         """The narrowest and the broadest ratio whose crop keeps 0.80 of the importance."""
         return self._cropper.good_ratios
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from service.cropping import Crop, Cropper
+from service.cropping import Crop, Cropper, verdict
 from service.placing import Box, Constraint
 from service.store.base import Focus
 
@@ -32,7 +32,11 @@ def crop_answer(crop: Crop, cropper: Cropper) -> dict[str, Any]:
         answer["unmet"] = [constraint_answer(constraint) for constraint in crop.unmet]
     if crop.alternatives:
         answer["alternatives"] = [
-            {"box": box_answer(other), "importance_fraction": round(importance, 4)}
+            {
+                "box": box_answer(other),
+                "importance_fraction": round(importance, 4),
+                "verdict": verdict(importance),
+            }
             for other, importance in crop.alternatives
         ]
     if box.width == grid.width or box.height == grid.height:  # object-position slides, it cannot zoom
@@ -51,13 +55,14 @@ def constraint_answer(constraint: Constraint) -> dict[str, str]:
 
 
 def advice(crop: Crop, cropper: Cropper) -> dict[str, Any]:
-    """For a poor crop: the nearest ratio that would be good, and the canvas on which nothing would be cut."""
+    """For a poor crop: the nearest ratio that would be good, and the canvas on which nothing would be cut. The ratio is
+    None where no other ratio would help: there is none, or a policy, a zoom or a constraint decided."""
     grid, ratio = cropper.grid, crop.ratio
-    narrow, broad = cropper.good_ratios
+    span = cropper.good_ratios if crop.plain else None
     wider = ratio.numerator * grid.height > grid.width * ratio.denominator
     width = -(-grid.height * ratio.numerator // ratio.denominator) if wider else grid.width
     height = grid.height if wider else -(-grid.width * ratio.denominator // ratio.numerator)
-    return {"nearest_good_ratio": broad if wider else narrow, "pad_to": {"width": width, "height": height}}
+    return {"nearest_good_ratio": span and span[wider], "pad_to": {"width": width, "height": height}}
 
 
 def object_position(box: Box, width: int, height: int) -> str:
@@ -99,7 +104,7 @@ def document(
 ) -> dict[str, Any]:
     """The image document: what one upload answers with."""
     grid = cropper.grid
-    narrow, broad = cropper.good_ratios
+    span = cropper.good_ratios
     return {
         "id": id,
         "version": version,
@@ -112,7 +117,7 @@ def document(
         ],
         "symmetric": grid.symmetric,
         "flat": grid.flat,
-        "good_ratios": {"from": narrow, "to": broad},
+        "good_ratios": span and {"from": span[0], "to": span[1]},
         "saliency": {"rows": grid.rows, "columns": grid.columns, "encoded": grid.text},
         "crops": [crop_answer(crop, cropper) for crop in crops],
     }

@@ -13,8 +13,13 @@ from service.points import Point, find
 from service.ratios import WIDEST, Ratio, simplest
 
 Policy = Literal["auto", "window", "point", "centre", "focus"]
+Verdict = Literal["good", "tight", "poor"]
 POLICIES: tuple[Policy, ...] = get_args(Policy)
 GOOD, TIGHT = 0.80, 0.60  # of the importance
+
+
+def verdict(importance: float) -> Verdict:
+    return "good" if importance >= GOOD else "tight" if importance >= TIGHT else "poor"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +36,8 @@ class Options:
 class Crop:
     """One answer. `policy` is the one that was followed; `unmet` the constraints that could not be; `importance` the
     share of the picture's saliency in the box; `centred` that of the plain centre crop of the same size; `confidence`
-    the chance that it is one of the best, None where it is not known or a person decided."""
+    the chance that it is one of the best, None where it is not known or a person decided; `plain`: the window of its
+    ratio, with no zoom and no constraints."""
 
     ratio: Ratio
     box: Box
@@ -39,15 +45,14 @@ class Crop:
     importance: float
     centred: float
     whole: bool
+    plain: bool = False
     confidence: float | None = None
     unmet: tuple[Constraint, ...] = ()
     alternatives: tuple[tuple[Box, float], ...] = ()
 
     @property
-    def verdict(self) -> Literal["good", "tight", "poor"]:
-        if self.whole or self.importance >= GOOD:
-            return "good"
-        return "tight" if self.importance >= TIGHT else "poor"
+    def verdict(self) -> Verdict:
+        return "good" if self.whole else verdict(self.importance)
 
 
 class Cropper:
@@ -63,16 +68,16 @@ class Cropper:
         return find(self.grid)
 
     @cached_property
-    def good_ratios(self) -> tuple[str, str]:
-        """The span of ratios whose window keeps 0.80 of the importance, in simplest terms within 1 % inwards."""
+    def good_ratios(self) -> tuple[str, str] | None:
+        """The span of ratios whose window keeps 0.80 of the importance, in simplest terms within 1 % inwards. None for
+        a strip of which no ratio that may be asked keeps that much."""
         width, height = self.grid.width, self.grid.height
         narrow = Fraction(_least_good(self.field.across, self.field.total), height)
         broad = Fraction(width, _least_good(self.field.down, self.field.total))
-        own, most = Fraction(width, height), Fraction(WIDEST)
+        most = Fraction(WIDEST)
         narrow, broad = max(narrow, 1 / most), min(broad, most)
-        if narrow > most or broad < 1 / most:  # a strip beyond every ratio that may be asked: its nearest end
-            end = most if own > 1 else 1 / most
-            return simplest(end, end), simplest(end, end)
+        if narrow > most or broad < 1 / most:
+            return None
         return (
             simplest(narrow, min(narrow * Fraction(101, 100), broad)),
             simplest(max(broad * Fraction(99, 100), narrow), broad),
@@ -103,8 +108,9 @@ class Cropper:
         centre = Box((grid.width - width) // 2, (grid.height - height) // 2, width, height)
         importance, centred = field.sum(box) / field.total, field.sum(centre) / field.total
         confidence = None
-        if self._calibration and policy == "window" and not options.constraints and not grid.flat:
-            # Without zoom this share of the area is the share of the one axis that is cut.
+        plain = policy == "window" and not options.constraints and options.zoom == 1  # as it was calibrated
+        if self._calibration and plain and not grid.flat:
+            # One axis alone is cut: the share of the area is that of its length.
             area = (width * height) / (grid.width * grid.height)
             confidence = self._calibration.confidence(importance, centred, area)
         return Crop(
@@ -114,6 +120,7 @@ class Cropper:
             importance=importance,
             centred=centred,
             whole=width == grid.width and height == grid.height,
+            plain=plain,
             confidence=confidence,
             unmet=tuple(unmet),
             alternatives=tuple((other, value / field.total) for other, value in others),

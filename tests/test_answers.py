@@ -105,6 +105,35 @@ def test_only_a_poor_crop_is_advised() -> None:
     assert seen == {"good", "tight", "poor"}
 
 
+@pytest.mark.parametrize(
+    ("options", "focus"),
+    [
+        (Options(zoom=Fraction(4)), None),
+        (Options(), (0.0, 0.5)),
+        (Options("centre"), None),
+        (Options(constraints=(Constraint("avoid", 0.2, 0, 0.8, 1),)), None),
+    ],
+)
+def test_no_ratio_is_advised_where_another_ratio_would_not_help(
+    options: Options, focus: tuple[float, float] | None
+) -> None:
+    """The good span is that of plain windows; a crop poor for another reason must not be sent there."""
+    density = np.full((30, 40), 0.001)
+    density[:, 36:] = 1
+    made = Cropper(SaliencyGrid.from_density(density, 4000, 3000))
+    crop = made.crop(parse("1:8"), options, focus)
+    assert crop.verdict == "poor"
+    assert answers.advice(crop, made)["nearest_good_ratio"] is None
+
+
+def test_a_strip_beyond_every_ratio_has_no_good_one() -> None:
+    made = Cropper(SaliencyGrid.from_density(np.ones((30, 40)) + RNG.random((30, 40)), 5000, 3))
+    assert made.good_ratios is None
+    crop = made.crop(parse("20:1"), Options())
+    assert answers.advice(crop, made)["nearest_good_ratio"] is None
+    assert answers.document("0" * 32, "v", "m", "jpeg", made, None, [crop])["good_ratios"] is None
+
+
 def test_what_was_not_met_is_named_as_it_was_sent() -> None:
     made = cropper()
     constraints = (Constraint("keep", 0, 0, 0.1, 1), Constraint("keep", 0.123456789, 0, 0.876543211, 1))

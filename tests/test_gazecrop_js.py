@@ -150,7 +150,7 @@ def test_every_box_is_the_servers(run: Run) -> None:
         cropper = Cropper(grid)
         assert answer["levels"] == grid.levels.ravel().tolist()
         assert answer["flat"] == grid.flat
-        assert answer["good_ratios"] == list(cropper.good_ratios)
+        assert answer["good_ratios"] == (cropper.good_ratios and list(cropper.good_ratios))
         assert len(answer["points"]) == len(cropper.points)
         for theirs, ours in zip(answer["points"], cropper.points, strict=True):
             assert theirs == pytest.approx(asdict(ours), rel=0, abs=1e-12)
@@ -200,7 +200,7 @@ def test_every_kind_of_deflate_block_is_read(run: Run, how: dict[str, int]) -> N
     )  # long matches from far back, several blocks
     text = _code(_deflate(cells, **how), 250, 100)
     [answer] = run(ANSWER, [{"text": text, "asked": []}])
-    assert bytes(answer["levels"]) == cells
+    assert bytes(answer["levels"]) == SaliencyGrid.from_text(text).levels.tobytes()
     assert SaliencyGrid.from_text(text).levels.tobytes() == cells
 
 

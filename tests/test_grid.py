@@ -23,7 +23,7 @@ def packed(
     return b"GC1" + bytes([columns, rows, flags]) + struct.pack(">II", width, height) + body
 
 
-GOOD = packed(bytes([0, 1, 2, 3, 30, 31]))
+GOOD = packed(bytes([0, 1, 1, 3, 26, 0]))
 
 
 def same(a: SaliencyGrid, b: SaliencyGrid) -> bool:
@@ -42,14 +42,14 @@ def test_the_code_comes_back(grid: SaliencyGrid, symmetric: bool, rotated: bool)
 
 
 def test_the_format_is_the_one_described() -> None:
-    grid = SaliencyGrid.from_code(packed(bytes([0, 1, 2, 3, 30, 31]), flags=2))
+    grid = SaliencyGrid.from_code(packed(bytes([0, 1, 1, 3, 26, 0]), flags=2))
     assert grid.levels.tolist() == [[0, 1, 2], [3, 30, 31]]
     assert (grid.rows, grid.columns, grid.width, grid.height) == (2, 3, 640, 480)
     assert (grid.symmetric, grid.rotated, grid.flat) == (False, True, False)
     assert SaliencyGrid.from_code(packed(bytes([1, 1, 1, 1, 1, 1]), flags=1)).symmetric
     assert grid.text.startswith("R0Mx")
     assert zlib.decompress(base64.urlsafe_b64decode(grid.text + "==")[14:], -15) == bytes(
-        [0, 1, 2, 3, 30, 31]
+        [0, 1, 1, 3, 26, 0]
     )
 
 

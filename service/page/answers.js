@@ -30,11 +30,12 @@ export function nameOf(ratio) {
   return value < 1 ? `1:${round(1 / value)}` : `${round(value)}:1`;
 }
 
-/** For a poor crop: the nearest shape that would be good, or the canvas on which nothing is cut. */
-export function adviceOf(ratio) {
+/** For a poor crop: the nearest shape that would be good, if another shape would help, and the canvas that cuts nothing. */
+export function adviceOf(ratio, found) {
   const { grid } = state,
-    [from, to] = grid.goodRatios,
     value = valueOf(ratio);
+  const plain = found.policy === "window" && state.zoom === 1 && !state.constraints.length;
+  const [from, to] = (plain && grid.goodRatios) || [null, null];
   const wider = value * grid.height > grid.width;
   const canvas = wider
     ? [Math.ceil(grid.height * value - 1e-9), grid.height]

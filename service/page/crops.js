@@ -33,17 +33,19 @@ byId("zoom").addEventListener("input", () => update({ zoom: Number(byId("zoom").
 
 function controls({ grid, ratio, policy, zoom }) {
   const slider = byId("ratio"),
-    [from, to] = grid.goodRatios;
+    [from, to] = grid.goodRatios ?? [];
   if (document.activeElement !== slider || sliderAt(valueOf(ratio)) !== Number(slider.value))
     slider.value = sliderAt(valueOf(ratio));
   const { importance_fraction: kept, verdict } = cropOf(ratio, { candidates: 2 }); // as `detail` asks: it is known then
   slider.setAttribute("aria-valuetext", `${nameOf(ratio)}, ${VERDICTS[verdict].toLowerCase()}, keeps ${percent(kept)}`);
-  slider.style.setProperty("--from", `${50 + sliderAt(valueOf(from)) / 4}%`);
-  slider.style.setProperty("--to", `${50 + sliderAt(valueOf(to)) / 4}%`);
+  slider.style.setProperty("--from", from ? `${50 + sliderAt(valueOf(from)) / 4}%` : "50%");
+  slider.style.setProperty("--to", to ? `${50 + sliderAt(valueOf(to)) / 4}%` : "50%");
   byId("ratio-text").textContent = nameOf(ratio);
   byId("good-span").textContent = grid.flat
     ? "This picture shows nothing that stands out: every crop is the plain centre."
-    : `Shapes from ${from} to ${to} keep at least 80\u00a0% of what people look at.`;
+    : !from
+      ? "No shape that may be asked for keeps 80\u00a0% of what people look at."
+      : `Shapes from ${from} to ${to} keep at least 80\u00a0% of what people look at.`;
   byId("policy").value = policy;
   byId("zoom").value = zoom;
   byId("zoom-text").textContent = `${zoom.toFixed(2)}×`;
@@ -91,10 +93,13 @@ function detail({ grid, ratio, constraints, focus, policy }) {
   const box = `Box ${found.box.width} × ${found.box.height} at ${found.box.x}, ${found.box.y}.`;
   byId("advice").replaceChildren(...lines.map((line) => `${line} `), box);
   if (found.verdict === "poor" && !grid.flat) {
-    const { nearest, canvas } = adviceOf(ratio);
-    const use = element("button", { type: "button", className: "link", textContent: nearest });
-    use.addEventListener("click", () => choose(nearest));
-    byId("advice").append(" Nearest good shape: ", use, `; or pad the picture to ${canvas.join(" × ")}.`);
+    const { nearest, canvas } = adviceOf(ratio, found);
+    if (nearest) {
+      const use = element("button", { type: "button", className: "link", textContent: nearest });
+      use.addEventListener("click", () => choose(nearest));
+      byId("advice").append(" Nearest good shape: ", use, ".");
+    }
+    byId("advice").append(` The whole picture fits on ${canvas.join(" × ")}.`);
   }
 }
 

@@ -195,8 +195,14 @@ export function decode(text) {
   if (flags > 3 || most === 0n) throw wrong();
   if (most > Number.MAX_SAFE_INTEGER || 4 * Math.max(width, height) ** 2 > Number.MAX_SAFE_INTEGER)
     throw new Error("a picture too large for exact sums");
-  const levels = inflate(code.subarray(14), columns * rows);
+  const levels = inflate(code.subarray(14), columns * rows); // each minus the plane through its neighbours, modulo 32
   if (!levels.some(Boolean) || levels.some((level) => level > TOP)) throw wrong();
+  for (let i = 0; i < levels.length; i++) {
+    const left = i % columns > 0 ? levels[i - 1] : 0,
+      upper = i >= columns ? levels[i - columns] : 0,
+      corner = i % columns > 0 && i >= columns ? levels[i - columns - 1] : 0;
+    levels[i] = (levels[i] + left + upper - corner) & TOP;
+  }
   return new Grid(levels, columns, rows, width, height, Boolean(flags & 1), Boolean(flags & 2));
 }
 
@@ -222,9 +228,9 @@ export class Grid {
     return (this.found ??= find(this));
   }
 
-  /** The span of ratios whose window keeps 0.80 of the importance. @returns {[string, string]} */
+  /** The span of ratios whose window keeps 0.80 of the importance; null where none does. @returns {?[string, string]} */
   get goodRatios() {
-    return (this.span ??= goodSpan(this));
+    return this.span === undefined ? (this.span = goodSpan(this)) : this.span;
   }
 }
 
@@ -479,10 +485,7 @@ function goodSpan(grid) {
     broad = [width, leastGood(grid.down)];
   if (less(narrow, least)) narrow = least;
   if (less(most, broad)) broad = most;
-  if (less(most, narrow) || less(broad, least)) {
-    const end = simplest(...(width > height ? [most, most] : [least, least])).join(":");
-    return [end, end];
-  }
+  if (less(most, narrow) || less(broad, least)) return null; // a strip of which no ratio that may be asked is good
   const inwards = [narrow[0] * 101n, narrow[1] * 100n],
     outwards = [broad[0] * 99n, broad[1] * 100n];
   const from = simplest(narrow, less(inwards, broad) ? inwards : broad);

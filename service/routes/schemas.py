@@ -33,6 +33,7 @@ class Normalized(Schema):
 class Alternative(Schema):
     box: Box
     importance_fraction: float = Field(ge=0, le=1)
+    verdict: Literal["good", "tight", "poor"]
 
 
 class Constraint(Schema):
@@ -46,7 +47,9 @@ class Canvas(Schema):
 
 
 class Advice(Schema):
-    nearest_good_ratio: str
+    nearest_good_ratio: str | None = Field(
+        description="Null where no other ratio would help: a policy, a zoom or a constraint decided, or there is none."
+    )
     pad_to: Canvas = Field(description="The smallest canvas of the ratio that holds the whole picture.")
 
 
@@ -119,7 +122,9 @@ class Document(Schema):
     points: list[Point]
     symmetric: bool
     flat: bool
-    good_ratios: Span
+    good_ratios: Span | None = Field(
+        description="Null for a strip of which no ratio that may be asked keeps as much."
+    )
     saliency: PortableMap
     crops: list[Crop]
 
