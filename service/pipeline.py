@@ -26,6 +26,11 @@ from service.params import Wanted
 from service.store.base import Focus, Record
 from service.store.memory import Found, MapCache
 
+# Milliseconds of the event loop for one question. Python takes the interpreter from a thread only after 5, so that
+# below it a thread would not let anyone else go first.
+CHEAP = 5.0
+COSTLY_AT_ONCE, COSTLY_QUEUE = 2, 64  # in threads, and waiting for one
+
 
 class Picture:
     """A map as it is held in memory: decoded, made ready for cropping. Immutable; no pixel is kept."""
@@ -84,6 +89,7 @@ class Pipeline:
         self._batcher = batcher
         self.maps = maps
         self._flights: Flights[Found[Picture]] = Flights()
+        self._costly = Gate(1, COSTLY_QUEUE, COSTLY_AT_ONCE)  # its pixels are not counted: a map has none
 
     async def upload(
         self, id: str, data: bytes, stages: Stages, deadline: float | None
@@ -153,9 +159,26 @@ class Pipeline:
             )
         return [known.picture.cropper.crop(ratio, wanted.options, focus) for ratio in wanted.ratios]
 
+    async def crops_aside(self, known: Known, wanted: Wanted) -> list[Crop]:
+        """The same, a costly question in a thread: 16 ratios with 25 constraints and 5 candidates take 0.06 to 0.25 s,
+        in which the event loop would answer nobody. Raises as `crops`, and Overloaded."""
+        if cost(wanted) <= CHEAP:
+            return self.crops(known, wanted)
+        async with self._costly.slot(0):
+            return await asyncio.to_thread(self.crops, known, wanted)
+
     async def forget(self, id: str) -> None:
         """Everything about a picture is gone, durably, when this returns."""
         await self.maps.delete(id)
+
+
+def cost(wanted: Wanted) -> float:
+    """About the milliseconds that its crops take, rather too many: fitted to 14 kinds of questions. Every constraint
+    may have to be dropped by itself, and with a zoom every further box is a search in two dimensions."""
+    options = wanted.options
+    each = 0.05 + 0.13 * len(options.constraints)
+    each += options.candidates * 0.35 if options.zoom > 1 else (options.candidates - 1) * 0.1
+    return len(wanted.ratios) * each
 
 
 def analyse(data: bytes, model: Model, limits: Limits) -> Record:

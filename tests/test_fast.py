@@ -29,7 +29,7 @@ class Pipe:
     async def find(self, id: str) -> Known:
         return KNOWN
 
-    def crops(self, known: Known, wanted: Any) -> Any:
+    async def crops_aside(self, known: Known, wanted: Any) -> Any:
         self.computed += 1
         return Pipeline.crops(self, known, wanted)  # type: ignore[arg-type]
 

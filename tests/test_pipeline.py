@@ -1,6 +1,7 @@
 """The story: one upload is one analysis, kept; crops come from the map alone."""
 
 import asyncio
+import threading
 import time
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,7 @@ from PIL import Image
 
 from service.app import _id_key
 from service.batcher import Batcher
+from service.cropping import Crop
 from service.decode import Limits
 from service.errors import (
     BadParameters,
@@ -28,8 +30,8 @@ from service.errors import (
 from service.gate import Gate
 from service.grid import SaliencyGrid
 from service.metrics import Stages
-from service.params import read
-from service.pipeline import Known, Picture, Pipeline, analyse
+from service.params import Wanted, read
+from service.pipeline import COSTLY_AT_ONCE, COSTLY_QUEUE, Known, Picture, Pipeline, analyse
 from service.settings import Settings
 from service.store.base import Condition, Entry, Record
 from service.store.memory import MapCache
@@ -252,6 +254,40 @@ async def test_a_focus_is_followed_and_needed_where_it_is_asked_for(bench: Bench
     focused = await bench.pipeline.find(ID)
     [crop] = bench.pipeline.crops(focused, read("ratios=9:16"))
     assert crop.policy == "focus" and crop.box.x == 640 - 270
+
+
+async def test_only_costly_crops_are_computed_in_a_thread(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known, _ = await bench.upload(jpeg())
+    threads = []
+    plain = Pipeline.crops
+
+    def crops(self: Pipeline, known: Known, wanted: Wanted) -> list[Crop]:
+        threads.append(threading.current_thread())
+        return plain(self, known, wanted)
+
+    monkeypatch.setattr(Pipeline, "crops", crops)
+    avoid = "&".join(f"avoid={i / 16},0.2,0.05,0.6" for i in range(16))
+    keep = "&".join(f"keep=0.{i}1,0.4,0.05,0.1" for i in range(9))
+    ratios = "ratios=" + ",".join(f"{i + 4}:9" for i in range(16))
+    costly = [f"{ratios}&zoom=1.5&candidates=5&{avoid}&{keep}", f"{ratios}&{avoid}", f"{ratios}&zoom=2"]
+    for query in costly:
+        wanted = read(query)
+        assert await bench.pipeline.crops_aside(known, wanted) == plain(bench.pipeline, known, wanted)
+    assert threading.main_thread() not in threads and len(threads) == len(costly)
+    threads.clear()
+    for query in (ratios, "ratios=1:1&zoom=1.5", "ratios=1:1&candidates=5", f"ratios=1:1&{avoid}"):
+        await bench.pipeline.crops_aside(known, read(query))
+    assert set(threads) == {threading.main_thread()}
+
+
+async def test_a_costly_question_too_many_is_refused(bench: Bench) -> None:
+    known, _ = await bench.upload(jpeg())
+    costly = read("zoom=2&candidates=5&ratios=" + ",".join(f"{i + 4}:9" for i in range(16)))
+    asked = [bench.pipeline.crops_aside(known, costly) for _ in range(COSTLY_AT_ONCE + COSTLY_QUEUE + 1)]
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    assert [type(answer) for answer in answers].count(Overloaded) == 1
 
 
 async def test_the_plain_way_makes_the_same_map(bench: Bench) -> None:

@@ -54,7 +54,7 @@ async def upload(request: Request) -> Response:
     id, data = await read_picture(request)
     known, created = await analysed(request, id, data, deadline)
     with stages.time("crop"):
-        document = image_document(known, parts.pipeline.crops(known, wanted))
+        document = image_document(known, await parts.pipeline.crops_aside(known, wanted))
     headers = {"Location": f"/v1/images/{id}"}
     if known.degraded:
         headers["X-Degraded"] = "store"
@@ -74,7 +74,7 @@ async def show(request: Request, id: str) -> Response:
     if not_modified(request, headers):
         return Response(status_code=304, headers=headers)
     with stages_of(request.scope).time("crop"):
-        document = image_document(known, parts.pipeline.crops(known, wanted))
+        document = image_document(known, await parts.pipeline.crops_aside(known, wanted))
     return json_answer(document, headers=headers)
 
 

@@ -6,12 +6,12 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
+from service.cropping import Crop
 from service.decode import Limits
 from service.errors import BadParameters, NotAcceptable
 from service.explain import LAYERS, explain
 from service.headers import inspect
-from service.params import CROPPING, Wanted, look, one_ratio
-from service.parts import Parts
+from service.params import CROPPING, look, one_ratio
 from service.pipeline import Known
 from service.ratios import Ratio
 from service.render import LONGEST_SIDE, MEDIA_TYPES, crop
@@ -64,7 +64,7 @@ async def crop_picture(request: Request) -> Response:
         raise BadParameters(errors)
     id, data = await read_picture(request)
     known, _ = await analysed(request, id, data, deadline)
-    [found] = parts_of(request).pipeline.crops(known, wanted.of(ratio))
+    [found] = await parts_of(request).pipeline.crops_aside(known, wanted.of(ratio))
 
     def work(limits: Limits) -> bytes:
         return crop(
@@ -107,19 +107,20 @@ async def explain_picture(request: Request) -> Response:
         raise BadParameters(errors)
     id, data = await read_picture(request)
     known, _ = await analysed(request, id, data, deadline)
-    work = drawing(parts_of(request), known, wanted, data, layers, form, grade)
+    crops = await parts_of(request).pipeline.crops_aside(known, wanted)
+    work = drawing(known, crops, data, layers, form, grade)
     return await _rendered(request, known, data, work, form, {"X-Gazecrop-Id": known.id}, deadline)
 
 
 def drawing(
-    parts: Parts, known: Known, wanted: Wanted, data: bytes, layers: list[str], form: str, grade: int | None
+    known: Known, crops: list[Crop], data: bytes, layers: list[str], form: str, grade: int | None
 ) -> Callable[[Limits], bytes]:
     """The drawing of an explanation, to be run in a thread."""
     cropper = known.picture.cropper
     points = [(point.x, point.y, point.score) for point in cropper.points]
     boxes = [
         (found.ratio.profile or found.ratio.text, found.box.x, found.box.y, found.box.width, found.box.height)
-        for found in parts.pipeline.crops(known, wanted)
+        for found in crops
     ]
     return lambda limits: explain(
         data, cropper.grid.levels, points, boxes, layers=layers, format=form, quality=grade, limits=limits
