@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from model_store.audit import command_people, pairs, summary
+from model_store.audit import command_people, crowd, pairs, summary
 from model_store.audit.cells import Cell, cells
 from model_store.audit.faces import yunet
 from model_store.audit.looks import Look, of_onnx, served
@@ -26,7 +26,9 @@ from model_store.audit.pairs import Asked, Outcome
 from model_store.audit.people import Person, read_people
 from model_store.audit.run_people import STUDIES, prepared, run, write
 from service.commands.environment import read_settings
+from service.commands.library.sources import pictures_of
 from service.commands.options import load
+from service.commands.progress import Progress
 
 README = Path(__file__).parent / "README.md"
 PAPER = (
@@ -44,6 +46,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         "--compared", type=int, default=100, metavar="N", help="pairs beside the second network"
     )
     parser.add_argument("--compare-minutes", type=float, metavar="M")
+    parser.add_argument("--crowd", metavar="DIR", help="photographs of several people, without labels")
     options = parser.parse_args(argv)
     wanted = command_people.wanted_of(options, STUDIES)
     everybody = read_people(options.source, options.images)
@@ -53,6 +56,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         write(options.out, data, html)
         parts = {"release": _release(data), "pairs": _pairs(data), "crops": _crops(data), "gaze": _gaze(data)}
         parts |= {"changes": _changes(data), "causes": _causes(data)}
+        if options.crowd and faces:
+            items = pictures_of(options.crowd)
+            with Progress(len(items), plain=60) as progress:
+                seen = crowd.study(items, ours, maps, faces, wanted.asked.threads, progress.step)
+            if seen:
+                parts["crowd"] = _crowd(seen)
         if options.beside:
             other = of_onnx(options.beside, options.long_side)
             seconds = None if options.compare_minutes is None else 60 * options.compare_minutes
@@ -159,6 +168,19 @@ def _changes(data: dict[str, Any]) -> str:
         + _table(
             ("beside the face", "point on the head, %", "darker skin (ITA, estimated)", "lighter skin"), off
         )
+    )
+
+
+def _crowd(seen: crowd.Crowd) -> str:
+    window, centre = share(seen.kept_window.json()), share(seen.kept_centre.json())
+    told = (
+        f"{seen.pictures} photographs, {seen.faces:,} faces. The most salient point is on a head in "
+        f"{share(seen.on_head.json())} %; faces whole in crops of 1:1 and 9:16: {window} % by the window, {centre} % "
+        "by the centre crop."
+    )
+    rows = [(name, points(slope.json())) for name, slope in seen.slopes.items()]
+    return (
+        f"{told}\n\n{_table(('of two faces, one standard deviation more of', 'points of attention'), rows)}"
     )
 
 

@@ -87,7 +87,7 @@ def forest(
         parts.append(f'<g fill="{colour}" stroke="{colour}">{_shape(number, at, down)}</g>')
         parts.append(f'<text class="key" x="{at + 9:.0f}" y="{down + 4}">{escape(name)}</text>')
         at += wide
-    return "".join(parts) + "</svg>"
+    return f'<div class="wide">{"".join(parts)}</svg></div>'
 
 
 def _shape(series: int, x: float, y: float) -> str:
