@@ -17,18 +17,19 @@ class Bodies:
         self._limit, self._shed = limit, shed
 
     @contextmanager
-    def counted(self, receive: Receive) -> Iterator[Receive]:
-        """The same `receive`, counted until the block is left: its request is answered, its bytes are gone.
-        It raises Overloaded when all bodies together are over the limit."""
+    def counted(self, receive: Receive, times: int = 1) -> Iterator[Receive]:
+        """The same `receive`, counted until the block is left: its request is answered, its bytes are gone. `times`:
+        the bytes that are held for each byte of the body. It raises Overloaded when all bodies together are over the
+        limit, but for one that is alone: its own length is limited elsewhere, and it would never be taken."""
         mine = 0
 
         async def counting() -> Message:
             nonlocal mine
             message = await receive()
-            size = len(message.get("body", b""))
+            size = len(message.get("body", b"")) * times
             mine += size
             self.held += size
-            if size and self.held > self._limit:
+            if size and self.held > max(self._limit, mine):
                 self._shed()
                 error = Overloaded("Too many uploads are being read at once; try again in a moment.")
                 error.headers["Connection"] = "close"

@@ -41,6 +41,22 @@ def test_the_request_that_goes_over_is_refused_and_the_others_go_on() -> None:
     assert shed == [1]
 
 
+def test_a_body_may_count_several_times_and_one_alone_is_always_taken() -> None:
+    bodies = Bodies(100)
+
+    async def story() -> None:
+        with bodies.counted(chunks(20, 20), times=4) as first:
+            await first()
+            assert bodies.held == 80
+            with bodies.counted(chunks(21)) as second, pytest.raises(Overloaded):
+                await second()
+            await first()
+            assert bodies.held == 160
+
+    asyncio.run(story())
+    assert bodies.held == 0
+
+
 def test_what_only_announces_itself_holds_nothing_and_an_error_gives_back() -> None:
     bodies = Bodies(100)
 

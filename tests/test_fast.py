@@ -9,10 +9,11 @@ import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from service.bodies import Bodies
-from service.fast import KEPT, KEPT_BYTES, KEPT_TARGET, Front
+from service.fast import GOOGLE_TIMES, KEPT, KEPT_BYTES, KEPT_TARGET, Front
 from service.grid import SaliencyGrid
 from service.metrics import Stages
 from service.pipeline import Known, Picture, Pipeline
+from service.problems import GOOGLE
 from service.store.base import Record
 
 ID = "0" * 32
@@ -51,7 +52,7 @@ def front(pipe: Pipe) -> Front:
     return made
 
 
-async def ask(front: Front, target: str, method: str = "GET") -> bytes:
+async def ask(front: Front, target: str, method: str = "GET", body: bytes = b"") -> bytes:
     path, _, query = target.partition("?")
     scope = {"type": "http", "method": method, "path": path, "query_string": query.encode(), "headers": []}
     sent: list[Message] = []
@@ -60,7 +61,7 @@ async def ask(front: Front, target: str, method: str = "GET") -> bytes:
         sent.append(message)
 
     async def receive() -> Message:
-        return {"type": "http.request"}
+        return {"type": "http.request", "body": body}
 
     await front(scope | {"gazecrop.stages": Stages()}, receive, send)
     assert sent[0]["status"] in (200, 204), sent
@@ -107,3 +108,19 @@ async def test_what_is_kept_stays_below_12_megabytes(front: Front) -> None:
     longest = sys.getsizeof("0" * KEPT_TARGET) + sys.getsizeof(bytes(KEPT_BYTES))
     entry = longest + sys.getsizeof(version) + sys.getsizeof((version, target)) + sys.getsizeof(kept) / KEPT
     assert KEPT * entry < 12e6
+
+
+async def test_google_s_door_counts_its_body_as_what_is_made_of_it() -> None:
+    bodies, held = Bodies(1000), []
+
+    async def framework(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        held.append(bodies.held)
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    front = Front(framework)
+    parts: Any = SimpleNamespace(keys=None, bodies=bodies)
+    front.parts = parts
+    for path in ("/v1/images", GOOGLE):
+        await ask(front, path, "POST", b"x" * 100)
+    assert held == [100, 100 * GOOGLE_TIMES] and bodies.held == 0

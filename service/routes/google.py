@@ -50,8 +50,8 @@ async def annotate(request: Request) -> Response:
     if errors:
         raise BadParameters(errors)
     refuse_early(parts)
-    body = await read_limited(request, parts.settings.max_door_bytes)
-    wanted = await asyncio.to_thread(_parse, body)  # tens of megabytes of JSON would stop the event loop
+    # In a thread, for tens of megabytes of JSON would stop the event loop; without a name, so that the body goes.
+    wanted = await asyncio.to_thread(_parse, await read_limited(request, parts.settings.max_door_bytes))
     return json_answer({"responses": [await _answer(request, one, deadline) for one in wanted]})
 
 
@@ -102,9 +102,12 @@ def _content(one: Mapping[str, Any], parts: Parts) -> tuple[str, bytes]:
     if not isinstance(content, str):
         detail = "image.content is needed, in base64: this server never fetches, neither URLs nor buckets."
         raise BadParameters.one("image.content", detail)
-    text = content.translate(_STANDARD)
+    if "-" in content or "_" in content:  # proto3's JSON takes both alphabets, with padding and without
+        content = content.translate(_STANDARD)
+    if len(content) % 4:
+        content += "=" * (-len(content) % 4)
     try:
-        data = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+        data = base64.b64decode(content, validate=True)
     except (binascii.Error, ValueError):
         raise BadParameters.one("image.content", "image.content is not base64.") from None
     limit = parts.settings.max_bytes
@@ -113,7 +116,7 @@ def _content(one: Mapping[str, Any], parts: Parts) -> tuple[str, bytes]:
     return identify(parts, data), data
 
 
-_STANDARD = str.maketrans("-_", "+/")  # proto3's JSON takes both alphabets, with padding and without
+_STANDARD = str.maketrans("-_", "+/")
 
 
 def _hint(crop: Crop) -> dict[str, Any]:
