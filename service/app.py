@@ -62,6 +62,7 @@ class App:
             version=__version__,
             summary="Crops pictures by where people look.",
             docs_url=None,  # the framework's page loads from a CDN; routes/page.py serves the reference from here
+            openapi_url=None,  # routes/openapi.py serves it: the framework's route has no template to count it under
             redoc_url=None,
             lifespan=self._lifespan,
             redirect_slashes=False,  # it would answer with an address made of whatever Host the client sent
@@ -185,7 +186,8 @@ class App:
             allowed = ", ".join(
                 sorted(methods | ({"HEAD"} if "GET" in methods else set())) or ("GET", "HEAD")
             )
-            detail = f"{request.method} is not allowed here; {allowed} is."
+            # Not by its name: a HEAD has become a GET on its way here.
+            detail = f"What is allowed here: {allowed}."
             return problems.answer(MethodNotAllowed(detail, headers={"Allow": allowed}), path)
         return problems.answer(NotFound("See /docs for what there is."), path)
 

@@ -85,10 +85,6 @@ class Metrics:
         )  # fmt: skip
         self._answers: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
-    def stages(self) -> "Stages":
-        """For one request."""
-        return Stages(self)
-
     def stage(self, stage: str, seconds: float) -> None:
         self._stages[stage].observe(seconds)
 

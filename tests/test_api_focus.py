@@ -103,7 +103,8 @@ def test_lost_updates_are_refused(
     problem(put(if_match="*"), 412, "precondition_failed")  # there is none yet
     first = put(if_none_match="*")
     assert first.status_code == 201
-    problem(put(if_none_match="*"), 412, "precondition_failed")
+    refused = problem(put(if_none_match="*"), 412, "precondition_failed")
+    assert "someone" not in refused["detail"] and "If-None-Match" in refused["detail"]  # nobody changed it
     tag = first.headers["etag"]
     second = put(if_match=tag)
     assert second.status_code == 200

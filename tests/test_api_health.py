@@ -2,12 +2,13 @@
 
 import re
 import secrets
+from functools import partial
 
 import httpx
 import pytest
 
 from service.metrics import STAGES
-from tests.contract import metric
+from tests.contract import metric, until
 from tests.pictures import jpeg
 
 POLICY = "default-src 'self'"
@@ -53,6 +54,23 @@ def test_what_is_not_short_and_printable_is_replaced(api: httpx.Client, id: str)
 
 def test_request_ids_differ(api: httpx.Client) -> None:
     assert len({api.get("/healthz").headers["x-request-id"] for _ in range(20)}) == 20
+
+
+@pytest.mark.parametrize(
+    ("path", "route", "status"),
+    [
+        ("/openapi.json", "/openapi.json", 200), ("/swagger/swagger-ui.css", "/swagger/{file}", 200),
+        ("/swagger/nothing", "/swagger/{file}", 404), ("/page.js", "/page.js", 200),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_files_are_counted_by_where_they_lie(
+    api: httpx.Client, path: str, route: str, status: int, method: str
+) -> None:
+    count = partial(metric, api, "gazecrop_requests_total", route=route, method=method, status=str(status))
+    before = count()
+    assert api.request(method, path).status_code == status
+    until(lambda: count() == before + 1)  # its end may be counted after its last byte has come
 
 
 def test_labels_stay_bounded_whatever_is_asked(api: httpx.Client) -> None:

@@ -38,6 +38,9 @@ class Files(StaticFiles):
     """A folder, every file of it whole and under the policy."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["gazecrop.route"] = (
+            f"{scope['root_path']}/{{file}}"  # one label for all, of what is missing too
+        )
         await super().__call__(_without_range(scope), receive, send)
 
     def file_response(self, *args: Any, **more: Any) -> Response:

@@ -90,7 +90,7 @@ def settle(outcome: Outcome, max_focus: int) -> bool:
         case "unknown":
             raise ImageNotFound("No map is kept for this id; upload the picture again.")
         case "precondition":
-            raise PreconditionFailed("The focus was changed by someone else; read it again.")
+            raise PreconditionFailed("The focus is not as If-Match or If-None-Match says; read it again.")
         case "full":
             raise StoreFull(f"At most {max_focus} focal points are kept here.", limit=max_focus)
     return outcome in ("created", "deleted")
