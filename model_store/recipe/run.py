@@ -33,6 +33,7 @@ class Options:
 # Name, start, epochs, int8: what ships is the smallest that beats the plain network on "val".
 DISTILLED = (
     ("pruned-3", "prune-3", 4, True),
+    ("pruned-3-int8", "pruned-3", 2, True),  # ships
     ("pruned-4", "prune-4", 5, True),
     ("pruned-6", "prune-6", 3, False),
     ("pruned-6-more", "pruned-6", 6, True),
@@ -53,7 +54,7 @@ def stages(smoke: bool) -> dict[str, Callable[[], None]]:
     return {
         "data": lambda: data.build(data.Options(smoke=smoke)),
         "plain": lambda: train.main(train.Options(epochs=epochs(6), smoke=smoke)),
-        "export gaze-0": lambda: export.main(export.Options(smoke=smoke)),
+        "export gaze-0": lambda: export.main(export.Options(default=False, smoke=smoke)),
         "calibrate gaze-0": lambda: calibrate.main(calibrate.Options(epochs=epochs(4), smoke=smoke)),
         "leave out": lambda: leave_out.main(leave_out.Options(epochs=epochs(4), smoke=smoke)),
         "teachers": lambda: teachers.main(teachers.Options(epochs=epochs(3), smoke=smoke)),
@@ -63,7 +64,7 @@ def stages(smoke: bool) -> dict[str, Callable[[], None]]:
         "distil unpruned": lambda: distil.main(distil.Options(epochs=epochs(3), smoke=smoke)),
         **{f"distil {name}": pruned(name, start, normal, int8) for name, start, normal, int8 in DISTILLED},
         "export gaze-1": lambda: export.main(
-            export.Options(checkpoint="pruned-3", name="gaze-1", smoke=smoke)
+            export.Options(checkpoint="pruned-3-int8", name="gaze-1", smoke=smoke)
         ),
         "int8 gaze-1": lambda: quantise.main(quantise.Options(name="gaze-1", smoke=smoke)),
         "calibrate gaze-1": lambda: calibrate.main(
