@@ -42,6 +42,7 @@ class Picture:
         self.record = record
         self.cropper = Cropper(SaliencyGrid.from_code(record.code), calibration)
         self._calibration = calibration
+        self.answered: tuple[str, str, bytes] | None = None  # the last document: version, query, its bytes
 
     @cached_property
     def digest(self) -> bytes:
@@ -111,6 +112,11 @@ class Pipeline:
                     raise
                 # It was the deadline of whoever began the work; ours is later.
         return Known.of(id, found), not known
+
+    def at_hand(self, id: str) -> Known | None:
+        """A map of this very network that can answer at once; None says nothing about others."""
+        found = self.maps.peek(id)
+        return Known.of(id, found) if found and found.record.model == self._model.name else None
 
     async def _look_up(self, id: str) -> Found[Picture] | None:
         try:

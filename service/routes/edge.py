@@ -101,8 +101,11 @@ async def read_picture(request: Request) -> tuple[str, bytes]:
 async def analysed(request: Request, id: str, data: bytes, deadline: float | None) -> tuple[Known, bool]:
     """The map of an upload, and whether it is new. Raises as Pipeline.upload, and ClientGone."""
     parts = parts_of(request)
-    work = parts.pipeline.upload(id, data, stages_of(request.scope), deadline)
-    known, created = await unless_gone(request, work)
+    if (at_hand := parts.pipeline.at_hand(id)) is not None:
+        known, created = at_hand, False
+    else:
+        work = parts.pipeline.upload(id, data, stages_of(request.scope), deadline)
+        known, created = await unless_gone(request, work)
     grid = known.picture.cropper.grid
     parts.metrics.input_megapixels.observe(grid.width * grid.height / 1e6)
     return known, created

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import orjson
 from fastapi import APIRouter, Request, Response
 
 from service import answers
@@ -53,12 +54,16 @@ async def upload(request: Request) -> Response:
         raise BadParameters(errors)
     id, data = await read_picture(request)
     known, created = await analysed(request, id, data, deadline)
-    with stages.time("crop"):
-        document = image_document(known, await parts.pipeline.crops_aside(known, wanted))
+    query, version, picture = raw_query(request.scope), known.version, known.picture
+    if picture.answered is None or picture.answered[:2] != (version, query):
+        # The same bytes come again with the same question: the crops of all profiles are a third of that answer's time.
+        with stages.time("crop"):
+            document = image_document(known, await parts.pipeline.crops_aside(known, wanted))
+            picture.answered = version, query, orjson.dumps(document)
     headers = {"Location": f"/v1/images/{id}"}
     if known.degraded:
         headers["X-Degraded"] = "store"
-    return json_answer(document, 201 if created else 200, headers)
+    return Response(picture.answered[2], 201 if created else 200, headers, "application/json")
 
 
 @router.get(
