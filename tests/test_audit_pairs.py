@@ -12,7 +12,7 @@ from model_store.audit import pairs
 from model_store.audit.causes import causes
 from model_store.audit.cells import Cell, cells, draw_pairs
 from model_store.audit.favour import favour, measures
-from model_store.audit.joins import LAYOUTS, join
+from model_store.audit.joins import LAYOUTS, Shape, joined, plan
 from model_store.audit.looks import of_function
 from model_store.audit.maps import Maps
 from model_store.audit.pairs import Asked, Outcome, first_place, persons
@@ -204,14 +204,15 @@ def test_joins(layout: str, size: tuple[int, int]) -> None:
     red, blue = square(100, 100, (200, 0, 0)), square(50, 100, (0, 0, 200))
     if "as-is" in layout:
         blue = square(50, 200, (0, 0, 200))
-    joined = join(red, blue, LAYOUTS[layout])
-    assert joined.picture.size == size
-    assert joined.axis == int("above" in layout or "tall" in layout)
-    for (x, y, w, h), colour in zip(joined.places, ((200, 0, 0), (0, 0, 200)), strict=True):
-        assert joined.picture.getpixel((round((x + w / 2) * size[0]), round((y + h / 2) * size[1]))) == colour
-    face = joined.faces[1]
+    place = plan(Shape.of(red), Shape.of(blue), LAYOUTS[layout])
+    picture = joined(red, blue, place)
+    assert picture.size == place.size == size
+    assert place.axis == int("above" in layout or "tall" in layout)
+    for (x, y, w, h), colour in zip(place.places, ((200, 0, 0), (0, 0, 200)), strict=True):
+        assert picture.getpixel((round((x + w / 2) * size[0]), round((y + h / 2) * size[1]))) == colour
+    face = place.faces[1]
     assert face is not None
-    assert face[2] == pytest.approx(joined.places[1][2] / 2)
+    assert face[2] == pytest.approx(place.places[1][2] / 2)
 
 
 def test_what_a_crop_keeps() -> None:

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageEnhance, ImageFont, ImageOps
 from model_store.audit import figures
 from model_store.audit.favour import favour
 from model_store.audit.gaze import falls
-from model_store.audit.joins import LAYOUTS, join
+from model_store.audit.joins import LAYOUTS, Shape, joined, plan
 from model_store.audit.looks import Look
 from model_store.audit.maps import Maps, key
 from model_store.audit.people import GROUND, Person, Sight, sight
@@ -156,10 +156,11 @@ def against_itself(
     def _beside_itself(person: Person, name: str, changed: Sight, plain: Sight, around: float) -> np.ndarray:
         both = []
         for order in (0, 1):
-            joined = join(*((changed, plain) if order == 0 else (plain, changed)), LAYOUTS["beside"])
+            first, second = (changed, plain) if order == 0 else (plain, changed)
+            place = plan(Shape.of(first), Shape.of(second), LAYOUTS["beside"])
             parts = person.digest, name.encode(), bytes([order]), repr(around).encode()
-            grid = _grid(look, maps, joined.picture, *parts).grid
-            shares = favour(grid, joined.places, joined.faces, ())
+            grid = _grid(look, maps, joined(first, second, place), *parts).grid
+            shares = favour(grid, place.places, place.faces, ())
             both.append(shares if order == 0 else 1 - shares)
         mean: np.ndarray = np.mean(both, axis=0)
         return mean

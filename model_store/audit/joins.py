@@ -1,6 +1,6 @@
 """Two pictures in one: side by side, one above the other, at the far ends of a strip; equally large, or as they are."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from PIL import Image
 
@@ -35,45 +35,71 @@ PAPER = ("beside", "above", "beside-as-is", "above-as-is")
 
 
 @dataclass(frozen=True, slots=True)
-class Join:
-    """`places`: where the first and the second picture lie, `faces`: their faces; in fractions of `picture`."""
+class Shape:
+    """What a join needs to know of a picture but its pixels."""
 
-    picture: Image.Image
-    places: tuple[Box, Box]
+    size: tuple[int, int]
+    face: Box | None
+
+    @classmethod
+    def of(cls, seen: Sight) -> "Shape":
+        return cls(seen.picture.size, seen.face)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Where two pictures go in a join of `size` pixels: `corners` and `sizes` in pixels; `places` of the pictures and
+    `faces` in fractions. Without pixels: maps that are known need none."""
+
+    size: tuple[int, int]
+    corners: tuple[tuple[int, int], tuple[int, int]]
+    sizes: tuple[tuple[int, int], tuple[int, int]]
     faces: tuple[Box | None, Box | None]
+
+    @property
+    def places(self) -> tuple[Box, Box]:
+        first, second = (
+            (x / self.size[0], y / self.size[1], w / self.size[0], h / self.size[1])
+            for (x, y), (w, h) in zip(self.corners, self.sizes, strict=True)
+        )
+        return first, second
 
     @property
     def axis(self) -> int:
         """Along which the two lie apart: 0 left-right, 1 top-bottom."""
-        return int(self.places[0][0] == self.places[1][0])
+        return int(self.corners[1][0] == 0)
 
 
-def join(first: Sight, second: Sight, layout: Layout) -> Join:
+def plan(first: Shape, second: Shape, layout: Layout) -> Plan:
     """`first` is on the left, or above."""
-    pictures = [_scaled(seen.picture, layout) for seen in (first, second)]
-    along = [picture.size[not layout.across] for picture in pictures]
-    broad = max(picture.size[layout.across] for picture in pictures)
+    one, other = (_scaled(shape.size, layout) for shape in (first, second))
+    along = [one[not layout.across], other[not layout.across]]
+    broad = max(one[layout.across], other[layout.across])
     length = max(sum(along), STRIP * broad if layout.strip else 0)
-    starts = [0, length - along[1] if layout.strip else along[0]]
+    start = length - along[1] if layout.strip else along[0]
     size = (length, broad) if layout.across else (broad, length)
-    whole = Image.new("RGB", size, GROUND)
-    places = []
-    for picture, start in zip(pictures, starts, strict=True):
-        corner = (start, 0) if layout.across else (0, start)
+    corner = (start, 0) if layout.across else (0, start)
+    bare = Plan(size, ((0, 0), corner), (one, other), (None, None))
+    faces = [_within(shape.face, place) for shape, place in zip((first, second), bare.places, strict=True)]
+    return replace(bare, faces=(faces[0], faces[1]))
+
+
+def joined(first: Sight, second: Sight, plan: Plan) -> Image.Image:
+    """The picture of a plan."""
+    whole = Image.new("RGB", plan.size, GROUND)
+    for seen, corner, size in zip((first, second), plan.corners, plan.sizes, strict=True):
+        picture = seen.picture
+        if picture.size != size:
+            picture = picture.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
         whole.paste(picture, corner)
-        places.append(
-            (corner[0] / size[0], corner[1] / size[1], picture.width / size[0], picture.height / size[1])
-        )
-    faces = [_within(seen.face, place) for seen, place in zip((first, second), places, strict=True)]
-    return Join(whole, (places[0], places[1]), (faces[0], faces[1]))
+    return whole
 
 
-def _scaled(picture: Image.Image, layout: Layout) -> Image.Image:
+def _scaled(size: tuple[int, int], layout: Layout) -> tuple[int, int]:
     if not layout.scaled:
-        return picture
-    scale = SIDE / picture.size[layout.across]
-    size = max(1, round(picture.width * scale)), max(1, round(picture.height * scale))
-    return picture.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
+        return size
+    scale = SIDE / size[layout.across]
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 
 def _within(face: Box | None, place: Box) -> Box | None:

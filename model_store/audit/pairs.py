@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import islice, zip_longest
 
 import numpy as np
@@ -17,12 +17,11 @@ from numpy.typing import NDArray
 
 from model_store.audit.cells import Cell, draw_pairs
 from model_store.audit.favour import favour, measures
-from model_store.audit.joins import LAYOUTS, Join, Layout, join
+from model_store.audit.joins import LAYOUTS, Layout, Shape, joined, plan
 from model_store.audit.looks import Look
 from model_store.audit.maps import Maps, key
 from model_store.audit.people import Person, Sight, sight
 from model_store.audit.resample import Estimate, estimates
-from service.grid import SaliencyGrid
 
 RECIPE = b"join 1"  # changes with what a join looks like: older maps are made anew then
 AHEAD = 64  # pairs given to the threads at once
@@ -82,14 +81,26 @@ def study(
     def seen(index: int) -> Sight:
         return sight(people[index], asked.room.get(people[index].set, 0.0))
 
-    def work(turn: tuple[int, tuple[int, int]]) -> np.ndarray:
-        (_, (first, second)) = turn
+    @cache
+    def shape(index: int) -> Shape:
+        return Shape.of(seen(index))
+
+    def measured(order: tuple[int, int], layout: Layout) -> NDArray[np.float64]:
+        a, b = (people[index] for index in order)
+        place = plan(shape(order[0]), shape(order[1]), layout)
+        room = repr(asked.room.get(a.set, 0.0)).encode()
+        kept = key(RECIPE, look.identity, a.digest, b.digest, layout.name.encode(), room)
+        grid = maps.grid(kept, lambda: look.see(joined(seen(order[0]), seen(order[1]), place)))
+        return favour(grid, place.places, place.faces)
+
+    def work(turn: tuple[int, tuple[int, int]]) -> NDArray[np.float64]:
+        pair = turn[1]
         return np.stack(
-            [one_pair(people, (first, second), layout, look, maps, asked, seen) for layout in layouts]
+            [np.stack([measured(pair, layout), 1 - measured(pair[::-1], layout)]) for layout in layouts]
         )
 
     end = None if asked.seconds is None else time.monotonic() + asked.seconds
-    done: list[list[tuple[tuple[int, int], np.ndarray]]] = [[] for _ in cells]
+    done: list[list[tuple[tuple[int, int], NDArray[np.float64]]]] = [[] for _ in cells]
     with ThreadPoolExecutor(asked.threads) as threads:
         while (end is None or time.monotonic() < end) and (some := list(islice(turns, AHEAD))):
             for turn, values in zip(some, threads.map(work, some), strict=True):
@@ -104,36 +115,6 @@ def study(
         )
         for cell, found in zip(cells, done, strict=True)
     ]
-
-
-def one_pair(
-    people: Sequence[Person],
-    pair: tuple[int, int],
-    layout: Layout,
-    look: Look,
-    maps: Maps,
-    asked: Asked,
-    seen: Callable[[int], Sight],
-) -> np.ndarray:
-    """[2, m]: in both orders."""
-    found = []
-    for order in (pair, pair[::-1]):
-        made: list[Join] = []
-
-        def joined(order: tuple[int, int] = order, made: list[Join] = made) -> Join:
-            if not made:
-                made.append(join(seen(order[0]), seen(order[1]), layout))
-            return made[0]
-
-        def grid(joined: Callable[[], Join] = joined) -> SaliencyGrid:
-            return look.see(joined().picture)
-
-        a, b = (people[index] for index in order)
-        room = repr(asked.room.get(a.set, 0.0)).encode()
-        grid_key = key(RECIPE, look.identity, a.digest, b.digest, layout.name.encode(), room)
-        values = favour(maps.grid(grid_key, grid), joined().places, joined().faces)
-        found.append(values if order == pair else 1 - values)
-    return np.stack(found)
 
 
 def persons(people: Sequence[Person]) -> NDArray[np.int64]:

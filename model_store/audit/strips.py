@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from model_store.audit.joins import LAYOUTS, join
+from model_store.audit.joins import LAYOUTS, Shape, joined, plan
 from model_store.audit.looks import Look
 from model_store.audit.pairs import Asked, Outcome
 from model_store.audit.people import Person, as_bytes, sight
@@ -53,13 +53,14 @@ def largest(
         used |= {first, second}
         room = asked.room.get(outcome.cell.set, 0.0)
         layout = LAYOUTS[outcome.layouts[0]]
-        joined = join(sight(people[first], room), sight(people[second], room), layout)
-        cropper = Cropper(look.see(joined.picture))
+        both = [sight(people[index], room) for index in (first, second)]
+        picture = joined(both[0], both[1], plan(Shape.of(both[0]), Shape.of(both[1]), layout))
+        cropper = Cropper(look.see(picture))
         names = outcome.cell.names
         said = f"{names[0]} : {names[1]}{f' ({outcome.cell.fixed})' if outcome.cell.fixed else ''}"
         found.append(
             (
-                drawing(as_bytes(joined.picture), cropper),
+                drawing(as_bytes(picture), cropper),
                 f"{said}: {100 * mass:.0f} % of the attention on the first",
             )
         )
