@@ -98,6 +98,19 @@ def test_everything_that_is_wrong_is_told_at_once(picture: Path, capsys: pytest.
     assert status == 2 and "--policy" in err
     status, _, err = run(capsys, "crop", picture, "--width", "0", "--out", "x")
     assert status == 2 and "--width" in err
+
+
+@pytest.mark.parametrize("command", ["crop", "batch"])
+def test_the_ratios_say_the_shape_of_the_files(
+    command: str, picture: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Width and height together would squash what was cropped."""
+    place = ["--out", tmp_path / "out"] if command == "crop" else [tmp_path / "out", "--crops"]
+    status, out, err = run(
+        capsys, command, picture.parent, *place, "--ratios", "1:1", "--width", "300", "--height", "100"
+    )
+    assert (status, out) == (2, "") and "--height" in err and "not both" in err
+    assert not (tmp_path / "out").exists()
     assert run(capsys, "crop")[0] == 2
 
 

@@ -44,6 +44,9 @@ def wanted(options: argparse.Namespace) -> Wanted:
     found = read(urlencode([*pairs, *options.boxes]))
     if found.options.policy == "focus":
         raise BadParameters.one("policy", "A person's focus is kept by the server; here is none.")
+    if getattr(options, "width", None) and getattr(options, "height", None):
+        detail = "The ratios say the shape: give the width or the height, not both."
+        raise BadParameters.one("height", detail)
     return found
 
 
