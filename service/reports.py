@@ -28,11 +28,11 @@ class Inbox:
         self._used: int | None = None
 
     def add(self, report: dict[str, Any], picture: bytes | None) -> str:
-        """Keeps a report, durably. Returns its id. Raises StoreFull."""
+        """Keeps a report, durably. Returns its id. `report["id"]` is the picture's. Raises StoreFull."""
         id = secrets.token_hex(8)
         kept = {"report": id, "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())} | report
         if picture is not None:
-            kept["picture"] = f"{PICTURES}/{id}"
+            kept["picture"] = f"{PICTURES}/{report['id']}-{id}"
         line = json.dumps(kept, ensure_ascii=False).encode() + b"\n"
         size = len(line) + len(picture or b"")
         if self._used is None:
@@ -42,10 +42,25 @@ class Inbox:
         self._used += size
         if picture is not None:
             (self._folder / PICTURES).mkdir(parents=True, exist_ok=True)
-            _write(self._folder / PICTURES / id, picture)
+            _write(self._folder / kept["picture"], picture)
         self._folder.mkdir(parents=True, exist_ok=True)
         _write(self._folder / INBOX, line)
         return id
+
+    def forget(self, id: str) -> None:
+        """Removes the pictures that were added to reports about this one, durably; the words stay."""
+        folder = self._folder / PICTURES
+        if not folder.exists():
+            return
+        # No glob: the id is whatever a client wrote.
+        found = [file for file in folder.iterdir() if file.name.startswith(f"{id}-")]
+        for file in found:
+            size = file.stat().st_size
+            file.unlink()
+            if self._used is not None:
+                self._used -= size
+        if found:
+            _sync(folder)
 
     def _measure(self) -> int:
         files = [self._folder / INBOX, *(self._folder / PICTURES).glob("*")]
@@ -96,6 +111,15 @@ def _write(path: Path, data: bytes) -> None:
         view = memoryview(data)
         while view:
             view = view[os.write(file, view) :]
+        os.fsync(file)
+    finally:
+        os.close(file)
+
+
+def _sync(folder: Path) -> None:
+    """Waits until the disk knows which files a folder has."""
+    file = os.open(folder, os.O_RDONLY)
+    try:
         os.fsync(file)
     finally:
         os.close(file)

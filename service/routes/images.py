@@ -1,5 +1,6 @@
 """The resource of this server: maps of pictures. Upload, look up, crop, forget. (`fast.py` answers crops first.)"""
 
+import asyncio
 from typing import Any
 
 import orjson
@@ -86,11 +87,13 @@ async def show(request: Request, id: str) -> Response:
 @router.delete(
     "/v1/images/{id}",
     status_code=204,
-    summary="Forget everything about a picture, its focus too",
+    summary="Forget everything about a picture: its map, its focus, copies of it added to reports",
     responses=responses({204: {"description": "Forgotten, or never known"}}, 401, 403, 503),
 )
 async def forget(request: Request, id: str) -> Response:
-    await parts_of(request).pipeline.forget(id)
+    parts = parts_of(request)
+    await asyncio.to_thread(parts.inbox.forget, id)
+    await parts.pipeline.forget(id)
     return Response(status_code=204)
 
 

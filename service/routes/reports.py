@@ -4,13 +4,15 @@ import asyncio
 import base64
 import binascii
 
+import orjson
 from fastapi import APIRouter, Request, Response
 from pydantic import ValidationError
 
 from service.errors import BadParameters, NotFound
 from service.headers import inspect
+from service.parts import Parts
 from service.routes import schemas
-from service.routes.edge import json_answer, parts_of, read_json
+from service.routes.edge import identify, json_answer, parts_of, read_limited
 from service.routes.schemas import responses
 
 router = APIRouter(tags=["reports"])
@@ -33,26 +35,33 @@ async def report(request: Request) -> Response:
     if not parts.settings.reports:
         raise NotFound("This server takes no reports.")
     parts.turnstile.enter(request.client.host if request.client else "")
-    content = await read_json(request, 64_000 + parts.settings.max_bytes * 4 // 3)
+    body = await read_limited(request, 64_000 + parts.settings.max_bytes * 4 // 3)
+    told, picture = await asyncio.to_thread(_read, parts, body)  # up to 27 MB at the default limits
+    kept = told.model_dump(exclude={"picture"}, exclude_defaults=True)
+    id = await asyncio.to_thread(parts.inbox.add, kept, picture)
+    return json_answer({"report": id, "picture_kept": picture is not None}, 201)
+
+
+def _read(parts: Parts, body: bytes) -> tuple[schemas.Report, bytes | None]:
+    """The report, and the picture that is added. Raises BadParameters, or what reading a picture's header raises: the
+    inbox is for pictures only, and only for the one that the report is about, so that it is forgotten with it."""
     try:
-        told = schemas.Report.model_validate(content, strict=True)
+        told = schemas.Report.model_validate(orjson.loads(body), strict=True)
+    except orjson.JSONDecodeError:
+        raise BadParameters.one("body", "The body is not JSON.") from None
     except ValidationError as error:
         wrong = [
             {"parameter": ".".join(map(str, one["loc"]))[:80] or "body", "detail": one["msg"]}
             for one in error.errors()[:16]
         ]
         raise BadParameters(wrong) from None
-    picture = await asyncio.to_thread(_picture, told.picture) if told.picture is not None else None
-    kept = told.model_dump(exclude={"picture"}, exclude_defaults=True)
-    id = await asyncio.to_thread(parts.inbox.add, kept, picture)
-    return json_answer({"report": id, "picture_kept": picture is not None}, 201)
-
-
-def _picture(text: str) -> bytes:
-    """Raises BadParameters, or what reading its header raises: the inbox is for pictures only."""
+    if told.picture is None:
+        return told, None
     try:
-        data = base64.b64decode(text, validate=True)
+        data = base64.b64decode(told.picture, validate=True)
     except (binascii.Error, ValueError):
         raise BadParameters.one("picture", "picture is not base64.") from None
     inspect(data)
-    return data
+    if identify(parts, data) != told.id:
+        raise BadParameters.one("picture", "This is not the picture whose id the report names.")
+    return told, data
