@@ -22,11 +22,12 @@ ENV PATH=/venv/bin:$PATH PYTHONPATH=/app PYTHONUNBUFFERED=1 \
 WORKDIR /app
 COPY --from=build /venv /venv
 COPY service/ service/
+COPY model_store/audit/ model_store/audit/
 COPY --from=build /build/examples service/page/examples/
 COPY --from=build /build/vendor service/page/vendor/
 # The command of the README; and byte code now, since the root file system may be read-only.
 RUN printf '#!/venv/bin/python\nfrom service.cli import main\n\nraise SystemExit(main())\n' > /venv/bin/gazecrop \
-    && chmod +x /venv/bin/gazecrop && python -m compileall -q service
+    && chmod +x /venv/bin/gazecrop && python -m compileall -q service model_store
 # Last, since it changes without the rest.
 COPY model_store/__init__.py model_store/manifest.json model_store/*.onnx model_store/
 USER 10001

@@ -74,12 +74,15 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return app
 
 
-def test_what_the_image_holds_suffices(image: Path, tmp_path: Path) -> None:
-    """`gazecrop doctor` on the image's files alone: no README, no recipe, no installed project."""
+@pytest.mark.parametrize(
+    "command", [["doctor"], ["audit", "library", "--help"], ["audit", "people", "--help"]]
+)
+def test_what_the_image_holds_suffices(command: list[str], image: Path, tmp_path: Path) -> None:
+    """On the image's files alone: no README, no recipe, no installed project."""
     program = (
         "import sys, service; from service.cli import main;"
         f"assert service.__file__.startswith({str(image)!r}), service.__file__;"
-        "sys.exit(main(['doctor']))"
+        f"sys.exit(main({command}))"
     )
     # -S -s: without the .pth file that leads to this checkout; the packages come by PYTHONPATH.
     packages = next(p for p in sys.path if p.endswith("site-packages"))
