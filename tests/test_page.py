@@ -352,6 +352,32 @@ def test_without_its_library_edit_is_off_and_says_why(opened: Open) -> None:
     expect(page.locator("#edit")).to_be_disabled()
 
 
+def test_words_are_not_lost_where_no_reports_are_taken(
+    opened: Open, start_server: Callable[..., Server]
+) -> None:
+    page = opened(start_server(GAZECROP_REPORTS="false").url)
+    give(page, jpeg(seed=16))
+    page.locator("#report summary").click()
+    page.locator("#report-text").fill("The disc is cut.")
+    page.get_by_text("Send the report").click()
+    expect(page.locator("#report [role=alert]")).to_contain_text("This server takes no reports.")
+    expect(page.locator("#report-text")).to_have_value("The disc is cut.")
+
+
+def test_without_a_clipboard_the_text_is_selected(opened: Open) -> None:
+    """As over plain http from another machine. The file's name begins with a digit, which a CSS class may not."""
+    page = opened()
+    page.evaluate("Object.defineProperty(navigator, 'clipboard', { value: undefined })")
+    give(page, jpeg(seed=17), "2024 cat.jpg")
+    page.locator("#takeaway summary").click()
+    page.locator("input[value=css]").check(force=True)
+    words = page.locator("#words").inner_text()
+    assert words.startswith(".picture-2024-cat { ")
+    page.get_by_role("button", name="Copy").click()
+    expect(page.locator("#takeaway [role=alert]")).to_contain_text("The text is selected")
+    assert page.evaluate("String(getSelection())").strip() == words.strip()
+
+
 @pytest.mark.parametrize("ticked", [False, True])
 def test_a_report_carries_the_picture_only_when_ticked(opened: Open, server: Server, ticked: bool) -> None:
     page, data = opened(), jpeg(seed=10)

@@ -86,7 +86,10 @@ export function open(place) {
       text.value = "";
       tick.checked = false;
     } catch (error) {
-      wrong.textContent = error.message;
+      wrong.textContent =
+        error.status === 404
+          ? "This server takes no reports. Your words are still here: copy them, and tell whoever runs it."
+          : error.message;
     } finally {
       send.disabled = false;
     }

@@ -117,6 +117,10 @@ export function open(place) {
   const chosen = () => place.querySelector("input[name=words]:checked").value;
   const write = () => place.parentElement.open && (text.textContent = WORDS[chosen()][1]());
   const copy = button("Copy", async () => {
+    if (!navigator.clipboard) {
+      getSelection().selectAllChildren(text); // over plain http browsers give pages no clipboard
+      throw new Error("Over plain http a page may not copy. The text is selected: copy it with Ctrl+C or ⌘C.");
+    }
     await navigator.clipboard.writeText(text.textContent);
     copy.textContent = "Copied";
     setTimeout(() => (copy.textContent = "Copy"), 1500);

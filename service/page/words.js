@@ -59,16 +59,20 @@ function json() {
   return JSON.stringify({ ...answer, ...(focus && { focus: { ...focus, source: "person" } }), crops }, null, 2);
 }
 
+/** A class may not begin with a digit (CSS Syntax, section 4.3.9). */
+const className = (name) => (/^\d/.test(name) ? `picture-${name}` : name);
+
 function css() {
+  const name = className(stem());
   const rules = state.ratios.map((ratio) => {
     const found = cropOf(ratio),
       shape = nameOf(ratio).replace(":", " / ");
     const how = slides(found)
       ? `object-position: ${objectPosition(state.grid, found.box)};`
       : "/* a zoomed crop is more than object-position can show */";
-    return `.${stem()}.as-${inName(ratio).replace(/\./g, "_")} { aspect-ratio: ${shape}; ${how} }`;
+    return `.${name}.as-${inName(ratio).replace(/\./g, "_")} { aspect-ratio: ${shape}; ${how} }`;
   });
-  return [`.${stem()} { width: 100%; object-fit: cover; }`, ...rules].join("\n");
+  return [`.${name} { width: 100%; object-fit: cover; }`, ...rules].join("\n");
 }
 
 /** One source for every shape: from the widest to the tallest, changing half-way between two neighbours. */
