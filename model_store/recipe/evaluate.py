@@ -20,7 +20,7 @@ import numpy as np
 from PIL import Image
 
 from model_store.recipe import data, metrics, people, robustness
-from model_store.recipe.export import manifest, session
+from model_store.recipe.export import manifest, session, update
 from model_store.recipe.metrics import Box, Pairs
 from model_store.recipe.options import STORE, parse
 from service.cropping import Cropper
@@ -209,6 +209,19 @@ def main(options: Options) -> None:
         )
         result["rows"] = before["rows"] | rows
         (place / "scores.json").write_text(json.dumps(_rounded(result), indent=1) + "\n")
+        note(place, _rounded(rows))
+
+
+def note(store: Path, rows: dict[str, dict[str, Any]]) -> None:
+    """The few figures of every judged file that stand in the manifest: {"scores": {"fp32": ..., "int8": ...}}."""
+    for name, network in manifest(store)["networks"].items():
+        found = dict(network.get("scores", {}))
+        for kind, file in network["files"].items():
+            row = rows.get(file["file"].removesuffix(".onnx"))
+            if row is not None:
+                keys = ("crop_score", "interval", "below_centre", "nss", "cc", "kl", "share_of_half")
+                found[kind] = {"split": "val"} | {key: row[key] for key in keys}
+        update(name, {"scores": found}, default=False, store=store)
 
 
 def line(name: str, row: dict[str, Any]) -> str:

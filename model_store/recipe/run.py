@@ -30,13 +30,13 @@ class Options:
     smoke: bool = False
 
 
-# Name, start, epochs, int8: what ships is the smallest that beats the plain network on "val".
+# Name, start, epochs, int8, rate: what ships is the smallest that beats the plain network on "val".
 DISTILLED = (
-    ("pruned-3", "prune-3", 4, True),
-    ("pruned-3-int8", "pruned-3", 2, True),  # ships
-    ("pruned-4", "prune-4", 5, True),
-    ("pruned-6", "prune-6", 3, False),
-    ("pruned-6-more", "pruned-6", 6, True),
+    ("pruned-3", "prune-3", 4, True, 1e-3),
+    ("pruned-3-int8", "pruned-3", 2, True, 4e-4),  # ships; the lower layers, frozen, are rounded too by then
+    ("pruned-4", "prune-4", 5, True, 1e-3),
+    ("pruned-6", "prune-6", 3, False, 1e-3),
+    ("pruned-6-more", "pruned-6", 6, True, 1e-3),
 )
 
 
@@ -46,9 +46,11 @@ def stages(smoke: bool) -> dict[str, Callable[[], None]]:
     def epochs(normal: int) -> int:
         return few or normal
 
-    def pruned(name: str, start: str, normal: int, int8: bool) -> Callable[[], None]:
+    def pruned(name: str, start: str, normal: int, int8: bool, rate: float) -> Callable[[], None]:
         return lambda: distil.main(
-            distil.Options(name=name, start=start, epochs=epochs(normal), views=2, int8=int8, smoke=smoke)
+            distil.Options(
+                name=name, start=start, epochs=epochs(normal), views=2, int8=int8, rate=rate, smoke=smoke
+            )
         )
 
     return {
@@ -62,7 +64,7 @@ def stages(smoke: bool) -> dict[str, Callable[[], None]]:
             prune.Options(steps=1, probes=1, smoke=True) if smoke else prune.Options()
         ),
         "distil unpruned": lambda: distil.main(distil.Options(epochs=epochs(3), smoke=smoke)),
-        **{f"distil {name}": pruned(name, start, normal, int8) for name, start, normal, int8 in DISTILLED},
+        **{f"distil {one[0]}": pruned(*one) for one in DISTILLED},
         "export gaze-1": lambda: export.main(
             export.Options(checkpoint="pruned-3-int8", name="gaze-1", smoke=smoke)
         ),
