@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from tests.contract import metric, problem, wrong
+from tests.conftest import Server
+from tests.contract import answer_of, begin_upload, client, metric, problem, until, wrong
 from tests.pictures import draw, encode, jpeg
 
 
@@ -51,6 +52,53 @@ def test_the_size_is_as_asked_and_never_enlarged(
     api: httpx.Client, picture: bytes, query: str, size: tuple[int, int]
 ) -> None:
     assert crop(api, picture, query).size == size
+
+
+@pytest.mark.parametrize(
+    ("query", "limits"),
+    [
+        ("ratio=1:1&width=8192", {"width": 4898}), ("ratio=1:1&width=4899", {"width": 4898}),
+        ("ratio=16:9&height=3675", {"height": 3674}), ("width=8000&height=4000", {"width": 6928, "height": 3464}),
+        ("ratio=1:1&width=3465&format=avif", {"width": 3464}), ("ratio=1:1&height=3465&format=png", {"height": 3464}),
+        ("ratio=1:1&width=4899&format=webp&enlarge=true", {"width": 4898}),
+    ],
+)  # fmt: skip
+def test_more_pixels_than_are_made_are_an_error_before_the_body_is_read(
+    api: httpx.Client, query: str, limits: dict[str, int]
+) -> None:
+    answer = api.post(f"/v1/crop?{query}", content=b"no picture")
+    assert wrong(answer) == list(limits)
+    assert {one["parameter"]: one["limit"] for one in answer.json()["errors"]} == limits
+
+
+@pytest.mark.parametrize(
+    "query", ["width=4898", "height=4898", "width=3464&format=avif", "width=8192&ratio=20:1"]
+)
+def test_as_many_pixels_as_are_made_may_be_asked_for(api: httpx.Client, picture: bytes, query: str) -> None:
+    ratio = "" if "ratio" in query else "&ratio=1:1"
+    assert max(crop(api, picture, query + ratio).size) == (640 if "20:1" in query else 480)
+
+
+def test_a_box_of_more_pixels_than_are_made_is_scaled_down(
+    start_server: Callable[..., Server], picture: bytes
+) -> None:
+    with client(start_server(GAZECROP_MAX_MEGAPIXELS_OUT="0.1").url) as small:
+        assert crop(small, picture).size == (316, 316)
+        assert crop(small, picture, "ratio=1:1&format=avif").size == (224, 224)
+        assert crop(small, picture, "ratio=1:1&width=300").size == (300, 300)
+        assert wrong(small.post("/v1/crop?ratio=1:1&width=317", content=picture)) == ["width"]
+
+
+def test_a_small_picture_that_is_made_large_counts_as_large(
+    start_server: Callable[..., Server], picture: bytes
+) -> None:
+    server = start_server(GAZECROP_WORKERS="4", GAZECROP_MAX_MEGAPIXELS_IN_FLIGHT="2")
+    with client(server.url) as api:
+        api.post("/v1/images", content=picture)
+        path = "/v1/crop?ratio=1:1&width=3464&enlarge=true&format=png"
+        large = [begin_upload(server.url, picture, path=path) for _ in range(2)]
+        until(lambda: metric(api, "gazecrop_queue_depth", gate="render") == 1)
+        assert [answer_of(each).status_code for each in large] == [200, 200]
 
 
 @pytest.mark.parametrize(

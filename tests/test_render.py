@@ -13,7 +13,7 @@ from PIL.PngImagePlugin import PngInfo
 from service.decode import Limits
 from service.errors import NotAPicture, PictureUnreadable, TooManyPixels
 from service.placing import Box
-from service.render import MEDIA_TYPES, crop, output_size
+from service.render import MEDIA_TYPES, crop, held, output_size
 from tests.pictures import encode
 from tests.samples import FORMATS, SAMPLES, STORED, difference, exif, scene
 
@@ -91,6 +91,9 @@ def test_sizes() -> None:
     assert output_size(800, 600, 99_999, None, enlarge=True) == (8192, 6144)
     assert output_size(30_000, 2, None, None) == (8192, 1)
     assert output_size(30_000, 2, 10, None) == (10, 1)
+    assert output_size(800, 600, None, None, max_pixels=120_000) == (400, 300)
+    assert output_size(800, 600, 2000, None, enlarge=True, max_pixels=1_920_000) == (1600, 1200)
+    assert output_size(800, 600, 400, None, max_pixels=120_000) == (400, 300)
 
 
 sides = st.integers(1, 65_535)
@@ -109,12 +112,23 @@ def test_never_larger_than_the_box_and_the_limit(
     assert 1 <= size[0] <= min(box[0], longest, width or 65_535)
     assert 1 <= size[1] <= min(box[1], longest, height or 65_535)
     assert max(output_size(*box, width, height, enlarge=True, longest_side=longest)) <= longest
+    wide, high = output_size(*box, width, height, enlarge=True, longest_side=9000, max_pixels=100_000)
+    assert (wide - 0.5) * (high - 0.5) <= 100_000
 
 
 def test_enlarge() -> None:
     data = encode(scene(), "PNG")
     assert opened(crop(data, BOX, width=640)).size == (320, 240)
     assert opened(crop(data, BOX, width=640, enlarge=True)).size == (640, 480)
+
+
+def test_what_is_held_is_the_larger_of_what_is_read_and_what_is_made() -> None:
+    assert held(1_600_000, 12_000_000, "avif") == 96_000_000
+    assert held(30_000_000, 480_000, "avif") == 30_000_000
+
+
+def test_a_box_of_too_many_pixels_is_scaled_down() -> None:
+    assert opened(crop(encode(scene(), "PNG"), BOX, max_pixels=19_200)).size == (160, 120)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 260), (30_000, 2), (7, 5)])

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from math import isqrt
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -9,12 +10,12 @@ from fastapi import APIRouter, Request, Response
 from service.cropping import Crop
 from service.decode import Limits
 from service.errors import BadParameters, NotAcceptable
-from service.explain import LAYERS, explain
+from service.explain import LAYERS, LONG_SIDE, explain
 from service.headers import inspect
 from service.params import CROPPING, look, one_ratio
 from service.pipeline import Known
 from service.ratios import Ratio
-from service.render import LONGEST_SIDE, MEDIA_TYPES, crop
+from service.render import LONGEST_SIDE, MEDIA_TYPES, SHARE, crop, held, output_size
 from service.routes import schemas
 from service.routes.edge import (
     analysed,
@@ -37,7 +38,9 @@ EXPLAIN = (CROPPING - {"candidates"}) | OUTPUT | {"layers"}
 @router.post(
     "/v1/crop",
     summary="A picture in, its crop out",
-    description="Nothing but the map is kept. Metadata is stripped; never enlarged unless `enlarge=true`.",
+    description="Nothing but the map is kept. Metadata is stripped; never enlarged unless `enlarge=true`. A crop has "
+    "at most 24 megapixels (`GAZECROP_MAX_MEGAPIXELS_OUT`), half of it as AVIF or PNG: a larger box is scaled down to "
+    "it, a larger `width` or `height` is an error.",
     response_class=Response,
     responses=responses(
         {200: schemas.PICTURE},
@@ -60,6 +63,9 @@ async def crop_picture(request: Request) -> Response:
     form = _format(request, extra, errors)
     grade = _number(extra, "quality", 100, errors)
     ratio = _ratio(extra, width, height, errors)
+    most = round(parts_of(request).settings.max_megapixels_out * 1e6 * SHARE.get(form, 1))
+    if ratio is not None:
+        _area({"width": width, "height": height}, ratio, form, most, errors)
     if ratio is None or errors:
         raise BadParameters(errors)
     id, data = await read_picture(request)
@@ -75,12 +81,14 @@ async def crop_picture(request: Request) -> Response:
             format=form,
             quality=grade,
             enlarge=enlarge,
+            max_pixels=most,
             limits=limits,
         )
 
     box = found.box
+    size = output_size(box.width, box.height, width, height, enlarge=enlarge, max_pixels=most)
     headers = {"X-Gazecrop-Box": f"{box.x},{box.y},{box.width},{box.height}", "X-Gazecrop-Id": known.id}
-    return await _rendered(request, known, data, work, form, headers, deadline)
+    return await _rendered(request, known, data, work, form, size[0] * size[1], headers, deadline)
 
 
 @router.post(
@@ -109,7 +117,8 @@ async def explain_picture(request: Request) -> Response:
     known, _ = await analysed(request, id, data, deadline)
     crops = await parts_of(request).pipeline.crops_aside(known, wanted)
     work = drawing(known, crops, data, layers, form, grade)
-    return await _rendered(request, known, data, work, form, {"X-Gazecrop-Id": known.id}, deadline)
+    headers = {"X-Gazecrop-Id": known.id}
+    return await _rendered(request, known, data, work, form, LONG_SIDE**2, headers, deadline)
 
 
 def drawing(
@@ -133,15 +142,17 @@ async def _rendered(
     data: bytes,
     work: Callable[[Limits], bytes],
     form: str,
+    pixels: int,
     headers: dict[str, str],
     deadline: float | None,
 ) -> Response:
-    """Runs the drawing on the renderers' own threads, behind their own gate: encoding cannot starve analysis."""
+    """Runs the drawing, of so many pixels, on the renderers' own threads, behind their own gate: encoding cannot
+    starve analysis."""
     parts = parts_of(request)
     header = inspect(data)
 
     async def render() -> bytes:
-        async with parts.render_gate.slot(header.width * header.height, deadline):
+        async with parts.render_gate.slot(held(header.width * header.height, pixels, form), deadline):
             with stages_of(request.scope).time("render"):
                 limits = Limits.of(parts.settings)
                 return await asyncio.get_running_loop().run_in_executor(parts.renderers, work, limits)
@@ -172,6 +183,23 @@ def _ratio(
     except BadParameters as error:
         errors.extend(error.members["errors"])
         return None
+
+
+def _area(
+    asked: dict[str, int | None], ratio: Ratio, form: str, most: int, errors: list[dict[str, Any]]
+) -> None:
+    """Names the sides that ask for more than `most` pixels, whether or not the picture would have them."""
+    width, height = asked["width"], asked["height"]
+    across = width or (height or 0) * ratio.value
+    down = height or across / ratio.value
+    scale = min(1.0, LONGEST_SIDE / max(across, down, 1))  # nothing longer is made
+    if across * down * scale**2 <= most:
+        return
+    limits = {"width": isqrt(int(most * ratio.value)), "height": isqrt(int(most / ratio.value))}
+    for name, limit in limits.items():
+        if asked[name] is not None:
+            detail = f"{name} is at most {limit} here: a crop has at most {most / 1e6:g} megapixels as {form.upper()}."
+            errors.append({"parameter": name, "detail": detail, "limit": limit, "received": str(asked[name])})
 
 
 def _number(extra: dict[str, str], name: str, most: int, errors: list[dict[str, Any]]) -> int | None:
