@@ -31,7 +31,7 @@ _HELD = {"jpeg": 3.5, "webp": 4.5, "avif": 8.0, "png": 2.5}
 SHARE = {"jpeg": 1.0, "webp": 1.0, "avif": 0.5, "png": 0.5}
 
 # 1200x675, milliseconds and kB: JPEG 1.4 (87), WebP method 2 18 (42; method 4: 48, 41), AVIF speed 10 25 (43; speed 6:
-# 243, 34), PNG level 6 283 (1180); PNG level 4 takes 0.4 to 0.7 of that for a file 0 to 6 % larger. AVIF with one thread,
+# 243, 34), PNG level 6 283 (1180); level 4 takes 0.4 to 0.7 of that for 0 to 6 % more bytes. AVIF with one thread,
 # so that encoders do not take the cores of the analysis.
 _OPTIONS: dict[str, dict[str, Any]] = {
     "jpeg": {"quality": 82},
