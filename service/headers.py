@@ -82,7 +82,7 @@ def sniff(data: bytes) -> str:
                 return "heic"
             raise NotAPicture(
                 f"HEIC is read only where the extra [heic] is installed. Read here: {readable}.",
-                fix="Install gazecrop[heic] on the server, or send a JPEG.",
+                fix="Install the extra [heic] on the server, or send a JPEG.",
             )
     raise NotAPicture(f"The bytes are not a picture of a format that this server reads: {readable}.")
 

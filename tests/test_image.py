@@ -75,7 +75,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize(
-    "command", [["doctor"], ["audit", "library", "--help"], ["audit", "people", "--help"]]
+    "command", [["doctor"], ["audit", "people", "--help"], ["audit", "stability", "--help"]]
 )
 def test_what_the_image_holds_suffices(command: list[str], image: Path, tmp_path: Path) -> None:
     """On the image's files alone: no README, no recipe, no installed project."""

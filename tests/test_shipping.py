@@ -53,6 +53,16 @@ def test_the_locks_cover_the_project() -> None:
         assert wanted <= pins(f"docker/{extra}.lock").keys()
 
 
+def test_nobody_is_told_to_install_what_no_registry_has() -> None:
+    """The project is installed from its checkout: '.[cuda]', not 'gazecrop[cuda]', which would be somebody else's."""
+    for file in [
+        ROOT / "README.md",
+        *(ROOT / "service").glob("**/*.py"),
+        *(ROOT / "model_store").glob("*.md"),
+    ]:
+        assert not re.search(r"gazecrop\[(cuda|heic|parquet|ray)\]", file.read_text()), file
+
+
 def test_torch_is_nowhere_but_in_training() -> None:
     assert all("torch" not in pins(lock) for lock in ("requirements.lock", "requirements-dev.lock"))
 

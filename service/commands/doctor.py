@@ -89,7 +89,7 @@ def _formats() -> Iterator[Finding]:
         except (PictureError, OSError, KeyError):
             broken.append(name)
     read = ", ".join(name for name in FORMATS if name not in broken)
-    heic = "HEIC" if find_spec("pillow_heif") else "no HEIC without gazecrop[heic]"
+    heic = "HEIC" if find_spec("pillow_heif") else "no HEIC without the extra [heic]"
     yield Finding("ok", "formats", f"reads {read}; {heic}")
     if broken:
         yield Finding("FAIL", "formats", f"this Pillow cannot read {', '.join(broken)}")

@@ -30,7 +30,7 @@ def lines(job: Job, items: Sequence[Item], address: str) -> Generator[tuple[int,
         import ray
         import ray.data
     except ImportError:
-        raise NoRay("--ray needs Ray: install gazecrop[ray]") from None
+        raise NoRay("--ray needs Ray: install the extra [ray]") from None
 
     ray.init(address, log_to_driver=False, logging_level="error")
     logging.getLogger("ray.data").setLevel(logging.ERROR)  # progress is told here

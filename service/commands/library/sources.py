@@ -130,5 +130,5 @@ def arrow() -> Any:
         import pyarrow
         import pyarrow.parquet
     except ImportError:
-        raise SourceError("Parquet needs pyarrow: install gazecrop[parquet]") from None
+        raise SourceError("Parquet needs pyarrow: install the extra [parquet]") from None
     return pyarrow
