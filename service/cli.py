@@ -9,6 +9,10 @@ COMMANDS = {
     "crop": ("service.commands.crop", "crops of a file or a folder"),
     "explain": ("service.commands.explain", "a picture with its heat map, points and boxes"),
     "batch": ("service.commands.batch", "boxes for a whole library, resumable"),
+    "audit": (
+        "model_store.audit.command",
+        "whom the crops favour, how steady they are, what a switch would move",
+    ),
     "reports": ("service.commands.reports", "what people objected to"),
     "doctor": ("service.commands.doctor", "what runs here, and whether serving would work"),
 }
