@@ -46,8 +46,10 @@ class Eyes:
     def cropper(self, data: bytes) -> Cropper:
         """Raises PictureError."""
         kept = key(b"file 1", self.model.sha256.encode(), blake3(data).digest(16))
-        code = self.maps.value(kept, lambda: analyse(data, self.model, self.limits).code)
-        return Cropper(SaliencyGrid.from_code(code), self.model.calibration)
+        return Cropper(
+            self.maps.grid(kept, lambda: SaliencyGrid.from_code(analyse(data, self.model, self.limits).code)),
+            self.model.calibration,
+        )
 
 
 def crops(cropper: Cropper, ratios: Sequence[Ratio], options: Options) -> dict[str, Crop]:
