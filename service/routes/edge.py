@@ -123,9 +123,9 @@ def identify(parts: Parts, data: bytes) -> str:
     return blake3(data, key=parts.id_key).hexdigest(IDS)
 
 
-async def read_json(request: Request, limit: int = 4096) -> Any:
+async def read_json(request: Request) -> Any:
     """A small JSON body. Raises BodyTooLarge, BodyTooSlow, BadParameters, ClientGone."""
-    body = await read_limited(request, limit)
+    body = await read_limited(request, 4096)
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError:
