@@ -45,9 +45,8 @@ def plot_pruning(log: list[dict[str, Any]], distilled: dict[str, Any], path: Pat
         after = sorted((one["multiply_adds"] / 1e9, one[key]) for one in distilled.values())
         axis.plot([x for x, _ in after], [y for _, y in after], "s", label="distilled")
         thin = [one for one in log if one["name"] == "thin"]
-        axis.plot(
-            [one["multiply_adds"] / 1e9 for one in thin], [one[key] for one in thin], "x", label="thinner"
-        )
+        for one in thin:
+            axis.plot(one["multiply_adds"] / 1e9, one[key], "x", label="uniformly thinner")
         axis.set(xlabel="multiply-adds per picture, G", ylabel=f"{label} on val")
         axis.grid(alpha=0.3)
         axis.legend()
@@ -74,9 +73,11 @@ def plot_people(scores: dict[str, Any], path: Path) -> None:
     figure, axis = plt.subplots(figsize=(5, 3.4))
     curve = scores["people"]["curve"]
     axis.plot([int(n) for n in curve], list(curve.values()), "o-", label="n people")
-    for name, row in scores["rows"].items():
-        if row.get("on_seven") is not None and name.startswith("gaze"):
-            axis.axhline(row["on_seven"], linewidth=0.9, linestyle="--", label=name)
+    shown = [name for name, row in scores["rows"].items() if name.startswith("gaze") and row.get("on_seven")]
+    for i, name in enumerate(shown, 1):
+        axis.axhline(
+            scores["rows"][name]["on_seven"], linewidth=0.9, linestyle="--", color=f"C{i}", label=name
+        )
     axis.set(xlabel="people", ylabel="crop score on seven others")
     axis.grid(alpha=0.3)
     axis.legend()
