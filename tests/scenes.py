@@ -86,12 +86,12 @@ def crops(drawn: Path) -> None:
     data = drawn.read_bytes()
     record = analyse(data, Model.load(Settings()), Limits())
     cropper = Cropper(SaliencyGrid.from_code(record.code))
-    found = [cropper.crop(parse(text), Options()) for text in ("1:1", "9:16", "3:1")]
+    found = [cropper.crop(parse(text), Options()) for text in ("1:1", "4:5", "3:1")]
     points = [(point.x, point.y, point.score) for point in cropper.points]
     boxes = [(one.ratio.text, one.box.x, one.box.y, one.box.width, one.box.height) for one in found]
     drawing = explain(data, cropper.grid.levels, points, boxes, long_side=800)
     (FOLDER / "balloon-explained.jpg").write_bytes(drawing)
-    (FOLDER / "balloon-story.jpg").write_bytes(crop(data, found[1].box, height=500))
+    (FOLDER / "balloon-portrait.jpg").write_bytes(crop(data, found[1].box, height=500))
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -73,17 +74,29 @@ def test_curl(line: str, place: Path, server: Server) -> None:
 
 
 def test_the_answer_that_is_shown_is_the_answer(server: Server) -> None:
-    """Ids and versions differ from one installation to the next; long strings are cut."""
+    """Ids and versions differ from one installation to the next; long strings are cut. Processors without VNNI take
+    the fp32 file, whose map is a little different."""
     [shown] = [text for language, text in BLOCKS if language == "json"]
-    if "@@" in shown:
-        pytest.skip("the README has no answer yet")
     [(file, target)] = re.findall(rf"--data-binary @(\S+) '{HOST}(/v1/images\S*)'", README)
     given = httpx.post(server.url + target, content=(ROOT / file).read_bytes(), timeout=30).json()
     wanted = json.loads(shown)
     for document in (given, wanted):
         del document["id"], document["version"]
         document["saliency"]["encoded"] = document["saliency"]["encoded"][:8]
-    assert wanted == given
+        document["crops"][0]["links"] = sorted(document["crops"][0]["links"])
+        del document["good_ratios"], document["crops"][0]["css"]
+    assert alike(wanted, given)
+
+
+def alike(shown: Any, given: Any) -> bool:
+    """The same words, and numbers within 2 percent of the picture's width or of one."""
+    if isinstance(shown, dict):
+        return shown.keys() == given.keys() and all(alike(shown[name], given[name]) for name in shown)
+    if isinstance(shown, list):
+        return len(shown) == len(given) and all(map(alike, shown, given))
+    if isinstance(shown, int | float) and not isinstance(shown, bool):
+        return bool(abs(shown - given) <= (32 if isinstance(shown, int) else 0.02))
+    return bool(shown == given)
 
 
 @pytest.mark.parametrize("code", [text for language, text in BLOCKS if language == "python"])

@@ -48,9 +48,7 @@ def test_the_format_is_the_one_described() -> None:
     assert (grid.symmetric, grid.rotated, grid.flat) == (False, True, False)
     assert SaliencyGrid.from_code(packed(bytes([1, 1, 1, 1, 1, 1]), flags=1)).symmetric
     assert grid.text.startswith("R0Mx")
-    assert zlib.decompress(base64.urlsafe_b64decode(grid.text + "==")[14:], -15) == bytes(
-        [0, 1, 1, 3, 26, 0]
-    )
+    assert zlib.decompress(base64.urlsafe_b64decode(grid.text + "==")[14:], -15) == bytes([0, 1, 1, 3, 26, 0])
 
 
 def test_a_typical_map_is_a_short_string() -> None:

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from model_store.recipe import data
+from model_store.recipe.fold import fold_file
 from model_store.recipe.network import Student, multiply_adds
 from model_store.recipe.options import STORE, parse
 from model_store.recipe.train import load
@@ -72,8 +73,8 @@ def write(student: Student, path: Path) -> None:
     model.doc_string = ""
     for node in model.graph.node:
         node.doc_string = ""
-    onnx.checker.check_model(model)
     onnx.save(model, str(path))
+    fold_file(path)
 
 
 def parity(student: Student, path: Path, pixels: np.ndarray) -> float:
