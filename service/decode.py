@@ -123,9 +123,14 @@ def decode(
         picture.load()
         turn = turn_of(header)
         small = reduced(picture, (rows, columns) if turn in SIDEWAYS else (columns, rows), box)
-        flat = bool(np.ptp(small.getextrema(), axis=1).max() <= FLAT_RANGE)  # numpy alone takes 4 ms for this
         pixels = np.asarray(small if turn is None else small.transpose(turn))
-    return Thumbnail(pixels, header.width, header.height, header.format, header.rotated, flat)
+    return Thumbnail(pixels, header.width, header.height, header.format, header.rotated, flat(pixels))
+
+
+def flat(pixels: NDArray[np.uint8]) -> bool:
+    """Whether no channel spans more than `FLAT_RANGE` levels. Few pixels tell that of nearly every picture (15 µs);
+    all of them take 4 ms."""
+    return all(int(np.ptp(some, axis=(0, 1)).max()) <= FLAT_RANGE for some in (pixels[::16, ::16], pixels))
 
 
 def open_picture(data: bytes, header: Header, *, coarse: bool = False, profile: bool = False) -> ImageFile:

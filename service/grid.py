@@ -20,7 +20,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 TOP = 31  # the highest level: five bits
-ZERO = np.uint8(0)
 EXACT = 2**53  # every sum over a grid stays below, so that a double holds it: 40 x 30 cells up to 242,000 MP
 _HEADER = struct.Struct(">3sBBBII")
 _MAGIC = b"GC1"
@@ -84,7 +83,11 @@ class SaliencyGrid:
         """The grid as bytes, as above."""
         flags = _SYMMETRIC * self.symmetric | _ROTATED * self.rotated
         # Bytes wrap at 256, a multiple of 32. Run lengths alone make 20 characters less than the default strategy.
-        cells = np.diff(np.diff(self.levels, axis=0, prepend=ZERO), axis=1, prepend=ZERO) & TOP
+        down = self.levels.copy()
+        down[1:] -= self.levels[:-1]
+        cells = down.copy()
+        cells[:, 1:] -= down[:, :-1]
+        cells &= TOP
         packer = zlib.compressobj(9, zlib.DEFLATED, -15, strategy=zlib.Z_RLE)
         packed = packer.compress(cells.tobytes()) + packer.flush()
         return _HEADER.pack(_MAGIC, self.columns, self.rows, flags, self.width, self.height) + packed
@@ -115,7 +118,9 @@ class SaliencyGrid:
             raise ValueError("the levels of a grid are 0 to 31, and one at least is not 0")
         sums = differences.cumsum(axis=0, dtype=np.uint8).cumsum(axis=1, dtype=np.uint8)
         levels = (sums & TOP).astype(np.uint8, copy=False)
-        return cls(_frozen(levels), width, height, bool(flags & _SYMMETRIC), bool(flags & _ROTATED))
+        grid = cls(_frozen(levels), width, height, bool(flags & _SYMMETRIC), bool(flags & _ROTATED))
+        grid.__dict__["code"] = code  # where `cached_property` keeps it: the string of a known map need not be packed
+        return grid
 
     @classmethod
     def from_text(cls, text: str) -> "SaliencyGrid":
