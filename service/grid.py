@@ -119,7 +119,7 @@ class SaliencyGrid:
         sums = differences.cumsum(axis=0, dtype=np.uint8).cumsum(axis=1, dtype=np.uint8)
         levels = (sums & TOP).astype(np.uint8, copy=False)
         grid = cls(_frozen(levels), width, height, bool(flags & _SYMMETRIC), bool(flags & _ROTATED))
-        grid.__dict__["code"] = code  # where `cached_property` keeps it: the string of a known map need not be packed
+        grid.__dict__["code"] = code  # where `cached_property` keeps it: a known map is not packed again
         return grid
 
     @classmethod
