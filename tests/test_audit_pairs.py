@@ -185,6 +185,14 @@ def test_pairs_are_different_and_spread(count: int, expected: int) -> None:
     assert each.max() - each.min() <= 3
 
 
+def test_more_pairs_begin_with_the_fewer() -> None:
+    """So a longer study finds the maps of a shorter one."""
+    cell = Cell("", ("a", "b"), "", tuple(range(6)), tuple(range(10, 20)))
+    most = draw_pairs(cell, 60)
+    for count in (1, 29, 30, 31, 59):
+        assert draw_pairs(cell, count) == most[:count]
+
+
 def square(width: int, height: int, colour: tuple[int, int, int]) -> Sight:
     return Sight(Image.new("RGB", (width, height), colour), (0.25, 0.25, 0.5, 0.5))
 

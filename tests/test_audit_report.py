@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model_store.audit.card import _fill
+from model_store.audit.card_tables import fill
 from model_store.audit.faces import Faces, yunet
 from model_store.audit.maps import Maps, key
 from model_store.audit.plots import Mark, Row, forest
@@ -146,9 +146,11 @@ def test_a_plot_has_its_marks_where_they_belong() -> None:
 
 def test_marked_parts_of_a_page_are_filled() -> None:
     text = "a\n<!-- x -->\nold\n<!-- /x -->\nb\n<!-- y -->\n<!-- /y -->\n"
-    assert _fill(_fill(text, "x", "new"), "y", r"\1") == (
+    assert fill(text, {"x": "new", "y": r"\1"}) == (
         "a\n<!-- x -->\nnew\n<!-- /x -->\nb\n<!-- y -->\n\\1\n<!-- /y -->\n"
     )
+    with pytest.raises(KeyError, match="z"):
+        fill(text, {"z": "new"})
 
 
 class Session:

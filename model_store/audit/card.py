@@ -1,260 +1,216 @@
 """The audit's own figures: one command that audits the default network and writes its tables into README.md.
 
-    python -m model_store.audit.card PEOPLE.tar --faces FILE.onnx --beside TWITTER.onnx --out DIR
+    python -m model_store.audit.card PEOPLE.tar --room utkface=0.5 --faces FILE.onnx --beside TWITTER.onnx \\
+        --crowd DIR --photos DIR --out DIR
 
 PEOPLE.tar: data/README.md of the training data says what is in it. TWITTER.onnx:
 model_store.recipe.peers.export_fastgaze makes it. DIR takes the report with its pictures and all maps, outside the
-repository: only rates over many pairs go into README.md. Resumable.
+repository: only rates over many pairs go into README.md. Every map is kept: a second run goes on where one was stopped,
+and maps of a network that did not change are not made again. `--minutes` limits the largest part, the pairs of the
+paper's comparisons: they are told with the number reached.
 """
 
-import re
+import argparse
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from model_store.audit import command_people, crowd, pairs, summary
+from model_store.audit import (
+    card_tables,
+    command_people,
+    compare,
+    crowd,
+    golden,
+    pairs,
+    stability,
+    summary,
+    variants,
+)
 from model_store.audit.cells import Cell, cells
-from model_store.audit.faces import yunet
+from model_store.audit.faces import Faces, yunet
+from model_store.audit.library import Eyes, Move
 from model_store.audit.looks import Look, of_onnx, served
 from model_store.audit.maps import Maps
-from model_store.audit.page import gap, share
-from model_store.audit.pair_sections import points
 from model_store.audit.pairs import Asked, Outcome
-from model_store.audit.people import Person, read_people
-from model_store.audit.run_people import STUDIES, prepared, run, write
+from model_store.audit.people import Person, read_people, sight
+from model_store.audit.resample import Estimate
+from model_store.audit.run_people import STUDIES, drawn_items, prepared, run, write
+from model_store.audit.skin import covariates
 from service.commands.environment import read_settings
-from service.commands.library.sources import pictures_of
+from service.commands.library.sources import Item, pictures_of
 from service.commands.options import load
 from service.commands.progress import Progress
+from service.cropping import Options
+from service.ratios import parse
 
 README = Path(__file__).parent / "README.md"
-PAPER = (
-    "female",
-    "male",
-    "black",
-    "white",
-)  # the paper's four comparisons: gender, group, group within each gender
+PAPER = {"female", "male", "black", "white"}  # gender, group, and each of them within the other
+LAYOUTS = ("above", "beside-as-is", "above-as-is", "strip")
+RATIOS = tuple(parse(text) for text in ("1:1", "4:5", "9:16", "16:9"))
 
 
 def main(argv: Sequence[str] | None = None) -> None:
+    options = _parser().parse_args(argv)
+    wanted = command_people.wanted_of(options, STUDIES)
+    wanted = replace(wanted, asked=replace(wanted.asked, layouts=("beside",)))
+    settings = read_settings()
+    ours, faces = served(*load(settings)), yunet(options.faces)
+    with Maps(options.out / "maps.sqlite") as maps:
+        people, _ = prepared(read_people(options.source, options.images), maps, faces)
+        parts, outcomes = _of_pairs(options, people, ours, maps, wanted.asked)
+        data, html = run(people, [ours], maps, None, wanted, {ours.name: outcomes})
+        write(options.out, data, html)
+        parts |= {
+            "gaze": card_tables.gaze(data["gaze"][ours.name]),
+            "changes": card_tables.changes(data["changes"][ours.name]),
+            "release": _release(data, maps),
+        }
+        if options.crowd and faces:
+            parts |= _of_crowds(options.crowd, ours, maps, faces, wanted.asked.threads)
+        if options.photos:
+            parts |= _of_photographs(
+                drawn_items(pictures_of(options.photos), options.photographs), options, maps
+            )
+    text = card_tables.fill(options.readme.read_text(encoding="utf-8"), parts)
+    options.readme.write_text(text, encoding="utf-8")
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = command_people.parser("people")
     parser.prog = "python -m model_store.audit.card"
-    parser.add_argument(
-        "--compared", type=int, default=100, metavar="N", help="pairs beside the second network"
-    )
-    parser.add_argument("--compare-minutes", type=float, metavar="M")
+    counts = {
+        "others": (600, "pairs of every other comparison"),
+        "arranged": (500, "pairs of the two main comparisons in each other layout"),
+        "alike": (500, "pairs for what a gap hangs on"),
+        "compared": (450, "pairs beside the second network"),
+        "photographs": (250, "pictures of --photos, drawn at random"),
+    }
+    for name, (count, said) in counts.items():
+        parser.add_argument(
+            f"--{name}", type=int, default=count, metavar="N", help=f"{said}; default: {count}"
+        )
     parser.add_argument("--crowd", metavar="DIR", help="photographs of several people, without labels")
-    options = parser.parse_args(argv)
-    wanted = command_people.wanted_of(options, STUDIES)
-    everybody = read_people(options.source, options.images)
-    ours, faces = served(*load(read_settings())), yunet(options.faces)
-    with Maps(options.out / "maps.sqlite") as maps:
-        data, html = run(everybody, [ours], maps, faces, wanted)
-        write(options.out, data, html)
-        parts = {"release": _release(data), "pairs": _pairs(data), "crops": _crops(data), "gaze": _gaze(data)}
-        parts |= {"changes": _changes(data), "causes": _causes(data)}
-        if options.crowd and faces:
-            items = pictures_of(options.crowd)
-            with Progress(len(items), plain=60) as progress:
-                seen = crowd.study(items, ours, maps, faces, wanted.asked.threads, progress.step)
-            if seen:
-                parts["crowd"] = _crowd(seen)
-        if options.beside:
-            other = of_onnx(options.beside, options.long_side)
-            seconds = None if options.compare_minutes is None else 60 * options.compare_minutes
-            asked = replace(wanted.asked, count=options.compared, layouts=("beside",), seconds=seconds)
-            people, _ = prepared(everybody, maps, faces)
-            parts["compared"] = _compared(people, ours, other, maps, asked)
-    text = README.read_text(encoding="utf-8")
-    for name, content in parts.items():
-        text = _fill(text, name, content)
-    README.write_text(text, encoding="utf-8")
+    parser.add_argument("--photos", metavar="DIR", help="photographs of all kinds, for the stability")
+    parser.add_argument(
+        "--lock", type=Path, metavar="FILE", help="boxes of the network before, by `audit lock`"
+    )
+    parser.add_argument("--readme", type=Path, default=README, metavar="FILE", help="whose tables are filled")
+    return parser
 
 
-def _fill(text: str, marker: str, content: str) -> str:
-    """Replaces what stands between <!-- marker --> and <!-- /marker -->."""
-    pattern = re.compile(rf"(<!-- {marker} -->\n).*?(<!-- /{marker} -->)", re.DOTALL)
-    return pattern.sub(lambda found: found[1] + content + "\n" + found[2], text)
+def _of_pairs(
+    options: argparse.Namespace, people: Sequence[Person], ours: Look, maps: Maps, asked: Asked
+) -> tuple[dict[str, str], list[Outcome]]:
+    """The tables of pairs; and all outcomes side by side, for the report."""
+    every = cells(people, ("gender", "group"), options.least)
+    paper = [cell for cell in every if {*cell.names, cell.fixed} <= PAPER | {""}]
+    rest = [cell for cell in every if cell not in paper]
+    unmixed = [cell for cell in paper if not cell.fixed]
+    who, values = pairs.persons(people), np.array([covariates(sight(person)) for person in people])
+
+    def studied(some: Sequence[Cell], look: Look, **how: Any) -> list[Outcome]:
+        one = replace(asked, **{"layouts": ("beside",), "seconds": None} | how)
+        with Progress(sum(min(one.count, len(c.first) * len(c.second)) for c in some), plain=60) as progress:
+            return pairs.study(people, some, look, maps, one, progress.step)
+
+    def told(outcomes: Sequence[Outcome]) -> list[tuple[str, dict[str, Any]]]:
+        return [(named(o.cell), summary.cell_of(o, who, values)) for o in outcomes if len(o.pairs)]
+
+    arranged = studied(unmixed, ours, count=options.arranged, layouts=LAYOUTS)
+    other = studied(rest, ours, count=options.others)
+    left = []
+    for cell in unmixed:  # a set that is given room is of bare faces
+        names = [
+            name for name in variants.VARIANTS if name not in variants.CLOTHES or not asked.room.get(cell.set)
+        ]
+        alike = replace(asked, count=options.alike, layouts=("beside",), seconds=None)
+        total = (1 + len(names)) * min(alike.count, len(cell.first) * len(cell.second))
+        with Progress(total, plain=60) as progress:
+            left += variants.study(people, [cell], ours, maps, alike, names, progress.step)
+    beside = []
+    if options.beside:
+        network = of_onnx(options.beside, options.long_side)
+        with_twitter = [
+            cell for cell in paper if cell.fixed not in ("black", "white")
+        ]  # the paper's own four
+        both = [studied(with_twitter, look, count=options.compared) for look in (network, ours)]
+        for theirs, mine in zip(*map(told, both), strict=True):
+            beside += [(theirs[0], network.name, theirs[1]), (mine[0], ours.name, mine[1])]
+    main = studied(paper, ours, seconds=asked.seconds)  # last: what time is left goes into them
+    found = told(main)
+    parts = {
+        "short": card_tables.short(found, beside, left),
+        "pairs": card_tables.attention(found),
+        "crops": card_tables.kept(found),
+        "causes": card_tables.causes(found),
+        "layouts": card_tables.layouts(told(arranged)),
+        "places": card_tables.places(_places([*main, *arranged], who)),
+        "others": card_tables.others(told(other)),
+        "alike": card_tables.alike(left),
+    }
+    return parts | ({"compared": card_tables.compared(beside)} if beside else {}), [*main, *other]
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+def named(cell: Cell) -> str:
+    return f"{cell.set}, {cell.text}"
 
 
-def _release(data: dict[str, Any]) -> str:
-    said = [
-        f"Network {data['networks'][0]}, release {data['release']}, layouts {', '.join(data['asked']['layouts'])}."
-    ]
+def _places(outcomes: Sequence[Outcome], who: NDArray[np.int64]) -> list[tuple[str, Estimate, Estimate]]:
+    found = []
+    for name, mine in groupby(sorted(outcomes, key=lambda o: o.cell.set), key=lambda o: o.cell.set):
+        some = [outcome for outcome in mine if len(outcome.pairs)]
+        for layout in dict.fromkeys(layout for outcome in some for layout in outcome.layouts):
+            having = [outcome for outcome in some if layout in outcome.layouts]
+            found.append((f"{name}, {layout}", *pairs.first_place(having, layout, who)))
+    return found
+
+
+def _of_crowds(source: str, ours: Look, maps: Maps, faces: Faces, threads: int) -> dict[str, str]:
+    items = pictures_of(source)
+    with Progress(len(items), plain=60) as progress:
+        seen = crowd.study(items, ours, maps, faces, threads, progress.step)
+    return {"crowd": card_tables.crowd(seen)} if seen else {}
+
+
+def _of_photographs(items: Sequence[Item], options: argparse.Namespace, maps: Maps) -> dict[str, str]:
+    """Stability; from fp32 to int8, from the window to the point; and, with a lock, from the network before."""
+    settings, asked = read_settings(), Options()
+    eyes = Eyes(*load(settings), maps)
+
+    with Progress(2 * len(items), plain=60) as progress:
+        step = lambda failed: progress.step(failed=failed)  # noqa: E731 - three calls of two words each
+        steady, _ = stability.study(items, eyes, RATIOS, asked, settings.workers, step)
+        whole = Eyes(*load(settings.model_copy(update={"precision": "fp32"})), maps)
+        switches = {
+            "from fp32 to int8": ((whole, asked), (eyes, asked)),
+            "from the window to the point": ((eyes, asked), (eyes, Options(policy="point"))),
+        }
+        rows = []
+        for name, sides in switches.items():
+            found, _ = compare.study(items, sides, RATIOS, settings.workers, lambda failed: None)
+            rows += [replace(row, name=name) for row in found[:1]]
+        if options.lock:
+            lock = golden.read(options.lock)
+            now = golden.boxes(items, eyes, RATIOS, asked, settings.workers, lambda failed: None)
+            some = {name: about for name, about in lock["pictures"].items() if name in now}
+            moves: list[Move] = [*golden.compared(some, now).moves]
+            rows.append(stability.row(f"from {lock['network']} before to this network", moves))
+    return {"stability": card_tables.moves(steady), "switches": card_tables.moves(rows)}
+
+
+def _release(data: dict[str, Any], maps: Maps) -> str:
+    said = [f"Network {data['networks'][0]}, release {data['release']}."]
     for each in data["sets"]:
-        pairs = sum(cell["networks"][data["networks"][0]].get("pairs", 0) for cell in each["cells"])
+        found = [cell["networks"][data["networks"][0]].get("pairs", 0) for cell in each["cells"]]
         said.append(
-            f"{each['set']}: {each['people']} pictures, {len(each['cells'])} comparisons, {pairs:,} pairs."
+            f"{each['set']}: {each['people']} pictures, {len(found)} comparisons, {sum(found):,} pairs."
         )
     return " ".join(said)
-
-
-def _each(data: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
-    network = data["networks"][0]
-    return [
-        (f"{each['set']}, {cell['text']}", found)
-        for each in data["sets"]
-        for cell in each["cells"]
-        if (found := cell["networks"].get(network, {})).get("pairs")
-    ]
-
-
-def _pairs(data: dict[str, Any]) -> str:
-    rows = [
-        (
-            name,
-            str(cell["pairs"]),
-            " : ".join(map(str, cell["persons"])),
-            share(cell["point"]),
-            share(cell["mass"]),
-        )
-        for name, cell in _each(data)
-    ]
-    table = _table(
-        ("first : second", "pairs", "persons", "point, % to the first", "attention, % to the first"), rows
-    )
-    places = [
-        (f"{each['set']}, {layout}", share(found["point"]), share(found["mass"]))
-        for each in data["sets"]
-        for layout, found in each["first_place"].get(data["networks"][0], {}).items()
-    ]
-    return (
-        table
-        + "\n\n"
-        + _table(("to the left (upper) one, whoever it is", "point, %", "attention, %"), places)
-    )
-
-
-def _crops(data: dict[str, Any]) -> str:
-    policies = ("window", "point", "twitter", "centre", "random")
-    rows = [(name, *(gap(cell["kept"][policy]["all"]) for policy in policies)) for name, cell in _each(data)]
-    return _table(("first : second", "window", "point", "Twitter's rule", "centre", "random"), rows)
-
-
-def _gaze(data: dict[str, Any]) -> str:
-    rows = [
-        (
-            f"{one['set']}, {one['group']}",
-            str(one["people"]),
-            *(share(one["point"][part]) for part in ("head", "body", "beside")),
-            share(one["mass"]["head"]),
-        )
-        for one in data["gaze"][data["networks"][0]]
-    ]
-    return _table(("", "people", "point on head, %", "on body", "beside", "attention on head"), rows)
-
-
-def _changes(data: dict[str, Any]) -> str:
-    found = data["changes"][data["networks"][0]]
-    rows = [
-        (_named(one), str(one["people"]), share(one["point"]), share(one["mass"]))
-        for one in found["against_itself"]
-    ]
-    off = []
-    for one in found["off_the_face"]:
-        cells = [one["on_head"].get(group) for group in ("all", "darker skin", "lighter skin")]
-        off.append((_named(one), *(f"{share(c)}, n = {c['people']}" if c else "too few" for c in cells)))
-    return (
-        _table(("changed : plain", "people", "point, % to the changed one", "attention, %"), rows)
-        + "\n\n"
-        + _table(
-            ("beside the face", "point on the head, %", "darker skin (ITA, estimated)", "lighter skin"), off
-        )
-    )
-
-
-def _crowd(seen: crowd.Crowd) -> str:
-    window, centre = share(seen.kept_window.json()), share(seen.kept_centre.json())
-    told = (
-        f"{seen.pictures} photographs, {seen.faces:,} faces. The most salient point is on a head in "
-        f"{share(seen.on_head.json())} %; faces whole in crops of 1:1 and 9:16: {window} % by the window, {centre} % "
-        "by the centre crop."
-    )
-    rows = [(name, points(slope.json())) for name, slope in seen.slopes.items()]
-    return (
-        f"{told}\n\n{_table(('of two faces, one standard deviation more of', 'points of attention'), rows)}"
-    )
-
-
-def _named(one: dict[str, Any]) -> str:
-    return f"{one['set']}, {one['name']}" if one.get("set") else str(one["name"])
-
-
-def _causes(data: dict[str, Any]) -> str:
-    rows = [
-        (
-            name,
-            cause["name"],
-            f"{cause['difference']:+.2f}",
-            points(cause["slope"]),
-            share(cell["mass"]),
-            share(cause["equal"]),
-        )
-        for name, cell in _each(data)
-        for cause in cell["causes"]
-        if "(" not in name and (cause["slope"]["low"] > 0 or cause["slope"]["high"] < 0)
-    ]
-    head = (
-        "first : second",
-        "covariate",
-        "mean difference",
-        "points per standard deviation",
-        "attention",
-        "at equal",
-    )
-    return _table(head, rows) if rows else "None of the covariates goes with attention by more than chance."
-
-
-def _compared(people: Sequence[Person], ours: Look, other: Look, maps: Maps, asked: Asked) -> str:
-    """The paper's four comparisons of each set, by both networks on the same pairs, side by side."""
-    every = [cell for cell in cells(people, ("gender", "group")) if _of_paper(cell)]
-    theirs = pairs.study(people, every, other, maps, asked)
-    who = pairs.persons(people)
-    values = np.zeros((len(people), 0))  # no covariates here
-    rows = []
-    for cell, outcome in zip(every, theirs, strict=True):
-        count = len(outcome.pairs)
-        same: Outcome = pairs.study(
-            people, [cell], ours, maps, replace(asked, count=max(count, 1), seconds=None)
-        )[0]
-        same = Outcome(cell, same.layouts, same.pairs[:count], same.values[:count])
-        if not count:
-            continue
-        for name, found in ((other.name, outcome), (ours.name, same)):
-            told = summary.cell_of(found, who, values)
-            rows.append(
-                (
-                    f"{cell.set}, {cell.text}",
-                    name,
-                    str(count),
-                    share(told["point"]),
-                    share(told["mass"]),
-                    gap(told["kept"]["window"]["all"]),
-                    gap(told["kept"]["twitter"]["all"]),
-                )
-            )
-    head = (
-        "first : second",
-        "network",
-        "pairs",
-        "point, %",
-        "attention, %",
-        "window keeps ±",
-        "Twitter's rule keeps ±",
-    )
-    return _table(head, rows)
-
-
-def _of_paper(cell: Cell) -> bool:
-    return {*cell.names} <= {*PAPER} and cell.fixed in ("", "female", "male")
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ def causes(
     shares = outcome.per_pair[:, measure] - 0.5
     first, second = outcome.pairs[:, 0], outcome.pairs[:, 1]
     differences = values[first] - values[second]
-    drawn = np.concatenate(weights(who[first], who[second], DRAWS, 0))
+    drawn = np.concatenate(list(weights(who[first], who[second], DRAWS, 0)))
     found = []
     for index, name in enumerate(names[: values.shape[1]]):
         raw = differences[:, index]

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, islice
 
 import numpy as np
 
@@ -58,17 +58,19 @@ def _compared(
 
 
 def draw_pairs(cell: Cell, count: int, seed: int = 0) -> list[tuple[int, int]]:
-    """`count` different pairs, or all there are, spread over the persons about evenly."""
+    """`count` different pairs, or all there are, spread over the persons about evenly. Of two counts the smaller one's
+    pairs are the first of the larger one's: a longer study goes on where a shorter one stopped."""
     generator = np.random.default_rng(seed)
     a, b = len(cell.first), len(cell.second)
     count = min(count, a * b)
-    if count > a * b // 2:  # nearly all: a random part of all
-        order = generator.permutation(a * b)[:count]
-        return [(cell.first[i // b], cell.second[i % b]) for i in order.tolist()]
     drawn: dict[tuple[int, int], None] = {}
-    while len(drawn) < count:
+    half = a * b // 2  # beyond it, most draws would be of pairs that are already there
+    while len(drawn) < min(count, half):
         firsts, seconds = generator.permutation(a), generator.permutation(b)
         for step in range(max(a, b)):
-            if len(drawn) < count:
+            if len(drawn) < half:
                 drawn[int(firsts[step % a]), int(seconds[step % b])] = None
-    return [(cell.first[i], cell.second[j]) for i, j in drawn]
+    if count > half:
+        for place in generator.permutation(a * b).tolist():
+            drawn[divmod(place, b)] = None
+    return [(cell.first[i], cell.second[j]) for i, j in islice(drawn, count)]

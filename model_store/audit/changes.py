@@ -28,7 +28,7 @@ T = TypeVar("T")
 Change = Callable[[Sight], Sight]
 
 
-def _clothes_line(seen: Sight) -> int:
+def clothes_line(seen: Sight) -> int:
     """The row below which clothes are: under the chin, or the lower third where no face is known."""
     share = 0.66 if seen.face is None else min(seen.face[1] + 1.15 * seen.face[3], 0.95)
     return round(share * seen.picture.height)
@@ -50,7 +50,7 @@ def darkened(seen: Sight) -> Sight:
 def other_clothes(seen: Sight) -> Sight:
     """The hue below the chin turned by a third of the circle and its colour strengthened: dark suits become red or
     green."""
-    line = _clothes_line(seen)
+    line = clothes_line(seen)
     part = seen.picture.crop((0, line, seen.picture.width, seen.picture.height))
     h, s, v = part.convert("HSV").split()
     turned = Image.merge("HSV", (h.point(lambda x: (x + 85) % 256), s.point(lambda x: min(255, x + 90)), v))

@@ -55,6 +55,13 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
+def numbers_of(crowd: Crowd) -> list[tuple[str, ...]]:
+    return [
+        (name, str(n), share(window.json()), share(centre.json()))
+        for name, (n, window, centre) in crowd.numbers.items()
+    ]
+
+
 def data(crowd: Crowd, network: str) -> dict[str, Any]:
     return {
         "release": __version__,
@@ -64,6 +71,10 @@ def data(crowd: Crowd, network: str) -> dict[str, Any]:
         "on_head": crowd.on_head.json(),
         "kept": {"window": crowd.kept_window.json(), "centre": crowd.kept_centre.json()},
         "slopes": {name: slope.json() for name, slope in crowd.slopes.items()},
+        "by_number": {
+            name: {"pictures": n, "window": window.json(), "centre": centre.json()}
+            for name, (n, window, centre) in crowd.numbers.items()
+        },
     }
 
 
@@ -78,7 +89,14 @@ def html(crowd: Crowd, network: str) -> str:
         "Who of several people is seen?",
         f"{crowd.pictures:,} photographs with {crowd.faces:,} faces, looked at by {network}.",
         [
-            section("How often", table(("", "percent of pictures"), basics)),
+            section("How often", table(("", "percent"), basics)),
+            section(
+                "How many people",
+                paragraph(
+                    "The more people, the fewer of them fit into one crop: faces kept whole, over 1:1 and 9:16."
+                ),
+                table(("people", "pictures", "by the window, %", "by the centre crop, %"), numbers_of(crowd)),
+            ),
             section(
                 "What goes with attention",
                 paragraph(

@@ -36,6 +36,7 @@ NAMES = (
 )
 LEAST, MOST = 2, 12  # faces of a picture: beyond, they are too small for a judge of 320 pixels
 SMALLEST = 0.04  # of the picture's height: below, a face has few pixels
+NUMBERS = (("2", 2, 2), ("3", 3, 3), ("4 to 6", 4, 6), ("7 to 12", 7, MOST))  # people of a picture
 DRAWS = 400
 RATIOS = tuple(parse(text) for text in ("1:1", "9:16"))
 
@@ -53,7 +54,8 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Crowd:
-    """`slopes`: points of share for one standard deviation, by name."""
+    """`slopes`: points of share for one standard deviation, by name. `numbers`: by number of people, the pictures,
+    and how often a face is kept whole by the window and by the centre crop."""
 
     pictures: int
     faces: int
@@ -61,6 +63,7 @@ class Crowd:
     kept_window: Estimate
     kept_centre: Estimate
     slopes: dict[str, Estimate]
+    numbers: dict[str, tuple[int, Estimate, Estimate]]
 
 
 def study(
@@ -129,7 +132,14 @@ def summed(found: Sequence[Seen]) -> Crowd:
                 differences.append(seen.about[i] - seen.about[j])
                 picture.append(number)
     slopes = _slopes(np.array(shares), np.array(differences), np.array(picture), len(found))
-    return Crowd(len(found), sum(len(seen.heads) for seen in found), on_head, window, centre, slopes)
+    many = np.array([len(seen.heads) for seen in found])
+    numbers = {}
+    for name, least, most in NUMBERS:
+        some = np.flatnonzero((many >= least) & (many <= most))
+        if len(some) >= 10:
+            kept = estimates(each[some, 1:], some)
+            numbers[name] = (len(some), kept[0], kept[1])
+    return Crowd(len(found), int(many.sum()), on_head, window, centre, slopes, numbers)
 
 
 def _slopes(

@@ -7,6 +7,7 @@ and b are 1 when a face is whole in the crop (or the share of a picture's area t
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 
 import numpy as np
 
@@ -35,6 +36,16 @@ class Measure:
         return " ".join(part for part in (self.kind, self.policy, self.ratio) if part)
 
 
+@dataclass(frozen=True, slots=True)
+class Crop:
+    """Pixels; without a corner: at a random place."""
+
+    x: int | None
+    y: int | None
+    width: int
+    height: int
+
+
 def measures(ratios: Sequence[Ratio] = RATIOS) -> list[Measure]:
     """In the order of `favour`."""
     kept = [Measure("kept", policy, ratio.text) for policy in POLICIES for ratio in ratios]
@@ -55,9 +66,8 @@ def favour(
     whole = None not in faces
     for policy in POLICIES:
         for ratio in ratios:
-            first, second = (
-                _kept(cropper, policy, ratio, box, point, whole=whole) for box in subjects if box
-            )
+            crop = _crop(cropper, policy, ratio, point)
+            first, second = (_kept(grid, crop, box, whole=whole) for box in subjects if box)
             values.append((1 + first - second) / 2)
     return np.array(values)
 
@@ -90,31 +100,31 @@ def _mass(cropper: Cropper, places: tuple[Box, Box]) -> float:
     return first / (first + second) if first + second else 0.5
 
 
-def _kept(
-    cropper: Cropper, policy: str, ratio: Ratio, box: Box, point: tuple[float, float], *, whole: bool
-) -> float:
+def _crop(cropper: Cropper, policy: str, ratio: Ratio, point: tuple[float, float]) -> Crop:
     grid = cropper.grid
-    width, height = box_size(ratio, grid.width, grid.height, EXACT)
-    sides = (
-        (grid.width, width, box[0] * grid.width, box[2] * grid.width),
-        (
-            grid.height,
-            height,
-            box[1] * grid.height,
-            box[3] * grid.height,
-        ),
-    )
-    if policy == "random":  # every place alike: the chance, or the mean, in closed form
-        return float(np.prod([_chance(*side) if whole else _mean(*side) for side in sides]))
+    width, height = _size(ratio, grid.width, grid.height)
+    if policy == "random":
+        return Crop(None, None, width, height)
     if policy == "twitter":  # as published: the point in the middle, whether the map is symmetric or not
-        crop = cropper.crop(ratio, Options(policy="focus"), point).box
+        box = cropper.crop(ratio, Options(policy="focus"), point).box
     else:
-        crop = cropper.crop(ratio, Options(policy=policy)).box  # type: ignore[arg-type]
-    parts = [
-        _overlap(offset, length, start, extent)
-        for offset, (_, length, start, extent) in zip((crop.x, crop.y), sides, strict=True)
-    ]
-    return float(min(parts) > 1 - 1e-9) if whole else parts[0] * parts[1]
+        box = cropper.crop(ratio, Options(policy=policy)).box  # type: ignore[arg-type]
+    return Crop(box.x, box.y, width, height)
+
+
+@lru_cache(maxsize=4096)
+def _size(ratio: Ratio, width: int, height: int) -> tuple[int, int]:
+    return box_size(ratio, width, height, EXACT)
+
+
+def _kept(grid: SaliencyGrid, crop: Crop, box: Box, *, whole: bool) -> float:
+    """Whether the whole box is in the crop, or its share that is; of a random crop the chance, or the mean."""
+    x, y, w, h = box[0] * grid.width, box[1] * grid.height, box[2] * grid.width, box[3] * grid.height
+    if crop.x is None or crop.y is None:
+        of = _chance if whole else _mean
+        return of(grid.width, crop.width, x, w) * of(grid.height, crop.height, y, h)
+    across, down = _overlap(crop.x, crop.width, x, w), _overlap(crop.y, crop.height, y, h)
+    return float(min(across, down) > 1 - 1e-9) if whole else across * down
 
 
 def _overlap(offset: float, length: float, start: float, extent: float) -> float:

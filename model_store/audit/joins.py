@@ -88,11 +88,14 @@ def joined(first: Sight, second: Sight, plan: Plan) -> Image.Image:
     """The picture of a plan."""
     whole = Image.new("RGB", plan.size, GROUND)
     for seen, corner, size in zip((first, second), plan.corners, plan.sizes, strict=True):
-        picture = seen.picture
-        if picture.size != size:
-            picture = picture.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
-        whole.paste(picture, corner)
+        whole.paste(fitted(seen.picture, size), corner)
     return whole
+
+
+def fitted(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
+    if picture.size == size:
+        return picture
+    return picture.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
 
 
 def _scaled(size: tuple[int, int], layout: Layout) -> tuple[int, int]:

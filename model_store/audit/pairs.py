@@ -17,20 +17,22 @@ from numpy.typing import NDArray
 
 from model_store.audit.cells import Cell, draw_pairs
 from model_store.audit.favour import favour, measures
-from model_store.audit.joins import LAYOUTS, Layout, Shape, joined, plan
+from model_store.audit.joins import LAYOUTS, Layout, Shape, fitted, joined, plan
 from model_store.audit.looks import Look
 from model_store.audit.maps import Maps, key
-from model_store.audit.people import Person, Sight, sight
+from model_store.audit.people import Person, Sight, sight, with_room
 from model_store.audit.resample import Estimate, estimates
+from service.grid import SaliencyGrid
 
 RECIPE = b"join 1"  # changes with what a join looks like: older maps are made anew then
 AHEAD = 64  # pairs given to the threads at once
+SCALED = 2048  # pictures kept as they are joined, 0.3 MB each: scaling was half of the time of a pair
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
     """`count` pairs for each cell; `seconds` of work after which no pair is begun (None: no limit). `room`: ground
-    around every picture, as a share of its sides, by set."""
+    around every picture, as a share of its sides, by set. `variant`: one of `variants.VARIANTS`, "" for none."""
 
     count: int = 10_000
     layouts: tuple[str, ...] = ("beside", "above", "beside-as-is", "above-as-is")
@@ -38,6 +40,7 @@ class Asked:
     room: dict[str, float] = field(default_factory=dict)
     seed: int = 0
     threads: int = 2
+    variant: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,8 +72,10 @@ def study(
     maps: Maps,
     asked: Asked,
     step: Callable[[], None] = lambda: None,
+    change: Callable[[Sight], Sight] | None = None,
 ) -> list[Outcome]:
-    """One outcome for each cell. Cells take turns, so that a limit of time leaves all with as many pairs."""
+    """One outcome for each cell. Cells take turns, so that a limit of time leaves all with as many pairs. `change`: of
+    every picture before it is joined; `asked.variant` is its name."""
     drawn = [draw_pairs(cell, asked.count, asked.seed) for cell in cells]
     turns = (
         (number, pair) for row in zip_longest(*drawn) for number, pair in enumerate(row) if pair is not None
@@ -79,7 +84,12 @@ def study(
 
     @lru_cache(maxsize=256)
     def seen(index: int) -> Sight:
-        return sight(people[index], asked.room.get(people[index].set, 0.0))
+        plain = sight(people[index])
+        return with_room(change(plain) if change else plain, asked.room.get(people[index].set, 0.0))
+
+    @lru_cache(maxsize=SCALED)
+    def scaled(index: int, size: tuple[int, int]) -> Sight:
+        return Sight(fitted(seen(index).picture, size))
 
     @cache
     def shape(index: int) -> Shape:
@@ -89,8 +99,13 @@ def study(
         a, b = (people[index] for index in order)
         place = plan(shape(order[0]), shape(order[1]), layout)
         room = repr(asked.room.get(a.set, 0.0)).encode()
-        kept = key(RECIPE, look.identity, a.digest, b.digest, layout.name.encode(), room)
-        grid = maps.grid(kept, lambda: look.see(joined(seen(order[0]), seen(order[1]), place)))
+        more = (asked.variant.encode(),) if asked.variant else ()
+        kept = key(RECIPE, look.identity, a.digest, b.digest, layout.name.encode(), room, *more)
+
+        def make() -> SaliencyGrid:
+            return look.see(joined(scaled(order[0], place.sizes[0]), scaled(order[1], place.sizes[1]), place))
+
+        grid = maps.grid(kept, make)
         return favour(grid, place.places, place.faces)
 
     def work(turn: tuple[int, tuple[int, int]]) -> NDArray[np.float64]:

@@ -1,5 +1,6 @@
 """Means with intervals, where persons are drawn anew and not pairs: one person stands in many pairs. Pure."""
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -45,16 +46,14 @@ def estimates(
     return [Estimate(*map(float, three)) for three in zip(means, low, high, strict=True)]
 
 
-def weights(first: Ints, second: Ints | None, draws: int, seed: int) -> list[Floats]:
-    """How often each row counts in each draw: [draws, n], in chunks."""
+def weights(first: Ints, second: Ints | None, draws: int, seed: int) -> Iterator[Floats]:
+    """How often each row counts in each draw: [draws, n], in chunks, one at a time in memory."""
     generator = np.random.default_rng(seed)
     sides = [np.unique(side, return_inverse=True)[1] for side in (first, second) if side is not None]
     counts = [int(side.max()) + 1 for side in sides]
-    found = []
     for start in range(0, draws, CHUNK):
         size = min(CHUNK, draws - start)
         rows = np.ones((size, len(first)))
         for side, count in zip(sides, counts, strict=True):
             rows *= generator.multinomial(count, np.full(count, 1 / count), size=size)[:, side]
-        found.append(rows[rows.sum(axis=1) > 0])
-    return found
+        yield rows[rows.sum(axis=1) > 0]

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from model_store.audit.pairs import Asked, Outcome
 from model_store.audit.people import Person, readable, sight
 from model_store.audit.skin import covariates
 from service import __version__
-from service.commands.library.sources import SourceError
+from service.commands.library.sources import Item, SourceError
 from service.commands.progress import Progress
 
 STUDIES = ("pairs", "gaze", "changes")
@@ -41,9 +41,15 @@ class Wanted:
 
 
 def run(
-    everybody: Sequence[Person], looks: Sequence[Look], maps: Maps, faces: Faces | None, wanted: Wanted
+    everybody: Sequence[Person],
+    looks: Sequence[Look],
+    maps: Maps,
+    faces: Faces | None,
+    wanted: Wanted,
+    done: Mapping[str, list[Outcome]] | None = None,
 ) -> tuple[dict[str, Any], str]:
-    """What was found, and the report. The first of `looks` is the network under audit, the others stand beside it."""
+    """What was found, and the report. The first of `looks` is the network under audit, the others stand beside it.
+    `done`: pairs that were studied already, by network."""
     people, bad = prepared(everybody, maps, faces)
     if bad:
         print(f"{len(bad)} pictures cannot be read or are left out: {', '.join(bad[:5])}...", file=sys.stderr)
@@ -66,7 +72,9 @@ def run(
         "changes": {},
     }
     for look in looks:
-        if "pairs" in wanted.studies:
+        if done and look.name in done:
+            outcomes[look.name] = done[look.name]
+        elif "pairs" in wanted.studies:
             total = sum(min(asked.count, len(cell.first) * len(cell.second)) for cell in compared)
             with Progress(total, plain=60) as progress:
                 outcomes[look.name] = pairs.study(people, compared, look, maps, asked, progress.step)
@@ -137,6 +145,12 @@ def drawn(people: Sequence[Person], count: int, seed: int) -> list[Person]:
         inside = [person for person in people if person.set == name]
         found += [inside[i] for i in sorted(generator.permutation(len(inside))[:count])]
     return found
+
+
+def drawn_items(items: Sequence[Item], count: int, seed: int = 0) -> list[Item]:
+    """At most `count` pictures, at random, in their order."""
+    order = np.random.default_rng(seed).permutation(len(items))[:count]
+    return [items[i] for i in sorted(order.tolist())]
 
 
 def write(folder: Path, data: dict[str, Any], html: str) -> None:
