@@ -5,6 +5,8 @@ from PIL import Image
 
 from service.cli import main
 from service.commands.explain import GAP
+from service.commands.options import load
+from service.pipeline import Picture, analyse
 from tests.pictures import jpeg
 
 
@@ -42,6 +44,23 @@ def test_the_figure_has_a_panel_for_the_map_and_one_for_each_ratio(picture: Path
         panels = [drawn.crop((i * (640 + GAP), 0, i * (640 + GAP) + 640, 480)).tobytes() for i in range(4)]
         assert drawn.getpixel((640 + GAP // 2, 100)) == (255, 255, 255)
     assert len(set(panels)) == 4
+
+
+def test_every_panel_of_the_figure_marks_the_point(tmp_path: Path) -> None:
+    """The most salient one, where the heat map has it: a disc with a light rim."""
+    scene = Image.new("RGB", (640, 480), (90, 120, 90))
+    scene.paste(Image.new("RGB", (60, 60), (250, 240, 40)), (450, 120))
+    path, out = tmp_path / "scene.png", tmp_path / "figure.png"
+    scene.save(path)
+    model, limits = load()
+    point = Picture(analyse(path.read_bytes(), model, limits), model.calibration).cropper.points[0]
+    assert main(["explain", str(path), "--figure", "--ratios", "1:1,9:16", "--out", str(out)]) == 0
+    with Image.open(out) as drawn:
+        for panel in range(3):
+            x, y = panel * (640 + GAP) + round(point.x * 640), round(point.y * 480)
+            around = [drawn.getpixel((x + dx, y)) for dx in range(-14, 15)]
+            assert (255, 255, 255) in around, panel
+            assert (16, 16, 20) in around, panel
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """gazecrop explain: a picture with its heat map, its salient points and the boxes of ratios drawn over it.
 
-With --figure side by side instead: the heat map with the points, then the picture with the box of each ratio (the
-figure of Twitter's image-crop-analysis, `plot_img_crops`).
+With --figure side by side instead: the heat map with the points, then the picture with the box of each ratio and the
+most salient point (the figure of Twitter's image-crop-analysis, `plot_img_crops`).
 """
 
 import argparse
@@ -47,24 +47,28 @@ def run(options: argparse.Namespace) -> int:
     model, limits = load()
     data = options.file.read_bytes()
     picture = Picture(analyse(data, model, limits), model.calibration)
-    draw = partial(
-        explain,
-        data,
-        picture.cropper.grid.levels,
-        [(point.x, point.y, point.score) for point in picture.cropper.points],
-        limits=limits,
-    )
+    draw = partial(explain, data, picture.cropper.grid.levels, limits=limits)
+    points = [(point.x, point.y, point.score) for point in picture.cropper.points]
     crops = [(c.ratio.text, c.box.x, c.box.y, c.box.width, c.box.height) for c in crops_of(picture, asked)]
     format = FORMATS[options.out.suffix.lower()]
-    drawn = figure(draw, crops, format) if options.figure else draw(crops, layers=layers, format=format)
-    options.out.write_bytes(drawn)
+    if options.figure:
+        options.out.write_bytes(figure(draw, points, crops, format))
+    else:
+        options.out.write_bytes(draw(points, crops, layers=layers, format=format))
     return 0
 
 
-def figure(draw: Callable[..., bytes], boxes: Sequence[tuple[str, int, int, int, int]], format: str) -> bytes:
-    """`draw`: `explain` of one picture, all but the boxes given."""
-    files = [draw((), layers=("heat", "points"), format="png", long_side=PANEL)]
-    files += [draw((box,), layers=("boxes",), format="png", long_side=PANEL) for box in boxes]
+def figure(
+    draw: Callable[..., bytes],
+    points: Sequence[tuple[float, float, float]],
+    boxes: Sequence[tuple[str, int, int, int, int]],
+    format: str,
+) -> bytes:
+    """`draw`: `explain` of one picture, all but the points and boxes given."""
+    files = [draw(points, (), layers=("heat", "points"), format="png", long_side=PANEL)]
+    files += [
+        draw(points[:1], (box,), layers=("boxes", "points"), format="png", long_side=PANEL) for box in boxes
+    ]
     panels = [Image.open(BytesIO(file)).convert("RGB") for file in files]
     width, height = panels[0].size
     sheet = Image.new("RGB", (len(panels) * (width + GAP) - GAP, height), "white")
