@@ -84,8 +84,8 @@ class Front:
         else:
             scope["gazecrop.route"] = "/v1/images/{id}/crops"
             wanted = read(query, MANY)
-        pipeline, kept = parts.pipeline, self._kept
-        known = await pipeline.find(steps[0])
+        pipeline, kept, stages = parts.pipeline, self._kept, scope["gazecrop.stages"]
+        known = await pipeline.find(steps[0], stages)
         version = known.version
         target = f"{path}?{query}"
         tag = caching.etag(version, target)
@@ -102,7 +102,7 @@ class Front:
         body = kept.get((version, target))
         if body is None:
             cropper = known.picture.cropper
-            with scope["gazecrop.stages"].time("crop"):
+            with stages.time("crop"):
                 crops = await pipeline.crops_aside(known, wanted)
                 found = [answers.crop_answer(crop, cropper) for crop in crops]
                 body = orjson.dumps(found[0] if len(steps) == 3 else {"crops": found})

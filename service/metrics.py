@@ -137,7 +137,8 @@ class Metrics:
 
 
 class Stages:
-    """The stages of one request, in the order they ended; a stage entered twice shows its sum."""
+    """The stages of one request, in the order they ended; a stage entered twice shows its sum, one that was not needed
+    is absent: `store` where the memory still knew, `crop` where the very answer is kept."""
 
     __slots__ = ("_metrics", "seconds")
 

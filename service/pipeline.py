@@ -147,9 +147,12 @@ class Pipeline:
                 density = await self._batcher.submit(pixels, key=pixels.shape, deadline=deadline)
         return as_record(thumbnail, density, self._model)
 
-    async def find(self, id: str) -> Known:
+    async def find(self, id: str, stages: Stages) -> Known:
         """The map of a known picture. Raises ImageNotFound; StoreAway when that cannot be known."""
-        found = self.maps.peek(id) or await self.maps.get(id)
+        found = self.maps.peek(id)
+        if found is None:
+            with stages.time("store"):
+                found = await self.maps.get(id)
         if found is None:
             raise ImageNotFound(
                 "No map is kept under this id: it never was, or it has gone. Upload the picture again."

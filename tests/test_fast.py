@@ -27,7 +27,7 @@ class Pipe:
     def __init__(self) -> None:
         self.computed = 0
 
-    async def find(self, id: str) -> Known:
+    async def find(self, id: str, stages: Stages) -> Known:
         return KNOWN
 
     async def crops_aside(self, known: Known, wanted: Any) -> Any:
@@ -81,7 +81,7 @@ async def test_the_same_question_is_computed_once_and_again_after_a_delete(front
 async def test_an_answer_under_way_at_a_delete_is_not_kept(
     front: Front, pipe: Pipe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def slow(id: str) -> Known:
+    async def slow(id: str, stages: Stages) -> Known:
         await ask(front, f"/v1/images/{ID}", "DELETE")
         return KNOWN
 

@@ -127,7 +127,7 @@ async def test_an_upload_is_analysed_once_and_kept(bench: Bench) -> None:
     again, new = await bench.upload(jpeg())
     assert not new and again.version == known.version and bench.model.runs == 1
     assert list(bench.stages.seconds) == ["store"]
-    assert await bench.pipeline.find(ID) == again
+    assert await bench.pipeline.find(ID, Stages()) == again
 
 
 async def test_many_uploads_of_the_same_bytes_at_once_are_one_analysis(bench: Bench) -> None:
@@ -139,7 +139,7 @@ async def test_many_uploads_of_the_same_bytes_at_once_are_one_analysis(bench: Be
 async def test_a_map_of_another_network_is_made_anew_and_is_not_new(bench: Bench) -> None:
     old = Record("gaze-old", "jpeg", SaliencyGrid.uniform(6, 8, 640, 480).code)
     await bench.store.put(ID, old)
-    found = await bench.pipeline.find(ID)
+    found = await bench.pipeline.find(ID, Stages())
     assert found.picture.record == old
     known, new = await bench.upload(jpeg())
     assert not new and known.picture.record.model == "gaze-test" and known.version != found.version
@@ -159,11 +159,11 @@ async def test_without_the_store_uploads_are_answered_and_written_back(bench: Be
     again, new = await bench.upload(jpeg())
     assert not new and bench.model.runs == 1
     with pytest.raises(StoreAway):
-        await bench.pipeline.find("1" * 32)
+        await bench.pipeline.find("1" * 32, Stages())
     bench.store.away_now = False
     await bench.maps.ping()  # whatever it answers: what is unsaved is written back then
     async with asyncio.timeout(5):
-        while (await bench.pipeline.find(ID)).degraded:
+        while (await bench.pipeline.find(ID, Stages())).degraded:
             await asyncio.sleep(0.01)
     assert await bench.store.get(ID) is not None
 
@@ -225,20 +225,20 @@ async def test_when_the_client_leaves_its_place_is_free(bench: Bench) -> None:
 
 async def test_what_is_not_there_is_not_found(bench: Bench) -> None:
     with pytest.raises(ImageNotFound):
-        await bench.pipeline.find(ID)
+        await bench.pipeline.find(ID, Stages())
     await bench.upload(jpeg())
     await bench.pipeline.forget(ID)
     with pytest.raises(ImageNotFound):
-        await bench.pipeline.find(ID)
+        await bench.pipeline.find(ID, Stages())
 
 
 async def test_the_version_changes_with_map_network_and_focus(bench: Bench) -> None:
     known, _ = await bench.upload(jpeg())
     focus, _ = await bench.maps.set_focus(ID, 0.1, 0.2, Condition())
-    focused = await bench.pipeline.find(ID)
+    focused = await bench.pipeline.find(ID, Stages())
     assert focused.focus == focus and focused.version != known.version
     await bench.maps.delete_focus(ID, Condition())
-    assert (await bench.pipeline.find(ID)).version == known.version
+    assert (await bench.pipeline.find(ID, Stages())).version == known.version
     record = known.picture.record
     for changed in (Record("gaze-x", record.format, record.code), Record(record.model, "png", record.code)):
         assert Known(ID, Picture(changed), None, False).version != known.version
@@ -251,7 +251,7 @@ async def test_a_focus_is_followed_and_needed_where_it_is_asked_for(bench: Bench
     with pytest.raises(BadParameters):
         bench.pipeline.crops(known, read("policy=focus"))
     await bench.maps.set_focus(ID, 1, 1, Condition())
-    focused = await bench.pipeline.find(ID)
+    focused = await bench.pipeline.find(ID, Stages())
     [crop] = bench.pipeline.crops(focused, read("ratios=9:16"))
     assert crop.policy == "focus" and crop.box.x == 640 - 270
 

@@ -11,7 +11,6 @@ from service.cropping import Crop
 from service.errors import BadParameters, NotAcceptable
 from service.heatmap import heat_map
 from service.params import CROPPING, Wanted, look, read
-from service.parts import Parts
 from service.pipeline import Known
 from service.routes import schemas
 from service.routes.edge import (
@@ -75,7 +74,7 @@ async def upload(request: Request) -> Response:
 )
 async def show(request: Request, id: str) -> Response:
     parts = parts_of(request)
-    wanted, known = await find(parts, id, raw_query(request.scope), VERSIONED)
+    wanted, known = await find(request, id, VERSIONED)
     headers = fresh_headers(parts, known, target(request), wanted.extra.get("v"))
     if not_modified(request, headers):
         return Response(status_code=304, headers=headers)
@@ -109,7 +108,7 @@ async def forget(request: Request, id: str) -> Response:
 )
 async def saliency(request: Request, id: str) -> Response:
     parts = parts_of(request)
-    wanted, known = await find(parts, id, raw_query(request.scope), ONLY_VERSION)
+    wanted, known = await find(request, id, ONLY_VERSION)
     as_png = prefers_png(request.headers.get("accept", ""))
     chosen = target(request) + (" png" if as_png else "")
     headers = fresh_headers(parts, known, chosen, wanted.extra.get("v")) | {"Vary": "Accept"}
@@ -123,8 +122,9 @@ async def saliency(request: Request, id: str) -> Response:
     return json_answer({"rows": grid.rows, "columns": grid.columns, "values": values}, headers=headers)
 
 
-async def find(parts: Parts, id: str, query: str, allowed: frozenset[str]) -> tuple[Wanted, Known]:
-    return read(query, allowed), await parts.pipeline.find(id)
+async def find(request: Request, id: str, allowed: frozenset[str]) -> tuple[Wanted, Known]:
+    wanted = read(raw_query(request.scope), allowed)
+    return wanted, await parts_of(request).pipeline.find(id, stages_of(request.scope))
 
 
 def image_document(known: Known, crops: list[Crop]) -> dict[str, Any]:

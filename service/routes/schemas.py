@@ -268,7 +268,7 @@ Responses = dict[int | str, dict[str, Any]]
 _TEXT = {"type": "string"}
 _HEADERS = {
     "X-Request-Id": "The client's where it sent a short printable one, else a new one; stands in the log.",
-    "Server-Timing": "The stages of this request in milliseconds: read, queue, decode, infer, crop, render, store.",
+    "Server-Timing": "What this request needed, in milliseconds: read, queue, decode, infer, crop, render, store.",
     "ETag": "Strong; of the map, the network, the focus, the parameters and the release.",
     "Cache-Control": "no-cache, or what was set; a year with ?v= and the present version; private with keys.",
     "Location": "The picture's resource.",
