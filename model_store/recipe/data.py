@@ -100,6 +100,7 @@ def build(options: Options) -> None:
     """Writes NAME.json (what each picture is), NAME.npy (its pixels) for gaze and photos, and the fixations."""
     for shards in ("gaze", "photos"):
         write(shards, options)
+        wear(shards, options)
     duplicates(options)
 
 
@@ -153,6 +154,29 @@ def write(shards: str, options: Options) -> None:
     print(f"{shards}: {len(about)} pictures")
 
 
+def wear(shards: str, options: Options) -> None:
+    """Writes NAME-worn.npy: every picture at 45 to 100 % of its size, saved as JPEG of quality 35 to 75."""
+    pictures = read(shards, options.smoke)
+    path = pictures.path / f"{shards}-worn.npy"
+    if path.exists():
+        return
+    draft = path.with_suffix(".draft.npy")
+    out = np.lib.format.open_memmap(draft, "w+", np.uint8, (len(pictures.about), *SHAPE, 3))
+    at = {one["key"]: i for i, one in enumerate(pictures.about)}
+    for sample in samples(shards):
+        if sample["key"] not in at:
+            continue
+        draw = np.random.default_rng(zlib.crc32(sample["key"].encode()))
+        with Image.open(io.BytesIO(sample["jpg"])) as image:
+            scale, quality = draw.uniform(0.45, 1.0), int(draw.integers(35, 76))
+            size = max(1, round(image.width * scale)), max(1, round(image.height * scale))
+            saved = io.BytesIO()
+            image.convert("RGB").resize(size, Image.Resampling.LANCZOS).save(saved, "JPEG", quality=quality)
+        out[at[sample["key"]]] = picture(saved.getvalue())
+    out.flush()
+    draft.rename(path)
+
+
 def duplicates(options: Options) -> None:
     """Lists pictures that are nearly the same across sets and splits; those of "train" are then left out.
 
@@ -196,6 +220,10 @@ class Pictures:
         """uint8[n, height, width, 3], mapped from disk."""
         return np.load(self.path / f"{self.name}-{shape[0]}.npy", mmap_mode="r")
 
+    def worn(self) -> np.ndarray:
+        """uint8[n, height, width, 3]: the same pictures, smaller and saved as poor JPEGs before."""
+        return np.load(self.path / f"{self.name}-worn.npy", mmap_mode="r")
+
     def where(self, split: str, *, gaze: bool = True, without: str = "") -> np.ndarray:
         """int64 indices of the pictures of a split (those with fixations only when `gaze`), duplicates left
         out."""
@@ -210,6 +238,12 @@ class Pictures:
             and not (split == "train" and one["key"] in drop)
         ]
         return np.array(chosen, np.int64)
+
+    def squashed(self) -> np.ndarray:
+        """int64 indices of the collection that comes as squares with densities instead of fixations: stretched to the
+        network's one shape its pictures, of 4:3 mostly, are as they were."""
+        chosen = self.where("train", gaze=False)
+        return chosen[[self.about[i]["dataset"] == "cv2course" for i in chosen]]
 
 
 @cache

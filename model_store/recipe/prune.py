@@ -15,25 +15,27 @@ teachers' maps at a third of the cost, and two cores did not allow the other ord
 
 import json
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from model_store.recipe import channels, data
-from model_store.recipe.distil import loss, photographs, teacher_maps
+from model_store.recipe.distil import judge, loss
+from model_store.recipe.material import Batch, Material
 from model_store.recipe.network import STREAM, Student, multiply_adds
 from model_store.recipe.options import parse
-from model_store.recipe.train import averager, load, save, scores
+from model_store.recipe.train import averager, load, save
 
 
 @dataclass(frozen=True)
 class Options:
     start: str = "plain"
-    teachers: bool = False  # their maps too, half of each batch photographs without gaze
+    teachers: bool = False  # their maps too, and photographs without gaze
     rounds: int = 6
+    thin: int = 5  # the round that the control costs as much as
     factor: float = 0.82  # of the multiply-adds left by each round: 0.30 after six
     probes: int = 10  # batches for the estimate of a round
     steps: int = 60  # of training after each round
@@ -46,46 +48,12 @@ class Options:
     smoke: bool = False
 
 
-class Material:
-    """Batches of pictures with human maps (and with the teachers', then half of each batch has no gaze), mirrored
-    at random."""
-
-    def __init__(self, folder: Path, options: Options) -> None:
-        self.gaze, self.photos = data.read("gaze", options.smoke), data.read("photos", options.smoke)
-        self.train, self.pixels = self.gaze.where("train"), (self.gaze.pixels(), self.photos.pixels())
-        self.draw, self.batch, self.teachers = (
-            np.random.default_rng(options.seed),
-            options.batch,
-            options.teachers,
-        )
-        if options.teachers:
-            self.more = photographs(folder, options.smoke)
-            self.soft = teacher_maps("gaze", folder), teacher_maps("photos", folder)
-
-    def next(self) -> tuple[Tensor, Tensor, Tensor]:
-        """uint8 [n, h, w, 3], human and teacher maps [n, rows, columns]; maps that are not there are all zero."""
-        count = self.batch // 2 if self.teachers else self.batch
-        a = np.sort(self.draw.choice(self.train, count))
-        pixels, human = self.pixels[0][a], self.gaze.maps[a]
-        soft = self.soft[0][a] if self.teachers else np.zeros_like(human)
-        if self.teachers:
-            b = np.sort(self.draw.choice(self.more, self.batch - count))
-            pixels = np.concatenate([pixels, self.pixels[1][b]])
-            human = np.concatenate([human, np.zeros((len(b), *data.GRID), np.float32)])
-            soft = np.concatenate([soft, self.soft[1][b]])
-        turn = self.draw.random(len(pixels)) < 0.5
-        pixels[turn], human[turn], soft[turn] = (
-            pixels[turn, :, ::-1],
-            human[turn, :, ::-1],
-            soft[turn, :, ::-1],
-        )
-        return torch.from_numpy(pixels), torch.from_numpy(human), torch.from_numpy(soft)
-
-    def share(self, options: Options) -> float:
-        return options.human if self.teachers else 1.0
+def rise(student: Student, batch: Batch, options: Options) -> Tensor:
+    """Mean loss of a batch."""
+    return loss(student(batch.pixels), batch.human, batch.teacher, options.human if options.teachers else 1.0)
 
 
-def fisher(student: Student, material: Material, options: Options) -> dict[str, Tensor]:
+def fisher(student: Student, batches: Iterator[Batch], options: Options) -> dict[str, Tensor]:
     """The estimated rise of the loss for every map of every group."""
     groups = channels.sites(student)
     rises = {group: torch.zeros(channels.width(student.widths, group)) for group in groups}
@@ -102,9 +70,9 @@ def fisher(student: Student, material: Material, options: Options) -> dict[str, 
     student.train()
     for _ in range(options.probes):
         outputs.clear()
-        pixels, human, soft = material.next()
+        batch = next(batches)
         # The sum over examples: each activation's gradient is then that of its own example's loss.
-        (loss(student(pixels), human, soft, material.share(options)) * len(pixels)).backward()
+        (rise(student, batch, options) * len(batch.pixels)).backward()
         for group, found in outputs.items():
             mask = sum((x.detach() * x.grad).sum((2, 3)) for x in found if x.grad is not None)
             rises[group] += 0.5 * mask.square().mean(0) / options.probes  # type: ignore[union-attr]
@@ -169,7 +137,7 @@ def thinner(student: Student, limit: int) -> Student:
     return channels.sliced(student, norms)
 
 
-def train(student: Student, material: Material, steps: int, options: Options) -> Student:
+def train(student: Student, batches: Iterator[Batch], steps: int, options: Options) -> Student:
     """`steps` of AdamW with a cosine; gives the averaged weights."""
     student.train()
     adam = torch.optim.AdamW(student.parameters(), lr=options.rate, weight_decay=0.01)
@@ -179,8 +147,7 @@ def train(student: Student, material: Material, steps: int, options: Options) ->
             group["lr"] = options.rate * min(
                 (k + 1) / 20, 0.05 + 0.475 * (1 + float(np.cos(np.pi * k / steps)))
             )
-        pixels, human, soft = material.next()
-        value = loss(student(pixels), human, soft, material.share(options))
+        value = rise(student, next(batches), options)
         adam.zero_grad()
         value.backward()
         torch.nn.utils.clip_grad_norm_(student.parameters(), 5.0)
@@ -189,29 +156,24 @@ def train(student: Student, material: Material, steps: int, options: Options) ->
     return averaged.module  # type: ignore[no-any-return]
 
 
-def judge(student: Student, material: Material) -> dict[str, float]:
-    gaze = material.gaze
-    val, pixels = gaze.where("val"), material.pixels[0]
-    student.eval()
-    with torch.no_grad():
-        maps = [
-            student(torch.from_numpy(pixels[np.sort(val[i : i + 32])])).exp().numpy()
-            for i in range(0, len(val), 32)
-        ]
-    return {
-        "multiply_adds": multiply_adds(student),
-        "parameters": sum(p.numel() for p in student.parameters()),
-        **scores(np.concatenate(maps), gaze, val),
-    }
-
-
 def main(options: Options) -> None:
     torch.manual_seed(options.seed)
     torch.set_num_threads(options.threads)
     folder = data.folder(options.smoke)
     curve = folder / "prune.json"
     log: list[dict[str, object]] = json.loads(curve.read_text()) if curve.exists() else []
-    material, started = Material(folder, options), time.time()
+    kinds = ("gaze", "photos") if options.teachers else ("gaze",)
+    material = Material(
+        folder,
+        kinds,
+        size=options.batch,
+        seed=options.seed,
+        teachers=options.teachers,
+        worn=0.0,
+        zoomed=0.0,
+        smoke=options.smoke,
+    )
+    batches, started = material.forever(), time.time()
 
     def note(name: str, student: Student) -> None:
         save(student, folder / f"{name}.pt", {"widths": student.widths.as_json()})
@@ -219,7 +181,9 @@ def main(options: Options) -> None:
             {
                 "name": name,
                 "seconds": round(time.time() - started),
-                **judge(student, material),
+                "multiply_adds": multiply_adds(student),
+                "parameters": sum(p.numel() for p in student.parameters()),
+                **judge(student, material.gaze),
                 "widths": student.widths.as_json(),
             }
         )
@@ -235,13 +199,13 @@ def main(options: Options) -> None:
         if path.exists():
             continue
         student = load(folder / f"prune-{k - 1}.pt").requires_grad_(True)
-        keep = choose(student, fisher(student, material, options), whole * options.factor**k)
-        note(f"prune-{k}", train(channels.sliced(student, keep), material, options.steps, options))
+        keep = choose(student, fisher(student, batches, options), whole * options.factor**k)
+        note(f"prune-{k}", train(channels.sliced(student, keep), batches, options.steps, options))
     if not (folder / "thin.pt").exists():
-        limit = channels.cost(load(folder / f"prune-{options.rounds}.pt").widths)
+        limit = channels.cost(load(folder / f"prune-{options.thin}.pt").widths)
         student = thinner(load(folder / f"{options.start}.pt"), limit).requires_grad_(True)
-        for _ in range(options.rounds):
-            student = train(student, material, options.steps, options)
+        for _ in range(options.thin):
+            student = train(student, batches, options.steps, options)
         note("thin", student)
 
 

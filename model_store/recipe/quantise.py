@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+from onnx import numpy_helper
 from onnxruntime.quantization import (
     CalibrationDataReader,
     CalibrationMethod,
@@ -56,6 +57,26 @@ def head(path: Path) -> list[str]:
     ]
 
 
+def read_bytes(model: onnx.ModelProto) -> None:
+    """The first convolution reads the picture's bytes as the eight-bit numbers they are, one step each: no cast to float
+    and back. Raises ValueError when the photographs of the calibration were not between 0 and 255.
+    """
+    graph = model.graph
+    cast = next(node for node in graph.node if node.op_type == "Cast")
+    readers = [node for node in graph.node if cast.output[0] in node.input]
+    if [node.op_type for node in readers] != ["QuantizeLinear"]:
+        return  # a stem that scales first
+    constants = {one.name: numpy_helper.to_array(one) for one in graph.initializer}
+    scale, zero = (float(constants[name]) for name in readers[0].input[1:])
+    if abs(scale - 1) > 1e-6 or zero != 0:
+        raise ValueError(f"bytes were quantised by {scale} and {zero}")
+    for node in graph.node:
+        if node.op_type == "DequantizeLinear" and node.input[0] == readers[0].output[0]:
+            node.input[0] = cast.input[0]
+    graph.node.remove(cast)
+    graph.node.remove(readers[0])
+
+
 def main(options: Options) -> None:
     store = data.folder(True) if options.smoke else STORE
     plain = store / f"{options.name}.onnx"
@@ -74,6 +95,10 @@ def main(options: Options) -> None:
         nodes_to_exclude=head(prepared),
         calibrate_method=CalibrationMethod.MinMax,
     )
+    model = onnx.load(str(draft))
+    read_bytes(model)
+    onnx.checker.check_model(model)
+    onnx.save(model, str(draft))
     path = store / f"{options.name}.int8.onnx"
     shutil.move(draft, path)
     gaze = data.read("gaze", options.smoke)

@@ -31,7 +31,8 @@ VIEWS = 3  # the picture, its mirror image, a zoomed and coloured view
 @dataclass(frozen=True)
 class Options:
     kind: str = ""  # only this one, and no maps: two can be trained at once, one thread each
-    epochs: int = 3
+    before: int = 2  # epochs over the squashed collection and the others together
+    epochs: int = 2  # over the others alone, afterwards
     batch: int = 16
     rate: float = 1e-3
     backbone: float = 0.2
@@ -41,10 +42,6 @@ class Options:
     threads: int = 2
     shards: str = "photos,gaze"  # whose maps the ensemble writes afterwards; empty: none
     part: str = "0/1"  # k/n: only every n-th map from the k-th, so that n processes can share the work
-    photos: int = 600  # of the 4,401 unlabelled photographs, evenly; 0: all (a quarter of a second each)
-    squashed: bool = (
-        False  # also of cv2course, whose pictures are squashed: a third more time, not needed so far
-    )
     smoke: bool = False
 
 
@@ -97,6 +94,9 @@ def train(kind: str, options: Options, folder: Path) -> nn.Module:
         return teacher.eval()
     gaze = data.read("gaze", options.smoke)
     chosen, val = gaze.where("train"), gaze.where("val")
+    mine = len(chosen)
+    if options.before:
+        chosen = np.concatenate([chosen, gaze.squashed()])
     started = time.time()
     caches = []
     for split, indices, count in (("train", chosen, VIEWS), ("val", val, 1)):
@@ -115,7 +115,8 @@ def train(kind: str, options: Options, folder: Path) -> nn.Module:
 
     old = list(teacher.features.parameters())
     new = [p for name, p in teacher.named_parameters() if not name.startswith("features")]
-    steps = options.epochs * -(-len(chosen) // options.batch)
+    sizes = [len(chosen)] * options.before + [mine] * options.epochs
+    steps = sum(-(-size // options.batch) for size in sizes)
     adam = torch.optim.AdamW(
         [{"params": new, "lr": options.rate}, {"params": old, "lr": options.rate * options.backbone}],
         weight_decay=options.decay,
@@ -132,10 +133,10 @@ def train(kind: str, options: Options, folder: Path) -> nn.Module:
                 part
             ].load_state_dict(stored[part])
         first, log = stored["epoch"], stored["log"]
-    for epoch in range(first, options.epochs):
+    for epoch in range(first, len(sizes)):
         teacher.train()
         order = torch.randperm(
-            len(chosen), generator=torch.Generator().manual_seed(options.seed * 1000 + epoch)
+            sizes[epoch], generator=torch.Generator().manual_seed(options.seed * 1000 + epoch)
         )
         for batch in order.split(options.batch):
             view = torch.randint(0, VIEWS, (len(batch),))
@@ -195,14 +196,7 @@ def write_maps(shards: str, options: Options, folder: Path) -> None:
     path = folder / f"{shards}-teacher.npy"
     part, _, parts = options.part.partition("/")
     done = folder / f"{shards}-teacher-{part}-of-{parts}.done"
-    allowed = [
-        i
-        for i, one in enumerate(pictures.about)
-        if one["split"] != "val" and (options.squashed or one["dataset"] != "cv2course")
-    ]
-    if shards == "photos" and 0 < options.photos < len(allowed):
-        allowed = [allowed[k] for k in np.linspace(0, len(allowed) - 1, options.photos).astype(int)]
-    allowed = allowed[int(part) :: int(parts)]
+    allowed = [i for i, one in enumerate(pictures.about) if one["split"] != "val"][int(part) :: int(parts)]
     start = int(done.read_text()) if done.exists() else 0
     if start >= len(allowed):
         return
