@@ -102,8 +102,8 @@ class Profile:
         self._levels, self._cumulative = [*levels.tolist(), 0], cumulative.tolist()
         self._borders = np.arange(cells + 1, dtype=np.float64) * side
         self._heights = cumulative.astype(np.float64)
-        borders = np.arange(cells + 1, dtype=np.int64) * side
-        self._beside = np.unique(np.concatenate((borders // cells, -(-borders // cells))))
+        pixel, rest = np.divmod(np.arange(cells + 1, dtype=np.int64) * side, cells)
+        self._beside = np.concatenate((pixel, pixel[rest > 0] + 1))
 
     def sum(self, offset: int, length: int) -> int:
         return (self._upto(offset + length) - self._upto(offset)) * self._across
@@ -140,7 +140,7 @@ class Profile:
         """The offset of the window that holds most; of equal ones the nearest to the middle, then the smaller."""
         offsets, room = self.bends(length), self.side - length
         sums = self.sums(offsets, length)
-        equal: list[int] = offsets[sums == sums.max()].tolist()
+        equal: set[int] = set(offsets[sums == sums.max()].tolist())  # an end is there twenty times
         return min(equal, key=lambda offset: (abs(2 * offset - room), offset))
 
 
