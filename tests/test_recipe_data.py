@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from model_store.recipe import data, options, people
+from model_store.recipe import data, metrics, options, people
 from service.confidence import Calibration
 
 
@@ -31,6 +31,13 @@ def test_folds_are_fixed_and_even() -> None:
     assert np.bincount(folds, minlength=data.FOLDS).min() > 330
 
 
+def boxes(maps: np.ndarray, sizes: list[tuple[int, int]]) -> metrics.Boxes:
+    return [
+        {name: metrics.window_crop(m, *size, metrics.RATIOS[name]) for name in metrics.judged_ratios(*size)}
+        for m, size in zip(maps, sizes, strict=True)
+    ]
+
+
 def test_people_who_look_alike_predict_each_other() -> None:
     """Sixteen observers who all look left: half of them gain all there is on the others, and one is enough."""
     generator = np.random.default_rng(0)
@@ -43,10 +50,11 @@ def test_people_who_look_alike_predict_each_other() -> None:
         ]
         points.append(np.array(rows, np.float32).clip(0, 15))
     left = np.stack([data.density(f[:, :2], *size) for f, size in zip(points, sizes, strict=True)])
-    found = people.measure({"left": left}, points, sizes)
+    found = people.measure({"left": boxes(left, sizes)}, {"left": left}, points, sizes)
     assert found["people"]["half"]["crop_score"] > 95
-    assert found["networks"]["left"]["share_of_half"] == pytest.approx(100, abs=3)
+    assert found["croppers"]["left"]["share_of_half"] == pytest.approx(100, abs=3)
     assert found["people"]["curve"][1] > 90
+    assert found["croppers"]["left"]["nss_share"] > 95
 
 
 def test_a_map_of_the_other_side_is_worth_nobody() -> None:
@@ -58,9 +66,10 @@ def test_a_map_of_the_other_side_is_worth_nobody() -> None:
         ]
         points.append(np.array(rows, np.float32))
     right = np.repeat(data.density(np.array([[0.95, 0.5]]), 400, 200)[None], len(sizes), 0)
-    found = people.measure({"right": right}, points, sizes)
-    assert found["networks"]["right"]["share_of_half"] < 0
-    assert found["networks"]["right"]["people"] == 0
+    found = people.measure({"right": boxes(right, sizes)}, {}, points, sizes)
+    assert found["croppers"]["right"]["share_of_half"] < 0
+    assert found["croppers"]["right"]["people"] == 0
+    assert "nss_share" not in found["croppers"]["right"]
 
 
 @dataclass(frozen=True)

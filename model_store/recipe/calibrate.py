@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 from model_store.recipe import data, metrics, train
-from model_store.recipe.evaluate import RATIOS, Judged, network_maps
+from model_store.recipe.crops import RATIOS, Judged, network_maps
 from model_store.recipe.export import manifest, update
 from model_store.recipe.options import STORE, parse
 from service.confidence import Calibration, features

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from model_store.recipe import data, train
-from model_store.recipe.evaluate import Judged, map_pairs
+from model_store.recipe.crops import Judged, map_pairs
 from model_store.recipe.options import parse
 
 COLLECTIONS = ("mit1003", "osie", "eyecrowd")

@@ -21,6 +21,7 @@ RATIOS: dict[str, float] = {
     "3:1": 3.0,
     "1:2": 0.5,
 }
+NAMES = list(RATIOS)
 SAME_RATIO = 0.02  # a ratio this near to the picture's own crops nothing worth judging
 
 
@@ -105,6 +106,9 @@ class Box:
     offset: int
 
 
+Boxes = list[dict[str, Box]]  # per picture, by the ratio's name
+
+
 def window_crop(p: np.ndarray, width: int, height: int, ratio: float) -> Box:
     """The window rule: the box of this ratio that holds most of the map."""
     w, h = crop_size(width, height, ratio)
@@ -180,6 +184,11 @@ class Pairs:
         return float(low), float(high)
 
 
+def judged_ratios(width: int, height: int) -> list[str]:
+    """The ratios that a picture of this size is judged at: those that cut something off."""
+    return [name for name, ratio in RATIOS.items() if abs(ratio * height / width - 1) > SAME_RATIO]
+
+
 Cropper = Callable[[int, str], Box]
 
 
@@ -187,12 +196,12 @@ def judge(cropper: Cropper, sizes: Sequence[tuple[int, int]], fixations: Sequenc
     """Judges `cropper(picture index, ratio name)` on every picture and ratio."""
     rows = []
     for i, (width, height) in enumerate(sizes):
-        for j, (name, ratio) in enumerate(RATIOS.items()):
-            if abs(ratio * height / width - 1) <= SAME_RATIO:
-                continue
+        for name in judged_ratios(width, height):
             box, points = cropper(i, name), fixations[i]
-            middle = centre_crop(width, height, ratio)
-            rows.append((i, j, kept(box, points), kept(middle, points), best_kept(box, points)))
+            middle = centre_crop(width, height, RATIOS[name])
+            rows.append(
+                (i, NAMES.index(name), kept(box, points), kept(middle, points), best_kept(box, points))
+            )
     table = np.array(rows, np.float64).reshape(-1, 5)
     return Pairs(table[:, 0].astype(int), table[:, 1].astype(int), table[:, 2], table[:, 3], table[:, 4])
 

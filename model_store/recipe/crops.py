@@ -1,0 +1,142 @@
+"""Crops to be judged: of a network's maps, of a plain function, of an encoded picture.
+
+Whatever a cropper is, it comes to `Boxes`: one box per picture and judged ratio, in the frame that the observers saw.
+Every network's boxes are made by service.grid and service.cropping, from 32 levels, as they are served.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+from PIL import Image
+
+from model_store.recipe import data, metrics
+from model_store.recipe.metrics import Box, Boxes, Pairs
+from service.cropping import Cropper, Policy
+from service.cropping import Options as CropOptions
+from service.decode import Limits, decode
+from service.grid import SaliencyGrid
+from service.ratios import parse as parse_ratio
+
+RATIOS = {name: parse_ratio(name) for name in metrics.RATIOS}
+
+# Any cropper: picture uint8 [height, width, 3] RGB and ratio (width / height) -> x, y, width, height in its pixels.
+Function = Callable[[np.ndarray, float], Sequence[float]]
+# An encoded picture and the frame that its fixations are told in -> a box per ratio.
+Sight = Callable[[bytes, tuple[int, int]], dict[str, Box]]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The pictures to judge on, with what the metrics need of each."""
+
+    gaze: data.Pictures
+    chosen: np.ndarray
+
+    @property
+    def keys(self) -> list[str]:
+        return [self.gaze.about[i]["key"] for i in self.chosen]
+
+    @property
+    def points(self) -> list[np.ndarray]:
+        return [self.gaze.points[i] for i in self.chosen]
+
+    @property
+    def sizes(self) -> list[tuple[int, int]]:
+        return [(self.gaze.about[i]["width"], self.gaze.about[i]["height"]) for i in self.chosen]
+
+    @property
+    def sets(self) -> np.ndarray:
+        return np.array([self.gaze.about[i]["dataset"] for i in self.chosen])
+
+    def files(self) -> list[bytes]:
+        """The encoded picture of each, from the shards."""
+        wanted = set(self.keys)
+        found = {one["key"]: one["jpg"] for one in data.samples("gaze") if one["key"] in wanted}
+        return [found[key] for key in self.keys]
+
+    def pairs(self, boxes: Boxes) -> Pairs:
+        return metrics.judge(lambda i, name: boxes[i][name], self.sizes, self.points)
+
+
+def _session(path: Path, threads: int = 1) -> ort.InferenceSession:
+    from model_store.recipe.export import session  # with torch, which no function needs
+
+    return session(path, threads)
+
+
+def input_shape(path: Path) -> tuple[int, int]:
+    _, height, width, _ = _session(path).get_inputs()[0].shape
+    return int(height), int(width)
+
+
+def network_maps(path: Path, pixels: np.ndarray, threads: int = 2) -> np.ndarray:
+    """float32 [n, rows, columns] of an ONNX file, two pictures at a time."""
+    run = _session(path, threads)
+    return np.concatenate(
+        [
+            run.run(None, {"picture": np.ascontiguousarray(pixels[i : i + 2])})[0]
+            for i in range(0, len(pixels), 2)
+        ]
+    )
+
+
+def served_boxes(m: np.ndarray, size: tuple[int, int], policy: Policy = "window") -> dict[str, Box]:
+    """What the service would answer, had its network given this map."""
+    cropper = Cropper(SaliencyGrid.from_density(np.asarray(m, np.float64), *size))
+    found = {}
+    for name in metrics.judged_ratios(*size):
+        box = cropper.crop(RATIOS[name], CropOptions(policy=policy)).box
+        across = box.width < size[0]
+        found[name] = Box(0, size[0], box.width, box.x) if across else Box(1, size[1], box.height, box.y)
+    return found
+
+
+def map_boxes(
+    maps: Iterable[np.ndarray], sizes: Sequence[tuple[int, int]], policy: Policy = "window"
+) -> Boxes:
+    return [served_boxes(m, size, policy) for m, size in zip(maps, sizes, strict=True)]
+
+
+def map_pairs(maps: np.ndarray, judged: Judged) -> Pairs:
+    return judged.pairs(map_boxes(maps, judged.sizes))
+
+
+def function_boxes(function: Function, picture: np.ndarray, size: tuple[int, int]) -> dict[str, Box]:
+    """The largest boxes of their ratios with the same middle as the function's, which may be smaller, in the observers'
+    frame instead of the file's pixels."""
+    (height, width), found = picture.shape[:2], {}
+    for name in metrics.judged_ratios(*size):
+        centre = metrics.centre_crop(*size, metrics.RATIOS[name])
+        x, y, w, h = function(picture, metrics.RATIOS[name])
+        middle = ((x + w / 2) / width, (y + h / 2) / height)[centre.axis]
+        # Half a pixel goes to the smaller offset, as in the centre crop: its score shall be 0, not 0.4.
+        offset = math.ceil(middle * centre.side - centre.length / 2 - 0.5 - 1e-6)
+        span = centre.side - centre.length
+        found[name] = Box(centre.axis, centre.side, centre.length, min(max(offset, 0), span))
+    return found
+
+
+def network_sight(path: Path) -> Sight:
+    """Reads an encoded picture as the service does."""
+    run, shape = _session(path, 2), input_shape(path)
+
+    def sight(file: bytes, size: tuple[int, int]) -> dict[str, Box]:
+        pixels = decode(file, Limits(), [shape]).pixels
+        return served_boxes(run.run(None, {"picture": pixels[None]})[0][0], size)
+
+    return sight
+
+
+def function_sight(function: Function) -> Sight:
+    return lambda file, size: function_boxes(function, read(file), size)
+
+
+def read(file: bytes) -> np.ndarray:
+    """uint8 [height, width, 3] RGB at the file's own size."""
+    with Image.open(BytesIO(file)) as image:
+        return np.asarray(image.convert("RGB"))

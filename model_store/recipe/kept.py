@@ -1,0 +1,46 @@
+"""What peers' croppers answer to "val", kept in the work folder: they do not change when a network does, and the Python
+that trains has none of them."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from model_store.recipe import crops, metrics, robustness
+from model_store.recipe.crops import Judged
+from model_store.recipe.metrics import Box, Boxes
+from model_store.recipe.peers import CROPPERS, installed
+
+
+def _path(judged: Judged, folder: Path) -> Path:
+    return folder / f"croppers-{len(judged.chosen)}.json"
+
+
+def _read(judged: Judged, folder: Path) -> dict[str, dict[str, Any]]:
+    path = _path(judged, folder)
+    return json.loads(path.read_text()) if path.exists() else {}
+
+
+def ask(judged: Judged, folder: Path, moves: int) -> None:
+    """Asks every cropper that is installed and not known yet; `moves`: pictures of the table of stability."""
+    known = _read(judged, folder)
+    encoded = judged.files()
+    for name, function in installed(CROPPERS.keys() - known.keys()).items():
+        sight = crops.function_sight(function)
+        boxes = [sight(file, size) for file, size in zip(encoded, judged.sizes, strict=True)]
+        offsets = [{ratio: box.offset for ratio, box in each.items()} for each in boxes]
+        known[name] = {"offsets": offsets, "more": robustness.of(sight, judged, encoded, moves)}
+        _path(judged, folder).write_text(json.dumps(known))
+        print(f"{name}: asked", flush=True)
+
+
+def answers(judged: Judged, folder: Path) -> Iterator[tuple[str, Boxes, dict[str, Any]]]:
+    """Name, boxes, and the part of its row that its boxes do not tell."""
+    for name, found in _read(judged, folder).items():
+        boxes: Boxes = []
+        for size, offsets in zip(judged.sizes, found["offsets"], strict=True):
+            centre = {ratio: metrics.centre_crop(*size, metrics.RATIOS[ratio]) for ratio in offsets}
+            boxes.append(
+                {ratio: Box(c.axis, c.side, c.length, offsets[ratio]) for ratio, c in centre.items()}
+            )
+        yield name, boxes, found["more"]
