@@ -2,54 +2,71 @@
 
     python -m model_store.recipe.speed
 
-CPU time of the calling thread, which does all the work, the median of runs taken in turn: other load on the
-machine moves it little. The ratios count, not the milliseconds.
+CPU time of the calling thread, which does all the work, in turns: each takes every file five times and Twitter's
+network once. `ms` is the median of all runs, `faster` the median over the turns of the ratio within a turn, which
+other load on the machine moves little. Multiply-adds are counted in each file (cost.py).
 """
 
 import json
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from model_store.recipe import data
+from model_store.recipe.cost import multiply_adds
+from model_store.recipe.crops import input_shape
 from model_store.recipe.export import manifest, session
 from model_store.recipe.options import STORE, parse
+
+TWITTER = "Twitter's network, 800x600"
 
 
 @dataclass(frozen=True)
 class Options:
+    onnx: str = ""  # files, separated by commas; empty: those in manifest.json
     runs: int = 12
+    write: bool = True  # speed.json beside the manifest
     smoke: bool = False
 
 
 def main(options: Options) -> None:
     folder = data.folder(options.smoke)
     store = folder if options.smoke else STORE
-    paths = [
-        store / file["file"] for one in manifest(store)["networks"].values() for file in one["files"].values()
-    ]
+    networks = manifest(store)["networks"].values()
+    paths = [Path(name) for name in options.onnx.split(",") if name]
+    paths = paths or [store / file["file"] for one in networks for file in one["files"].values()]
     if not (folder / "fastgaze.onnx").exists():
-        from model_store.recipe.peers import export_fastgaze
+        from model_store.recipe.twitter import export_fastgaze
 
         export_fastgaze(folder / "fastgaze.onnx")
-    runs = {path.name: (session(path), np.zeros((1, *data.SHAPE, 3), np.uint8)) for path in paths}
-    runs["Twitter's network, 800x600"] = (
-        session(folder / "fastgaze.onnx"),
-        np.zeros((1, 600, 800, 3), np.uint8),
-    )
-    times: dict[str, list[float]] = {name: [] for name in runs}
-    for turn in range(options.runs + 1):
+    files = {path.name: (path, input_shape(path)) for path in paths}
+    files[TWITTER] = folder / "fastgaze.onnx", (600, 800)
+    generator = np.random.default_rng(0)
+    runs = {
+        name: (session(path), generator.integers(0, 256, (1, *shape, 3), np.uint8))
+        for name, (path, shape) in files.items()
+    }
+    times: dict[str, list[list[float]]] = {name: [] for name in runs}
+    for _ in range(options.runs + 1):  # the first turn is for warming
         for name, (run, picture) in runs.items():
-            for _ in range(1 if name.startswith("Twitter") else 5):
+            times[name].append([])
+            for _ in range(1 if name == TWITTER else 5):
                 started = time.thread_time()
                 run.run(None, {"picture": picture})
-                if turn:  # the first is for warming
-                    times[name].append(1e3 * (time.thread_time() - started))
-    found = {name: round(float(np.median(values)), 2) for name, values in times.items()}
-    slow = found["Twitter's network, 800x600"]
-    table = {name: {"ms": ms, "faster": round(slow / ms, 1)} for name, ms in found.items()}
-    (store / "speed.json").write_text(json.dumps(table, indent=1) + "\n")
+                times[name][-1].append(1e3 * (time.thread_time() - started))
+    slow = np.array(times[TWITTER][1:])[:, 0]
+    table = {}
+    for name, (path, shape) in files.items():
+        turns = np.array(times[name][1:])
+        table[name] = {
+            "ms": round(float(np.median(turns)), 2),
+            "faster": round(float(np.median(slow / np.median(turns, 1))), 1),
+            "multiply_adds": multiply_adds(path, shape),
+        }
+    if options.write:
+        (store / "speed.json").write_text(json.dumps(table, indent=1) + "\n")
     print(json.dumps(table, indent=1))
 
 
