@@ -251,6 +251,24 @@ def test_what_azure_s_door_cannot_read_is_400(api: httpx.Client, picture: bytes,
     assert error["message"] and error["innererror"]["code"] == "bad_parameters"
 
 
+def test_what_azure_s_client_may_say_is_accepted(azure: ImageAnalysisClient, picture: bytes) -> None:
+    answer = azure.analyze(
+        image_data=picture,
+        visual_features=[VisualFeatures.SMART_CROPS],
+        smart_crops_aspect_ratios=[1],
+        language="en",
+        gender_neutral_caption=True,
+        model_version="latest",
+    )
+    assert answer.smart_crops is not None and len(answer.smart_crops.list) == 1
+
+
+def test_what_azure_s_door_does_not_know_is_named(api: httpx.Client, picture: bytes) -> None:
+    answer = api.post(f"{AZURE}?features=smartCrops&smartcrop-ratios=1&features=read", content=picture)
+    message = answer.json()["error"]["message"]
+    assert answer.status_code == 400 and "'smartcrop-ratios' is not" in message and "features" in message
+
+
 @pytest.mark.parametrize("path", [GOOGLE, f"{AZURE}?features=smartCrops"])
 def test_a_deadline_must_be_one_at_the_doors_too(api: httpx.Client, path: str) -> None:
     answer = api.post(path, content=b"{}", headers={"x-request-timeout": "nan"})

@@ -176,6 +176,22 @@ def test_422_names_every_wrong_parameter_of_an_upload(api: httpx.Client) -> None
     assert received["policy"] == "best" and received["zoom"] == "0"
 
 
+def test_422_a_parameter_where_none_is_read(api: httpx.Client, picture: bytes) -> None:
+    place = api.post("/v1/images", content=picture).headers["location"]
+    focus = f"{place}/focus"
+    assert api.put(focus, json={"x": 0.5, "y": 0.5}).status_code == 201
+    for method, path in (
+        ("GET", focus),
+        ("PUT", focus),
+        ("DELETE", focus),
+        ("DELETE", place),
+        ("POST", "/v1/reports"),
+    ):
+        assert wrong(api.request(method, f"{path}?v=1&force=true")) == ["v", "force"]
+    assert api.get(focus).status_code == 200  # nothing was done
+    assert api.delete(focus).status_code == 204
+
+
 @pytest.mark.parametrize("value", ["0", "-1", "nan", "inf", "3601", "1_0", "", "x", "0x1", "1e3", "٣"])
 def test_422_a_deadline_that_is_none(api: httpx.Client, picture: bytes, value: str) -> None:
     for path in UPLOADS:

@@ -112,11 +112,22 @@ def test_lost_updates_are_refused(
         problem(put(if_match=stale), 412, "precondition_failed")
         problem(api.delete(focus, headers={"if-match": stale}), 412, "precondition_failed")
     assert put(if_match=f'"x", {second.headers["etag"]}').status_code == 200
-    assert put(if_match="*").status_code == 200
+    third = put(if_match="*")
+    assert third.status_code == 200
+    tag, old = third.headers["etag"], second.headers["etag"]
+    for present in (tag, f"W/{tag}", f'"x", {tag}', f"{old},W/{tag}", '"x", *'):
+        problem(put(if_none_match=present), 412, "precondition_failed")
+        problem(api.delete(focus, headers={"if-none-match": present}), 412, "precondition_failed")
+    problem(put(if_match="*", if_none_match="*"), 412, "precondition_failed")
+    assert api.get(focus).headers["etag"] == tag
+    several = [("if-none-match", old), ("if-none-match", "*")]  # two lines of one header are one list
+    problem(api.put(focus, json=POINT, headers=several), 412, "precondition_failed")
+    assert put(if_match=tag, if_none_match=f'"x", {old}').status_code == 200
+    assert put(if_none_match="").status_code == 200
     assert api.delete(focus, headers={"if-match": "*"}).status_code == 204
     problem(api.delete(focus, headers={"if-match": "*"}), 412, "precondition_failed")
-    third = put()
-    assert third.status_code == 201 and third.headers["etag"] not in (tag, second.headers["etag"])
+    anew = put(if_none_match=tag)
+    assert anew.status_code == 201 and anew.headers["etag"] not in (tag, old)
 
 
 def test_it_holds_for_every_ratio_and_outranks_the_network(api: httpx.Client, place: str) -> None:

@@ -105,17 +105,26 @@ async def test_deleting_forgets_map_and_focus(store: Store) -> None:
 
 async def test_preconditions_of_setting(store: Store) -> None:
     await store.put(A, RECORD)
-    for refused in (Condition(match=()), Condition(match=(7,))):
+    for refused in (Condition(match=()), Condition(match=(7,)), Condition(match=(), absent=True)):
         with pytest.raises(PreconditionFailed):
             await store.set_focus(A, 0.5, 0.5, refused)
-    first, _ = await store.set_focus(A, 0.1, 0.1, Condition(absent=True))
+    first, _ = await store.set_focus(A, 0.1, 0.1, Condition(absent=True, other=(7,)))
     for refused in (Condition(absent=True), Condition(match=(first.revision ^ 1, 0))):
         with pytest.raises(PreconditionFailed):
             await store.set_focus(A, 0.2, 0.2, refused)
     assert await store.get_focus(A) == first
-    second, created = await store.set_focus(A, 0.3, 0.3, Condition(match=(5, first.revision)))
+    second, created = await store.set_focus(A, 0.3, 0.3, Condition(match=(5, first.revision), other=(5, 6)))
     assert not created
-    third, _ = await store.set_focus(A, 0.4, 0.4, Condition(match=()))
+    here = second.revision
+    for refused in (
+        Condition(other=(here,)), Condition(other=(first.revision, here)), Condition(match=(), absent=True),
+        Condition(match=(here,), other=(here,)), Condition(match=(), other=(1, here)),
+        Condition(match=(1,), other=(2,)),
+    ):  # fmt: skip
+        with pytest.raises(PreconditionFailed):
+            await store.set_focus(A, 0.5, 0.5, refused)
+    assert await store.get_focus(A) == second
+    third, _ = await store.set_focus(A, 0.4, 0.4, Condition(match=(), other=(first.revision,)))
     with pytest.raises(PreconditionFailed):
         await store.set_focus(A, 0.5, 0.5, Condition(match=(first.revision, second.revision)))
     assert await store.get_focus(A) == third
@@ -127,7 +136,9 @@ async def test_preconditions_of_deleting(store: Store) -> None:
         await store.delete_focus(A, Condition(match=()))
     await store.put(A, RECORD)
     focus, _ = await store.set_focus(A, 0.1, 0.1, ANY)
-    for refused in (Condition(absent=True), Condition(match=(focus.revision ^ 1,))):
+    for refused in (
+        Condition(absent=True), Condition(match=(focus.revision ^ 1,)), Condition(other=(focus.revision,))
+    ):  # fmt: skip
         with pytest.raises(PreconditionFailed):
             await store.delete_focus(A, refused)
     assert await store.get_focus(A) == focus

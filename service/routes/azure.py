@@ -10,6 +10,7 @@ from fastapi import APIRouter, Request, Response
 
 from service.cropping import Crop
 from service.errors import BadParameters
+from service.params import look
 from service.problems import AZURE
 from service.routes import schemas
 from service.routes.edge import (
@@ -17,11 +18,13 @@ from service.routes.edge import (
     deadline_of,
     json_answer,
     parts_of,
+    raw_query,
     read_picture,
 )
 from service.routes.vendors import crops_of, ratios_of
 
 router = APIRouter(tags=["doors"])
+PARAMETERS = frozenset({"features", "smartcrops-aspect-ratios", *schemas.AZURE_IGNORED})
 _NUMBER = re.compile(r"\d{1,6}(\.\d{1,9})?", re.ASCII)
 
 
@@ -32,8 +35,9 @@ _NUMBER = re.compile(r"\d{1,6}(\.\d{1,9})?", re.ASCII)
     openapi_extra=schemas.AZURE_PARAMETERS | schemas.UPLOAD,
 )
 async def analyze(request: Request) -> Response:
-    parts, query = parts_of(request), request.query_params
-    errors = list[dict[str, Any]]()
+    parts = parts_of(request)
+    wanted, errors = look(raw_query(request.scope), PARAMETERS)
+    query = wanted.extra
     deadline = deadline_of(request, errors)
     if errors:
         raise BadParameters(errors)

@@ -15,6 +15,7 @@ from service import caching
 from service.body import read_body
 from service.errors import BadParameters, ClientGone, Draining, Unavailable
 from service.metrics import Stages
+from service.params import read
 from service.parts import Parts
 from service.pipeline import Known
 
@@ -38,6 +39,11 @@ def stages_of(scope: Scope) -> Stages:
 def raw_query(scope: Scope) -> str:
     query: bytes = scope["query_string"]
     return query.decode("latin-1")
+
+
+def without_parameters(request: Request) -> None:
+    """Raises BadParameters where a query says anything: it would be ignored."""
+    read(raw_query(request.scope), frozenset())
 
 
 def deadline_of(request: Request, errors: list[dict[str, Any]]) -> float | None:

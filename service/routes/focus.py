@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request, Response
 
 from service.errors import BadParameters, FocusNotFound
 from service.routes import schemas
-from service.routes.edge import json_answer, not_modified, parts_of, read_json
+from service.routes.edge import json_answer, not_modified, parts_of, read_json, stages_of, without_parameters
 from service.routes.schemas import FRESH, NOT_MODIFIED, responses
 from service.store.base import Condition, Focus
 
@@ -19,10 +19,14 @@ _NO_REVISION = 2**64 - 1  # revisions have 63 bits; stores pack them in 64
 @router.get(
     "/v1/images/{id}/focus",
     summary="The focus that a person set",
-    responses=responses({200: schemas.PersonsFocus, 304: NOT_MODIFIED}, 401, 403, 404, 503, headers=FRESH),
+    responses=responses(
+        {200: schemas.PersonsFocus, 304: NOT_MODIFIED}, 401, 403, 404, 422, 503, headers=FRESH
+    ),
 )
 async def show(request: Request, id: str) -> Response:
-    focus, degraded = await parts_of(request).maps.get_focus(id)
+    without_parameters(request)
+    with stages_of(request.scope).time("store"):
+        focus, degraded = await parts_of(request).maps.get_focus(id)
     if focus is None:
         raise FocusNotFound("No person has set a focus for this picture.")
     headers = {"ETag": tag(focus), "Cache-Control": "private, no-cache"}
@@ -44,8 +48,10 @@ async def show(request: Request, id: str) -> Response:
     openapi_extra=schemas.FOCUS_BODY | schemas.IF_MATCH,
 )
 async def put(request: Request, id: str) -> Response:
+    without_parameters(request)
     x, y = coordinates(await read_json(request))
-    focus, created = await parts_of(request).maps.set_focus(id, x, y, condition(request))
+    with stages_of(request.scope).time("store"):
+        focus, created = await parts_of(request).maps.set_focus(id, x, y, condition(request))
     return json_answer(answer(focus), 201 if created else 200, {"ETag": tag(focus)})
 
 
@@ -53,11 +59,13 @@ async def put(request: Request, id: str) -> Response:
     "/v1/images/{id}/focus",
     status_code=204,
     summary="Take the focus back",
-    responses=responses({204: {"description": "There is none any more"}}, 401, 403, 412, 503),
+    responses=responses({204: {"description": "There is none any more"}}, 401, 403, 412, 422, 503),
     openapi_extra=schemas.IF_MATCH,
 )
 async def delete(request: Request, id: str) -> Response:
-    await parts_of(request).maps.delete_focus(id, condition(request))
+    without_parameters(request)
+    with stages_of(request.scope).time("store"):
+        await parts_of(request).maps.delete_focus(id, condition(request))
     return Response(status_code=204)
 
 
@@ -70,17 +78,26 @@ def tag(focus: Focus) -> str:
 
 
 def condition(request: Request) -> Condition:
-    """If-Match and If-None-Match (RFC 9110, section 13.1). A tag that is none of ours matches no revision."""
-    wanted = request.headers.get("if-match")
-    match: tuple[int, ...] | None = None
-    if wanted is not None:
-        tags = [part.strip() for part in wanted.split(",")]
-        match = (
-            ()
-            if "*" in tags
-            else tuple(int(m[1]) if (m := _TAG.fullmatch(t)) else _NO_REVISION for t in tags)
-        )
-    return Condition(match, absent=request.headers.get("if-none-match", "").strip() == "*")
+    """If-Match, where a weak tag matches nothing, and If-None-Match, where it does (RFC 9110, sections 13.1.1 and
+    13.1.2). A tag that is none of ours matches no revision."""
+    match = _tags(request, "if-match")
+    none = _tags(request, "if-none-match") or []
+    return Condition(
+        match=None if match is None else () if "*" in match else tuple(map(_revision, match)),
+        absent="*" in none,
+        other=tuple(_revision(one.removeprefix("W/")) for one in none),
+    )
+
+
+def _tags(request: Request, name: str) -> list[str] | None:
+    """What a header lists, over all its lines; None: it was not sent."""
+    lines = request.headers.getlist(name)
+    return [part.strip() for line in lines for part in line.split(",")] if lines else None
+
+
+def _revision(one: str) -> int:
+    found = _TAG.fullmatch(one)
+    return int(found[1]) if found else _NO_REVISION
 
 
 def coordinates(content: Any) -> tuple[float, float]:

@@ -24,6 +24,7 @@ from service.routes.edge import (
     raw_query,
     read_picture,
     stages_of,
+    without_parameters,
 )
 from service.routes.schemas import FRESH, NOT_MODIFIED, query, responses
 
@@ -87,12 +88,14 @@ async def show(request: Request, id: str) -> Response:
     "/v1/images/{id}",
     status_code=204,
     summary="Forget everything about a picture: its map, its focus, copies of it added to reports",
-    responses=responses({204: {"description": "Forgotten, or never known"}}, 401, 403, 503),
+    responses=responses({204: {"description": "Forgotten, or never known"}}, 401, 403, 422, 503),
 )
 async def forget(request: Request, id: str) -> Response:
+    without_parameters(request)
     parts = parts_of(request)
     await asyncio.to_thread(parts.inbox.forget, id)
-    await parts.pipeline.forget(id)
+    with stages_of(request.scope).time("store"):
+        await parts.pipeline.forget(id)
     return Response(status_code=204)
 
 

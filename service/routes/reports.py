@@ -12,7 +12,7 @@ from service.errors import BadParameters, NotFound
 from service.headers import inspect
 from service.parts import Parts
 from service.routes import schemas
-from service.routes.edge import identify, json_answer, parts_of, read_limited
+from service.routes.edge import identify, json_answer, parts_of, read_limited, without_parameters
 from service.routes.schemas import responses
 
 router = APIRouter(tags=["reports"])
@@ -34,6 +34,7 @@ async def report(request: Request) -> Response:
     parts = parts_of(request)
     if not parts.settings.reports:
         raise NotFound("This server takes no reports.")
+    without_parameters(request)
     parts.turnstile.enter(request.client.host if request.client else "")
     body = await read_limited(request, 64_000 + parts.settings.max_bytes * 4 // 3)
     told, picture = await asyncio.to_thread(_read, parts, body)  # up to 27 MB at the default limits

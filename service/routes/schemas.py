@@ -372,9 +372,19 @@ GOOGLE_BODY = {
         },
     },
 }
+# What Azure's SDK sends beside what we read: their clients need not be changed.
+AZURE_IGNORED = ("api-version", "gender-neutral-caption", "language", "model-version")
 AZURE_PARAMETERS = {
     "parameters": [
-        {"name": "api-version", "in": "query", "schema": {"type": "string"}},
+        *(
+            {
+                "name": name,
+                "in": "query",
+                "schema": {"type": "string"},
+                "description": "Azure's; changes nothing here.",
+            }
+            for name in AZURE_IGNORED
+        ),
         {
             "name": "features",
             "in": "query",
@@ -424,7 +434,7 @@ IF_MATCH = {
             "name": "If-None-Match",
             "in": "header",
             "schema": {"type": "string"},
-            "description": "`*`: only create.",
+            "description": "`*`: only create. ETags: only over another than these.",
         },
     ]
 }

@@ -66,22 +66,24 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """The precondition of a focus change (RFC 9110, 13.1). Both None: none.
+    """The precondition of a focus change (RFC 9110, 13.1); all that is said must hold.
 
     `match`: revisions of which the present one must be one (If-Match); an empty tuple stands for `*`: any,
-    but there must be one. `absent`: there must be none (If-None-Match: *).
+    but there must be one. `absent`: there must be none (If-None-Match: *). `other`: revisions of which the
+    present one must be none (If-None-Match).
     """
 
     match: tuple[int, ...] | None = None
     absent: bool = False
+    other: tuple[int, ...] = ()
 
     def holds(self, revision: int | None) -> bool:
         """Whether a change may go on, given the present revision (None: there is no focus)."""
-        if self.absent:
-            return revision is None
-        if self.match is None:
-            return True
-        return revision is not None and (not self.match or revision in self.match)
+        if revision is None:
+            return self.match is None
+        if self.absent or revision in self.other:
+            return False
+        return not self.match or revision in self.match
 
 
 def settle(outcome: Outcome, max_focus: int) -> bool:

@@ -42,19 +42,24 @@ PATIENT_SECONDS = 2.0
 # How long a call may wait for one of them. When Redis hangs the breaker ends the wait much sooner.
 WAIT_FOR_CONNECTION = 1.0
 
-# KEYS: map, focus, focuses. ARGV: id, the new focus or "" to delete it, the limit, the condition ("",
-# "absent" or "match"), then the revisions that match, 8 bytes each; none: any. The order is 404, 412 (RFC
-# 9110, 13.2.1), 507. A focus that is no string of 24 bytes is not ours: as if absent.
+# KEYS: map, focus, focuses. ARGV: id, the new focus or "" to delete it, the limit, then the condition: "absent"
+# or "", how many revisions match ("": nothing is said, "0": any does), these, and those that must not be the
+# present one, 8 bytes each. The order is 404, 412 (RFC 9110, 13.2.1), 507. A focus that is no string of 24 bytes
+# is not ours: as if absent.
 CHANGE_FOCUS = """
 local present = redis.pcall('GET', KEYS[2])
 if type(present) ~= 'string' or #present ~= 24 then present = false end
 if ARGV[2] ~= '' and not present and redis.call('EXISTS', KEYS[1]) == 0 then return 'unknown' end
 if ARGV[4] == 'absent' and present then return 'precondition' end
-if ARGV[4] == 'match' then
-  local matches = present and #ARGV == 4
-  for i = 5, #ARGV do matches = matches or (present and string.sub(present, 17) == ARGV[i]) end
-  if not matches then return 'precondition' end
+local matching = tonumber(ARGV[5])
+local matches = matching == nil or (present and matching == 0)
+for i = 6, #ARGV do
+  if present and string.sub(present, 17) == ARGV[i] then
+    if i > 5 + (matching or 0) then return 'precondition' end
+    matches = true
+  end
 end
+if not matches then return 'precondition' end
 if ARGV[2] == '' then
   redis.call('DEL', KEYS[2])
   redis.call('SREM', KEYS[3], ARGV[1])
@@ -193,11 +198,12 @@ class RedisStore:
         return await self._change_focus(id, b"", condition)
 
     async def _change_focus(self, id: str, value: bytes, condition: Condition) -> bool:
-        word = "absent" if condition.absent else "" if condition.match is None else "match"
-        revisions = [revision.to_bytes(8, "big") for revision in condition.match or ()]
-        outcome = await self._ask(
-            lambda: self._eval(CHANGE_FOCUS, id, value, self._max_focus, word, *revisions)
-        )
+        said: list[str | bytes] = [
+            "absent" if condition.absent else "",
+            "" if condition.match is None else str(len(condition.match)),
+            *(revision.to_bytes(8, "big") for revision in (*(condition.match or ()), *condition.other)),
+        ]
+        outcome = await self._ask(lambda: self._eval(CHANGE_FOCUS, id, value, self._max_focus, *said))
         return settle(cast(Outcome, outcome.decode()), self._max_focus)
 
     def _eval(self, script: str, id: str, *arguments: bytes | str | int) -> Awaitable[bytes]:
