@@ -81,6 +81,12 @@ class Batcher(Generic[Item, Result]):
         self._dispatch()
         return await answer
 
+    def run(self, item: Item) -> Result:
+        """The item's result at once, in the caller's own thread: where batches are of one item, none is gathered.
+        Raises whatever `run` raises."""
+        self._batched(1)
+        return self._run([item])[0]
+
     async def close(self) -> None:
         """Fails those who wait with `Draining`, lets running batches end, stops the threads."""
         self._closed = True

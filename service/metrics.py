@@ -161,7 +161,8 @@ class Stages:
 
     def header(self) -> str:
         """`Server-Timing` (W3C Server Timing, section 2): durations in milliseconds."""
-        return ", ".join(f"{stage};dur={seconds * 1e3:.2f}" for stage, seconds in self.seconds.items())
+        ended = list(self.seconds.items())  # of a client that left, a thread may still be adding
+        return ", ".join(f"{stage};dur={seconds * 1e3:.2f}" for stage, seconds in ended)
 
 
 class Observe:

@@ -59,6 +59,19 @@ async def test_an_idle_one_runs_at_once_and_alone() -> None:
     assert engine.batches == [[21]]
 
 
+async def test_one_item_may_run_in_the_callers_own_thread() -> None:
+    threads, sizes = [], list[int]()
+
+    def double(items: list[int]) -> list[int]:
+        threads.append(threading.current_thread())
+        return [2 * item for item in items]
+
+    batcher = Batcher(double, batched=sizes.append)
+    assert batcher.run(21) == 42
+    assert (threads, sizes) == ([threading.current_thread()], [1])
+    await batcher.close()
+
+
 async def test_what_waits_is_drained_into_batches() -> None:
     engine, sizes = Engine(), list[int]()
     async with batching(engine, max_batch=16, batched=sizes.append) as batcher:

@@ -295,6 +295,13 @@ async def test_the_plain_way_makes_the_same_map(bench: Bench) -> None:
     assert analyse(jpeg(), bench.model, bench.limits) == known.picture.record
 
 
+async def test_where_batches_are_gathered_the_map_is_the_same(bench: Bench) -> None:
+    bench.batcher.max_batch = 2
+    known, _ = await bench.upload(jpeg())
+    assert analyse(jpeg(), bench.model, bench.limits) == known.picture.record
+    assert bench.model.runs == 2 and list(bench.stages.seconds) == ["store", "queue", "decode", "infer"]
+
+
 async def test_ids_need_the_key(tmp_path: Path) -> None:
     """Of the setting it is the same everywhere; without it the store's own."""
     store = SqliteStore(tmp_path / "db", megabytes=10, max_focus=10)
