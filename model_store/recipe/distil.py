@@ -46,13 +46,14 @@ class Options:
 
 
 def loss(log_p: Tensor, human: Tensor, teacher: Tensor, share: float) -> Tensor:
-    """Mean loss of a batch: KL - CC against the teacher, mixed with the loss on human gaze where there is
-    some.
+    """Mean loss of a batch: KL - CC against the teacher, mixed with the loss on human gaze where there are both.
 
-    Shapes [n, rows, columns]; a human map that is all zero says that nobody looked at this picture.
+    Shapes [n, rows, columns]; a human map that is all zero says that nobody looked at this picture, a teacher's that
+    none was asked.
     """
     soft = divergence(log_p, teacher) - correlation(log_p, teacher)
     weight = share * (human.sum((1, 2)) > 0)
+    weight = torch.where(teacher.sum((1, 2)) > 0, weight, torch.ones_like(weight))
     hard = gaze_loss(log_p, human)
     return (weight * hard + (1 - weight) * soft).mean()
 

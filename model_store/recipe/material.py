@@ -18,8 +18,8 @@ from model_store.recipe.train import views
 
 
 def teacher_maps(shards: str, folder: Path) -> np.ndarray:
-    """float32 [n, rows, columns]; rows of NaN where there is none."""
-    return np.load(folder / f"{shards}-teacher.npy").astype(np.float32)
+    """float32 [n, rows, columns]; all zero where there is none."""
+    return np.nan_to_num(np.load(folder / f"{shards}-teacher.npy").astype(np.float32))
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,9 @@ class Material:
             "photos": (1, photos.where("train", gaze=False)),
         }
         rows = [(which, i) for which, indices in (found[kind] for kind in kinds) for i in indices]
-        self.rows = np.array([(which, i) for which, i in rows if np.isfinite(self.soft[which][i, 0, 0])])
+        self.rows = np.array(
+            [(which, i) for which, i in rows if self.sets[which].maps[i].any() or self.soft[which][i].any()]
+        )
 
     def reseed(self, seed: int) -> None:
         self.draw, self.torch_draw = np.random.default_rng(seed), torch.Generator().manual_seed(seed)

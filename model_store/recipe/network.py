@@ -156,6 +156,12 @@ class Separable(nn.Module):
         return x + self.out(self.project(y))
 
 
+def enlarged(x: Tensor, like: Tensor) -> Tensor:
+    """Bilinear, to the size of `like`: as plain numbers, which the exported graph need not compute for every picture."""
+    rows, columns = (int(n) for n in like.shape[-2:])
+    return F.interpolate(x, (rows, columns), mode="bilinear")
+
+
 class Decoder(nn.Module):
     """Features at 1/8, 1/16 and 1/32 -> `width` channels each, summed from coarse to fine, mixed, one log
     density."""
@@ -175,9 +181,10 @@ class Decoder(nn.Module):
             for out, conv, x in zip(self.outs, self.lateral, (eighth, sixteenth, thirtysecond), strict=True)
         )
         x = self.coarse(c)
-        x = self.middle(F.interpolate(x, b.shape[-2:], mode="bilinear") + b)
-        x = self.fine(F.interpolate(x, a.shape[-2:], mode="bilinear") + a)
-        return F.log_softmax(self.head(x).flatten(1), 1).view(x.shape[0], *x.shape[-2:])
+        x = self.middle(enlarged(x, b) + b)
+        x = self.fine(enlarged(x, a) + a)
+        rows, columns = (int(n) for n in x.shape[-2:])
+        return F.log_softmax(self.head(x).flatten(1), 1).view(-1, rows, columns)
 
 
 class Student(nn.Module):

@@ -50,7 +50,7 @@ class Options:
 
 def rise(student: Student, batch: Batch, options: Options) -> Tensor:
     """Mean loss of a batch."""
-    return loss(student(batch.pixels), batch.human, batch.teacher, options.human if options.teachers else 1.0)
+    return loss(student(batch.pixels), batch.human, batch.teacher, options.human)
 
 
 def fisher(student: Student, batches: Iterator[Batch], options: Options) -> dict[str, Tensor]:

@@ -31,8 +31,7 @@ VIEWS = 3  # the picture, its mirror image, a zoomed and coloured view
 @dataclass(frozen=True)
 class Options:
     kind: str = ""  # only this one, and no maps: two can be trained at once, one thread each
-    before: int = 2  # epochs over the squashed collection and the others together
-    epochs: int = 2  # over the others alone, afterwards
+    epochs: int = 3
     batch: int = 16
     rate: float = 1e-3
     backbone: float = 0.2
@@ -94,9 +93,6 @@ def train(kind: str, options: Options, folder: Path) -> nn.Module:
         return teacher.eval()
     gaze = data.read("gaze", options.smoke)
     chosen, val = gaze.where("train"), gaze.where("val")
-    mine = len(chosen)
-    if options.before:
-        chosen = np.concatenate([chosen, gaze.squashed()])
     started = time.time()
     caches = []
     for split, indices, count in (("train", chosen, VIEWS), ("val", val, 1)):
@@ -115,8 +111,7 @@ def train(kind: str, options: Options, folder: Path) -> nn.Module:
 
     old = list(teacher.features.parameters())
     new = [p for name, p in teacher.named_parameters() if not name.startswith("features")]
-    sizes = [len(chosen)] * options.before + [mine] * options.epochs
-    steps = sum(-(-size // options.batch) for size in sizes)
+    steps = options.epochs * -(-len(chosen) // options.batch)
     adam = torch.optim.AdamW(
         [{"params": new, "lr": options.rate}, {"params": old, "lr": options.rate * options.backbone}],
         weight_decay=options.decay,
@@ -133,10 +128,10 @@ def train(kind: str, options: Options, folder: Path) -> nn.Module:
                 part
             ].load_state_dict(stored[part])
         first, log = stored["epoch"], stored["log"]
-    for epoch in range(first, len(sizes)):
+    for epoch in range(first, options.epochs):
         teacher.train()
         order = torch.randperm(
-            sizes[epoch], generator=torch.Generator().manual_seed(options.seed * 1000 + epoch)
+            len(chosen), generator=torch.Generator().manual_seed(options.seed * 1000 + epoch)
         )
         for batch in order.split(options.batch):
             view = torch.randint(0, VIEWS, (len(batch),))
@@ -196,7 +191,10 @@ def write_maps(shards: str, options: Options, folder: Path) -> None:
     path = folder / f"{shards}-teacher.npy"
     part, _, parts = options.part.partition("/")
     done = folder / f"{shards}-teacher-{part}-of-{parts}.done"
-    allowed = [i for i, one in enumerate(pictures.about) if one["split"] != "val"][int(part) :: int(parts)]
+    # The squashed collection has densities of its own; maps of it would cost half as much again.
+    allowed = [
+        i for i, one in enumerate(pictures.about) if one["split"] != "val" and one["dataset"] != "cv2course"
+    ][int(part) :: int(parts)]
     start = int(done.read_text()) if done.exists() else 0
     if start >= len(allowed):
         return
