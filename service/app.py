@@ -12,7 +12,6 @@ from blake3 import blake3
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -20,6 +19,7 @@ from service import __version__, problems
 from service.auth import Keys
 from service.batcher import Batcher
 from service.bodies import Bodies
+from service.cors import Cors
 from service.decode import Limits
 from service.errors import BadParameters, ClientGone, GazecropError, MethodNotAllowed, NotFound, PictureError
 from service.fast import Front
@@ -35,18 +35,6 @@ from service.settings import Settings
 from service.store import open_store
 from service.store.base import Record, Store
 from service.store.memory import MapCache
-
-# What a script of another origin may read of an answer.
-EXPOSED = (
-    "ETag",
-    "Location",
-    "Retry-After",
-    "Server-Timing",
-    "X-Degraded",
-    "X-Gazecrop-Box",
-    "X-Gazecrop-Id",
-    "X-Request-Id",
-)
 
 _log = logging.getLogger("gazecrop")
 
@@ -79,13 +67,7 @@ class App:
         self._front = Front(self.api)
         self._outer: ASGIApp = self._front
         if settings.cors_origins:
-            self._outer = CORSMiddleware(
-                self._outer,
-                allow_origins=settings.cors_origins,
-                allow_methods=["*"],
-                allow_headers=["*"],
-                expose_headers=EXPOSED,
-            )
+            self._outer = Cors(self._outer, settings.cors_origins)
         self._outer = Observe(self._outer, self.metrics)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -9,6 +9,7 @@
     │   ├── BadParameters        422  bad_parameters      (`errors` lists every one that is wrong)
     │   ├── BodyTooLarge         413  body_too_large
     │   ├── BodyTooSlow          408  body_too_slow
+    │   ├── CrossOrigin          400  cross_origin        (a preflight only)
     │   ├── Unauthorized         401  unauthorized
     │   ├── Forbidden            403  forbidden
     │   ├── NotFound             404  not_found
@@ -93,6 +94,10 @@ class BodyTooLarge(RequestError):
 
 class BodyTooSlow(RequestError):
     status, slug, title = 408, "body_too_slow", "The body came too slowly"
+
+
+class CrossOrigin(RequestError):
+    status, slug, title = 400, "cross_origin", "Pages of other origins may not ask this here"
 
 
 class Unauthorized(RequestError):

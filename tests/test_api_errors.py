@@ -302,8 +302,13 @@ def test_cors_opens_for_the_origins_that_are_set(small: httpx.Client, api: httpx
         assert answer.headers["access-control-allow-origin"] == "https://b.example"
         exposed = answer.headers["access-control-expose-headers"].lower()
         assert {"etag", "location", "x-request-id", "x-degraded", "retry-after"} <= set(exposed.split(", "))
-    stranger = small.get("/v1/images/x", headers={"origin": "https://evil.example"})
-    assert "access-control-allow-origin" not in stranger.headers
+    strange = {"origin": "https://evil.example"}
+    assert "access-control-allow-origin" not in small.get("/v1/images/x", headers=strange).headers
+    refused = small.options("/v1/images/x/focus", headers=asked | strange)
+    assert "origin" in problem(refused, 400, "cross_origin")["detail"]
+    assert "access-control-allow-origin" not in refused.headers and "Origin" in refused.headers["vary"]
+    unheard = small.options("/v1/images", headers=ours | {"access-control-request-method": "BREW"})
+    assert "method" in problem(unheard, 400, "cross_origin")["detail"]
     closed = api.get("/healthz", headers=ours)
     assert not [name for name in closed.headers if name.startswith("access-control")]
 

@@ -15,7 +15,7 @@ LAYERS = [
     "params answers body bodies problems",
     "pipeline",
     "parts",
-    "routes fast",
+    "routes fast cors",
     "app protocol",
     "commands",
     "cli",
