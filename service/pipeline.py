@@ -186,10 +186,6 @@ class Pipeline:
         async with self._costly.slot(0):
             return await asyncio.to_thread(self.crops, known, wanted)
 
-    async def forget(self, id: str) -> None:
-        """Everything about a picture is gone, durably, when this returns."""
-        await self.maps.delete(id)
-
 
 def cost(wanted: Wanted) -> float:
     """About the milliseconds that its crops take, rather too many: fitted to 14 kinds of questions. Every constraint

@@ -21,18 +21,20 @@ from service.routes.edge import (
     raw_query,
     read_picture,
 )
+from service.routes.requests import AZURE_IGNORED, AZURE_PARAMETERS, UPLOAD
+from service.routes.responses import vendor_responses
 from service.routes.vendors import crops_of, ratios_of
 
 router = APIRouter(tags=["doors"])
-PARAMETERS = frozenset({"features", "smartcrops-aspect-ratios", *schemas.AZURE_IGNORED})
+PARAMETERS = frozenset({"features", "smartcrops-aspect-ratios", *AZURE_IGNORED})
 _NUMBER = re.compile(r"\d{1,6}(\.\d{1,9})?", re.ASCII)
 
 
 @router.post(
     AZURE,
     summary="Azure Image Analysis 4.0, smartCrops only",
-    responses=schemas.vendor_responses("What Azure answers: metadata and smartCropsResult", schemas.Analysed),
-    openapi_extra=schemas.AZURE_PARAMETERS | schemas.UPLOAD,
+    responses=vendor_responses("What Azure answers: metadata and smartCropsResult", schemas.Analysed),
+    openapi_extra=AZURE_PARAMETERS | UPLOAD,
 )
 async def analyze(request: Request) -> Response:
     parts = parts_of(request)

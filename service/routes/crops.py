@@ -3,7 +3,8 @@
 from fastapi import APIRouter
 
 from service.routes import schemas
-from service.routes.schemas import FRESH, NOT_MODIFIED, query, responses
+from service.routes.requests import query
+from service.routes.responses import FRESH, NOT_MODIFIED, responses
 
 router = APIRouter(tags=["images"])
 

@@ -8,7 +8,8 @@ from fastapi import APIRouter, Request, Response
 from service.errors import BadParameters, FocusNotFound
 from service.routes import schemas
 from service.routes.edge import json_answer, not_modified, parts_of, read_json, stages_of, without_parameters
-from service.routes.schemas import FRESH, NOT_MODIFIED, responses
+from service.routes.requests import FOCUS_BODY, IF_MATCH
+from service.routes.responses import FRESH, NOT_MODIFIED, responses
 from service.store.base import Condition, Focus
 
 router = APIRouter(tags=["focus"])
@@ -45,7 +46,7 @@ async def show(request: Request, id: str) -> Response:
         *(401, 403, 404, 408, 412, 413, 422, 503, 507),
         headers=("ETag",),
     ),
-    openapi_extra=schemas.FOCUS_BODY | schemas.IF_MATCH,
+    openapi_extra=FOCUS_BODY | IF_MATCH,
 )
 async def put(request: Request, id: str) -> Response:
     without_parameters(request)
@@ -60,7 +61,7 @@ async def put(request: Request, id: str) -> Response:
     status_code=204,
     summary="Take the focus back",
     responses=responses({204: {"description": "There is none any more"}}, 401, 403, 412, 422, 503),
-    openapi_extra=schemas.IF_MATCH,
+    openapi_extra=IF_MATCH,
 )
 async def delete(request: Request, id: str) -> Response:
     without_parameters(request)

@@ -27,6 +27,8 @@ from service.routes.edge import (
     read_limited,
     refuse_early,
 )
+from service.routes.requests import GOOGLE_BODY
+from service.routes.responses import vendor_responses
 from service.routes.vendors import crops_of, ratios_of
 
 router = APIRouter(tags=["doors"])
@@ -38,10 +40,10 @@ INVALID_ARGUMENT, DEADLINE_EXCEEDED, UNIMPLEMENTED, UNAVAILABLE = 3, 4, 12, 14  
 @router.post(
     GOOGLE,
     summary="Google Vision's images:annotate, CROP_HINTS only",
-    responses=schemas.vendor_responses(
+    responses=vendor_responses(
         "What Vision answers: one entry of `responses` for each request", schemas.AnnotatedAll
     ),
-    openapi_extra=schemas.GOOGLE_BODY,
+    openapi_extra=GOOGLE_BODY,
 )
 async def annotate(request: Request) -> Response:
     parts = parts_of(request)

@@ -6,7 +6,8 @@ from fastapi import APIRouter, Request, Response
 
 from service.errors import Draining
 from service.routes.edge import json_answer, parts_of
-from service.routes.schemas import METRICS, Alive, Ready, responses
+from service.routes.responses import METRICS, responses
+from service.routes.schemas import Alive, Ready
 
 router = APIRouter(tags=["operation"])
 

@@ -26,7 +26,8 @@ from service.routes.edge import (
     stages_of,
     without_parameters,
 )
-from service.routes.schemas import FRESH, NOT_MODIFIED, query, responses
+from service.routes.requests import UPLOAD, query
+from service.routes.responses import FRESH, NOT_MODIFIED, SALIENCY, responses
 
 router = APIRouter(tags=["images"])
 VERSIONED = CROPPING | {"v"}
@@ -44,8 +45,7 @@ ONLY_VERSION = frozenset({"v"})
         *(401, 403, 408, 413, 415, 422, 503, 504),
         headers=("Location", "X-Degraded"),
     ),
-    openapi_extra=query("ratios", "policy", "zoom", "keep", "avoid", "candidates", deadline=True)
-    | schemas.UPLOAD,
+    openapi_extra=query("ratios", "policy", "zoom", "keep", "avoid", "candidates", deadline=True) | UPLOAD,
 )
 async def upload(request: Request) -> Response:
     parts, stages = parts_of(request), stages_of(request.scope)
@@ -95,7 +95,7 @@ async def forget(request: Request, id: str) -> Response:
     parts = parts_of(request)
     await asyncio.to_thread(parts.inbox.forget, id)
     with stages_of(request.scope).time("store"):
-        await parts.pipeline.forget(id)
+        await parts.maps.delete(id)
     return Response(status_code=204)
 
 
@@ -103,7 +103,7 @@ async def forget(request: Request, id: str) -> Response:
     "/v1/images/{id}/saliency",
     summary="The map: a density as JSON, or a heat map as PNG",
     responses=responses(
-        {200: schemas.SALIENCY, 304: NOT_MODIFIED},
+        {200: SALIENCY, 304: NOT_MODIFIED},
         *(401, 403, 404, 406, 422, 503),
         headers=(*FRESH, "Vary"),
     ),

@@ -16,7 +16,6 @@ from service.params import CROPPING, look, one_ratio
 from service.pipeline import Known
 from service.ratios import Ratio
 from service.render import LONGEST_SIDE, MEDIA_TYPES, SHARE, crop, held, output_size
-from service.routes import schemas
 from service.routes.edge import (
     analysed,
     deadline_of,
@@ -27,7 +26,8 @@ from service.routes.edge import (
     stages_of,
     unless_gone,
 )
-from service.routes.schemas import query, responses
+from service.routes.requests import UPLOAD, query
+from service.routes.responses import PICTURE, responses
 
 router = APIRouter(tags=["pictures"])
 OUTPUT = frozenset({"format", "quality"})
@@ -43,7 +43,7 @@ EXPLAIN = (CROPPING - {"candidates"}) | OUTPUT | {"layers"}
     "it, a larger `width` or `height` is an error.",
     response_class=Response,
     responses=responses(
-        {200: schemas.PICTURE},
+        {200: PICTURE},
         *(401, 403, 406, 408, 413, 415, 422, 503, 504),
         headers=("Vary", "X-Degraded", "X-Gazecrop-Id", "X-Gazecrop-Box"),
     ),
@@ -51,7 +51,7 @@ EXPLAIN = (CROPPING - {"candidates"}) | OUTPUT | {"layers"}
         *("ratio", "width", "height", "enlarge", "format", "quality", "policy", "zoom", "keep", "avoid"),
         deadline=True,
     )
-    | schemas.UPLOAD,
+    | UPLOAD,
 )
 async def crop_picture(request: Request) -> Response:
     wanted, errors = look(raw_query(request.scope), CROP)
@@ -96,14 +96,14 @@ async def crop_picture(request: Request) -> Response:
     summary="A picture in, the same with heat map, salient points and crop boxes out",
     response_class=Response,
     responses=responses(
-        {200: schemas.PICTURE},
+        {200: PICTURE},
         *(401, 403, 406, 408, 413, 415, 422, 503, 504),
         headers=("Vary", "X-Degraded", "X-Gazecrop-Id"),
     ),
     openapi_extra=query(
         "ratios", "layers", "format", "quality", "policy", "zoom", "keep", "avoid", deadline=True
     )
-    | schemas.UPLOAD,
+    | UPLOAD,
 )
 async def explain_picture(request: Request) -> Response:
     wanted, errors = look(raw_query(request.scope), EXPLAIN)

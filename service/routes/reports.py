@@ -13,7 +13,7 @@ from service.headers import inspect
 from service.parts import Parts
 from service.routes import schemas
 from service.routes.edge import identify, json_answer, parts_of, read_limited, without_parameters
-from service.routes.schemas import responses
+from service.routes.responses import responses
 
 router = APIRouter(tags=["reports"])
 
