@@ -10,37 +10,16 @@ and HGET takes 122. Their number is the size of a set and no counter, because ad
 changes nothing: it cannot drift. What belongs together changes in one script, so no reader sees half of it.
 """
 
-import asyncio
-import contextlib
 import secrets
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar, cast
-from urllib.parse import urlsplit
-
-from redis.asyncio import Redis
-from redis.asyncio.connection import ConnectionPool, parse_url
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError, ResponseError
 
 from service.errors import StoreAway
 from service.store.base import Condition, Entry, Focus, Outcome, Record, settle
-from service.store.breaker import Breaker
-from service.store.deadline import within
+from service.store.redis_link import PATIENT_SECONDS, Link
 
 T = TypeVar("T")
-
-SECONDS = 0.05  # for one call, connecting included; `?socket_timeout=0.2` in the URL changes it
-# At 0.1 ms of this process's time a call, 16 at once keep Redis as busy as one event loop can. With 64 a
-# burst on new connections took longer than 50 ms by its own weight. `?max_connections=` in the URL changes
-# it.
-CONNECTIONS = 16
-# For what is asked once, at the start or by an operator: a name that is looked up for the first time in a
-# cluster may take longer than 50 ms, and without the id key there is no start.
-PATIENT_SECONDS = 2.0
-# How long a call may wait for one of them. When Redis hangs the breaker ends the wait much sooner.
-WAIT_FOR_CONNECTION = 1.0
 
 # KEYS: map, focus, focuses. ARGV: id, the new focus or "" to delete it, the limit, then the condition: "absent"
 # or "", how many revisions match ("": nothing is said, "0": any does), these, and those that must not be the
@@ -111,68 +90,13 @@ class RedisStore:
         self, url: str, *, map_days: float, max_focus: int, clock: Callable[[], float] = time.monotonic
     ) -> None:
         """Connects at the first call. Raises StoreAway when the URL is none."""
-        try:
-            options: dict[str, Any] = dict(parse_url(url))
-        except ValueError as error:
-            raise StoreAway(log=f"REDIS_URL is not usable: {error}") from error
-        parts = urlsplit(url)  # what a log may show of it: no password
-        self._where = f"Redis at {parts.hostname or ''}{f':{parts.port}' if parts.port else ''}{parts.path}"
-        self._seconds = options.pop("socket_timeout", SECONDS)
-        connections = options.pop("max_connections", CONNECTIONS)
-        ours: dict[str, Any] = {
-            "max_connections": connections,
-            # `within` keeps the time instead: it is fairer, and the client's own way costs 30 us a call.
-            "socket_timeout": None,
-            "socket_connect_timeout": None,
-            # The client's default is ten: a Redis that is down costs 3 s a call, not 0.4 ms; a hung one 4 s.
-            "retry": Retry(NoBackoff(), 0),
-            "health_check_interval": 30,
-            "decode_responses": False,
-            # RESP2 without CLIENT SETINFO: a new connection costs no round trip for a handshake.
-            "protocol": 2,
-            "driver_info": None,
-        }
-        self._client = Redis(connection_pool=ConnectionPool(**options | ours))
-        self._slots = asyncio.Semaphore(connections)
-        self._breaker = Breaker(clock=clock)
+        self._link = Link(url, clock)
+        self._client = self._link.client
         self._map_seconds = max(1, round(map_days * 86400))
         self._max_focus = max_focus
 
-    async def _ask(self, call: Callable[[], Awaitable[T]], seconds: float | None = None) -> T:
-        """Runs one call on a free connection, behind the breaker. Raises StoreAway."""
-        try:
-            if self._slots.locked():
-                async with asyncio.timeout(WAIT_FOR_CONNECTION):
-                    await self._slots.acquire()
-            else:
-                await self._slots.acquire()
-        except TimeoutError:
-            raise self._away("all connections are busy") from None
-        try:
-            if not self._breaker.allows():
-                raise self._away("is left alone for a moment after failures")
-            try:
-                answer = await within(seconds or self._seconds, call)
-            except ResponseError as error:  # it answers, if only to refuse: out of memory, read-only replica
-                self._breaker.succeeded()
-                raise self._away(f"refused: {error}") from error
-            except (RedisError, OSError, TimeoutError, RuntimeError) as error:
-                # RuntimeError: uvloop's word for writing to a transport that has just been closed.
-                self._breaker.failed()
-                raise self._away(f"cannot be reached: {str(error) or 'no answer in time'}") from error
-            except BaseException:
-                self._breaker.undecided()
-                raise
-            self._breaker.succeeded()
-            return answer
-        finally:
-            self._slots.release()
-
-    def _away(self, why: str) -> StoreAway:
-        return StoreAway("The store cannot be reached just now.", retry_after=2, log=f"{self._where} {why}")
-
     async def get(self, id: str) -> Entry | None:
-        values = await self._ask(lambda: self._client.mget(_map(id), _focus(id)))
+        values = await self._link.ask(lambda: self._client.mget(_map(id), _focus(id)))
         record = _unpack(Record.unpack, values[0])
         return None if record is None else Entry(record, _unpack(Focus.unpack, values[1]))
 
@@ -180,14 +104,14 @@ class RedisStore:
         pipe = self._client.pipeline(transaction=False)
         pipe.set(_map(id), record.pack(), ex=self._map_seconds)
         pipe.mget(_focus(id))  # MGET, as GET fails on a value of another type
-        _, values = await self._ask(pipe.execute)
+        _, values = await self._link.ask(pipe.execute)
         return Entry(record, _unpack(Focus.unpack, values[0]))
 
     async def delete(self, id: str) -> None:
-        await self._ask(lambda: self._eval(FORGET, id))
+        await self._link.ask(lambda: self._eval(FORGET, id))
 
     async def get_focus(self, id: str) -> Focus | None:
-        values = await self._ask(lambda: self._client.mget(_focus(id)))
+        values = await self._link.ask(lambda: self._client.mget(_focus(id)))
         return _unpack(Focus.unpack, values[0])
 
     async def set_focus(self, id: str, x: float, y: float, condition: Condition) -> tuple[Focus, bool]:
@@ -203,7 +127,7 @@ class RedisStore:
             "" if condition.match is None else str(len(condition.match)),
             *(revision.to_bytes(8, "big") for revision in (*(condition.match or ()), *condition.other)),
         ]
-        outcome = await self._ask(lambda: self._eval(CHANGE_FOCUS, id, value, self._max_focus, *said))
+        outcome = await self._link.ask(lambda: self._eval(CHANGE_FOCUS, id, value, self._max_focus, *said))
         return settle(cast(Outcome, outcome.decode()), self._max_focus)
 
     def _eval(self, script: str, id: str, *arguments: bytes | str | int) -> Awaitable[bytes]:
@@ -215,16 +139,16 @@ class RedisStore:
         pipe = self._client.pipeline(transaction=False)
         pipe.set(ID_KEY, secrets.token_bytes(32), nx=True)
         pipe.get(ID_KEY)
-        _, key = await self._ask(pipe.execute, PATIENT_SECONDS)
+        _, key = await self._link.ask(pipe.execute, PATIENT_SECONDS)
         if not isinstance(key, bytes) or len(key) != 32:
-            raise self._away(f"holds something else than 32 bytes under {ID_KEY}")
+            raise self._link.away(f"holds something else than 32 bytes under {ID_KEY}")
         return key
 
     async def ping(self) -> None:
-        await self._ask(self._client.ping)
+        await self._link.ask(self._client.ping)
 
     async def check(self) -> list[str]:
-        info = await self._ask(lambda: self._client.info("everything"), PATIENT_SECONDS)
+        info = await self._link.ask(lambda: self._client.info("everything"), PATIENT_SECONDS)
         problems = []
         if info.get("role") == "slave":
             problems.append("It is a replica and takes no writes: point REDIS_URL at the primary.")
@@ -252,7 +176,7 @@ class RedisStore:
 
     async def _check_sync(self) -> list[str]:
         try:
-            found: Any = await self._ask(lambda: self._client.config_get("appendfsync"), PATIENT_SECONDS)
+            found: Any = await self._link.ask(lambda: self._client.config_get("appendfsync"), PATIENT_SECONDS)
         except StoreAway:
             return []  # hosted Redises forbid CONFIG; INFO, which they allow, does not tell
         sync = found.get("appendfsync") or found.get(b"appendfsync")
@@ -264,5 +188,4 @@ class RedisStore:
         ]
 
     async def close(self) -> None:
-        with contextlib.suppress(RedisError, OSError, TimeoutError):
-            await within(1.0, self._client.connection_pool.disconnect)
+        await self._link.close()
