@@ -157,7 +157,7 @@ class Separable(nn.Module):
 
 
 def enlarged(x: Tensor, like: Tensor) -> Tensor:
-    """Bilinear, to the size of `like`: as plain numbers, which the exported graph need not compute for every picture."""
+    """Bilinear, to the size of `like`: plain numbers, which the exported graph need not compute for every picture."""
     rows, columns = (int(n) for n in like.shape[-2:])
     return F.interpolate(x, (rows, columns), mode="bilinear")
 

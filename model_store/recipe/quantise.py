@@ -58,8 +58,9 @@ def head(path: Path) -> list[str]:
 
 
 def read_bytes(model: onnx.ModelProto) -> None:
-    """The first convolution reads the picture's bytes as the eight-bit numbers they are, one step each: no cast to float
-    and back. Raises ValueError when the photographs of the calibration were not between 0 and 255.
+    """The first convolution reads the picture's bytes as the eight-bit numbers they are: no cast to float and back.
+
+    Raises ValueError when the photographs of the calibration were not between 0 and 255.
     """
     graph = model.graph
     cast = next(node for node in graph.node if node.op_type == "Cast")
