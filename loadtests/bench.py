@@ -22,6 +22,8 @@ from pathlib import Path
 
 from PIL import Image
 
+from loadtests import library
+
 ROOT = Path(__file__).parents[1]
 TICKS = os.sysconf("SC_CLK_TCK")
 RATIOS = ("16:9", "1:1", "4:5", "9:16", "3:1", "1.91:1", "2:3", "1.7778")
@@ -237,6 +239,10 @@ def main() -> None:
             "<= 32",
             " MB",
         )
+
+    by_time, by_cpu = zip(*library.ratios(pictures, os.cpu_count() or 1), strict=True)
+    row("speed of `gazecrop batch` over processes of the bare stages", statistics.median(by_time), ">= 0.9")
+    row("  the same by CPU, which a busy machine changes less", statistics.median(by_cpu), ">= 0.9")
 
 
 if __name__ == "__main__":
