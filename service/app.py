@@ -94,7 +94,7 @@ class App:
             store,
             as_picture,
             megabytes=settings.memory_megabytes,
-            size=lambda picture: Picture.BYTES,
+            map_bytes=Picture.BYTES,
             count=metrics.cache,
         )
         metrics.store_up.set_function(lambda: maps.store_up)

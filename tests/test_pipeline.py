@@ -86,7 +86,7 @@ class Bench:
         network: Any = Network()
         self.model = network
         self.store = Flaky(folder / "db", megabytes=10, max_focus=10)
-        self.maps = MapCache[Picture](self.store, Picture, megabytes=1, size=lambda picture: Picture.BYTES)
+        self.maps = MapCache[Picture](self.store, Picture, megabytes=1, map_bytes=Picture.BYTES)
         self.gate = Gate(10_000_000, 1, 1)
         self.decoders = ThreadPoolExecutor(1)
         self.batcher: Batcher[Any, Any] = Batcher(lambda items: list(network.run(np.stack(items))))
@@ -227,7 +227,7 @@ async def test_what_is_not_there_is_not_found(bench: Bench) -> None:
     with pytest.raises(ImageNotFound):
         await bench.pipeline.find(ID, Stages())
     await bench.upload(jpeg())
-    await bench.pipeline.forget(ID)
+    await bench.maps.delete(ID)
     with pytest.raises(ImageNotFound):
         await bench.pipeline.find(ID, Stages())
 

@@ -67,7 +67,7 @@ class Decoded:
 
 
 def cache_on(store: Store, clock: Clock, **options: object) -> MapCache[Decoded]:
-    settings = {"megabytes": 1, "size": lambda decoded: 0} | options
+    settings = {"megabytes": 1, "map_bytes": 0} | options
     return MapCache(store, Decoded, clock=clock, **settings)  # type: ignore[arg-type]
 
 
@@ -214,7 +214,7 @@ async def test_the_others_are_served_when_the_first_leaves(
 
 async def test_the_least_recently_used_go_first(store: Watched, clock: Clock) -> None:
     each = 100_000 + OVERHEAD_BYTES + len(RECORD.code)
-    cache = cache_on(store, clock, size=lambda decoded: 100_000, megabytes=3 * each / 1e6)
+    cache = cache_on(store, clock, map_bytes=100_000, megabytes=3 * each / 1e6)
     for id in (A, B, C):
         await cache.put(id, RECORD)
     assert len(cache) == 3 and cache.bytes == 3 * each
@@ -227,7 +227,7 @@ async def test_the_least_recently_used_go_first(store: Watched, clock: Clock) ->
 
 
 async def test_an_entry_larger_than_all_is_answered_and_not_kept(store: Watched, clock: Clock) -> None:
-    cache = cache_on(store, clock, size=lambda decoded: 2_000_000)
+    cache = cache_on(store, clock, map_bytes=2_000_000)
     assert seen(await cache.put(A, RECORD)) == (RECORD, None, False)
     assert len(cache) == 0 and cache.bytes == 0
     assert seen(await cache.get(A)) == (RECORD, None, False)

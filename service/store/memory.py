@@ -47,7 +47,6 @@ class Found(Generic[T]):
 class _Slot(Generic[T]):
     found: Found[T]
     checked: float  # when the store was asked for it, by the clock
-    size: int
     unsaved: bool
 
 
@@ -63,12 +62,11 @@ class MapCache(Generic[T]):
         decode: Callable[[Record], T],
         *,
         megabytes: float,
-        size: Callable[[T], int],
+        map_bytes: int,
         count: Callable[[str, str], None] = _ignore,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`decode` builds what is kept (ValueError: not a map, a miss), `size` says how many bytes that
-        takes.
+        """`decode` builds what is kept (ValueError: not a map, a miss), which takes `map_bytes`.
 
         `count(tier, result)` is called for every lookup with "memory" or "store" and "hit", "miss" or
         "error"; an entry that must be read again is a miss of the memory.
@@ -77,8 +75,8 @@ class MapCache(Generic[T]):
         self.store_up = True
         self.unsaved = 0
         self.bytes = 0
-        self._decode, self._size, self._count, self._clock = decode, size, count, clock
-        self._limit = round(megabytes * 1_000_000)
+        self._decode, self._count, self._clock = decode, count, clock
+        self._limit, self._map_bytes = round(megabytes * 1_000_000), map_bytes
         self._slots: OrderedDict[str, _Slot[T]] = OrderedDict()
         self._loads: dict[str, asyncio.Task[Found[T] | None]] = {}
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -281,13 +279,15 @@ class MapCache(Generic[T]):
         value = old.found.map if old and old.found.record == entry.record else self._decode(entry.record)
         self._drop(id)
         found = Found(entry.record, value, entry.focus, degraded=unsaved)
-        size = self._size(value) + len(entry.record.code) + OVERHEAD_BYTES
-        self._slots[id] = _Slot(found, asked, size, unsaved)
-        self.bytes += size
+        self._slots[id] = _Slot(found, asked, unsaved)
+        self.bytes += self._bytes(entry.record)
         self.unsaved += unsaved
         while self.bytes > self._limit:
             self._drop(next(iter(self._slots)))
         return found
+
+    def _bytes(self, record: Record) -> int:
+        return self._map_bytes + len(record.code) + OVERHEAD_BYTES
 
     def _refocus(self, id: str, focus: Focus | None) -> None:
         if (slot := self._slots.get(id)) is not None:
@@ -295,5 +295,5 @@ class MapCache(Generic[T]):
 
     def _drop(self, id: str) -> None:
         if (slot := self._slots.pop(id, None)) is not None:
-            self.bytes -= slot.size
+            self.bytes -= self._bytes(slot.found.record)
             self.unsaved -= slot.unsaved
