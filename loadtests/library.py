@@ -35,7 +35,7 @@ _model: Model
 def ratios(pictures: Sequence[bytes], workers: int) -> Iterator[tuple[float, float]]:
     """(by time, by CPU) of one round each: what the bare stages take over what `gazecrop batch` takes. The two run
     directly after each other, the first of them in turn, so that what else the machine does hits both. It still may
-    not: on two cores with two trainings of higher priority single rounds were 0.23 to 0.96 by time, 0.98 to 1.02 by CPU.
+    not: beside two trainings of higher priority single rounds were 0.23 to 0.96 by time, 0.98 to 1.02 by CPU.
     """
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "pictures"

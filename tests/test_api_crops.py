@@ -8,7 +8,7 @@ import pytest
 from service.cropping import POLICIES
 from service.ratios import PROFILES
 from service.routes import schemas
-from tests.contract import metric, problem, wrong
+from tests.contract import metric, problem, until, wrong
 from tests.pictures import jpeg
 
 
@@ -151,7 +151,9 @@ def test_a_crop_costs_no_inference_and_counts_by_its_template(api: httpx.Client,
     before = metric(api, "gazecrop_requests_total", route=route, method="HEAD", status="200")
     inferred = metric(api, "gazecrop_stage_seconds_count", stage="infer")
     assert api.head(f"{place}/crops/1:1").status_code == 200
-    assert metric(api, "gazecrop_requests_total", route=route, method="HEAD", status="200") == before + 1
+    until(
+        lambda: metric(api, "gazecrop_requests_total", route=route, method="HEAD", status="200") == before + 1
+    )
     assert metric(api, "gazecrop_stage_seconds_count", stage="infer") == inferred
 
 
