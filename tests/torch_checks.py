@@ -1,12 +1,15 @@
 """What test_recipe.py runs with the Python that has torch: plain functions, no pytest."""
 
+import json
 from dataclasses import replace
 from itertools import repeat
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import torch
 import torch.nn.functional as F
 
-from model_store.recipe import channels, distil, front, losses, prune
+from model_store.recipe import channels, cost, distil, export, front, losses, prune, scores
 from model_store.recipe.material import Batch
 from model_store.recipe.network import Student, Widths, multiply_adds
 
@@ -47,7 +50,9 @@ def test_a_patched_student_keeps_all_but_its_front() -> None:
     eighth = torch.rand(1, SMALL.streams[2], 8, 12)
     with torch.no_grad():
         assert torch.allclose(old.upper(eighth), new.upper(eighth), atol=1e-5)
-        assert [x.shape for x in front.features(old, pixels)] == [x.shape for x in front.features(new, pixels)]
+        assert [x.shape for x in front.features(old, pixels)] == [
+            x.shape for x in front.features(new, pixels)
+        ]
     assert multiply_adds(new) < multiply_adds(old)
 
 
@@ -101,3 +106,41 @@ def test_fisher_estimate_is_half_the_mean_squared_mask_gradient() -> None:
             for hook in hooks:
                 hook.remove()
         assert torch.allclose(found[group], 0.5 * torch.stack(squares).mean(0), rtol=1e-3, atol=1e-9)
+
+
+def test_multiply_adds_of_a_file() -> None:
+    """A strided convolution in groups and a product, in a graph with free sides."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "small.onnx"
+        layers = torch.nn.Conv2d(4, 8, 3, 2, 1, groups=2), torch.nn.Linear(5, 7)
+
+        class Small(torch.nn.Module):
+            def __init__(self) -> None:
+                super().__init__()
+                self.conv, self.linear = layers
+
+            def forward(self, picture: torch.Tensor) -> torch.Tensor:
+                x = torch.nn.functional.pad(picture.permute(0, 3, 1, 2).float(), (0, 0, 0, 0, 0, 1))
+                return self.linear(self.conv(x))  # type: ignore[no-any-return]
+
+        torch.onnx.export(
+            Small(), (torch.zeros(1, 6, 10, 3, dtype=torch.uint8),), str(path), dynamo=False,
+            input_names=["picture"], dynamic_axes={"picture": {0: "batch", 1: "height"}},
+        )  # fmt: skip
+        assert cost.multiply_adds(path, (6, 10)) == (3 * 5 * 8) * (2 * 9) + (8 * 3 * 7) * 5
+        assert cost.multiply_adds(path, (12, 10)) == (6 * 5 * 8) * (2 * 9) + (8 * 6 * 7) * 5
+
+
+def test_rows_that_are_not_made_anew_stay() -> None:
+    with TemporaryDirectory() as folder:
+        store = Path(folder)
+        export.update("net", {"files": {"int8": {"file": "net.int8.onnx"}}}, default=True, store=store)
+        row = {"crop_score": 1 / 3, "interval": [0.0, 1.0], "below_centre": 1.0}
+        scores.keep({"rows": {"a peer": row, "other": row}, "split": "val"}, store)
+        more = {"nss": 2.0, "cc": 0.7, "kl": 0.4, "share_of_half": 80.0, "crop_score": 57.12347}
+        scores.keep({"rows": {"net.int8": row | more, "other": row | more}, "split": "val"}, store)
+        kept = json.loads((store / "scores.json").read_text())["rows"]
+        assert list(kept) == ["a peer", "other", "net.int8"]
+        assert kept["a peer"]["crop_score"] == 0.3333
+        assert kept["other"]["crop_score"] == 57.1235
+        assert export.manifest(store)["networks"]["net"]["scores"]["int8"]["crop_score"] == 57.1235

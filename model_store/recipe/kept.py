@@ -22,16 +22,27 @@ def _read(judged: Judged, folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def ask(judged: Judged, folder: Path, moves: int) -> None:
-    """Asks every cropper that is installed and not known yet; `moves`: pictures of the table of stability."""
+    """Asks every cropper that is installed for what is not known yet: first all for their crops, then each for the
+    table of stability on `moves` pictures."""
     known = _read(judged, folder)
     encoded = judged.files()
-    for name, function in installed(CROPPERS.keys() - known.keys()).items():
-        sight = crops.function_sight(function)
-        boxes = [sight(file, size) for file, size in zip(encoded, judged.sizes, strict=True)]
-        offsets = [{ratio: box.offset for ratio, box in each.items()} for each in boxes]
-        known[name] = {"offsets": offsets, "more": robustness.of(sight, judged, encoded, moves)}
+    wanted = [name for name in CROPPERS if name not in known or (moves and not known[name]["more"])]
+    sights = {name: crops.function_sight(function) for name, function in installed(wanted).items()}
+
+    def keep(name: str, said: str) -> None:
         _path(judged, folder).write_text(json.dumps(known))
-        print(f"{name}: asked", flush=True)
+        print(f"{name}: {said}", flush=True)
+
+    for name, sight in sights.items():
+        if name not in known:
+            boxes = [sight(file, size) for file, size in zip(encoded, judged.sizes, strict=True)]
+            offsets = [{ratio: box.offset for ratio, box in each.items()} for each in boxes]
+            known[name] = {"offsets": offsets, "more": {}}
+            keep(name, "crops")
+    for name, sight in sights.items():
+        if not known[name]["more"]:
+            known[name]["more"] = robustness.of(sight, judged, encoded, moves)
+            keep(name, "stability")
 
 
 def answers(judged: Judged, folder: Path) -> Iterator[tuple[str, Boxes, dict[str, Any]]]:

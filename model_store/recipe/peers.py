@@ -152,7 +152,7 @@ CROPPERS: dict[str, Callable[[], Function]] = {
 def installed(names: Iterable[str]) -> dict[str, Function]:
     """Those of `names` that can run here."""
     found = {}
-    for name in sorted(names):
+    for name in names:
         try:
             found[name] = CROPPERS[name]()
         except (ImportError, OSError) as error:  # OSError: pyvips without its library
