@@ -31,7 +31,7 @@ class Settings(BaseSettings):
     precision: Literal["auto", "fp32", "int8"] = "auto"  # auto: int8 where the processor has VNNI
     workers: int = Field(
         default_factory=_cores, ge=1, le=256
-    )  # decode threads, and inference threads on a CPU
+    )  # threads that decode, and on a CPU infer
     max_batch: int = Field(0, ge=0, le=128)  # 0: 1 on a CPU (8 is 0.82x as fast there), 16 on a GPU
 
     # Limits of one picture. JPEG decodes scaled, so it may be larger than what must be decoded in full.
