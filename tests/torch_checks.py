@@ -1,15 +1,13 @@
 """What test_recipe.py runs with the Python that has torch: plain functions, no pytest."""
 
 import json
-from dataclasses import replace
 from itertools import repeat
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import torch
-import torch.nn.functional as F
 
-from model_store.recipe import channels, cost, distil, export, front, losses, prune, scores
+from model_store.recipe import channels, cost, distil, export, losses, prune, scores
 from model_store.recipe.material import Batch
 from model_store.recipe.network import Student, Widths, multiply_adds
 
@@ -31,29 +29,6 @@ def test_density_sums_to_one_at_any_size() -> None:
             log = student(torch.randint(0, 255, (2, height, width, 3), dtype=torch.uint8))
         assert log.shape == (2, -(-height // 8), -(-width // 8))
         assert torch.allclose(log.exp().sum((1, 2)), torch.ones(2), atol=1e-4)
-
-
-def test_a_patch_embedding_reads_bytes_and_black_lies_outside() -> None:
-    torch.manual_seed(2)
-    patch = Student(replace(SMALL, patch=6)).stem
-    bytes_ = torch.randint(0, 256, (2, 3, 24, 32)).float()
-    black = F.pad(bytes_ / 127.5 - 1.0, (1, 1, 1, 1), value=-1.0)
-    scaled = F.conv2d(black, patch.conv.weight, patch.conv.bias, 4)
-    assert torch.allclose(patch.conv(bytes_), scaled, atol=1e-4)
-
-
-def test_a_patched_student_keeps_all_but_its_front() -> None:
-    torch.manual_seed(3)
-    old = Student(SMALL).eval()
-    new = front.patched(old, 6).eval()
-    pixels = torch.randint(0, 256, (1, 64, 96, 3), dtype=torch.uint8)
-    eighth = torch.rand(1, SMALL.streams[2], 8, 12)
-    with torch.no_grad():
-        assert torch.allclose(old.upper(eighth), new.upper(eighth), atol=1e-5)
-        assert [x.shape for x in front.features(old, pixels)] == [
-            x.shape for x in front.features(new, pixels)
-        ]
-    assert multiply_adds(new) < multiply_adds(old)
 
 
 def test_removing_maps_is_masking_them() -> None:

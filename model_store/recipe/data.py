@@ -239,12 +239,6 @@ class Pictures:
         ]
         return np.array(chosen, np.int64)
 
-    def squashed(self) -> np.ndarray:
-        """int64 indices of the collection that comes as squares with densities instead of fixations: stretched to the
-        network's one shape its pictures, of 4:3 mostly, are as they were."""
-        chosen = self.where("train", gaze=False)
-        return chosen[[self.about[i]["dataset"] == "cv2course" for i in chosen]]
-
 
 @cache
 def read(shards: str = "gaze", smoke: bool = False) -> Pictures:

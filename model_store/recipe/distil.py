@@ -1,6 +1,6 @@
 """Stage 5, distil: a student learns the ensemble's maps of all pictures, and human gaze where there is some.
 
-    python -m model_store.recipe.distil --start=front --name=small
+    python -m model_store.recipe.distil --start=prune-6 --name=pruned-6
 
 All layers learn, from pixels; `--frozen` holds what lies below 1/8 still, as in the plain network.
 """
@@ -28,7 +28,7 @@ from model_store.recipe.train import averager, freeze, load, save, scores
 class Options:
     name: str = "distilled"
     start: str = "plain"
-    kinds: str = "gaze,squashed,photos"
+    kinds: str = "gaze,photos"
     without: str = ""  # a collection left out
     epochs: int = 3  # over all kinds together
     batch: int = 16

@@ -1,8 +1,9 @@
-"""Export, last step: padding that stands before a convolution goes into it.
+"""Export, last step: padding and a division that stand before a convolution go into it.
 
 TensorFlow's SAME padding is uneven at stride 2, which torch can only say by a layer of its own. ONNX convolutions
 take uneven pads, and a layer less is a third of the time of the int8 file: the padding would be done in floats, between
-a dequantisation and a quantisation of the largest feature maps. The answers stay the same.
+a dequantisation and a quantisation of the largest feature maps. The division of the pixels goes into the weights. The
+answers stay the same.
 
     python -m model_store.recipe.fold FILE...
 """
@@ -44,8 +45,29 @@ def fold(model: onnx.ModelProto) -> int:
         conv.input[0] = pad.input[0]
         graph.node.remove(pad)
         folded += 1
+        _divide(graph, conv, made, constants)
     _sweep(graph)
     return folded
+
+
+def _divide(
+    graph: onnx.GraphProto,
+    conv: onnx.NodeProto,
+    made: dict[str, onnx.NodeProto],
+    constants: dict[str, np.ndarray],
+) -> None:
+    """The weights are divided instead of what they are applied to, where that is by one number."""
+    division = made.get(conv.input[0])
+    if (
+        division is None
+        or division.op_type != "Div"
+        or constants.get(division.input[1], np.zeros(2)).size != 1
+    ):
+        return
+    name = f"{conv.input[1]}.divided"
+    weight = constants[conv.input[1]] / constants[division.input[1]]
+    graph.initializer.append(numpy_helper.from_array(weight.astype(np.float32), name))
+    conv.input[0], conv.input[1] = division.input[0], name
 
 
 def _sweep(graph: onnx.GraphProto) -> None:

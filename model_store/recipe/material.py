@@ -1,8 +1,8 @@
 """What a student learns from, in batches: pictures, where people looked, what the teachers think.
 
-Pictures with fixations, the squashed ones with densities, and photographs that nobody looked at; half of all are
-mirrored, some are zoomed and coloured, some are seen worn (smaller, then saved as a poor JPEG): their maps are those
-of the clean picture, so that a student learns to see through it.
+Pictures with fixations and photographs that nobody looked at; half of all are mirrored, some are zoomed and coloured,
+some are seen worn (smaller, then saved as a poor JPEG): their maps are those of the clean picture, so that a student
+learns to see through it.
 """
 
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ class Batch:
 
 
 class Material:
-    """`kinds` of pictures ("gaze", "squashed", "photos"), in batches of `size`, drawn anew in every epoch.
+    """`kinds` of pictures ("gaze", "photos"), in batches of `size`, drawn anew in every epoch.
 
     Raises FileNotFoundError where maps of the teachers are asked for that were not written.
     """
@@ -40,7 +40,7 @@ class Material:
     def __init__(
         self,
         folder: Path,
-        kinds: tuple[str, ...] = ("gaze", "squashed", "photos"),
+        kinds: tuple[str, ...] = ("gaze", "photos"),
         *,
         size: int = 16,
         seed: int = 0,
@@ -62,7 +62,6 @@ class Material:
         ]
         found = {
             "gaze": (0, self.gaze.where("train", without=without)),
-            "squashed": (0, self.gaze.squashed()),
             "photos": (1, photos.where("train", gaze=False)),
         }
         rows = [(which, i) for which, indices in (found[kind] for kind in kinds) for i in indices]

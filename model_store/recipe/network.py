@@ -18,7 +18,6 @@ from torch import Tensor, nn
 # Blocks 1..17 of MobileNetV2: which residual stream each writes, and its stride.
 STREAM = (0, 1, 1, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 5, 5, 5, 6)
 STRIDE = (1, 2, 1, 2, 1, 1, 2, 1, 1, 1, 1, 1, 1, 2, 1, 1, 1)
-PATCHED = 2  # how many blocks a patch embedding stands for
 FROZEN = 7  # stem and blocks 1..6, up to stride 8: general edges and textures
 
 
@@ -49,7 +48,6 @@ class Widths:
     )
     decoder: int = 96
     inner: tuple[int, ...] = field(default=(96, 96, 96))
-    patch: int = 0  # channels of a patch embedding in place of stem and blocks 1 and 2; 0: they stand
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -90,31 +88,9 @@ class Stem(nn.Module):
         self.conv = Conv(3, width, 3, 2)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.relu6(self.conv(x / 127.5 - 1.0))
-
-
-class Bytes(Conv):
-    """A convolution of pixels as they come, 0 to 255, that was trained on -1 to 1: no layer before it has to scale.
-
-    Outside the picture is black, which is what padding bytes with zeros means.
-    """
-
-    def forward(self, x: Tensor) -> Tensor:
-        bias = None if self.bias is None else self.bias - self.weight.sum((1, 2, 3))
-        return F.conv2d(x, self.weight / 127.5, bias, self.stride, self.padding)
-
-
-class Patch(nn.Module):
-    """6x6 at stride 4, 1x1: straight from the picture to 1/4, where stem and blocks 1 and 2 go by large maps at
-    1/2."""
-
-    def __init__(self, width: int, outputs: int) -> None:
-        super().__init__()
-        self.conv = Bytes(3, width, 6, 4, 1)
-        self.project = Conv(width, outputs, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.project(F.relu6(self.conv(x)))  # type: ignore[no-any-return]
+        return F.relu6(
+            self.conv((x - 127.5) / 127.5)
+        )  # in this order: fold.py puts the division into the weights
 
 
 class Block(nn.Module):
@@ -191,16 +167,12 @@ class Student(nn.Module):
     def __init__(self, widths: Widths | None = None) -> None:
         super().__init__()
         self.widths = w = widths or Widths()
-        self.stem = Patch(w.patch, w.streams[1]) if w.patch else Stem(w.stem)
-        blocks: list[nn.Module] = []
-        inputs, stream = w.stem, -1
+        self.stem = Stem(w.stem)
+        blocks, inputs, stream = [], w.stem, -1
         for i, (s, stride) in enumerate(zip(STREAM, STRIDE, strict=True)):
-            if w.patch and i < PATCHED:
-                blocks.append(nn.Identity())
-            else:
-                blocks.append(
-                    Block(inputs, w.hidden[i], w.streams[s], stride, first=i == 0, residual=s == stream)
-                )
+            blocks.append(
+                Block(inputs, w.hidden[i], w.streams[s], stride, first=i == 0, residual=s == stream)
+            )
             inputs, stream = w.streams[s], s
         self.blocks = nn.ModuleList(blocks)
         self.decoder = Decoder((w.streams[2], w.streams[4], w.streams[6]), w.decoder, w.inner)

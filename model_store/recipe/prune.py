@@ -35,7 +35,7 @@ class Options:
     start: str = "plain"
     teachers: bool = False  # their maps too, and photographs without gaze
     rounds: int = 6
-    thin: int = 5  # the round that the control costs as much as
+    thin: int = 6  # the round that the control costs as much as
     factor: float = 0.82  # of the multiply-adds left by each round: 0.30 after six
     probes: int = 10  # batches for the estimate of a round
     steps: int = 60  # of training after each round
