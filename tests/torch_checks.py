@@ -89,14 +89,14 @@ def test_multiply_adds_of_a_file() -> None:
         path = Path(folder) / "small.onnx"
         layers = torch.nn.Conv2d(4, 8, 3, 2, 1, groups=2), torch.nn.Linear(5, 7)
 
-        class Small(torch.nn.Module):
+        class Small(torch.nn.Module):  # type: ignore[misc]
             def __init__(self) -> None:
                 super().__init__()
                 self.conv, self.linear = layers
 
             def forward(self, picture: torch.Tensor) -> torch.Tensor:
                 x = torch.nn.functional.pad(picture.permute(0, 3, 1, 2).float(), (0, 0, 0, 0, 0, 1))
-                return self.linear(self.conv(x))  # type: ignore[no-any-return]
+                return self.linear(self.conv(x))
 
         torch.onnx.export(
             Small(), (torch.zeros(1, 6, 10, 3, dtype=torch.uint8),), str(path), dynamo=False,
