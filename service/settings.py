@@ -29,9 +29,7 @@ class Settings(BaseSettings):
     model: str = ""  # a name of model_store/manifest.json; empty: its default
     device: Literal["auto", "cpu", "cuda"] = "auto"  # cuda: refuse to start without it
     precision: Literal["auto", "fp32", "int8"] = "auto"  # auto: int8 where the processor has VNNI
-    workers: int = Field(
-        default_factory=_cores, ge=1, le=256
-    )  # threads that decode, and on a CPU infer
+    workers: int = Field(default_factory=_cores, ge=1, le=256)  # threads that decode, and on a CPU infer
     max_batch: int = Field(0, ge=0, le=128)  # 0: 1 on a CPU (8 is 0.82x as fast there), 16 on a GPU
 
     # Limits of one picture. JPEG decodes scaled, so it may be larger than what must be decoded in full.
