@@ -27,7 +27,7 @@ def test_pairs_of_the_paper_and_others(tmp_path: Path) -> None:
         replace(p, labels={"gender": NAMES[p.labels["group"]], "group": NAMES[p.labels["kind"]]})
         for p in drawn
     ]
-    asked = Namespace(least=4, arranged=4, others=5, alike=4, compared=3, beside=None)
+    asked = Namespace(least=4, arranged=4, others=5, alike=4, beside=None)
     with Maps() as maps:
         look = of_function("planted", towards_blue)
         parts, outcomes = card._of_pairs(asked, people, look, maps, Asked(count=6))
@@ -49,6 +49,22 @@ def test_pairs_of_the_paper_and_others(tmp_path: Path) -> None:
     assert card_tables.fill(card.README.read_text(encoding="utf-8"), parts).count("asian : black") == 3
 
 
+def test_both_networks_see_the_same_pairs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the second one as many pairs as there was time for."""
+    drawn = readable(read_people(write_people(tmp_path, 12)))[0]
+    people = [replace(p, labels={"gender": NAMES[p.labels["group"]]}) for p in drawn]
+    second = of_function("second", towards_blue)
+    monkeypatch.setattr(card, "of_onnx", lambda path, side: second)
+    asked = Namespace(least=4, arranged=2, others=2, alike=2, compared=3, compare_minutes=1.0)
+    asked.beside, asked.long_side = Path("second.onnx"), 800
+    with Maps() as maps:
+        look = of_function("ours", even)
+        rows = card._of_pairs(asked, people, look, maps, Asked(count=8))[0]["compared"].splitlines()[2:]
+        asked.compare_minutes = 0
+        assert "compared" not in card._of_pairs(asked, people, look, maps, Asked(count=8))[0]
+    assert [row.split(" | ")[1:3] for row in rows] == [["second", "3"], ["ours", "3"]]
+
+
 def test_photographs_and_the_network_before(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_people(tmp_path / "p", 3)
     source, lock = str(tmp_path / "p" / "*.png"), tmp_path / "lock.json"
@@ -68,7 +84,7 @@ def test_the_page_has_all_marks() -> None:
 def test_a_network_that_sees_nothing_is_said_to_favour_nobody(tmp_path: Path) -> None:
     people = readable(read_people(write_people(tmp_path, 12)))[0]
     people = [replace(p, labels={"gender": NAMES[p.labels["group"]]}) for p in people]
-    asked = Namespace(least=4, arranged=2, others=2, alike=2, compared=2, beside=None)
+    asked = Namespace(least=4, arranged=2, others=2, alike=2, beside=None)
     with Maps() as maps:
         parts, _ = card._of_pairs(asked, people, of_function("even", even), maps, Asked(count=20))
     assert "in 1 comparisons, never by more than chance" in parts["short"]

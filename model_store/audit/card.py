@@ -84,16 +84,23 @@ def _parser() -> argparse.ArgumentParser:
     parser = command_people.parser("people")
     parser.prog = "python -m model_store.audit.card"
     counts = {
-        "others": (600, "pairs of every other comparison"),
-        "arranged": (500, "pairs of the two main comparisons in each other layout"),
-        "alike": (500, "pairs for what a gap hangs on"),
-        "compared": (450, "pairs beside the second network"),
+        "others": (300, "pairs of every other comparison"),
+        "arranged": (300, "pairs of the two main comparisons in each other layout"),
+        "alike": (300, "pairs for what a gap hangs on"),
+        "compared": (500, "pairs beside the second network, as far as --compare-minutes go"),
         "photographs": (250, "pictures of --photos, drawn at random"),
     }
     for name, (count, said) in counts.items():
         parser.add_argument(
             f"--{name}", type=int, default=count, metavar="N", help=f"{said}; default: {count}"
         )
+    parser.add_argument(
+        "--compare-minutes",
+        type=float,
+        default=2,
+        metavar="M",
+        help="no pair of the second network is begun after",
+    )
     parser.add_argument("--crowd", metavar="DIR", help="photographs of several people, without labels")
     parser.add_argument("--photos", metavar="DIR", help="photographs of all kinds, for the stability")
     parser.add_argument(
@@ -138,9 +145,15 @@ def _of_pairs(
         with_twitter = [
             cell for cell in paper if cell.fixed not in ("black", "white")
         ]  # the paper's own four
-        both = [studied(with_twitter, look, count=options.compared) for look in (network, ours)]
-        for theirs, mine in zip(*map(told, both), strict=True):
-            beside += [(theirs[0], network.name, theirs[1]), (mine[0], ours.name, mine[1])]
+        seconds = 60 * options.compare_minutes
+        theirs = studied(with_twitter, network, count=options.compared, seconds=seconds)
+        reached = max((len(outcome.pairs) for outcome in theirs), default=0)
+        mine = studied(with_twitter, ours, count=reached)
+        for one, other_one in zip(theirs, mine, strict=True):
+            n = len(one.pairs)
+            same = Outcome(other_one.cell, other_one.layouts, other_one.pairs[:n], other_one.values[:n])
+            for name, outcome in ((network.name, one), (ours.name, same)):
+                beside += [(groups, name, found) for groups, found in told([outcome])]
     main = studied(paper, ours, seconds=asked.seconds)  # last: what time is left goes into them
     found = told(main)
     parts = {

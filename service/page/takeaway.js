@@ -53,14 +53,22 @@ async function annotated() {
   const twice = (drawing, dash) => (line(0.55 * unit, "#000a"), drawing(), line(0.3 * unit, "#fff", dash), drawing());
   c.font = `600 ${2 * unit}px system-ui, sans-serif`;
   c.textBaseline = "top";
+  const names = []; // of boxes that share a corner: one below the other
   for (const ratio of new Set([...state.ratios, state.ratio])) {
     const { box } = cropOf(ratio),
       [x, y, w, h] = [box.x, box.y, box.width, box.height].map((value) => value * scale);
     twice(() => c.strokeRect(x, y, w, h), ratio === state.ratio ? [] : [unit, unit]);
-    line(0.5 * unit, "#000c");
-    c.fillStyle = "#fff";
-    c.strokeText(nameOf(ratio), x + unit, y + unit);
-    c.fillText(nameOf(ratio), x + unit, y + unit);
+    const wide = c.measureText(nameOf(ratio)).width + unit;
+    let top = y + unit;
+    while (names.some((n) => Math.abs(n.x - x) < Math.max(wide, n.wide) && Math.abs(n.top - top) < 2.5 * unit))
+      top += 2.5 * unit;
+    names.push({ ratio, x, top, wide });
+  }
+  line(0.5 * unit, "#000c");
+  c.fillStyle = "#fff";
+  for (const { ratio, x, top } of names) {
+    c.strokeText(nameOf(ratio), x + unit, top);
+    c.fillText(nameOf(ratio), x + unit, top);
   }
   for (const { x, y, score } of grid.points) {
     c.beginPath();
