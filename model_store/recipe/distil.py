@@ -1,6 +1,6 @@
 """Stage 5, distil: a student learns the ensemble's maps of all pictures, and human gaze where there is some.
 
-    python -m model_store.recipe.distil --start=prune-6 --name=pruned-6
+    python -m model_store.recipe.distil --start=prune-5 --name=pruned-5
 
 All layers learn, from pixels; `--frozen` holds what lies below 1/8 still, as in the plain network.
 """
