@@ -73,9 +73,11 @@ def _make_private(path: Path) -> None:
 
 
 def _prepare(connection: Connection, path: Path) -> None:
+    connection.execute("BEGIN")  # one look: another process may be making the file just now
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    connection.execute("COMMIT")
     if tables and application != APPLICATION:
         raise StoreAway(log=f"{path} belongs to another program. Set GAZECROP_DATA_DIR, or move it away.")
     if version > VERSION:
