@@ -40,7 +40,7 @@ def ask(judged: Judged, folder: Path, moves: int) -> None:
             known[name] = {"offsets": offsets, "more": {}}
             keep(name, "crops")
     for name, sight in sights.items():
-        if not known[name]["more"]:
+        if moves and not known[name]["more"]:
             known[name]["more"] = robustness.of(sight, judged, encoded, moves)
             keep(name, "stability")
 
