@@ -29,6 +29,7 @@ SHAPE = (240, 320)  # the student's input
 LARGE = (288, 384)  # the teachers' input: 1.44 times the pixels
 GRID = (30, 40)
 FOLDS = 5
+SQUASHED = "cv2course"  # densities of another make, over pictures squashed to a square
 KINDS = ("map.png", "json", "jpg")  # keys themselves may hold dots
 
 

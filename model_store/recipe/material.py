@@ -1,8 +1,8 @@
 """What a student learns from, in batches: pictures, where people looked, what the teachers think.
 
-Pictures with fixations and photographs that nobody looked at; half of all are mirrored, some are zoomed and coloured,
-some are seen worn (smaller, then saved as a poor JPEG): their maps are those of the clean picture, so that a student
-learns to see through it.
+Pictures with fixations, photographs that nobody looked at, and those of the squashed collection, whose own densities
+are not used. Half of all are mirrored, half are seen in other colours, three tenths worn (smaller, then saved as a poor
+JPEG): their maps are those of the picture as it was, so that a student learns to see through it.
 """
 
 from collections.abc import Iterator
@@ -14,12 +14,27 @@ import torch
 from torch import Tensor
 
 from model_store.recipe import data
-from model_store.recipe.train import views
 
 
-def teacher_maps(shards: str, folder: Path) -> np.ndarray:
-    """float32 [n, rows, columns]; all zero where there is none."""
-    return np.nan_to_num(np.load(folder / f"{shards}-teacher.npy").astype(np.float32))
+def teacher_maps(shards: str, folder: Path, without: str = "") -> np.ndarray:
+    """float32 [n, rows, columns], of teachers that never saw the collection `without`; all zero where there is none."""
+    name = f"{shards}-teacher-without-{without}" if without else f"{shards}-teacher"
+    return np.nan_to_num(np.load(folder / f"{name}.npy").astype(np.float32))
+
+
+def recoloured(pixels: Tensor, generator: torch.Generator) -> Tensor:
+    """uint8 [n, h, w, 3]: brightness and contrast within 25 %, half of the pictures with their colours exchanged and
+    paled down to grey, so that what is salient is not a matter of red alone."""
+    x, n = pixels.float(), len(pixels)
+    gain = 0.75 + 0.5 * torch.rand(n, 2, 1, 1, 1, generator=generator)
+    x = x * gain[:, 0]
+    middle = x.mean((1, 2, 3), keepdim=True)
+    x = middle + (x - middle) * gain[:, 1]
+    grey = x.mean(3, keepdim=True)
+    channels = torch.randperm(3, generator=generator)
+    other = grey + (x[..., channels] - grey) * torch.rand(n, 1, 1, 1, generator=generator)
+    x = torch.where(torch.rand(n, 1, 1, 1, generator=generator) < 0.5, other, x)
+    return x.clamp(0, 255).round().byte()
 
 
 @dataclass(frozen=True)
@@ -32,7 +47,7 @@ class Batch:
 
 
 class Material:
-    """`kinds` of pictures ("gaze", "photos"), in batches of `size`, drawn anew in every epoch.
+    """`kinds` of pictures ("gaze", "photos", "squashed"), in batches of `size`, drawn anew in every epoch.
 
     Raises FileNotFoundError where maps of the teachers are asked for that were not written.
     """
@@ -46,27 +61,35 @@ class Material:
         seed: int = 0,
         teachers: bool = True,
         worn: float = 0.3,
-        zoomed: float = 0.3,
+        coloured: float = 0.5,
         without: str = "",
         smoke: bool = False,
     ) -> None:
-        self.size, self.worn, self.zoomed = size, worn, zoomed
+        self.size, self.worn, self.coloured = size, worn, coloured
         self.reseed(seed)
         self.gaze, photos = data.read("gaze", smoke), data.read("photos", smoke)
         self.sets = (self.gaze, photos)
         self.clean = [pictures.pixels() for pictures in self.sets]
         self.poor = [pictures.worn() for pictures in self.sets] if worn else self.clean
         self.soft = [
-            teacher_maps(pictures.name, folder) if teachers else np.zeros_like(pictures.maps)
+            teacher_maps(pictures.name, folder, without) if teachers else np.zeros_like(pictures.maps)
             for pictures in self.sets
         ]
-        found = {
-            "gaze": (0, self.gaze.where("train", without=without)),
+        mine = self.gaze.where("train", without=without)
+        squashed = [
+            i for i in self.gaze.where("train", gaze=False) if self.gaze.about[i]["dataset"] == data.SQUASHED
+        ]
+        self.hard = [pictures.maps for pictures in self.sets]
+        self.hard[0] = self.gaze.maps.copy()
+        self.hard[0][squashed] = 0
+        found: dict[str, tuple[int, np.ndarray]] = {
+            "gaze": (0, mine),
+            "squashed": (0, np.array(squashed, np.int64)),
             "photos": (1, photos.where("train", gaze=False)),
         }
         rows = [(which, i) for which, indices in (found[kind] for kind in kinds) for i in indices]
         self.rows = np.array(
-            [(which, i) for which, i in rows if self.sets[which].maps[i].any() or self.soft[which][i].any()]
+            [(which, i) for which, i in rows if self.hard[which][i].any() or self.soft[which][i].any()]
         )
 
     def reseed(self, seed: int) -> None:
@@ -89,11 +112,11 @@ class Material:
         pixels = np.stack(
             [(self.poor if self.draw.random() < self.worn else self.clean)[which][i] for which, i in rows]
         )
-        maps = np.stack([[self.sets[which].maps[i], self.soft[which][i]] for which, i in rows])
+        maps = np.stack([[self.hard[which][i], self.soft[which][i]] for which, i in rows])
         x, y = torch.from_numpy(pixels), torch.from_numpy(maps)
-        kind = (self.draw.random(len(rows)) < 0.5) + 2 * (self.draw.random(len(rows)) < self.zoomed)
-        for view in range(1, 4):  # 0 is the picture as it is
-            mine = torch.from_numpy(np.flatnonzero(kind == view))
-            if len(mine):
-                x[mine], y[mine] = views(x[mine], y[mine], view, self.torch_draw)
+        flipped = torch.from_numpy(np.flatnonzero(self.draw.random(len(rows)) < 0.5))
+        x[flipped], y[flipped] = x[flipped].flip(2), y[flipped].flip(3)
+        other = torch.from_numpy(np.flatnonzero(self.draw.random(len(rows)) < self.coloured))
+        if len(other):
+            x[other] = recoloured(x[other], self.torch_draw)
         return Batch(x, y[:, 0], y[:, 1])

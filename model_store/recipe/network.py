@@ -94,14 +94,22 @@ class Stem(nn.Module):
 
 
 class Block(nn.Module):
-    """expand (1x1) -> depthwise 3x3 -> project (1x1, linear), added to the input where the shapes allow."""
+    """expand (1x1) -> depthwise -> project (1x1, linear), added to the input where the shapes allow."""
 
     def __init__(
-        self, inputs: int, hidden: int, outputs: int, stride: int, *, first: bool, residual: bool
+        self,
+        inputs: int,
+        hidden: int,
+        outputs: int,
+        stride: int,
+        *,
+        first: bool,
+        residual: bool,
+        kernel: int = 3,
     ) -> None:
         super().__init__()
         self.expand = None if first else Conv(inputs, hidden, 1)
-        self.depthwise = Conv(hidden, hidden, 3, stride, groups=hidden)
+        self.depthwise = Conv(hidden, hidden, kernel, stride, groups=hidden)
         self.project = Conv(hidden, outputs, 1)
         self.residual = residual
         self.gate = (
@@ -164,6 +172,9 @@ class Decoder(nn.Module):
 
 
 class Student(nn.Module):
+    channels = (32, 96, 320)  # at 1/8, 1/16 and 1/32, unpruned
+    first, coarse = FROZEN - 1, 13  # the first block above the frozen ones, and the first at 1/32
+
     def __init__(self, widths: Widths | None = None) -> None:
         super().__init__()
         self.widths = w = widths or Widths()

@@ -25,7 +25,7 @@ from torch import Tensor
 from model_store.recipe import channels, data
 from model_store.recipe.distil import judge, loss
 from model_store.recipe.material import Batch, Material
-from model_store.recipe.network import STREAM, Student, multiply_adds
+from model_store.recipe.network import STREAM, Student, Widths, multiply_adds
 from model_store.recipe.options import parse
 from model_store.recipe.train import averager, load, save
 
@@ -33,6 +33,11 @@ from model_store.recipe.train import averager, load, save
 @dataclass(frozen=True)
 class Options:
     start: str = "plain"
+    cut: str = (
+        ""  # a name: one round more of what has learned from teachers, to `third` of the unpruned network
+    )
+    third: float = 1 / 3
+    without: str = ""  # a collection left out
     teachers: bool = False  # their maps too, and photographs without gaze
     rounds: int = 6
     thin: int = 6  # the round that the control costs as much as
@@ -169,8 +174,9 @@ def main(options: Options) -> None:
         size=options.batch,
         seed=options.seed,
         teachers=options.teachers,
+        without=options.without,
         worn=0.0,
-        zoomed=0.0,
+        coloured=0.0,
         smoke=options.smoke,
     )
     batches, started = material.forever(), time.time()
@@ -191,6 +197,11 @@ def main(options: Options) -> None:
         print(json.dumps({k: v for k, v in log[-1].items() if k != "widths"}), flush=True)
 
     student = load(folder / f"{options.start}.pt").requires_grad_(True)
+    if options.cut:
+        if not (folder / f"{options.cut}.pt").exists():
+            keep = choose(student, fisher(student, batches, options), channels.cost(Widths()) * options.third)
+            note(options.cut, train(channels.sliced(student, keep), batches, options.steps, options))
+        return
     whole = channels.cost(student.widths)
     if not log:
         note("prune-0", student)

@@ -118,12 +118,13 @@ def speed(found: dict[str, Any]) -> str:
 
 def leave_out(found: dict[str, Any]) -> str:
     lines = [
-        "| left out of training | crop score (95 %) | > 10 below centre, % | pictures |",
-        "|---|---|---|---|",
+        "| left out of training | network | crop score (95 %) | > 10 below centre, % | pictures |",
+        "|---|---|---|---|---|",
     ]
     lines += [
-        f"| {name} | {one['crop_score']:.1f} ({one['interval'][0]:.0f}..{one['interval'][1]:.0f}) "
+        f"| {name} | {kind} | {one['crop_score']:.1f} ({one['interval'][0]:.0f}..{one['interval'][1]:.0f}) "
         f"| {one['below_centre']:.1f} | {one['pictures']} |"
-        for name, one in found.items()
+        for name, kinds in found.items()
+        for kind, one in kinds.items()
     ]
     return "\n".join(lines)

@@ -10,7 +10,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from model_store.recipe.network import FROZEN, Conv, Student
+from model_store.recipe.lite import Lite
+from model_store.recipe.network import Conv, Student
+
+Backbone = Student | Lite
 
 WIDTH = 96
 
@@ -24,45 +27,52 @@ def normalised(logits: Tensor) -> Tensor:
 
 
 class Features(nn.Module):
-    """Blocks 7 to 17 of the backbone; `dilated` keeps the last stages at 1/16 and widens their kernels
-    instead."""
+    """The backbone's blocks above 1/8; `dilated` keeps the last stage at 1/16 and widens its kernels instead."""
 
-    def __init__(self, student: Student, *, dilated: bool) -> None:
+    def __init__(self, backbone: Backbone, *, dilated: bool) -> None:
         super().__init__()
-        self.blocks = student.blocks[FROZEN - 1 :]
+        self.blocks = backbone.blocks[backbone.first :]
+        self.coarse = backbone.coarse - backbone.first  # the first block at 1/32
         if dilated:
-            for i, block in enumerate(self.blocks, FROZEN):
-                if i >= 14:
-                    block.depthwise.stride = (1, 1)
-                    block.depthwise.dilation = (2, 2) if i > 14 else (1, 1)
+            for i, block in enumerate(self.blocks[self.coarse :]):
+                block.depthwise.stride = (1, 1)
+                block.depthwise.dilation = (2, 2) if i else (1, 1)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        sixteenth = x
-        for i, block in enumerate(self.blocks, FROZEN):
+        for block in self.blocks[: self.coarse]:
             x = block(x)
-            if i == 13:
-                sixteenth = x
+        sixteenth = x
+        for block in self.blocks[self.coarse :]:
+            x = block(x)
         return sixteenth, x
+
+
+def joined(fine: Tensor, coarse: Tensor) -> Tensor:
+    """Both in one, at the finer size."""
+    if coarse.shape[-2:] != fine.shape[-2:]:
+        coarse = F.interpolate(coarse, fine.shape[-2:], mode="bilinear")
+    return torch.cat([fine, coarse], 1)
 
 
 class Contextual(nn.Module):
     """After MSI-Net (Kroner et al. 2020): dilated features of two depths, ASPP (1x1, three dilations, the
     whole picture's mean), a decoder of upsampling and 3x3 convolutions."""
 
-    def __init__(self, student: Student, grid: tuple[int, int]) -> None:
+    def __init__(self, backbone: Backbone, grid: tuple[int, int]) -> None:
         super().__init__()
         self.grid = grid
-        self.features = Features(student, dilated=True)
-        self.reduce = dense(96 + 320, WIDTH, 1)
+        self.features = Features(backbone, dilated=isinstance(backbone, Student))  # else too dear
+        eighth, sixteenth, last = backbone.channels
+        self.reduce = dense(sixteenth + last, WIDTH, 1)
         self.branches = nn.ModuleList([dense(WIDTH, 64, 1), *(dense(WIDTH, 64, 3, d) for d in (2, 4, 8))])
         self.whole = dense(WIDTH, 64, 1)
         self.mix = dense(5 * 64, WIDTH, 1)
-        self.skip = dense(32, 32, 1)
+        self.skip = dense(eighth, 32, 1)
         self.decode = nn.Sequential(dense(WIDTH + 32, 48), dense(48, 32))
         self.head = Conv(32, 1, 1)
 
     def forward(self, eighth: Tensor) -> Tensor:
-        x = self.reduce(torch.cat(self.features(eighth), 1))
+        x = self.reduce(joined(*self.features(eighth)))
         whole = self.whole(x.mean((2, 3), keepdim=True)).expand(-1, -1, *x.shape[-2:])
         x = self.mix(torch.cat([*(branch(x) for branch in self.branches), whole], 1))
         x = F.interpolate(x, self.grid, mode="bilinear")
@@ -74,11 +84,12 @@ class Attentive(nn.Module):
     """After SAM (Cornia et al. 2018): dilated features, a convolutional LSTM that attends to another part of
     them at each of three steps, then learned Gaussian priors, joined twice."""
 
-    def __init__(self, student: Student, grid: tuple[int, int], width: int = 64, steps: int = 3) -> None:
+    def __init__(self, backbone: Backbone, grid: tuple[int, int], width: int = 64, steps: int = 3) -> None:
         super().__init__()
         self.grid, self.steps, self.width = grid, steps, width
-        self.features = Features(student, dilated=True)
-        self.reduce = dense(96 + 320, width, 1)
+        self.features = Features(backbone, dilated=isinstance(backbone, Student))  # else too dear
+        eighth, sixteenth, last = backbone.channels
+        self.reduce = dense(sixteenth + last, width, 1)
         self.attend_x, self.attend_h, self.attend = (
             Conv(width, width, 3),
             Conv(width, width, 3),
@@ -96,7 +107,7 @@ class Attentive(nn.Module):
         self.join = nn.ModuleList(
             [dense(width + len(priors), width, 5), dense(width + len(priors), width, 5)]
         )
-        self.skip = dense(32, 16, 1)
+        self.skip = dense(eighth, 16, 1)
         self.fine = dense(width + 16, 32)
         self.head = Conv(32, 1, 1)
 
@@ -110,7 +121,7 @@ class Attentive(nn.Module):
         return (down[:, :, None] * across[:, None, :])[None].expand(x.shape[0], -1, -1, -1)
 
     def forward(self, eighth: Tensor) -> Tensor:
-        x = self.reduce(torch.cat(self.features(eighth), 1))
+        x = self.reduce(joined(*self.features(eighth)))
         hidden = memory = torch.zeros_like(x)
         from_x = self.attend_x(x)
         for _ in range(self.steps):
@@ -132,12 +143,15 @@ class Pyramid(nn.Module):
     """Several scales: the backbone sees the picture and its half; the features of both, 1/64 to 1/8, are
     joined from coarse to fine."""
 
-    def __init__(self, student: Student, grid: tuple[int, int]) -> None:
+    def __init__(self, backbone: Backbone, grid: tuple[int, int]) -> None:
         super().__init__()
         self.grid = grid
-        self.features = Features(student, dilated=False)
+        self.features = Features(backbone, dilated=False)
         # Coarse to fine: 1/64; 1/32 of both scales; 1/16 of three sources; 1/8.
-        self.lateral = nn.ModuleList(Conv(n, WIDTH, 1) for n in (320, 320 + 96, 96 + 32, 32))
+        eighth, sixteenth, last = backbone.channels
+        self.lateral = nn.ModuleList(
+            Conv(n, WIDTH, 1) for n in (last, last + sixteenth, sixteenth + eighth, eighth)
+        )
         self.mix = nn.ModuleList(
             nn.Sequential(Conv(WIDTH, WIDTH, 5, groups=WIDTH), Conv(WIDTH, WIDTH, 1), nn.ReLU())
             for _ in range(3)
@@ -160,8 +174,11 @@ class Pyramid(nn.Module):
         return normalised(self.head(self.fine(F.interpolate(x, self.grid, mode="bilinear")))[:, 0])
 
 
-KINDS: dict[str, type[Contextual] | type[Attentive] | type[Pyramid]] = {
-    "contextual": Contextual,
-    "attentive": Attentive,
-    "pyramid": Pyramid,
+# Name -> network and backbone.
+KINDS: dict[str, tuple[type[Contextual] | type[Attentive] | type[Pyramid], type[Backbone]]] = {
+    "contextual": (Contextual, Student),
+    "attentive": (Attentive, Student),
+    "pyramid": (Pyramid, Student),
+    "contextual-lite": (Contextual, Lite),
+    "attentive-lite": (Attentive, Lite),
 }

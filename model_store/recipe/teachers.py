@@ -17,21 +17,21 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from model_store.recipe import data
+from model_store.recipe import data, lite
 from model_store.recipe.export import session
+from model_store.recipe.lite import Lite
 from model_store.recipe.losses import gaze_loss
-from model_store.recipe.network import Student, load_imagenet
+from model_store.recipe.network import load_imagenet
 from model_store.recipe.options import DATA, parse
-from model_store.recipe.teacher_networks import KINDS, Pyramid
-from model_store.recipe.train import averager, cached_lower, freeze, scores
-
-VIEWS = 3  # the picture, its mirror image, a zoomed and coloured view
+from model_store.recipe.teacher_networks import KINDS, Backbone, Pyramid
+from model_store.recipe.train import VIEWS, averager, cached_lower, scores
 
 
 @dataclass(frozen=True)
 class Options:
     kind: str = ""  # only this one, and no maps: two can be trained at once, one thread each
-    epochs: int = 3
+    without: str = ""  # a collection left out
+    epochs: int = 5
     batch: int = 16
     rate: float = 1e-3
     backbone: float = 0.2
@@ -54,30 +54,39 @@ def halved(pixels: np.ndarray) -> np.ndarray:
     return out
 
 
-def backbone() -> Student:
-    student = Student()
-    load_imagenet(student, DATA / "weights" / "mobilenet_v2_1.0_imagenet_dequant.npz")
-    freeze(student)
-    return student.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+def backbone(kind: type[Backbone]) -> Backbone:
+    """With ImageNet weights, its layers up to 1/8 frozen."""
+    network = kind()
+    if isinstance(network, Lite):
+        lite.load_imagenet(network, lite.weights())
+    else:
+        load_imagenet(network, DATA / "weights" / "mobilenet_v2_1.0_imagenet_dequant.npz")
+    for part in (network.stem, *network.blocks[: network.first]):
+        part.requires_grad_(False)
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 class Ensemble(nn.Module):
-    """uint8 pictures of LARGE -> the mean density of the teachers, mirrored passes averaged. What is
-    exported."""
+    """uint8 pictures of LARGE -> the mean density of the teachers, mirrored passes averaged. What is exported."""
 
-    def __init__(self, lower: Student, teachers: list[nn.Module]) -> None:
+    def __init__(self, teachers: dict[str, nn.Module]) -> None:
         super().__init__()
-        self.below, self.teachers = lower, nn.ModuleList(teachers)
+        kinds = {KINDS[name][1] for name in teachers}
+        self.lower = nn.ModuleDict({kind.__name__: backbone(kind) for kind in kinds})
+        self.teachers = nn.ModuleDict(teachers)
 
     def forward(self, picture: Tensor) -> Tensor:
         total = torch.zeros(1)
         for mirrored in (False, True):
             x = picture.float().flip(2) if mirrored else picture.float()
-            eighth = self.below.lower(x)
-            small = F.avg_pool2d(x.permute(0, 3, 1, 2), 2).round().permute(0, 2, 3, 1)
-            half = self.below.lower(small)
-            for teacher in self.teachers:
-                p = (teacher(eighth, half) if isinstance(teacher, Pyramid) else teacher(eighth)).exp()
+            eighth = {kind: lower.lower(x) for kind, lower in self.lower.items()}
+            for name, teacher in self.teachers.items():
+                kind = KINDS[name][1].__name__
+                inputs = [eighth[kind]]
+                if isinstance(teacher, Pyramid):
+                    small = F.avg_pool2d(x.permute(0, 3, 1, 2), 2).round().permute(0, 2, 3, 1)
+                    inputs.append(self.lower[kind].lower(small))
+                p = teacher(*inputs).exp()
                 total = total + (p.flip(2) if mirrored else p)
         return total / (2 * len(self.teachers))
 
@@ -85,9 +94,11 @@ class Ensemble(nn.Module):
 def train(kind: str, options: Options, folder: Path) -> nn.Module:
     """Trains one teacher, or loads it when it is there. Checkpoint after every epoch."""
     torch.manual_seed(options.seed)
-    student = backbone()
-    teacher = KINDS[kind](student, data.GRID).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    final = folder / f"teacher-{kind}.pt"
+    network, features = KINDS[kind]
+    below = backbone(features)
+    teacher = network(below, data.GRID).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    name = f"teacher-{kind}{apart(options.without)}"
+    final = folder / f"{name}.pt"
     if final.exists():
         teacher.load_state_dict(torch.load(final, weights_only=True)["state"])
         return teacher.eval()
@@ -96,22 +107,19 @@ def train(kind: str, options: Options, folder: Path) -> nn.Module:
     started = time.time()
     caches = []
     for split, indices, count in (("train", chosen, VIEWS), ("val", val, 1)):
-        pixels = gaze.pixels(data.LARGE)[indices]
-        large = cached_lower(student, pixels, gaze.maps[indices], folder / f"lower-large-{split}", count)
-        half = cached_lower(
-            student, halved(pixels), gaze.maps[indices], folder / f"lower-half-{split}", count
-        )
-        caches.append((large[0], half[0], large[1]))
-    (eighths, halves, targets), (val_eighths, val_halves, _) = caches
-    print(f"{kind}: cached {tuple(eighths.shape)} after {time.time() - started:.0f} s", flush=True)
-
-    def run(eighth: Tensor, half: Tensor, network: nn.Module) -> Tensor:
-        parts = (eighth.float(), half.float())
-        return network(*parts) if kind == "pyramid" else network(parts[0])  # type: ignore[no-any-return]
+        pixels, maps = gaze.pixels(data.LARGE)[indices], gaze.maps[indices]
+        large, targets = cached_lower(below, pixels, maps, folder / f"lower-large-{split}", count)
+        inputs = [large]
+        if network is Pyramid:
+            inputs.append(cached_lower(below, halved(pixels), maps, folder / f"lower-half-{split}", count)[0])
+        caches.append((inputs, targets))
+    (inputs, targets), (judged, _) = caches
+    mine = np.flatnonzero(np.isin(chosen, gaze.where("train", without=options.without)))
+    print(f"{kind}: cached {tuple(inputs[0].shape)} after {time.time() - started:.0f} s", flush=True)
 
     old = list(teacher.features.parameters())
     new = [p for name, p in teacher.named_parameters() if not name.startswith("features")]
-    steps = options.epochs * -(-len(chosen) // options.batch)
+    steps = options.epochs * -(-len(mine) // options.batch)
     adam = torch.optim.AdamW(
         [{"params": new, "lr": options.rate}, {"params": old, "lr": options.rate * options.backbone}],
         weight_decay=options.decay,
@@ -120,7 +128,7 @@ def train(kind: str, options: Options, folder: Path) -> nn.Module:
         adam, lambda k: min((k + 1) / 50, 0.5 + 0.5 * float(np.cos(np.pi * min(k / steps, 1.0))))
     )
     averaged = averager(teacher, options.average)
-    resume, first, log = folder / f"teacher-{kind}.resume.pt", 0, []
+    resume, first, log = folder / f"{name}.resume.pt", 0, []
     if resume.exists():
         stored = torch.load(resume, weights_only=False)
         for part in ("teacher", "averaged", "adam", "schedule"):
@@ -130,14 +138,12 @@ def train(kind: str, options: Options, folder: Path) -> nn.Module:
         first, log = stored["epoch"], stored["log"]
     for epoch in range(first, options.epochs):
         teacher.train()
-        order = torch.randperm(
-            len(chosen), generator=torch.Generator().manual_seed(options.seed * 1000 + epoch)
-        )
+        draw = torch.Generator().manual_seed(options.seed * 1000 + epoch)
+        order = torch.from_numpy(mine)[torch.randperm(len(mine), generator=draw)]
         for batch in order.split(options.batch):
             view = torch.randint(0, VIEWS, (len(batch),))
-            loss = gaze_loss(
-                run(eighths[view, batch], halves[view, batch], teacher), targets[view, batch]
-            ).mean()
+            parts = [part[view, batch].float() for part in inputs]
+            loss = gaze_loss(teacher(*parts), targets[view, batch]).mean()
             adam.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(teacher.parameters(), 5.0)
@@ -148,7 +154,7 @@ def train(kind: str, options: Options, folder: Path) -> nn.Module:
         with torch.no_grad():
             maps = torch.cat(
                 [
-                    run(val_eighths[0, i : i + 32], val_halves[0, i : i + 32], averaged.module).exp()
+                    averaged.module(*(part[0, i : i + 32].float() for part in judged)).exp()
                     for i in range(0, len(val), 32)
                 ]
             ).numpy()
@@ -170,9 +176,9 @@ def train(kind: str, options: Options, folder: Path) -> nn.Module:
     return averaged.module.eval()
 
 
-def export(lower: Student, teachers: list[nn.Module], path: Path) -> None:
+def export(teachers: dict[str, nn.Module], path: Path) -> None:
     """One ONNX file of some teachers; evaluate.py judges it like any other."""
-    module = Ensemble(lower, teachers).to(memory_format=torch.contiguous_format).eval()  # type: ignore[call-overload]
+    module = Ensemble(teachers).to(memory_format=torch.contiguous_format).eval()  # type: ignore[call-overload]
     torch.onnx.export(
         module,
         (torch.zeros(2, *data.LARGE, 3, dtype=torch.uint8),),
@@ -185,23 +191,25 @@ def export(lower: Student, teachers: list[nn.Module], path: Path) -> None:
     )
 
 
-def write_maps(shards: str, options: Options, folder: Path) -> None:
-    """The ensemble's maps, float16 [n, rows, columns], of pictures that may be learned from; the others' are NaN."""
+def apart(without: str) -> str:
+    """What the names of everything end in that never saw a collection."""
+    return f"-without-{without}" if without else ""
+
+
+def write_maps(shards: str, options: Options, folder: Path, network: str = "ensemble") -> None:
+    """A network's maps, float16 [n, rows, columns], of pictures that may be learned from; the others' are NaN."""
     pictures = data.read(shards, options.smoke)
-    path = folder / f"{shards}-teacher.npy"
+    path = folder / f"{shards}-teacher{apart(options.without)}.npy"
     part, _, parts = options.part.partition("/")
-    done = folder / f"{shards}-teacher-{part}-of-{parts}.done"
-    # The squashed collection has densities of its own; maps of it would cost half as much again.
-    allowed = [
-        i for i, one in enumerate(pictures.about) if one["split"] != "val" and one["dataset"] != "cv2course"
-    ][int(part) :: int(parts)]
+    done = folder / f"{path.stem}-{part}-of-{parts}.done"
+    allowed = [i for i, one in enumerate(pictures.about) if one["split"] != "val"][int(part) :: int(parts)]
     start = int(done.read_text()) if done.exists() else 0
     if start >= len(allowed):
         return
     if not path.exists():
         np.save(path, np.full((len(pictures.about), *data.GRID), np.nan, np.float16))
     out = np.load(path, mmap_mode="r+")
-    run = session(folder / "ensemble.onnx", options.threads)
+    run = session(folder / f"{network}.onnx", options.threads)
     pixels, began = pictures.pixels(data.LARGE), time.time()
     for i in range(start, len(allowed), 4):
         some = allowed[i : i + 4]
@@ -218,13 +226,12 @@ def main(options: Options) -> None:
     if options.kind:
         train(options.kind, options, folder)
         return
-    teachers = [train(kind, options, folder) for kind in KINDS]
-    lower = backbone()
-    for kind, teacher in zip(KINDS, teachers, strict=True):
+    teachers = {kind: train(kind, options, folder) for kind in KINDS}
+    for kind, teacher in teachers.items():
         if not (folder / f"teacher-{kind}.onnx").exists():
-            export(lower, [teacher], folder / f"teacher-{kind}.onnx")
+            export({kind: teacher}, folder / f"teacher-{kind}.onnx")
     if not (folder / "ensemble.onnx").exists():
-        export(lower, teachers, folder / "ensemble.onnx")
+        export(teachers, folder / "ensemble.onnx")
     for shards in options.shards.split(","):
         if shards:
             write_maps(shards, options, folder)

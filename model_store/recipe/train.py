@@ -3,8 +3,7 @@
     python -m model_store.recipe.train                       # 6 minutes on two cores; val: see the model card
     python -m model_store.recipe.train --without=osie        # the same, trained without one collection
 
-The lower layers are frozen and their outputs cached once, for the picture, its mirror image and two zoomed
-views.
+The lower layers are frozen and their outputs cached once for every view.
 """
 
 import json
@@ -15,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from model_store.recipe import data, metrics
@@ -23,7 +21,7 @@ from model_store.recipe.losses import gaze_loss
 from model_store.recipe.network import Student, Widths, load_imagenet
 from model_store.recipe.options import DATA, parse
 
-VIEWS = 4  # the picture, its mirror image, a zoomed and coloured view, the mirror image of another
+VIEWS = 4  # the picture, its mirror image, both in other colours
 
 
 @dataclass(frozen=True)
@@ -43,32 +41,20 @@ class Options:
 
 
 def views(pixels: Tensor, maps: Tensor, view: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """One of VIEWS of pictures uint8 [n, h, w, 3] and their maps [n, rows, columns] (or [n, k, rows,
-    columns])."""
-    stack = maps if maps.dim() == 4 else maps[:, None]
-    if view >= 2:  # a box of 75 to 100 % of each side, stretched; brightness, contrast and colour within 25 %
-        n = len(pixels)
-        size = 0.75 + 0.25 * torch.rand(n, 2, generator=generator)
-        shift = (2 * torch.rand(n, 2, generator=generator) - 1) * (1 - size)
-        theta = torch.zeros(n, 2, 3)
-        theta[:, 0, 0], theta[:, 1, 1], theta[:, :, 2] = size[:, 0], size[:, 1], shift
+    """One of VIEWS of pictures uint8 [n, h, w, 3] and their maps [n, rows, columns] (or [n, k, rows, columns]).
+
+    Nothing is cut off: people look at the middle of what they are shown, not of what is left of it, and views that
+    were zoomed cost 1.7 % of NSS.
+    """
+    if view >= 2:  # brightness, contrast and colour within 25 %
         x = pixels.permute(0, 3, 1, 2).float()
-        x = F.grid_sample(
-            x, F.affine_grid(theta, list(x.shape), align_corners=False), "bilinear", "border", False
-        )
-        gain = 0.75 + 0.5 * torch.rand(n, 3, 1, 1, 1, generator=generator)
+        gain = 0.75 + 0.5 * torch.rand(len(pixels), 3, 1, 1, 1, generator=generator)
         x = x * gain[:, 0]
         middle, grey = x.mean((1, 2, 3), keepdim=True), x.mean(1, keepdim=True)
         x = middle + (x - middle) * gain[:, 1]
         x = grey + (x - grey) * gain[:, 2]
         pixels = x.clamp(0, 255).round().byte().permute(0, 2, 3, 1)
-        stack = F.grid_sample(
-            stack, F.affine_grid(theta, list(stack.shape), align_corners=False), "bilinear", "border", False
-        )
-        stack = stack / stack.sum((2, 3), keepdim=True).clamp_min(1e-12)
-    if view % 2:
-        pixels, stack = pixels.flip(2), stack.flip(3)
-    return pixels, stack if maps.dim() == 4 else stack[:, 0]
+    return (pixels.flip(2), maps.flip(-1)) if view % 2 else (pixels, maps)
 
 
 def cached_lower(
@@ -207,7 +193,6 @@ def main(options: Options) -> None:
             len(train), generator=torch.Generator().manual_seed(options.seed * 1000 + epoch)
         )
         for batch in order.split(options.batch):
-            # Half of what is seen are the two zoomed views: they hold back the overfitting of a small set.
             view = torch.randint(0, VIEWS, (len(batch),))
             loss = gaze_loss(student.upper(features[view, batch].float()), targets[view, batch]).mean()
             adam.zero_grad()
