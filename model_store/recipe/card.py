@@ -82,6 +82,8 @@ def main(options: Options) -> None:
         parts["speed"] = tables.speed(times)
     if left := measured(folder / "leave-out.json"):
         parts["leave out"] = tables.leave_out(left)
+    if tried := measured(folder / "folds.json"):
+        parts["folds"] = tables.folds(tried)
     if reliability := measured(folder / f"reliability-{name}.json"):
         figures.reliability(reliability, plots / "reliability.svg")
     readme = store / "README.md"

@@ -24,6 +24,6 @@ def scanpath(log_p: Tensor, q: Tensor) -> Tensor:
     return (q * (p - p.mean((1, 2), keepdim=True))).sum((1, 2)) / deviation
 
 
-def gaze_loss(log_p: Tensor, q: Tensor) -> Tensor:
-    """KL - CC - 0.3 NSS per picture; by folds of "train" 0.3 was a point of crop score better than 0.1."""
-    return divergence(log_p, q) - correlation(log_p, q) - 0.3 * scanpath(log_p, q)
+def gaze_loss(log_p: Tensor, q: Tensor, nss: float = 0.3) -> Tensor:
+    """KL - CC - nss x NSS per picture; the weight by folds of "train" (folds.py)."""
+    return divergence(log_p, q) - correlation(log_p, q) - nss * scanpath(log_p, q)

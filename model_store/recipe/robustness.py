@@ -11,6 +11,7 @@ from model_store.audit.transforms import saved
 from model_store.recipe import metrics
 from model_store.recipe.crops import Judged, Sight, read
 from model_store.recipe.metrics import Boxes
+from model_store.recipe.options import DATA
 
 MOVED = 0.05  # of the frame's side: a move that a person sees
 
@@ -37,40 +38,60 @@ HARM: dict[str, Callable[[Image.Image], bytes]] = {
 
 
 def of(sight: Sight, judged: Judged, encoded: Sequence[bytes], count: int) -> dict[str, Any]:
-    """What `measure` tells of `count` of the judged pictures, evenly spread; nothing of none."""
+    """The row of a cropper: `harmed` and `moved` on `count` of the judged pictures, evenly spread, `moved` on the large
+    originals, too; nothing of none."""
     if not count:
         return {}
     some = np.linspace(0, len(encoded) - 1, min(count, len(encoded))).astype(int)
-    return measure(sight, *([every[i] for i in some] for every in (encoded, judged.sizes, judged.points)))
+    files, sizes, points = ([every[i] for i in some] for every in (encoded, judged.sizes, judged.points))
+    found = {"moved": moved(sight, files, sizes), "harmed": harmed(sight, files, sizes, points)}
+    large = [file.read_bytes() for file in sorted((DATA / "large").glob("*"))]
+    if large:
+        found["moved_large"] = moved(sight, large, [read(file).shape[1::-1] for file in large])
+    return found
 
 
-def measure(
-    sight: Sight, files: Sequence[bytes], sizes: Sequence[tuple[int, int]], points: Sequence[np.ndarray]
-) -> dict[str, Any]:
-    """{"moved": {change: percent of crops whose centre moves over 5 %}, "harmed": {change: crop score}} of a
-    cropper, on some pictures."""
+def moved(sight: Sight, files: Sequence[bytes], sizes: Sequence[tuple[int, int]]) -> dict[str, float]:
+    """Percent of a cropper's crops whose centre moves over 5 % of the side, by change."""
     originals = [Image.fromarray(read(file)) for file in files]
+    plain = _boxes(sight, originals, saved, sizes)
+    return {
+        change: 100
+        * float(
+            np.mean(
+                _shifts(plain, _boxes(sight, originals, function, sizes), mirrored=change == "mirror") > MOVED
+            )
+        )
+        for change, function in CHANGES.items()
+    }
 
-    def boxes(change: Callable[[Image.Image], bytes], frames: Sequence[tuple[int, int]]) -> Boxes:
-        return [sight(change(image), frame) for image, frame in zip(originals, frames, strict=True)]
+
+def harmed(
+    sight: Sight, files: Sequence[bytes], sizes: Sequence[tuple[int, int]], points: Sequence[np.ndarray]
+) -> dict[str, float]:
+    """Crop score of pictures as they are ("none") and made worse."""
+    originals = [Image.fromarray(read(file)) for file in files]
 
     def score(found: Boxes, frames: Sequence[tuple[int, int]], seen: Sequence[np.ndarray]) -> float:
         return metrics.judge(lambda i, name: found[i][name], frames, seen).score()
 
-    plain = boxes(saved, sizes)
-    moved = {
-        change: 100
-        * float(np.mean(_shifts(plain, boxes(function, sizes), mirrored=change == "mirror") > MOVED))
-        for change, function in CHANGES.items()
-    }
-    harmed = {"none": score(plain, sizes, points)}
+    result = {"none": score(_boxes(sight, originals, saved, sizes), sizes, points)}
     for change, function in HARM.items():
         turn = change == "rotation"
         # A quarter turn to the left: (x, y) of the picture is (y, 1 - x) of the turned one.
         seen = [np.stack([p[:, 1], 1 - p[:, 0]], 1) for p in points] if turn else points
         frames = [size[::-1] for size in sizes] if turn else sizes
-        harmed[change] = score(boxes(function, frames), frames, seen)
-    return {"moved": moved, "harmed": harmed}
+        result[change] = score(_boxes(sight, originals, function, frames), frames, seen)
+    return result
+
+
+def _boxes(
+    sight: Sight,
+    originals: Sequence[Image.Image],
+    change: Callable[[Image.Image], bytes],
+    frames: Sequence[tuple[int, int]],
+) -> Boxes:
+    return [sight(change(image), frame) for image, frame in zip(originals, frames, strict=True)]
 
 
 def _shifts(before: Boxes, after: Boxes, *, mirrored: bool) -> np.ndarray:

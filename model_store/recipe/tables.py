@@ -65,12 +65,14 @@ def stability(found: dict[str, Any]) -> str:
     first = next(iter(rows.values()), None)
     if first is None:
         return ""
-    moved, harmed = list(first["moved"]), list(first["harmed"])
-    head = [*(f"moved, {one}, %" for one in moved), *(f"crop score, {one}" for one in harmed)]
+    # key of a row, what its columns are called, what there is in it
+    groups = (("moved", "moved, {}, %"), ("moved_large", "large, {}, %"), ("harmed", "crop score, {}"))
+    columns = [(key, one, text.format(one)) for key, text in groups for one in first.get(key, ())]
+    head = [title for _, _, title in columns]
     lines = ["| | " + " | ".join(head) + " |", "|" + "---|" * (len(head) + 1)]
     for name, row in rows.items():
-        values = [row["moved"][one] for one in moved] + [row["harmed"][one] for one in harmed]
-        lines.append(f"| {name} | " + " | ".join(f"{v:.1f}" for v in values) + " |")
+        values = [row.get(key, {}).get(one) for key, one, _ in columns]
+        lines.append(f"| {name} | " + " | ".join("-" if v is None else f"{v:.1f}" for v in values) + " |")
     return "\n".join(lines)
 
 
@@ -126,5 +128,18 @@ def leave_out(found: dict[str, Any]) -> str:
         f"| {one['below_centre']:.1f} | {one['pictures']} |"
         for name, kinds in found.items()
         for kind, one in kinds.items()
+    ]
+    return "\n".join(lines)
+
+
+def folds(found: list[dict[str, Any]]) -> str:
+    lines = [
+        "| weight of NSS | share of human gaze | temperature | crop score | NSS | CC | KL |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {one['setting']['nss']} | {one['setting']['human']} | {one['setting']['temperature']} "
+        f"| {one['crop']:.1f} | {one['nss']:.3f} | {one['cc']:.3f} | {one['kl']:.3f} |"
+        for one in found
     ]
     return "\n".join(lines)
