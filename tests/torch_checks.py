@@ -9,7 +9,7 @@ import torch
 
 from model_store.recipe import channels, cost, distil, export, losses, prune, scores
 from model_store.recipe.material import Batch
-from model_store.recipe.network import Student, Widths, multiply_adds
+from model_store.recipe.network import BODIES, Student, Widths, multiply_adds
 
 SMALL = Widths(
     stem=8, streams=(8, 8, 8, 16, 16, 24, 32), decoder=16, inner=(16, 16, 16),
@@ -18,7 +18,7 @@ SMALL = Widths(
 
 
 def test_cost_in_closed_form_is_what_the_layers_do() -> None:
-    for widths in (SMALL, Widths()):
+    for widths in (SMALL, *(Widths.of(body) for body in BODIES)):
         assert channels.cost(widths) == multiply_adds(Student(widths))
 
 

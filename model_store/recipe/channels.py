@@ -9,12 +9,11 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from model_store.recipe.network import STREAM, STRIDE, Student, Widths
+from model_store.recipe.network import BODIES, TAPS, Student, Widths
 
 # ONNX Runtime's blocked kernels take 16 channels at once (a depthwise layer of another width leaves them), so
 # maps go in blocks: 16 of a hidden group, 8 of a stream, where padding costs less.
 STEP = {"hidden": 16, "inner": 16, "stream": 8, "decoder": 16}
-TAPS = (2, 4, 6)  # the streams that the decoder reads, at 1/8, 1/16 and 1/32
 
 
 def sites(student: Student) -> dict[str, list[nn.Module]]:
@@ -22,7 +21,7 @@ def sites(student: Student) -> dict[str, list[nn.Module]]:
     found: dict[str, list[nn.Module]] = {}
     for i, block in enumerate(student.blocks):
         found[f"hidden.{i}"] = [block.gate]
-        found.setdefault(f"stream.{STREAM[i]}", []).append(block.out)
+        found.setdefault(f"stream.{student.body.stream[i]}", []).append(block.out)
     decoder = student.decoder
     separable = (decoder.coarse, decoder.middle, decoder.fine)
     for i, part in enumerate(separable):
@@ -59,10 +58,11 @@ def cost(w: Widths, shape: tuple[int, int] = (240, 320)) -> int:
     area = (-(-shape[0] // 2)) * (-(-shape[1] // 2))
     height, across = -(-shape[0] // 2), -(-shape[1] // 2)
     total, inputs, areas = 27 * w.stem * area, w.stem, {}
-    for i, (s, stride) in enumerate(zip(STREAM, STRIDE, strict=True)):
+    body = BODIES[w.body]
+    for i, (s, stride, kernel) in enumerate(zip(body.stream, body.stride, body.kernel, strict=True)):
         total += 0 if i == 0 else inputs * w.hidden[i] * height * across
         height, across = -(-height // stride), -(-across // stride)
-        total += (9 + w.streams[s]) * w.hidden[i] * height * across
+        total += (kernel * kernel + w.streams[s]) * w.hidden[i] * height * across
         inputs, areas[s] = w.streams[s], height * across
     for stream, inner in zip(TAPS, reversed(w.inner), strict=True):
         total += areas[stream] * (w.streams[stream] * w.decoder + (2 * w.decoder + 25) * inner)
@@ -86,7 +86,7 @@ def sliced(student: Student, keep: dict[str, Tensor]) -> Student:
     cut("stem.conv", kept["hidden.0"], None)
     inputs = kept["hidden.0"]
     for i in range(len(student.blocks)):
-        hidden, out = kept[f"hidden.{i}"], kept[f"stream.{STREAM[i]}"]
+        hidden, out = kept[f"hidden.{i}"], kept[f"stream.{student.body.stream[i]}"]
         if i:
             cut(f"blocks.{i}.expand", hidden, inputs)
         cut(f"blocks.{i}.depthwise", hidden, None)

@@ -13,11 +13,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from model_store.recipe import data, train
+from model_store.recipe import data, imagenet, train
 from model_store.recipe.losses import correlation, divergence, gaze_loss
 from model_store.recipe.material import teacher_maps
-from model_store.recipe.network import Student, load_imagenet
-from model_store.recipe.options import DATA, parse
+from model_store.recipe.options import parse
 
 
 @dataclass(frozen=True)
@@ -42,6 +41,7 @@ SETTINGS = (
 @dataclass(frozen=True)
 class Options:
     fold: int = 0
+    body: str = "mobilenet"
     epochs: int = 4
     batch: int = 16
     threads: int = 2
@@ -58,10 +58,7 @@ def trial(setting: Setting, options: Options) -> dict[str, float]:
     torch.manual_seed(1)
     folder, gaze = data.folder(options.smoke), data.read("gaze", options.smoke)
     every = gaze.where("train")
-    student = Student()
-    load_imagenet(student, DATA / "weights" / "mobilenet_v2_1.0_imagenet_dequant.npz")
-    student = student.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    train.freeze(student)
+    student = imagenet.student(options.body)
     pixels, maps = gaze.pixels()[every], gaze.maps[every]
     features, human = train.cached_lower(student, pixels, maps, folder / "lower-train")
     teacher = softened(teacher_maps("gaze", folder)[every], setting.temperature)

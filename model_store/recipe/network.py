@@ -1,53 +1,97 @@
-"""The student: MobileNetV2 features and a small decoder, of any widths, so that pruned channels are really
+"""The student: a backbone's features and a small decoder, of any widths, so that pruned channels are really
 gone.
 
 Input uint8 [batch, height, width, 3]; output the log of a density, float32 [batch, height / 8, width / 8].
-The given ImageNet weights have their batch norms folded in, so there are none here: convolutions with biases.
+The ImageNet weights have their batch norms folded in, so there are none here: convolutions with biases.
 """
 
 import zlib
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-# Blocks 1..17 of MobileNetV2: which residual stream each writes, and its stride.
-STREAM = (0, 1, 1, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 5, 5, 5, 6)
-STRIDE = (1, 2, 1, 2, 1, 1, 2, 1, 1, 1, 1, 1, 1, 2, 1, 1, 1)
-FROZEN = 7  # stem and blocks 1..6, up to stride 8: general edges and textures
+
+@dataclass(frozen=True)
+class Body:
+    """A backbone of inverted residual blocks. Per block: the residual stream it writes, its stride and its kernel; per
+    stream its channels, unpruned. `frozen` blocks end at 1/8, what stands before `coarse` at 1/16."""
+
+    stream: tuple[int, ...]
+    stride: tuple[int, ...]
+    kernel: tuple[int, ...]
+    streams: tuple[int, ...]
+    frozen: int
+    coarse: int
+
+    @classmethod
+    def of(cls, *stages: tuple[int, int, int, int]) -> "Body":
+        """From stages of (channels, blocks, kernel, stride)."""
+        blocks = [
+            (s, stride if k == 0 else 1, kernel)
+            for s, (_, n, kernel, stride) in enumerate(stages)
+            for k in range(n)
+        ]
+        stream, stride, kernel = zip(*blocks, strict=True)
+        reductions = [i for i, one in enumerate(stride) if one == 2]  # to 1/4, 1/8, 1/16, 1/32
+        return cls(stream, stride, kernel, tuple(one[0] for one in stages), reductions[2], reductions[3])
+
+
+# MobileNetV2 (Sandler et al. 2018), and EfficientNet-Lite (Tan and Le 2019, arXiv 1905.11946, without
+# squeeze-and-excitation and with ReLU6), whose stages alike are wider and deeper and have 5x5 kernels.
+BODIES = {
+    "mobilenet": Body.of(
+        (16, 1, 3, 1),
+        (24, 2, 3, 2),
+        (32, 3, 3, 2),
+        (64, 4, 3, 2),
+        (96, 3, 3, 1),
+        (160, 3, 3, 2),
+        (320, 1, 3, 1),
+    ),
+    "lite0": Body.of(
+        (16, 1, 3, 1),
+        (24, 2, 3, 2),
+        (40, 2, 5, 2),
+        (80, 3, 3, 2),
+        (112, 3, 5, 1),
+        (192, 4, 5, 2),
+        (320, 1, 3, 1),
+    ),
+    "lite2": Body.of(
+        (16, 1, 3, 1),
+        (24, 3, 3, 2),
+        (48, 3, 5, 2),
+        (88, 4, 3, 2),
+        (120, 4, 5, 1),
+        (208, 5, 5, 2),
+        (352, 1, 3, 1),
+    ),
+}
+STEM, EXPANSION = 32, 6
+TAPS = (2, 4, 6)  # the streams that the decoder reads, at 1/8, 1/16 and 1/32
 
 
 @dataclass(frozen=True)
 class Widths:
     """Channels of everything that can be pruned: the stem, the streams, each block's inside, the decoder's."""
 
-    stem: int = 32
-    streams: tuple[int, ...] = (16, 24, 32, 64, 96, 160, 320)
-    hidden: tuple[int, ...] = (
-        32,
-        96,
-        144,
-        144,
-        192,
-        192,
-        192,
-        384,
-        384,
-        384,
-        384,
-        576,
-        576,
-        576,
-        960,
-        960,
-        960,
-    )
+    stem: int
+    streams: tuple[int, ...]
+    hidden: tuple[int, ...]
     decoder: int = 96
-    inner: tuple[int, ...] = field(default=(96, 96, 96))
+    inner: tuple[int, ...] = (96, 96, 96)
+    body: str = "mobilenet"
+
+    @classmethod
+    def of(cls, body: str) -> "Widths":
+        """Unpruned."""
+        its = BODIES[body]
+        inputs = [STEM, *(its.streams[s] for s in its.stream)]
+        hidden = [n * (EXPANSION if i else 1) for i, n in enumerate(inputs[:-1])]
+        return cls(STEM, its.streams, tuple(hidden), body=body)
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -172,60 +216,49 @@ class Decoder(nn.Module):
 
 
 class Student(nn.Module):
-    channels = (32, 96, 320)  # at 1/8, 1/16 and 1/32, unpruned
-    first, coarse = FROZEN - 1, 13  # the first block above the frozen ones, and the first at 1/32
-
-    def __init__(self, widths: Widths | None = None) -> None:
+    def __init__(self, widths: Widths) -> None:
         super().__init__()
-        self.widths = w = widths or Widths()
+        self.widths = w = widths
+        self.body = body = BODIES[w.body]
         self.stem = Stem(w.stem)
         blocks, inputs, stream = [], w.stem, -1
-        for i, (s, stride) in enumerate(zip(STREAM, STRIDE, strict=True)):
+        for i, (s, stride, kernel) in enumerate(zip(body.stream, body.stride, body.kernel, strict=True)):
+            residual = s == stream
             blocks.append(
-                Block(inputs, w.hidden[i], w.streams[s], stride, first=i == 0, residual=s == stream)
+                Block(
+                    inputs, w.hidden[i], w.streams[s], stride, first=i == 0, residual=residual, kernel=kernel
+                )
             )
             inputs, stream = w.streams[s], s
         self.blocks = nn.ModuleList(blocks)
-        self.decoder = Decoder((w.streams[2], w.streams[4], w.streams[6]), w.decoder, w.inner)
+        eighth, sixteenth, thirtysecond = (w.streams[tap] for tap in TAPS)
+        self.decoder = Decoder((eighth, sixteenth, thirtysecond), w.decoder, w.inner)
 
     def lower_id(self) -> str:
         """A name for the lower layers' weights: what was cached with others is of no use."""
-        parts = (self.stem, *self.blocks[: FROZEN - 1])
+        parts = (self.stem, *self.blocks[: self.body.frozen])
         total = sum(float(p.detach().double().abs().sum()) for part in parts for p in part.parameters())
         return f"{zlib.crc32(f'{total:.6f}'.encode()):08x}"
 
     def lower(self, x: Tensor) -> Tensor:
         """uint8 [n, h, w, 3] -> float features at 1/8: the part that is frozen, and cached, in most stages."""
         x = self.stem(x.permute(0, 3, 1, 2).float())
-        for block in self.blocks[: FROZEN - 1]:
+        for block in self.blocks[: self.body.frozen]:
             x = block(x)
         return x
 
     def upper(self, eighth: Tensor) -> Tensor:
         """Features at 1/8 -> log density."""
-        x, sixteenth = eighth, eighth
-        for i, block in enumerate(self.blocks[FROZEN - 1 :], FROZEN):
+        x = eighth
+        for block in self.blocks[self.body.frozen : self.body.coarse]:
             x = block(x)
-            if i == 13:
-                sixteenth = x
+        sixteenth = x
+        for block in self.blocks[self.body.coarse :]:
+            x = block(x)
         return self.decoder(eighth, sixteenth, x)
 
     def forward(self, picture: Tensor) -> Tensor:
         return self.upper(self.lower(picture))
-
-
-def load_imagenet(student: Student, path: Path) -> None:
-    """Fills stem and blocks of a full-width student from the given .npz (its keys: features.N.expand.weight
-    ...)."""
-    stored = {name: torch.from_numpy(array) for name, array in np.load(path).items()}
-    state = student.state_dict()
-    for name in state:
-        parts = name.split(".")
-        if parts[0] == "stem":
-            state[name] = stored["features.0." + ".".join(parts[1:])]
-        elif parts[0] == "blocks":
-            state[name] = stored[f"features.{int(parts[1]) + 1}." + ".".join(parts[2:])]
-    student.load_state_dict(state)
 
 
 def multiply_adds(student: Student, shape: tuple[int, int] = (240, 320)) -> int:

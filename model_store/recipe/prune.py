@@ -25,7 +25,7 @@ from torch import Tensor
 from model_store.recipe import channels, data
 from model_store.recipe.distil import judge, loss
 from model_store.recipe.material import Batch, Material
-from model_store.recipe.network import STREAM, Student, Widths, multiply_adds
+from model_store.recipe.network import Student, Widths, multiply_adds
 from model_store.recipe.options import parse
 from model_store.recipe.train import averager, load, save
 
@@ -136,7 +136,8 @@ def thinner(student: Student, limit: int) -> Student:
         elif kind == "inner":
             layers = [separable[i].depthwise]
         elif kind == "stream":
-            layers = [block.project for block, s in zip(student.blocks, STREAM, strict=True) if s == i]
+            streams = student.body.stream
+            layers = [block.project for block, s in zip(student.blocks, streams, strict=True) if s == i]
         norm = torch.stack([layer.weight.detach().flatten(1).square().sum(1) for layer in layers]).sum(0)
         norms[group] = norm.argsort(descending=True)[:size].sort().values
     return channels.sliced(student, norms)
@@ -199,7 +200,11 @@ def main(options: Options) -> None:
     student = load(folder / f"{options.start}.pt").requires_grad_(True)
     if options.cut:
         if not (folder / f"{options.cut}.pt").exists():
-            keep = choose(student, fisher(student, batches, options), channels.cost(Widths()) * options.third)
+            keep = choose(
+                student,
+                fisher(student, batches, options),
+                channels.cost(Widths.of(student.widths.body)) * options.third,
+            )
             note(options.cut, train(channels.sliced(student, keep), batches, options.steps, options))
         return
     whole = channels.cost(student.widths)

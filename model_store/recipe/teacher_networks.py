@@ -10,10 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from model_store.recipe.lite import Lite
-from model_store.recipe.network import Conv, Student
-
-Backbone = Student | Lite
+from model_store.recipe.network import TAPS, Conv, Student
 
 WIDTH = 96
 
@@ -29,10 +26,11 @@ def normalised(logits: Tensor) -> Tensor:
 class Features(nn.Module):
     """The backbone's blocks above 1/8; `dilated` keeps the last stage at 1/16 and widens its kernels instead."""
 
-    def __init__(self, backbone: Backbone, *, dilated: bool) -> None:
+    def __init__(self, backbone: Student, *, dilated: bool) -> None:
         super().__init__()
-        self.blocks = backbone.blocks[backbone.first :]
-        self.coarse = backbone.coarse - backbone.first  # the first block at 1/32
+        body = backbone.body
+        self.blocks = backbone.blocks[body.frozen :]
+        self.coarse = body.coarse - body.frozen  # the first block at 1/32
         if dilated:
             for i, block in enumerate(self.blocks[self.coarse :]):
                 block.depthwise.stride = (1, 1)
@@ -58,11 +56,11 @@ class Contextual(nn.Module):
     """After MSI-Net (Kroner et al. 2020): dilated features of two depths, ASPP (1x1, three dilations, the
     whole picture's mean), a decoder of upsampling and 3x3 convolutions."""
 
-    def __init__(self, backbone: Backbone, grid: tuple[int, int]) -> None:
+    def __init__(self, backbone: Student, grid: tuple[int, int]) -> None:
         super().__init__()
         self.grid = grid
-        self.features = Features(backbone, dilated=isinstance(backbone, Student))  # else too dear
-        eighth, sixteenth, last = backbone.channels
+        self.features = Features(backbone, dilated=backbone.widths.body == "mobilenet")  # else too dear
+        eighth, sixteenth, last = (backbone.widths.streams[tap] for tap in TAPS)
         self.reduce = dense(sixteenth + last, WIDTH, 1)
         self.branches = nn.ModuleList([dense(WIDTH, 64, 1), *(dense(WIDTH, 64, 3, d) for d in (2, 4, 8))])
         self.whole = dense(WIDTH, 64, 1)
@@ -84,11 +82,11 @@ class Attentive(nn.Module):
     """After SAM (Cornia et al. 2018): dilated features, a convolutional LSTM that attends to another part of
     them at each of three steps, then learned Gaussian priors, joined twice."""
 
-    def __init__(self, backbone: Backbone, grid: tuple[int, int], width: int = 64, steps: int = 3) -> None:
+    def __init__(self, backbone: Student, grid: tuple[int, int], width: int = 64, steps: int = 3) -> None:
         super().__init__()
         self.grid, self.steps, self.width = grid, steps, width
-        self.features = Features(backbone, dilated=isinstance(backbone, Student))  # else too dear
-        eighth, sixteenth, last = backbone.channels
+        self.features = Features(backbone, dilated=backbone.widths.body == "mobilenet")  # else too dear
+        eighth, sixteenth, last = (backbone.widths.streams[tap] for tap in TAPS)
         self.reduce = dense(sixteenth + last, width, 1)
         self.attend_x, self.attend_h, self.attend = (
             Conv(width, width, 3),
@@ -143,12 +141,12 @@ class Pyramid(nn.Module):
     """Several scales: the backbone sees the picture and its half; the features of both, 1/64 to 1/8, are
     joined from coarse to fine."""
 
-    def __init__(self, backbone: Backbone, grid: tuple[int, int]) -> None:
+    def __init__(self, backbone: Student, grid: tuple[int, int]) -> None:
         super().__init__()
         self.grid = grid
         self.features = Features(backbone, dilated=False)
         # Coarse to fine: 1/64; 1/32 of both scales; 1/16 of three sources; 1/8.
-        eighth, sixteenth, last = backbone.channels
+        eighth, sixteenth, last = (backbone.widths.streams[tap] for tap in TAPS)
         self.lateral = nn.ModuleList(
             Conv(n, WIDTH, 1) for n in (last, last + sixteenth, sixteenth + eighth, eighth)
         )
@@ -174,11 +172,11 @@ class Pyramid(nn.Module):
         return normalised(self.head(self.fine(F.interpolate(x, self.grid, mode="bilinear")))[:, 0])
 
 
-# Name -> network and backbone.
-KINDS: dict[str, tuple[type[Contextual] | type[Attentive] | type[Pyramid], type[Backbone]]] = {
-    "contextual": (Contextual, Student),
-    "attentive": (Attentive, Student),
-    "pyramid": (Pyramid, Student),
-    "contextual-lite": (Contextual, Lite),
-    "attentive-lite": (Attentive, Lite),
+# Name -> network and the body of its backbone.
+KINDS: dict[str, tuple[type[Contextual] | type[Attentive] | type[Pyramid], str]] = {
+    "contextual": (Contextual, "mobilenet"),
+    "attentive": (Attentive, "mobilenet"),
+    "pyramid": (Pyramid, "mobilenet"),
+    "contextual-lite": (Contextual, "lite2"),
+    "attentive-lite": (Attentive, "lite2"),
 }

@@ -17,13 +17,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from model_store.recipe import data, lite
+from model_store.recipe import data, imagenet
 from model_store.recipe.export import session
-from model_store.recipe.lite import Lite
 from model_store.recipe.losses import gaze_loss
-from model_store.recipe.network import load_imagenet
-from model_store.recipe.options import DATA, parse
-from model_store.recipe.teacher_networks import KINDS, Backbone, Pyramid
+from model_store.recipe.options import parse
+from model_store.recipe.teacher_networks import KINDS, Pyramid
 from model_store.recipe.train import VIEWS, averager, cached_lower, scores
 
 
@@ -54,38 +52,26 @@ def halved(pixels: np.ndarray) -> np.ndarray:
     return out
 
 
-def backbone(kind: type[Backbone]) -> Backbone:
-    """With ImageNet weights, its layers up to 1/8 frozen."""
-    network = kind()
-    if isinstance(network, Lite):
-        lite.load_imagenet(network, lite.weights())
-    else:
-        load_imagenet(network, DATA / "weights" / "mobilenet_v2_1.0_imagenet_dequant.npz")
-    for part in (network.stem, *network.blocks[: network.first]):
-        part.requires_grad_(False)
-    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-
-
 class Ensemble(nn.Module):
     """uint8 pictures of LARGE -> the mean density of the teachers, mirrored passes averaged. What is exported."""
 
     def __init__(self, teachers: dict[str, nn.Module]) -> None:
         super().__init__()
-        kinds = {KINDS[name][1] for name in teachers}
-        self.lower = nn.ModuleDict({kind.__name__: backbone(kind) for kind in kinds})
+        bodies = {KINDS[name][1] for name in teachers}
+        self.lower = nn.ModuleDict({body: imagenet.student(body) for body in bodies})
         self.teachers = nn.ModuleDict(teachers)
 
     def forward(self, picture: Tensor) -> Tensor:
         total = torch.zeros(1)
         for mirrored in (False, True):
             x = picture.float().flip(2) if mirrored else picture.float()
-            eighth = {kind: lower.lower(x) for kind, lower in self.lower.items()}
+            eighth = {body: lower.lower(x) for body, lower in self.lower.items()}
             for name, teacher in self.teachers.items():
-                kind = KINDS[name][1].__name__
-                inputs = [eighth[kind]]
+                body = KINDS[name][1]
+                inputs = [eighth[body]]
                 if isinstance(teacher, Pyramid):
                     small = F.avg_pool2d(x.permute(0, 3, 1, 2), 2).round().permute(0, 2, 3, 1)
-                    inputs.append(self.lower[kind].lower(small))
+                    inputs.append(self.lower[body].lower(small))
                 p = teacher(*inputs).exp()
                 total = total + (p.flip(2) if mirrored else p)
         return total / (2 * len(self.teachers))
@@ -94,8 +80,8 @@ class Ensemble(nn.Module):
 def train(kind: str, options: Options, folder: Path) -> nn.Module:
     """Trains one teacher, or loads it when it is there. Checkpoint after every epoch."""
     torch.manual_seed(options.seed)
-    network, features = KINDS[kind]
-    below = backbone(features)
+    network, body = KINDS[kind]
+    below = imagenet.student(body)
     teacher = network(below, data.GRID).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     name = f"teacher-{kind}{apart(options.without)}"
     final = folder / f"{name}.pt"

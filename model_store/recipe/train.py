@@ -16,10 +16,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from model_store.recipe import data, metrics
+from model_store.recipe import data, imagenet, metrics
 from model_store.recipe.losses import gaze_loss
-from model_store.recipe.network import Student, Widths, load_imagenet
-from model_store.recipe.options import DATA, parse
+from model_store.recipe.network import Student, Widths
+from model_store.recipe.options import parse
 
 VIEWS = 4  # the picture, its mirror image, both in other colours
 
@@ -27,6 +27,7 @@ VIEWS = 4  # the picture, its mirror image, both in other colours
 @dataclass(frozen=True)
 class Options:
     name: str = "plain"
+    body: str = "mobilenet"
     without: str = ""  # a collection left out of training, to be scored on afterwards
     half: int = -1  # 0 or 1: only that half of "train" (for the calibration of the confidence)
     epochs: int = 6  # val is best after 4 to 6; later it overfits
@@ -134,7 +135,7 @@ def averager(network: torch.nn.Module, decay: float) -> torch.optim.swa_utils.Av
 
 
 def freeze(student: Student) -> None:
-    for part in (student.stem, *student.blocks[:6]):
+    for part in (student.stem, *student.blocks[: student.body.frozen]):
         part.requires_grad_(False)
 
 
@@ -162,10 +163,7 @@ def main(options: Options) -> None:
     train = gaze.where("train", without=options.without)
     if options.half >= 0:
         train = np.array([i for i in train if data.fold(gaze.about[i]["key"] + "/half") % 2 == options.half])
-    student = Student()
-    load_imagenet(student, DATA / "weights" / "mobilenet_v2_1.0_imagenet_dequant.npz")
-    student = student.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    freeze(student)
+    student = imagenet.student(options.body)
 
     started = time.time()
     pixels = gaze.pixels()
