@@ -29,7 +29,7 @@ class Options:
     epochs: int = 4  # fewer than the plain network's: there is less to learn from
     distilled: bool = False
     taught: int = 2  # epochs of the teacher
-    learned: int = 3  # epochs of its student
+    learned: int = 2  # epochs of its student
     photos: str = "0/3"  # which of the unlabelled photographs it learns from
     only: str = ""  # one collection
     threads: int = 2

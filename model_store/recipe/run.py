@@ -1,6 +1,6 @@
 """All stages in order, each resumable: what is there is not made again.
 
-python -m model_store.recipe.run            # about three hours on two cores
+python -m model_store.recipe.run            # about four hours on two cores, as `make network` runs it
 python -m model_store.recipe.run --smoke    # every stage on a handful of pictures, minutes, nothing of use
 """
 
@@ -16,6 +16,8 @@ from model_store.recipe import (
     distil,
     evaluate,
     export,
+    folds,
+    geometry,
     leave_out,
     prune,
     quantise,
@@ -31,12 +33,17 @@ class Options:
     smoke: bool = False
 
 
-# What is distilled, in this order; the last ships, the first says what pruning cost.
+ALL = "gaze,photos,squashed"
+# What is distilled, in this order. The first says what pruning cost; before those that begin at "third" the one before
+# is pruned once more, to a third of the unpruned network; the last ships.
 DISTILLED: tuple[dict[str, Any], ...] = (
     {"name": "distilled", "start": "plain", "epochs": 3, "frozen": True},
     {"name": "pruned-5", "start": "prune-5", "epochs": 4, "int8": True},
     {"name": "pruned-5-gaze", "start": "pruned-5", "kinds": "gaze", "epochs": 2, "rate": 4e-4, "int8": True},
+    {"name": "third-all", "start": "third", "kinds": ALL, "epochs": 5, "int8": True},
+    {"name": "third-gaze", "start": "third-all", "kinds": "gaze", "epochs": 2, "rate": 4e-4, "int8": True},
 )
+THIRD = {"start": "pruned-5-gaze", "cut": "third", "teachers": True, "probes": 16}
 
 
 def stages(smoke: bool) -> dict[str, Callable[[], None]]:
@@ -46,19 +53,32 @@ def stages(smoke: bool) -> dict[str, Callable[[], None]]:
         return few or normal
 
     def distilled(one: dict[str, Any]) -> Callable[[], None]:
-        return lambda: distil.main(distil.Options(**one | {"epochs": epochs(one["epochs"]), "smoke": smoke}))
+        def stage() -> None:
+            if one["start"] == THIRD["cut"]:
+                prune.main(prune.Options(**THIRD | ({"steps": 1, "probes": 1} if smoke else {}), smoke=smoke))
+            distil.main(distil.Options(**one | {"epochs": epochs(one["epochs"]), "smoke": smoke}))
+
+        return stage
 
     return {
         "data": lambda: data.build(data.Options(smoke=smoke)),
         "plain": lambda: train.main(train.Options(epochs=epochs(6), smoke=smoke)),
         "export gaze-0": lambda: export.main(export.Options(default=False, smoke=smoke)),
         "calibrate gaze-0": lambda: calibrate.main(calibrate.Options(epochs=epochs(4), smoke=smoke)),
-        "leave out": lambda: leave_out.main(leave_out.Options(epochs=epochs(4), smoke=smoke)),
-        "teachers": lambda: teachers.main(teachers.Options(epochs=epochs(3), smoke=smoke)),
+        "teachers": lambda: teachers.main(teachers.Options(epochs=epochs(5), smoke=smoke)),
+        "folds": lambda: folds.main(folds.Options(epochs=epochs(4), smoke=smoke)),
         "prune": lambda: prune.main(
             prune.Options(steps=1, probes=1, smoke=True) if smoke else prune.Options()
         ),
         **{f"distil {one['name']}": distilled(one) for one in DISTILLED},
+        "geometry": lambda: geometry.main(
+            geometry.Options(start=DISTILLED[-1]["name"], epochs=epochs(2), smoke=smoke)
+        ),
+        "leave out": lambda: leave_out.main(
+            leave_out.Options(
+                epochs=epochs(4), distilled=True, taught=epochs(2), learned=epochs(2), smoke=smoke
+            )
+        ),
         "export gaze-1": lambda: export.main(
             export.Options(checkpoint=DISTILLED[-1]["name"], name="gaze-1", smoke=smoke)
         ),

@@ -1,5 +1,4 @@
-"""The teachers: three networks of different kinds over the same ImageNet features, at a larger input than the
-student's.
+"""The teachers: networks of three kinds over ImageNet features of two backbones, at a larger input than the student's.
 
 All take what Student.lower gives for a picture of LARGE (features at 1/8; the multi-scale one also those of
 the picture at half size) and give a log density on the student's grid. Sizes were cut to what two cores train
@@ -180,3 +179,4 @@ KINDS: dict[str, tuple[type[Contextual] | type[Attentive] | type[Pyramid], str]]
     "contextual-lite": (Contextual, "lite2"),
     "attentive-lite": (Attentive, "lite2"),
 }
+ENSEMBLE = ("contextual-lite", "attentive-lite")  # those that students learn from
