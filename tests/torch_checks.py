@@ -7,8 +7,8 @@ from tempfile import TemporaryDirectory
 
 import torch
 
-from model_store.recipe import channels, cost, distil, export, losses, prune, scores
-from model_store.recipe.material import Batch
+from model_store.recipe import channels, cost, distil, export, folds, losses, prune, scores
+from model_store.recipe.material import Batch, recoloured
 from model_store.recipe.network import BODIES, Student, Widths, multiply_adds
 
 SMALL = Widths(
@@ -47,6 +47,47 @@ def test_removing_maps_is_masking_them() -> None:
         masked = student(picture)
         removed = channels.sliced(student, keep)(picture)
     assert torch.allclose(masked, removed, atol=1e-5)
+
+
+def test_bodies_reach_1_8_and_1_32_where_they_say() -> None:
+    for name, body in BODIES.items():
+        student = Student(Widths.of(name)).eval()
+        with torch.no_grad():
+            x = student.lower(torch.zeros(1, 96, 128, 3, dtype=torch.uint8))
+            assert x.shape == (1, body.streams[2], 12, 16)
+            for block in student.blocks[body.frozen : body.coarse]:
+                x = block(x)
+            assert x.shape == (1, body.streams[4], 6, 8)
+            for block in student.blocks[body.coarse :]:
+                x = block(x)
+            assert x.shape == (1, body.streams[6], 3, 4)
+
+
+def test_other_colours_keep_the_picture() -> None:
+    """Where light and dark are: the brightness of pixels ranks as before, but for what is clipped."""
+    draw = torch.Generator().manual_seed(3)
+    pixels = torch.randint(60, 190, (6, 20, 30, 3), dtype=torch.uint8)
+    other = recoloured(pixels, draw)
+    assert other.shape == pixels.shape and other.dtype == torch.uint8
+    before, after = pixels.float().mean(3).flatten(1), other.float().mean(3).flatten(1)
+    for a, b in zip(before, after, strict=True):
+        assert torch.corrcoef(torch.stack([a, b]))[0, 1] > 0.95
+    assert any(
+        (one.float().std(2).mean() < 0.7 * was.float().std(2).mean())
+        for one, was in zip(other, pixels, strict=True)
+    )
+
+
+def test_a_temperature_flattens() -> None:
+    maps = (
+        torch.softmax(3 * torch.randn(4, 48, generator=torch.Generator().manual_seed(0)), 1)
+        .view(4, 6, 8)
+        .numpy()
+    )
+    assert torch.allclose(folds.softened(maps, 1.0), torch.from_numpy(maps), atol=1e-6)
+    warm = folds.softened(maps, 2.0)
+    assert torch.allclose(warm.sum((1, 2)), torch.ones(4))
+    assert (warm.amax((1, 2)) < torch.from_numpy(maps).amax((1, 2))).all()
 
 
 def test_losses_know_a_perfect_map() -> None:
