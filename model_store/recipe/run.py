@@ -41,7 +41,6 @@ DISTILLED: tuple[dict[str, Any], ...] = (
     {"name": "pruned-5", "start": "prune-5", "epochs": 4, "int8": True},
     {"name": "pruned-5-gaze", "start": "pruned-5", "kinds": "gaze", "epochs": 2, "rate": 4e-4, "int8": True},
     {"name": "third-all", "start": "third", "kinds": ALL, "epochs": 5, "int8": True},
-    {"name": "third-gaze", "start": "third-all", "kinds": "gaze", "epochs": 2, "rate": 4e-4, "int8": True},
 )
 THIRD = {"start": "pruned-5-gaze", "cut": "third", "teachers": True, "probes": 16}
 
