@@ -8,8 +8,9 @@ from tempfile import TemporaryDirectory
 import torch
 
 from model_store.recipe import channels, cost, distil, export, folds, losses, prune, scores
+from model_store.recipe.bodies import BODIES, Widths
 from model_store.recipe.material import Batch, recoloured
-from model_store.recipe.network import BODIES, Student, Widths, multiply_adds
+from model_store.recipe.network import Student, multiply_adds
 
 SMALL = Widths(
     stem=8, streams=(8, 8, 8, 16, 16, 24, 32), decoder=16, inner=(16, 16, 16),

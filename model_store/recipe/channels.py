@@ -9,7 +9,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from model_store.recipe.network import BODIES, TAPS, Student, Widths
+from model_store.recipe.bodies import BODIES, TAPS, Widths
+from model_store.recipe.network import Student
 
 # ONNX Runtime's blocked kernels take 16 channels at once (a depthwise layer of another width leaves them), so
 # maps go in blocks: 16 of a hidden group, 8 of a stream, where padding costs less.

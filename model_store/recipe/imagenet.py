@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from model_store.recipe.network import Student, Widths
+from model_store.recipe.bodies import Widths
+from model_store.recipe.network import Student
 from model_store.recipe.options import DATA
 
 MOBILENET = DATA / "weights" / "mobilenet_v2_1.0_imagenet_dequant.npz"

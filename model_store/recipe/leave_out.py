@@ -9,13 +9,13 @@ is best told by this.
 """
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 
-from model_store.recipe import data, distil, prune, teachers, train
+from model_store.recipe import data, distil, ensemble, prune, teachers, train
 from model_store.recipe.crops import Judged, map_pairs
 from model_store.recipe.network import Student
 from model_store.recipe.options import parse
@@ -48,12 +48,12 @@ def distilled(collection: str, options: Options) -> str:
     """A teacher, its maps, the plain network pruned at once to a third, distillation: all without the collection."""
     folder = data.folder(options.smoke)
     common: dict[str, Any] = {"without": collection, "threads": options.threads, "smoke": options.smoke}
-    asked = teachers.Options(kind=TEACHER, epochs=options.taught, **common)
-    name = f"teacher-{TEACHER}{teachers.apart(collection)}"
+    name = f"teacher-{TEACHER}{ensemble.apart(collection)}"
     if not (folder / f"{name}.onnx").exists():
-        teachers.export({TEACHER: teachers.train(TEACHER, asked, folder)}, folder / f"{name}.onnx")
-    teachers.write_maps("gaze", asked, folder, name)
-    teachers.write_maps("photos", replace(asked, part=options.photos), folder, name)
+        asked = teachers.Options(kind=TEACHER, epochs=options.taught, **common)
+        ensemble.export({TEACHER: teachers.train(TEACHER, asked, folder)}, folder / f"{name}.onnx")
+    ensemble.main(ensemble.Options(network=name, shards="gaze", **common))
+    ensemble.main(ensemble.Options(network=name, shards="photos", part=options.photos, **common))
     few: dict[str, Any] = {"steps": 1, "probes": 1} if options.smoke else {"steps": 100}
     cut, start = f"third-without-{collection}", plain(collection, options)
     prune.main(prune.Options(start=start, cut=cut, rate=1e-3, **few, **common))

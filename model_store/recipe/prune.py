@@ -23,9 +23,10 @@ import torch
 from torch import Tensor
 
 from model_store.recipe import channels, data
+from model_store.recipe.bodies import Widths
 from model_store.recipe.distil import judge, loss
 from model_store.recipe.material import Batch, Material
-from model_store.recipe.network import Student, Widths, multiply_adds
+from model_store.recipe.network import Student, multiply_adds
 from model_store.recipe.options import parse
 from model_store.recipe.train import averager, load, save
 

@@ -14,6 +14,7 @@ from model_store.recipe import (
     card,
     data,
     distil,
+    ensemble,
     evaluate,
     export,
     folds,
@@ -42,7 +43,7 @@ DISTILLED: tuple[dict[str, Any], ...] = (
     {"name": "pruned-5-gaze", "start": "pruned-5", "kinds": "gaze", "epochs": 2, "rate": 4e-4, "int8": True},
     {"name": "third-all", "start": "third", "kinds": ALL, "epochs": 5, "int8": True},
 )
-THIRD = {"start": "pruned-5-gaze", "cut": "third", "teachers": True, "probes": 16}
+THIRD: dict[str, Any] = {"start": "pruned-5-gaze", "cut": "third", "teachers": True, "probes": 16}
 
 
 def stages(smoke: bool) -> dict[str, Callable[[], None]]:
@@ -65,6 +66,7 @@ def stages(smoke: bool) -> dict[str, Callable[[], None]]:
         "export gaze-0": lambda: export.main(export.Options(default=False, smoke=smoke)),
         "calibrate gaze-0": lambda: calibrate.main(calibrate.Options(epochs=epochs(4), smoke=smoke)),
         "teachers": lambda: teachers.main(teachers.Options(epochs=epochs(5), smoke=smoke)),
+        "maps": lambda: ensemble.main(ensemble.Options(smoke=smoke)),
         "folds": lambda: folds.main(folds.Options(epochs=epochs(4), smoke=smoke)),
         "prune": lambda: prune.main(
             prune.Options(steps=1, probes=1, smoke=True) if smoke else prune.Options()

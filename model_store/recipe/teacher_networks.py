@@ -9,7 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from model_store.recipe.network import TAPS, Conv, Student
+from model_store.recipe.bodies import TAPS
+from model_store.recipe.network import Conv, Student
 
 WIDTH = 96
 

@@ -17,8 +17,9 @@ import torch
 from torch import Tensor
 
 from model_store.recipe import data, imagenet, metrics
+from model_store.recipe.bodies import Widths
 from model_store.recipe.losses import gaze_loss
-from model_store.recipe.network import Student, Widths
+from model_store.recipe.network import Student
 from model_store.recipe.options import parse
 
 VIEWS = 4  # the picture, its mirror image, both in other colours
