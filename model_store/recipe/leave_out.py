@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from model_store.recipe import data, distil, ensemble, prune, teachers, train
-from model_store.recipe.crops import Judged, map_pairs
+from model_store.recipe.crops import Judged, map_pairs, network_maps
 from model_store.recipe.network import Student
 from model_store.recipe.options import parse
 
@@ -44,14 +44,25 @@ def plain(collection: str, options: Options) -> str:
     return name
 
 
-def distilled(collection: str, options: Options) -> str:
-    """A teacher, its maps, the plain network pruned at once to a third, distillation: all without the collection."""
-    folder = data.folder(options.smoke)
-    common: dict[str, Any] = {"without": collection, "threads": options.threads, "smoke": options.smoke}
-    name = f"teacher-{TEACHER}{ensemble.apart(collection)}"
+def teacher(collection: str, options: Options) -> str:
+    """Trains a teacher without a collection; gives its exported file's name."""
+    folder, name = data.folder(options.smoke), f"teacher-{TEACHER}{ensemble.apart(collection)}"
     if not (folder / f"{name}.onnx").exists():
-        asked = teachers.Options(kind=TEACHER, epochs=options.taught, **common)
+        asked = teachers.Options(
+            kind=TEACHER,
+            without=collection,
+            epochs=options.taught,
+            threads=options.threads,
+            smoke=options.smoke,
+        )
         ensemble.export({TEACHER: teachers.train(TEACHER, asked, folder)}, folder / f"{name}.onnx")
+    return name
+
+
+def distilled(collection: str, options: Options) -> str:
+    """The teacher's maps, the plain network pruned at once to a third, distillation: all without the collection."""
+    common: dict[str, Any] = {"without": collection, "threads": options.threads, "smoke": options.smoke}
+    name = teacher(collection, options)
     ensemble.main(ensemble.Options(network=name, shards="gaze", **common))
     ensemble.main(ensemble.Options(network=name, shards="photos", part=options.photos, **common))
     few: dict[str, Any] = {"steps": 1, "probes": 1} if options.smoke else {"steps": 100}
@@ -70,12 +81,15 @@ def predict(network: Student, pixels: np.ndarray) -> np.ndarray:
 
 
 def score(name: str, collection: str, options: Options) -> dict[str, object]:
-    """Of a checkpoint, on all of a collection."""
-    gaze = data.read("gaze", options.smoke)
+    """Of a checkpoint or an exported file, on all of a collection."""
+    gaze, path = data.read("gaze", options.smoke), data.folder(options.smoke) / name
     both = np.concatenate([gaze.where("train"), gaze.where("val")])
     judged = Judged(gaze, both[[gaze.about[i]["dataset"] == collection for i in both]])
-    network = train.load(data.folder(options.smoke) / f"{name}.pt")
-    pairs = map_pairs(predict(network, gaze.pixels()[judged.chosen]), judged)
+    if (file := path.with_suffix(".onnx")).exists():
+        maps = network_maps(file, gaze.pixels(data.LARGE)[judged.chosen])
+    else:
+        maps = predict(train.load(path.with_suffix(".pt")), gaze.pixels()[judged.chosen])
+    pairs = map_pairs(maps, judged)
     low, high = pairs.interval()
     return {
         "crop_score": round(pairs.score(), 2),
@@ -88,7 +102,7 @@ def score(name: str, collection: str, options: Options) -> dict[str, object]:
 def main(options: Options) -> None:
     path = data.folder(options.smoke) / "leave-out.json"
     for collection in (options.only,) if options.only else COLLECTIONS:
-        for kind in (plain, distilled) if options.distilled else (plain,):
+        for kind in (plain, teacher, distilled) if options.distilled else (plain,):
             row = score(kind(collection, options), collection, options)
             print(collection, kind.__name__, row, flush=True)
             found = json.loads(path.read_text()) if path.exists() else {}
