@@ -17,11 +17,12 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from model_store.recipe import data
+from model_store.recipe.imagenet import freeze
 from model_store.recipe.losses import correlation, divergence, gaze_loss
 from model_store.recipe.material import Material
 from model_store.recipe.network import Conv, Student, multiply_adds
 from model_store.recipe.options import parse
-from model_store.recipe.train import averager, freeze, load, save, scores
+from model_store.recipe.train import averager, load, save, scores
 
 
 @dataclass(frozen=True)

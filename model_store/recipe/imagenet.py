@@ -30,9 +30,14 @@ def student(body: str) -> Student:
         _mobilenet(found)
     else:
         _lite(found, torch.load(_packaged(body), weights_only=True))
-    for part in (found.stem, *found.blocks[: found.body.frozen]):
-        part.requires_grad_(False)
+    freeze(found)
     return found.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def freeze(network: Student) -> None:
+    """Holds what lies below 1/8 still."""
+    for part in (network.stem, *network.blocks[: network.body.frozen]):
+        part.requires_grad_(False)
 
 
 def _mobilenet(network: Student) -> None:

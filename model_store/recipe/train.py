@@ -135,11 +135,6 @@ def averager(network: torch.nn.Module, decay: float) -> torch.optim.swa_utils.Av
     return torch.optim.swa_utils.AveragedModel(network, multi_avg_fn=mean)
 
 
-def freeze(student: Student) -> None:
-    for part in (student.stem, *student.blocks[: student.body.frozen]):
-        part.requires_grad_(False)
-
-
 def save(student: Student, path: Path, about: dict[str, object]) -> None:
     torch.save({"state": student.state_dict(), "widths": student.widths.as_json(), "about": about}, path)
 
