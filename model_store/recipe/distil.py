@@ -22,7 +22,7 @@ from model_store.recipe.losses import correlation, divergence, gaze_loss
 from model_store.recipe.material import Material
 from model_store.recipe.network import Conv, Student, multiply_adds
 from model_store.recipe.options import parse
-from model_store.recipe.train import averager, load, save, scores
+from model_store.recipe.train import averager, cosine, load, save, scores
 
 
 @dataclass(frozen=True)
@@ -79,16 +79,18 @@ def round_weights(student: Student) -> None:
             layer.weight.data = Int8()(layer.weight.data)
 
 
-def judge(student: Student, gaze: data.Pictures) -> dict[str, float]:
-    """Scores on "val"."""
-    val, pixels = gaze.where("val"), gaze.pixels()
+def predict(student: Student, pixels: np.ndarray) -> np.ndarray:
+    """Densities float32 [n, rows, columns] of pictures uint8 [n, h, w, 3]."""
     student.eval()
     with torch.no_grad():
-        maps = [
-            student(torch.from_numpy(pixels[np.sort(val[i : i + 32])])).exp().numpy()
-            for i in range(0, len(val), 32)
-        ]
-    return scores(np.concatenate(maps), gaze, val)
+        parts = [student(torch.from_numpy(pixels[i : i + 32])).exp() for i in range(0, len(pixels), 32)]
+    return torch.cat(parts).numpy()
+
+
+def judge(student: Student, gaze: data.Pictures) -> dict[str, float]:
+    """Scores on "val"."""
+    val = gaze.where("val")
+    return scores(predict(student, gaze.pixels()[val]), gaze, val)
 
 
 def note(folder: Path, student: Student, options: Options, log: list[dict[str, Any]]) -> None:
@@ -113,9 +115,7 @@ def optimiser(student: Student, options: Options, steps: int) -> tuple[torch.opt
         [{"params": new, "lr": options.rate}, {"params": old, "lr": options.rate * options.backbone}],
         weight_decay=options.decay,
     )
-    return adam, torch.optim.lr_scheduler.LambdaLR(
-        adam, lambda k: min((k + 1) / 50, 0.5 + 0.5 * float(np.cos(np.pi * min(k / steps, 1.0))))
-    )
+    return adam, cosine(adam, steps, 50)
 
 
 def main(options: Options) -> None:

@@ -18,7 +18,7 @@ from model_store.recipe import data, metrics
 from model_store.recipe.losses import gaze_loss
 from model_store.recipe.network import Student
 from model_store.recipe.options import parse
-from model_store.recipe.train import averager, load
+from model_store.recipe.train import averager, cosine, load
 
 SHAPES = {"landscape": data.SHAPE, "square": (280, 280), "portrait": (320, 240)}
 
@@ -58,9 +58,7 @@ def trained(student: Student, seen: dict[int, tuple[Tensor, Tensor]], options: O
     draw = np.random.default_rng(0)
     steps = options.epochs * len(seen) // options.batch
     adam = torch.optim.AdamW(student.parameters(), lr=options.rate, weight_decay=0.02)
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        adam, lambda k: min((k + 1) / 20, 0.5 + 0.5 * float(np.cos(np.pi * min(k / steps, 1.0))))
-    )
+    schedule = cosine(adam, steps, 20)
     averaged = averager(student, 0.99)
     for _ in range(options.epochs):
         shapes: dict[tuple[int, ...], list[int]] = defaultdict(list)

@@ -13,11 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 
 from model_store.recipe import data, distil, ensemble, prune, teachers, train
 from model_store.recipe.crops import Judged, map_pairs, network_maps
-from model_store.recipe.network import Student
 from model_store.recipe.options import parse
 
 COLLECTIONS = ("mit1003", "osie", "eyecrowd")
@@ -73,13 +71,6 @@ def distilled(collection: str, options: Options) -> str:
     return found
 
 
-def predict(network: Student, pixels: np.ndarray) -> np.ndarray:
-    """Densities float32 [n, rows, columns] of pictures uint8 [n, h, w, 3]."""
-    with torch.no_grad():
-        parts = [network(torch.from_numpy(pixels[i : i + 32])).exp() for i in range(0, len(pixels), 32)]
-    return torch.cat(parts).numpy()
-
-
 def score(name: str, collection: str, options: Options) -> dict[str, object]:
     """Of a checkpoint or an exported file, on all of a collection."""
     gaze, path = data.read("gaze", options.smoke), data.folder(options.smoke) / name
@@ -88,7 +79,7 @@ def score(name: str, collection: str, options: Options) -> dict[str, object]:
     if (file := path.with_suffix(".onnx")).exists():
         maps = network_maps(file, gaze.pixels(data.LARGE)[judged.chosen])
     else:
-        maps = predict(train.load(path.with_suffix(".pt")), gaze.pixels()[judged.chosen])
+        maps = distil.predict(train.load(path.with_suffix(".pt")), gaze.pixels()[judged.chosen])
     pairs = map_pairs(maps, judged)
     low, high = pairs.interval()
     return {

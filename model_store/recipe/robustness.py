@@ -44,17 +44,23 @@ def of(sight: Sight, judged: Judged, encoded: Sequence[bytes], count: int) -> di
         return {}
     some = np.linspace(0, len(encoded) - 1, min(count, len(encoded))).astype(int)
     files, sizes, points = ([every[i] for i in some] for every in (encoded, judged.sizes, judged.points))
-    found = {"moved": moved(sight, files, sizes), "harmed": harmed(sight, files, sizes, points)}
-    large = [file.read_bytes() for file in sorted((DATA / "large").glob("*"))]
+    originals = [Image.fromarray(read(file)) for file in files]
+    plain = _boxes(sight, originals, saved, sizes)
+    found = {
+        "moved": moved(sight, originals, plain, sizes),
+        "harmed": harmed(sight, originals, plain, sizes, points),
+    }
+    large = [Image.fromarray(read(file.read_bytes())) for file in sorted((DATA / "large").glob("*"))]
     if large:
-        found["moved_large"] = moved(sight, large, [read(file).shape[1::-1] for file in large])
+        frames = [image.size for image in large]
+        found["moved_large"] = moved(sight, large, _boxes(sight, large, saved, frames), frames)
     return found
 
 
-def moved(sight: Sight, files: Sequence[bytes], sizes: Sequence[tuple[int, int]]) -> dict[str, float]:
-    """Percent of a cropper's crops whose centre moves over 5 % of the side, by change."""
-    originals = [Image.fromarray(read(file)) for file in files]
-    plain = _boxes(sight, originals, saved, sizes)
+def moved(
+    sight: Sight, originals: Sequence[Image.Image], plain: Boxes, sizes: Sequence[tuple[int, int]]
+) -> dict[str, float]:
+    """Percent of a cropper's crops, `plain`, whose centre moves over 5 % of the side, by change."""
     return {
         change: 100
         * float(
@@ -67,15 +73,18 @@ def moved(sight: Sight, files: Sequence[bytes], sizes: Sequence[tuple[int, int]]
 
 
 def harmed(
-    sight: Sight, files: Sequence[bytes], sizes: Sequence[tuple[int, int]], points: Sequence[np.ndarray]
+    sight: Sight,
+    originals: Sequence[Image.Image],
+    plain: Boxes,
+    sizes: Sequence[tuple[int, int]],
+    points: Sequence[np.ndarray],
 ) -> dict[str, float]:
-    """Crop score of pictures as they are ("none") and made worse."""
-    originals = [Image.fromarray(read(file)) for file in files]
+    """Crop score of pictures as they are ("none", crops `plain`) and made worse."""
 
     def score(found: Boxes, frames: Sequence[tuple[int, int]], seen: Sequence[np.ndarray]) -> float:
         return metrics.judge(lambda i, name: found[i][name], frames, seen).score()
 
-    result = {"none": score(_boxes(sight, originals, saved, sizes), sizes, points)}
+    result = {"none": score(plain, sizes, points)}
     for change, function in HARM.items():
         turn = change == "rotation"
         # A quarter turn to the left: (x, y) of the picture is (y, 1 - x) of the turned one.

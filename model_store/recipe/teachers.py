@@ -18,7 +18,7 @@ from model_store.recipe.ensemble import apart, export
 from model_store.recipe.losses import gaze_loss
 from model_store.recipe.options import parse
 from model_store.recipe.teacher_networks import ENSEMBLE, KINDS, Pyramid
-from model_store.recipe.train import VIEWS, averager, cached_lower, scores
+from model_store.recipe.train import VIEWS, averager, cached_lower, cosine, scores
 
 
 @dataclass(frozen=True)
@@ -79,9 +79,7 @@ def train(kind: str, options: Options, folder: Path) -> nn.Module:
         [{"params": new, "lr": options.rate}, {"params": old, "lr": options.rate * options.backbone}],
         weight_decay=options.decay,
     )
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        adam, lambda k: min((k + 1) / 50, 0.5 + 0.5 * float(np.cos(np.pi * min(k / steps, 1.0))))
-    )
+    schedule = cosine(adam, steps, 50)
     averaged = averager(teacher, options.average)
     resume, first, log = folder / f"{name}.resume.pt", 0, []
     if resume.exists():

@@ -120,7 +120,12 @@ def optimiser(student: Student, options: Options, steps: int) -> tuple[torch.opt
     groups = [{"params": new, "lr": options.rate}, {"params": old, "lr": options.rate * options.backbone}]
     adam = torch.optim.AdamW(groups, weight_decay=options.decay)
     warm = max(1, steps // 20)
-    return adam, torch.optim.lr_scheduler.LambdaLR(
+    return adam, cosine(adam, steps, warm)
+
+
+def cosine(adam: torch.optim.Optimizer, steps: int, warm: int) -> torch.optim.lr_scheduler.LambdaLR:
+    """The rate rises over `warm` steps and falls to nothing at `steps`."""
+    return torch.optim.lr_scheduler.LambdaLR(
         adam, lambda k: min((k + 1) / warm, 0.5 + 0.5 * float(np.cos(np.pi * min(k / steps, 1.0))))
     )
 
