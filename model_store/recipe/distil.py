@@ -1,12 +1,12 @@
-"""Stage 5, distil: a student learns the ensemble's maps of all pictures, and human gaze where there is some.
+"""Stage 4, distil: a student learns the ensemble's maps of all pictures, and human gaze where there is some.
 
-    python -m model_store.recipe.distil --start=prune-5 --name=pruned-5
+    python -m model_store.recipe.distil --frozen                                          # the unpruned one
+    python -m model_store.recipe.distil --start=prune-6 --name=pruned --epochs=10 --int8  # what pruning left of it
 
 All layers learn, from pixels; `--frozen` holds what lies below 1/8 still, as in the plain network.
 """
 
 import json
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,18 +18,19 @@ from torch.nn.utils import parametrize
 
 from model_store.recipe import data
 from model_store.recipe.imagenet import freeze
+from model_store.recipe.learn import Learner, groups, of_decoder
 from model_store.recipe.losses import correlation, divergence, gaze_loss
 from model_store.recipe.material import Material
 from model_store.recipe.network import Conv, Student, multiply_adds
 from model_store.recipe.options import parse
-from model_store.recipe.train import averager, cosine, load, save, scores
+from model_store.recipe.train import load, save, scores
 
 
 @dataclass(frozen=True)
 class Options:
     name: str = "distilled"
-    start: str = "plain"
-    kinds: str = "gaze,photos"
+    start: str = "plain-lite0"
+    kinds: str = "gaze,photos,squashed"
     without: str = ""  # a collection left out
     epochs: int = 3  # over all kinds together
     batch: int = 16
@@ -107,17 +108,6 @@ def note(folder: Path, student: Student, options: Options, log: list[dict[str, A
     path.write_text(json.dumps(found, indent=1))
 
 
-def optimiser(student: Student, options: Options, steps: int) -> tuple[torch.optim.Optimizer, Any]:
-    """AdamW, the decoder faster than what came trained; cosine with a short warm-up."""
-    new = [p for name, p in student.named_parameters() if name.startswith("decoder")]
-    old = [p for name, p in student.named_parameters() if not name.startswith("decoder") and p.requires_grad]
-    adam = torch.optim.AdamW(
-        [{"params": new, "lr": options.rate}, {"params": old, "lr": options.rate * options.backbone}],
-        weight_decay=options.decay,
-    )
-    return adam, cosine(adam, steps, 50)
-
-
 def main(options: Options) -> None:
     torch.manual_seed(options.seed)
     torch.set_num_threads(options.threads)
@@ -125,7 +115,6 @@ def main(options: Options) -> None:
     final = folder / f"{options.name}.pt"
     if final.exists():
         return
-    started = time.time()
     student = load(folder / f"{options.start}.pt").requires_grad_(True)
     if options.frozen:
         freeze(student)
@@ -141,40 +130,28 @@ def main(options: Options) -> None:
         smoke=options.smoke,
     )
     print(f"{len(material.rows)} pictures", flush=True)
-    adam, schedule = optimiser(student, options, options.epochs * len(material))
-    averaged = averager(student, options.average)
-    parts: dict[str, Any] = {"student": student, "averaged": averaged, "adam": adam, "schedule": schedule}
-    resume, first, log = folder / f"{options.name}.resume.pt", 0, []
-    if resume.exists():
-        stored = torch.load(resume, weights_only=False)
-        for name, part in parts.items():
-            part.load_state_dict(stored[name])
-        first, log = stored["epoch"], stored["log"]
-        material.reseed(options.seed + first)
-    for epoch in range(first, options.epochs):
-        student.train()
+    learner = Learner(
+        student,
+        groups(student, of_decoder, options.rate, options.backbone),
+        steps=options.epochs * len(material),
+        warm=50,
+        decay=options.decay,
+        average=options.average,
+    )
+    share = options.human if options.teachers else 1.0
+    resume = folder / f"{options.name}.resume.pt"
+    for epoch in learner.epochs(
+        options.epochs, resume, lambda mean: judge(mean, material.gaze), options.name
+    ):
+        material.reseed(options.seed + epoch)
         for batch in material.epoch():
-            value = loss(
-                student(batch.pixels), batch.human, batch.teacher, options.human if options.teachers else 1.0
-            )
-            adam.zero_grad()
-            value.backward()
-            torch.nn.utils.clip_grad_norm_(student.parameters(), 5.0)
-            adam.step()
-            schedule.step()
-            averaged.update_parameters(student)
-        result = judge(averaged.module, material.gaze)
-        log.append({"epoch": epoch + 1, "seconds": round(time.time() - started), **result})
-        print(json.dumps(log[-1]), flush=True)
-        torch.save(
-            {name: part.state_dict() for name, part in parts.items()} | {"epoch": epoch + 1, "log": log},
-            resume,
-        )
-    for layer in averaged.module.modules():
+            learner.step(loss(student(batch.pixels), batch.human, batch.teacher, share))
+    found = learner.mean
+    for layer in found.modules():
         if parametrize.is_parametrized(layer):
             parametrize.remove_parametrizations(layer, "weight")  # leaves the rounded weights
-    save(averaged.module, final, {"log": log})
-    note(folder, averaged.module, options, log)
+    save(found, final, {"log": learner.log})
+    note(folder, found, options, learner.log)
     resume.unlink(missing_ok=True)
 
 

@@ -14,14 +14,14 @@ from matplotlib import pyplot as plt  # noqa: E402
 def pruning(log: list[dict[str, Any]], distilled: dict[str, Any], path: Path) -> None:
     """Multiply-adds against crop score and NSS: the rounds, the same distilled, the thin control."""
     figure, axes = plt.subplots(1, 2, figsize=(9, 3.4))
-    rounds = [one for one in log if one["name"].startswith("prune-")]
+    thin = [one for one in log if one["name"].endswith("-thin")]
+    rounds = [one for one in log if one not in thin]
     for axis, key, label in zip(axes, ("crop", "nss"), ("crop score", "NSS"), strict=True):
         axis.plot(
             [one["multiply_adds"] / 1e9 for one in rounds], [one[key] for one in rounds], "o-", label="pruned"
         )
         after = sorted((one["multiply_adds"] / 1e9, one[key]) for one in distilled.values())
         axis.plot([x for x, _ in after], [y for _, y in after], "s", label="distilled")
-        thin = [one for one in log if one["name"] == "thin"]
         for one in thin:
             axis.plot(one["multiply_adds"] / 1e9, one[key], "x", label="uniformly thinner")
         axis.set(xlabel="multiply-adds per picture, G", ylabel=f"{label} on val")

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from model_store.recipe import data, imagenet, train
+from model_store.recipe.learn import Learner, groups, of_decoder
 from model_store.recipe.losses import correlation, divergence, gaze_loss
 from model_store.recipe.material import teacher_maps
 from model_store.recipe.options import parse
@@ -69,10 +70,16 @@ def trial(setting: Setting, options: Options) -> dict[str, float]:
     )
 
     steps = options.epochs * -(-len(mine) // options.batch)
-    adam, schedule = train.optimiser(student, train.Options(), steps)
-    averaged = train.averager(student, train.Options().average)
+    its = train.Options()
+    learner = Learner(
+        student,
+        groups(student, of_decoder, its.rate, its.backbone),
+        steps=steps,
+        warm=max(1, steps // 20),
+        decay=its.decay,
+        average=its.average,
+    )
     for epoch in range(options.epochs):
-        student.train()
         order = mine[torch.randperm(len(mine), generator=torch.Generator().manual_seed(epoch))]
         for batch in order.split(options.batch):
             view = torch.randint(0, train.VIEWS, (len(batch),))
@@ -82,13 +89,8 @@ def trial(setting: Setting, options: Options) -> dict[str, float]:
             hard = gaze_loss(log_p, human[view, batch], setting.nss)
             loss = setting.human * hard
             loss = loss + (1 - setting.human) * (divergence(log_p, soft) - correlation(log_p, soft))
-            adam.zero_grad()
-            loss.mean().backward()
-            torch.nn.utils.clip_grad_norm_(student.parameters(), 5.0)
-            adam.step()
-            schedule.step()
-            averaged.update_parameters(student)
-    return train.scores(train.predict(averaged.module, features[0, held]), gaze, every[held])
+            learner.step(loss.mean())
+    return train.scores(train.predict(learner.mean, features[0, held]), gaze, every[held])
 
 
 def main(options: Options) -> None:

@@ -1,6 +1,6 @@
 """Input geometry, measured: every picture stretched to one shape, or to the nearest of three.
 
-    python -m model_store.recipe.geometry --start=pruned-5-gaze     # about 8 minutes; geometry.json in the work folder
+    python -m model_store.recipe.geometry --start=pruned     # about 8 minutes; geometry.json in the work folder
 
 Both learn from the same checkpoint on human gaze for two epochs, alike but for the shapes, and are scored on "val" by
 the shape that is nearest to a picture.
@@ -15,17 +15,18 @@ import torch
 from torch import Tensor
 
 from model_store.recipe import data, metrics
+from model_store.recipe.learn import Learner
 from model_store.recipe.losses import gaze_loss
 from model_store.recipe.network import Student
 from model_store.recipe.options import parse
-from model_store.recipe.train import averager, cosine, load
+from model_store.recipe.train import load
 
 SHAPES = {"landscape": data.SHAPE, "square": (280, 280), "portrait": (320, 240)}
 
 
 @dataclass(frozen=True)
 class Options:
-    start: str = "pruned-5-gaze"
+    start: str = "pruned"
     epochs: int = 2
     batch: int = 16
     rate: float = 3e-4
@@ -57,9 +58,14 @@ def trained(student: Student, seen: dict[int, tuple[Tensor, Tensor]], options: O
     """Batches hold pictures of one shape."""
     draw = np.random.default_rng(0)
     steps = options.epochs * len(seen) // options.batch
-    adam = torch.optim.AdamW(student.parameters(), lr=options.rate, weight_decay=0.02)
-    schedule = cosine(adam, steps, 20)
-    averaged = averager(student, 0.99)
+    learner = Learner(
+        student,
+        [{"params": student.parameters(), "lr": options.rate}],
+        steps=steps,
+        warm=20,
+        decay=0.02,
+        average=0.99,
+    )
     for _ in range(options.epochs):
         shapes: dict[tuple[int, ...], list[int]] = defaultdict(list)
         for i in draw.permutation(list(seen)):
@@ -69,19 +75,13 @@ def trained(student: Student, seen: dict[int, tuple[Tensor, Tensor]], options: O
             for some in shapes.values()
             for k in range(0, len(some), options.batch)
         ]
-        student.train()
         for k in draw.permutation(len(batches)):
             x = torch.stack([seen[i][0] for i in batches[k]])
             y = torch.stack([seen[i][1] for i in batches[k]])
             if draw.random() < 0.5:
                 x, y = x.flip(2), y.flip(2)
-            adam.zero_grad()
-            gaze_loss(student(x), y).mean().backward()
-            torch.nn.utils.clip_grad_norm_(student.parameters(), 5.0)
-            adam.step()
-            schedule.step()
-            averaged.update_parameters(student)
-    return averaged.module.eval()  # type: ignore[no-any-return]
+            learner.step(gaze_loss(student(x), y).mean())
+    return learner.mean.eval()
 
 
 def scored(

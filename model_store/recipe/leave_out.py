@@ -3,7 +3,7 @@ is best told by this.
 
     python -m model_store.recipe.leave_out                # the plain networks, 3 short trainings
     python -m model_store.recipe.leave_out --distilled    # and students as the shipped one, of a teacher that never saw
-                                                          # the collection either: an hour and a half on one core
+                                                          # the collection either: two hours on two cores
 
 {collection: {network: scores}} goes to leave-out.json in the work folder.
 """
@@ -27,19 +27,24 @@ class Options:
     epochs: int = 4  # fewer than the plain network's: there is less to learn from
     distilled: bool = False
     taught: int = 2  # epochs of the teacher
-    learned: int = 2  # epochs of its student
+    learned: int = 8  # epochs of its student
     photos: str = "0/3"  # which of the unlabelled photographs it learns from
     only: str = ""  # one collection
     threads: int = 2
     smoke: bool = False
 
 
-def plain(collection: str, options: Options) -> str:
+def plain(collection: str, options: Options, body: str = "mobilenet") -> str:
     """Trains the plain network without a collection; gives its checkpoint's name."""
-    name = f"without-{collection}"
+    name = f"plain-{body}{ensemble.apart(collection)}"
     common: dict[str, Any] = {"threads": options.threads, "smoke": options.smoke}
-    train.main(train.Options(name=name, without=collection, epochs=options.epochs, **common))
+    train.main(train.Options(name=name, body=body, without=collection, epochs=options.epochs, **common))
     return name
+
+
+def start(collection: str, options: Options) -> str:
+    """The same of the student's body: what distillation starts from."""
+    return plain(collection, options, "lite0")
 
 
 def teacher(collection: str, options: Options) -> str:
@@ -58,16 +63,17 @@ def teacher(collection: str, options: Options) -> str:
 
 
 def distilled(collection: str, options: Options) -> str:
-    """The teacher's maps, the plain network pruned at once to a third, distillation: all without the collection."""
+    """The teacher's maps, its body pruned to the shipped student's cost, distillation: all without the collection."""
     common: dict[str, Any] = {"without": collection, "threads": options.threads, "smoke": options.smoke}
     name = teacher(collection, options)
     ensemble.main(ensemble.Options(network=name, shards="gaze", **common))
     ensemble.main(ensemble.Options(network=name, shards="photos", part=options.photos, **common))
-    few: dict[str, Any] = {"steps": 1, "probes": 1} if options.smoke else {"steps": 100}
-    cut, start = f"third-without-{collection}", plain(collection, options)
-    prune.main(prune.Options(start=start, cut=cut, rate=1e-3, **few, **common))
-    found = f"distilled-without-{collection}"
-    distil.main(distil.Options(name=found, start=cut, epochs=options.learned, int8=True, **common))
+    cut = f"prune{ensemble.apart(collection)}"
+    few: dict[str, Any] = {"steps": 1, "probes": 1} if options.smoke else {}
+    rounds: dict[str, Any] = {"rounds": 3, "factor": 0.82**2, "thin": False}  # as far in half of the rounds
+    prune.main(prune.Options(name=cut, start=start(collection, options), **rounds, **few, **common))
+    found = f"distilled{ensemble.apart(collection)}"
+    distil.main(distil.Options(name=found, start=f"{cut}-3", epochs=options.learned, int8=True, **common))
     return found
 
 
@@ -93,7 +99,7 @@ def score(name: str, collection: str, options: Options) -> dict[str, object]:
 def main(options: Options) -> None:
     path = data.folder(options.smoke) / "leave-out.json"
     for collection in (options.only,) if options.only else COLLECTIONS:
-        for kind in (plain, teacher, distilled) if options.distilled else (plain,):
+        for kind in (plain, start, teacher, distilled) if options.distilled else (plain,):
             row = score(kind(collection, options), collection, options)
             print(collection, kind.__name__, row, flush=True)
             found = json.loads(path.read_text()) if path.exists() else {}

@@ -1,16 +1,12 @@
-"""Stage 4, prune: Fisher pruning (Theis et al. 2018, arXiv 1801.05787) of the student, and a thin control.
+"""Stage 5, prune: Fisher pruning (Theis et al. 2018, arXiv 1801.05787) of the distilled student, and a thin control.
 
-    python -m model_store.recipe.prune
+    python -m model_store.recipe.prune          # prune-1 to prune-6, about a quarter of an hour on two cores
 
 Removing feature map k raises the loss by about half the mean over examples of g_nk squared, g_nk being the
 gradient of example n's loss with respect to a mask on k, which is the sum over places of activation x gradient.
 The maps with the smallest rise per multiply-add saved go (those of the layers before and after counted), really
-removed; training goes on between. The control is uniformly thinner, of equal cost, its maps chosen by the norm
-of their weights, and is trained with the same number of steps. Both are then distilled (stage 5) alike.
-
-It starts from the plain network, on human gaze alone, and distillation comes after: a pruned network learns the
-teachers' maps at a third of the cost, and two cores did not allow the other order. `--start=distilled
---teachers` is the other order.
+removed; training on teachers' maps and human gaze goes on between. The control is uniformly thinner, of equal cost, its
+maps chosen by the norm of their weights, and is trained with the same number of steps.
 """
 
 import json
@@ -23,28 +19,25 @@ import torch
 from torch import Tensor
 
 from model_store.recipe import channels, data
-from model_store.recipe.bodies import Widths
 from model_store.recipe.distil import judge, loss
+from model_store.recipe.learn import Learner
 from model_store.recipe.material import Batch, Material
 from model_store.recipe.network import Student, multiply_adds
 from model_store.recipe.options import parse
-from model_store.recipe.train import averager, load, save
+from model_store.recipe.train import load, save
 
 
 @dataclass(frozen=True)
 class Options:
-    start: str = "plain"
-    cut: str = (
-        ""  # a name: one round more of what has learned from teachers, to `third` of the unpruned network
-    )
-    third: float = 1 / 3
+    name: str = "prune"  # what the checkpoints and the log are called
+    start: str = "distilled"
+    kinds: str = "gaze,photos,squashed"
     without: str = ""  # a collection left out
-    teachers: bool = False  # their maps too, and photographs without gaze
     rounds: int = 6
-    thin: int = 6  # the round that the control costs as much as
+    thin: bool = True  # the control of the last round's cost, too
     factor: float = 0.82  # of the multiply-adds left by each round: 0.30 after six
     probes: int = 10  # batches for the estimate of a round
-    steps: int = 60  # of training after each round
+    steps: int = 100  # of training after each round
     batch: int = 16
     rate: float = 4e-4
     average: float = 0.97
@@ -146,36 +139,30 @@ def thinner(student: Student, limit: int) -> Student:
 
 def train(student: Student, batches: Iterator[Batch], steps: int, options: Options) -> Student:
     """`steps` of AdamW with a cosine; gives the averaged weights."""
-    student.train()
-    adam = torch.optim.AdamW(student.parameters(), lr=options.rate, weight_decay=0.01)
-    averaged = averager(student, options.average)
-    for k in range(steps):
-        for group in adam.param_groups:
-            group["lr"] = options.rate * min(
-                (k + 1) / 20, 0.05 + 0.475 * (1 + float(np.cos(np.pi * k / steps)))
-            )
-        value = rise(student, next(batches), options)
-        adam.zero_grad()
-        value.backward()
-        torch.nn.utils.clip_grad_norm_(student.parameters(), 5.0)
-        adam.step()
-        averaged.update_parameters(student)
-    return averaged.module  # type: ignore[no-any-return]
+    learner = Learner(
+        student,
+        [{"params": student.parameters(), "lr": options.rate}],
+        steps=steps,
+        warm=20,
+        decay=0.01,
+        average=options.average,
+    )
+    for _ in range(steps):
+        learner.step(rise(student, next(batches), options))
+    return learner.mean
 
 
 def main(options: Options) -> None:
     torch.manual_seed(options.seed)
     torch.set_num_threads(options.threads)
     folder = data.folder(options.smoke)
-    curve = folder / "prune.json"
+    curve = folder / f"{options.name}.json"
     log: list[dict[str, object]] = json.loads(curve.read_text()) if curve.exists() else []
-    kinds = ("gaze", "photos") if options.teachers else ("gaze",)
     material = Material(
         folder,
-        kinds,
+        tuple(options.kinds.split(",")),
         size=options.batch,
         seed=options.seed,
-        teachers=options.teachers,
         without=options.without,
         worn=0.0,
         coloured=0.0,
@@ -198,32 +185,24 @@ def main(options: Options) -> None:
         curve.write_text(json.dumps(log, indent=1))
         print(json.dumps({k: v for k, v in log[-1].items() if k != "widths"}), flush=True)
 
-    student = load(folder / f"{options.start}.pt").requires_grad_(True)
-    if options.cut:
-        if not (folder / f"{options.cut}.pt").exists():
-            keep = choose(
-                student,
-                fisher(student, batches, options),
-                channels.cost(Widths.of(student.widths.body)) * options.third,
-            )
-            note(options.cut, train(channels.sliced(student, keep), batches, options.steps, options))
-        return
-    whole = channels.cost(student.widths)
+    def checkpoint(name: str) -> Student:
+        return load(folder / f"{name}.pt").requires_grad_(True)
+
+    whole = channels.cost(checkpoint(options.start).widths)
     if not log:
-        note("prune-0", student)
+        note(f"{options.name}-0", checkpoint(options.start))
     for k in range(1, options.rounds + 1):
-        path = folder / f"prune-{k}.pt"
-        if path.exists():
-            continue
-        student = load(folder / f"prune-{k - 1}.pt").requires_grad_(True)
-        keep = choose(student, fisher(student, batches, options), whole * options.factor**k)
-        note(f"prune-{k}", train(channels.sliced(student, keep), batches, options.steps, options))
-    if not (folder / "thin.pt").exists():
-        limit = channels.cost(load(folder / f"prune-{options.thin}.pt").widths)
-        student = thinner(load(folder / f"{options.start}.pt"), limit).requires_grad_(True)
-        for _ in range(options.thin):
-            student = train(student, batches, options.steps, options)
-        note("thin", student)
+        if not (folder / f"{options.name}-{k}.pt").exists():
+            student = checkpoint(f"{options.name}-{k - 1}")
+            keep = choose(student, fisher(student, batches, options), whole * options.factor**k)
+            note(
+                f"{options.name}-{k}",
+                train(channels.sliced(student, keep), batches, options.steps, options),
+            )
+    if options.thin and not (folder / f"{options.name}-thin.pt").exists():
+        limit = channels.cost(checkpoint(f"{options.name}-{options.rounds}").widths)
+        student = thinner(checkpoint(options.start), limit).requires_grad_(True)
+        note(f"{options.name}-thin", train(student, batches, options.rounds * options.steps, options))
 
 
 if __name__ == "__main__":

@@ -34,16 +34,9 @@ class Options:
     smoke: bool = False
 
 
-ALL = "gaze,photos,squashed"
-# What is distilled, in this order. The first says what pruning cost; before those that begin at "third" the one before
-# is pruned once more, to a third of the unpruned network; the last ships.
-DISTILLED: tuple[dict[str, Any], ...] = (
-    {"name": "distilled", "start": "plain", "epochs": 3, "frozen": True},
-    {"name": "pruned-5", "start": "prune-5", "epochs": 4, "int8": True},
-    {"name": "pruned-5-gaze", "start": "pruned-5", "kinds": "gaze", "epochs": 2, "rate": 4e-4, "int8": True},
-    {"name": "third-all", "start": "third", "kinds": ALL, "epochs": 5, "int8": True},
-)
-THIRD: dict[str, Any] = {"start": "pruned-5-gaze", "cut": "third", "teachers": True, "probes": 16}
+# The student before and after pruning; the second ships.
+WHOLE: dict[str, Any] = {"name": "distilled", "start": "plain-lite0", "epochs": 3, "frozen": True}
+PRUNED: dict[str, Any] = {"name": "pruned", "start": "prune-6", "epochs": 10, "int8": True}
 
 
 def stages(smoke: bool) -> dict[str, Callable[[], None]]:
@@ -53,12 +46,7 @@ def stages(smoke: bool) -> dict[str, Callable[[], None]]:
         return few or normal
 
     def distilled(one: dict[str, Any]) -> Callable[[], None]:
-        def stage() -> None:
-            if one["start"] == THIRD["cut"]:
-                prune.main(prune.Options(**THIRD | ({"steps": 1, "probes": 1} if smoke else {}), smoke=smoke))
-            distil.main(distil.Options(**one | {"epochs": epochs(one["epochs"]), "smoke": smoke}))
-
-        return stage
+        return lambda: distil.main(distil.Options(**one | {"epochs": epochs(one["epochs"]), "smoke": smoke}))
 
     return {
         "data": lambda: data.build(data.Options(smoke=smoke)),
@@ -68,12 +56,16 @@ def stages(smoke: bool) -> dict[str, Callable[[], None]]:
         "teachers": lambda: teachers.main(teachers.Options(epochs=epochs(5), smoke=smoke)),
         "maps": lambda: ensemble.main(ensemble.Options(smoke=smoke)),
         "folds": lambda: folds.main(folds.Options(epochs=epochs(4), smoke=smoke)),
+        "plain, lite0": lambda: train.main(
+            train.Options(name="plain-lite0", body="lite0", epochs=epochs(6), smoke=smoke)
+        ),
+        "distil": distilled(WHOLE),
         "prune": lambda: prune.main(
             prune.Options(steps=1, probes=1, smoke=True) if smoke else prune.Options()
         ),
-        **{f"distil {one['name']}": distilled(one) for one in DISTILLED},
+        "distil the pruned": distilled(PRUNED),
         "geometry": lambda: geometry.main(
-            geometry.Options(start=DISTILLED[-1]["name"], epochs=epochs(2), smoke=smoke)
+            geometry.Options(start=PRUNED["name"], epochs=epochs(2), smoke=smoke)
         ),
         "leave out": lambda: leave_out.main(
             leave_out.Options(
@@ -81,7 +73,7 @@ def stages(smoke: bool) -> dict[str, Callable[[], None]]:
             )
         ),
         "export gaze-1": lambda: export.main(
-            export.Options(checkpoint=DISTILLED[-1]["name"], name="gaze-1", smoke=smoke)
+            export.Options(checkpoint=PRUNED["name"], name="gaze-1", smoke=smoke)
         ),
         "int8 gaze-1": lambda: quantise.main(quantise.Options(name="gaze-1", smoke=smoke)),
         "calibrate gaze-1": lambda: calibrate.main(

@@ -4,7 +4,6 @@ python -m model_store.recipe.teachers                               # all, one a
 python -m model_store.recipe.teachers --kind=attentive --threads=1  # one: two can be trained at once
 """
 
-import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +14,11 @@ from torch import nn
 
 from model_store.recipe import data, imagenet
 from model_store.recipe.ensemble import apart, export
+from model_store.recipe.learn import Learner, groups
 from model_store.recipe.losses import gaze_loss
 from model_store.recipe.options import parse
 from model_store.recipe.teacher_networks import ENSEMBLE, KINDS, Pyramid
-from model_store.recipe.train import VIEWS, averager, cached_lower, cosine, scores
+from model_store.recipe.train import VIEWS, cached_lower, scores
 
 
 @dataclass(frozen=True)
@@ -72,61 +72,32 @@ def train(kind: str, options: Options, folder: Path) -> nn.Module:
     mine = np.flatnonzero(np.isin(chosen, gaze.where("train", without=options.without)))
     print(f"{kind}: cached {tuple(inputs[0].shape)} after {time.time() - started:.0f} s", flush=True)
 
-    old = list(teacher.features.parameters())
-    new = [p for name, p in teacher.named_parameters() if not name.startswith("features")]
-    steps = options.epochs * -(-len(mine) // options.batch)
-    adam = torch.optim.AdamW(
-        [{"params": new, "lr": options.rate}, {"params": old, "lr": options.rate * options.backbone}],
-        weight_decay=options.decay,
+    def judge(mean: nn.Module) -> dict[str, float]:
+        with torch.no_grad():
+            parts = [
+                mean(*(part[0, i : i + 32].float() for part in judged)).exp() for i in range(0, len(val), 32)
+            ]
+        return scores(torch.cat(parts).numpy(), gaze, val)
+
+    learner = Learner(
+        teacher,
+        groups(teacher, lambda name: not name.startswith("features"), options.rate, options.backbone),
+        steps=options.epochs * -(-len(mine) // options.batch),
+        warm=50,
+        decay=options.decay,
+        average=options.average,
     )
-    schedule = cosine(adam, steps, 50)
-    averaged = averager(teacher, options.average)
-    resume, first, log = folder / f"{name}.resume.pt", 0, []
-    if resume.exists():
-        stored = torch.load(resume, weights_only=False)
-        for part in ("teacher", "averaged", "adam", "schedule"):
-            {"teacher": teacher, "averaged": averaged, "adam": adam, "schedule": schedule}[
-                part
-            ].load_state_dict(stored[part])
-        first, log = stored["epoch"], stored["log"]
-    for epoch in range(first, options.epochs):
-        teacher.train()
+    resume = folder / f"{name}.resume.pt"
+    for epoch in learner.epochs(options.epochs, resume, judge, name):
         draw = torch.Generator().manual_seed(options.seed * 1000 + epoch)
         order = torch.from_numpy(mine)[torch.randperm(len(mine), generator=draw)]
         for batch in order.split(options.batch):
             view = torch.randint(0, VIEWS, (len(batch),))
-            parts = [part[view, batch].float() for part in inputs]
-            loss = gaze_loss(teacher(*parts), targets[view, batch]).mean()
-            adam.zero_grad()
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(teacher.parameters(), 5.0)
-            adam.step()
-            schedule.step()
-            averaged.update_parameters(teacher)
-        averaged.eval()
-        with torch.no_grad():
-            maps = torch.cat(
-                [
-                    averaged.module(*(part[0, i : i + 32].float() for part in judged)).exp()
-                    for i in range(0, len(val), 32)
-                ]
-            ).numpy()
-        log.append({"epoch": epoch + 1, "seconds": round(time.time() - started), **scores(maps, gaze, val)})
-        print(kind, json.dumps(log[-1]), flush=True)
-        torch.save(
-            {
-                "teacher": teacher.state_dict(),
-                "averaged": averaged.state_dict(),
-                "adam": adam.state_dict(),
-                "schedule": schedule.state_dict(),
-                "epoch": epoch + 1,
-                "log": log,
-            },
-            resume,
-        )
-    torch.save({"state": averaged.module.state_dict(), "log": log}, final)
+            seen = [part[view, batch].float() for part in inputs]
+            learner.step(gaze_loss(teacher(*seen), targets[view, batch]).mean())
+    torch.save({"state": learner.mean.state_dict(), "log": learner.log}, final)
     resume.unlink(missing_ok=True)
-    return averaged.module.eval()
+    return learner.mean.eval()
 
 
 def main(options: Options) -> None:

@@ -6,11 +6,9 @@
 The lower layers are frozen and their outputs cached once for every view.
 """
 
-import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -18,6 +16,7 @@ from torch import Tensor
 
 from model_store.recipe import data, imagenet, metrics
 from model_store.recipe.bodies import Widths
+from model_store.recipe.learn import Learner, groups, of_decoder
 from model_store.recipe.losses import gaze_loss
 from model_store.recipe.network import Student
 from model_store.recipe.options import parse
@@ -113,33 +112,6 @@ def scores(maps: np.ndarray, gaze: data.Pictures, chosen: np.ndarray) -> dict[st
     }
 
 
-def optimiser(student: Student, options: Options, steps: int) -> tuple[torch.optim.Optimizer, Any]:
-    """AdamW, the backbone slower than the decoder; one-cycle cosine with a short warm-up."""
-    new = [p for name, p in student.named_parameters() if name.startswith("decoder")]
-    old = [p for name, p in student.named_parameters() if not name.startswith("decoder") and p.requires_grad]
-    groups = [{"params": new, "lr": options.rate}, {"params": old, "lr": options.rate * options.backbone}]
-    adam = torch.optim.AdamW(groups, weight_decay=options.decay)
-    warm = max(1, steps // 20)
-    return adam, cosine(adam, steps, warm)
-
-
-def cosine(adam: torch.optim.Optimizer, steps: int, warm: int) -> torch.optim.lr_scheduler.LambdaLR:
-    """The rate rises over `warm` steps and falls to nothing at `steps`."""
-    return torch.optim.lr_scheduler.LambdaLR(
-        adam, lambda k: min((k + 1) / warm, 0.5 + 0.5 * float(np.cos(np.pi * min(k / steps, 1.0))))
-    )
-
-
-def averager(network: torch.nn.Module, decay: float) -> torch.optim.swa_utils.AveragedModel:
-    """The exponential mean of a network's weights; it forgets the untrained start faster than `decay` would."""
-
-    def mean(averages: list[Tensor], current: list[Tensor], count: Tensor | int) -> None:
-        keep = min(decay, (1 + int(count)) / (10 + int(count)))
-        torch._foreach_lerp_(averages, current, 1 - keep)
-
-    return torch.optim.swa_utils.AveragedModel(network, multi_avg_fn=mean)
-
-
 def save(student: Student, path: Path, about: dict[str, object]) -> None:
     torch.save({"state": student.state_dict(), "widths": student.widths.as_json(), "about": about}, path)
 
@@ -174,49 +146,27 @@ def main(options: Options) -> None:
     judged, _ = cached_lower(student, pixels[val], gaze.maps[val], folder / "lower-val", 1)
     print(f"cached {features.shape} in {time.time() - started:.0f} s", flush=True)
 
-    per_epoch = -(-len(train) // options.batch)
-    adam, schedule = optimiser(student, options, per_epoch * options.epochs)
-    averaged = averager(student, options.average)
+    steps = options.epochs * -(-len(train) // options.batch)
+    learner = Learner(
+        student,
+        groups(student, of_decoder, options.rate, options.backbone),
+        steps=steps,
+        warm=max(1, steps // 20),
+        decay=options.decay,
+        average=options.average,
+    )
+
+    def judge(network: Student) -> dict[str, float]:
+        return scores(predict(network, judged[0]), gaze, val)
+
     resume = folder / f"{options.name}.resume.pt"
-    first, log = 0, []
-    if resume.exists():
-        stored = torch.load(resume, weights_only=False)
-        student.load_state_dict(stored["student"])
-        averaged.load_state_dict(stored["averaged"])
-        adam.load_state_dict(stored["adam"])
-        schedule.load_state_dict(stored["schedule"])
-        first, log = stored["epoch"], stored["log"]
-    for epoch in range(first, options.epochs):
-        student.train()
-        order = torch.randperm(
-            len(train), generator=torch.Generator().manual_seed(options.seed * 1000 + epoch)
-        )
-        for batch in order.split(options.batch):
+    for epoch in learner.epochs(options.epochs, resume, judge, options.name):
+        draw = torch.Generator().manual_seed(options.seed * 1000 + epoch)
+        for batch in torch.randperm(len(train), generator=draw).split(options.batch):
             view = torch.randint(0, VIEWS, (len(batch),))
-            loss = gaze_loss(student.upper(features[view, batch].float()), targets[view, batch]).mean()
-            adam.zero_grad()
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(student.parameters(), 5.0)
-            adam.step()
-            schedule.step()
-            averaged.update_parameters(student)
-        result = scores(predict(averaged.module, judged[0]), gaze, val)
-        log.append({"epoch": epoch + 1, "seconds": round(time.time() - started), **result})
-        print(json.dumps(log[-1]), flush=True)
-        torch.save(
-            {
-                "student": student.state_dict(),
-                "averaged": averaged.state_dict(),
-                "adam": adam.state_dict(),
-                "schedule": schedule.state_dict(),
-                "epoch": epoch + 1,
-                "log": log,
-            },
-            resume,
-        )
-        save(averaged.module, folder / f"{options.name}.latest.pt", {"log": log})
-    save(averaged.module, final, {"log": log})
-    resume.unlink()
+            learner.step(gaze_loss(student.upper(features[view, batch].float()), targets[view, batch]).mean())
+    save(learner.mean, final, {"log": learner.log})
+    resume.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":
