@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 
 import torch
 
-from model_store.recipe import channels, cost, distil, export, folds, losses, prune, scores
+from model_store.recipe import channels, cost, distil, export, folds, learn, losses, prune, scores
 from model_store.recipe.bodies import BODIES, Widths
 from model_store.recipe.material import Batch, recoloured
 from model_store.recipe.network import Student, multiply_adds
@@ -123,6 +123,36 @@ def test_fisher_estimate_is_half_the_mean_squared_mask_gradient() -> None:
             for hook in hooks:
                 hook.remove()
         assert torch.allclose(found[group], 0.5 * torch.stack(squares).mean(0), rtol=1e-3, atol=1e-9)
+
+
+def test_a_training_goes_on_where_it_was_stopped() -> None:
+    """Two epochs at once, and one, a stop, and one more: the same weights, and the same mean of them."""
+    x, y = torch.randn(3, 32, 5), torch.randn(3, 32, 1)
+
+    def learner() -> learn.Learner:
+        torch.manual_seed(4)
+        network = torch.nn.Sequential(torch.nn.Linear(5, 8), torch.nn.ReLU(), torch.nn.Linear(8, 1))
+        parameters = learn.groups(network, lambda name: name.startswith("2"), 1e-2, 0.1)
+        return learn.Learner(network, parameters, steps=6, warm=2, decay=0.01, average=0.9)
+
+    def judge(network: torch.nn.Module) -> dict[str, float]:
+        return {"sum": sum(float(p.detach().sum()) for p in network.parameters())}
+
+    def train(one: learn.Learner, count: int, path: Path) -> learn.Learner:
+        for _ in one.epochs(count, path, judge, "a check"):
+            for inputs, wanted in zip(x, y, strict=True):
+                one.step((one.network(inputs) - wanted).square().mean())
+        return one
+
+    with TemporaryDirectory() as folder:
+        straight = train(learner(), 2, Path(folder) / "straight.pt")
+        train(learner(), 1, Path(folder) / "stopped.pt")
+        resumed = train(learner(), 2, Path(folder) / "stopped.pt")
+    assert [one["epoch"] for one in resumed.log] == [1, 2]
+    assert [one["sum"] for one in resumed.log] == [one["sum"] for one in straight.log]
+    assert straight.log[0]["sum"] != straight.log[1]["sum"]
+    for a, b in zip(straight.network.parameters(), resumed.network.parameters(), strict=True):
+        assert torch.equal(a, b)
 
 
 def test_multiply_adds_of_a_file() -> None:
