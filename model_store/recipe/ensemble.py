@@ -25,7 +25,7 @@ from model_store.recipe.teacher_networks import KINDS, Pyramid
 @dataclass(frozen=True)
 class Options:
     network: str = "ensemble"  # an exported one
-    shards: str = "photos,gaze"
+    shards: str = "photos,gaze,composed"
     without: str = ""  # a collection left out, which the network never saw either
     part: str = "0/1"  # k/n: only every n-th map from the k-th
     threads: int = 2

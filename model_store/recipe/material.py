@@ -1,8 +1,9 @@
 """What a student learns from, in batches: pictures, where people looked, what the teachers think.
 
-Pictures with fixations, photographs that nobody looked at, and those of the squashed collection, whose own densities
-are not used. Half of all are mirrored, half are seen in other colours, three tenths worn (smaller, then saved as a poor
-JPEG): their maps are those of the picture as it was, so that a student learns to see through it.
+Pictures with fixations, photographs that nobody looked at, those of the squashed collection, whose own densities are
+not used, and pictures composed of all these. Half of all are mirrored, half are seen in other colours, three tenths
+worn (smaller, then saved as a poor JPEG): their maps are those of the picture as it was, so that a student learns to
+see through it.
 """
 
 from collections.abc import Iterator
@@ -47,7 +48,7 @@ class Batch:
 
 
 class Material:
-    """`kinds` of pictures ("gaze", "photos", "squashed"), in batches of `size`, drawn anew in every epoch.
+    """`kinds` of pictures ("gaze", "photos", "squashed", "composed"), in batches of `size`, drawn anew in every epoch.
 
     Raises FileNotFoundError where maps of the teachers are asked for that were not written.
     """
@@ -67,8 +68,9 @@ class Material:
     ) -> None:
         self.size, self.worn, self.coloured = size, worn, coloured
         self.reseed(seed)
-        self.gaze, photos = data.read("gaze", smoke), data.read("photos", smoke)
-        self.sets = (self.gaze, photos)
+        self.gaze = data.read("gaze", smoke)
+        shards = [name for name in ("photos", "composed") if name in kinds]
+        self.sets = (self.gaze, *(data.read(name, smoke) for name in shards))
         self.clean = [pictures.pixels() for pictures in self.sets]
         self.poor = [pictures.worn() for pictures in self.sets] if worn else self.clean
         self.soft = [
@@ -85,7 +87,10 @@ class Material:
         found: dict[str, tuple[int, np.ndarray]] = {
             "gaze": (0, mine),
             "squashed": (0, np.array(squashed, np.int64)),
-            "photos": (1, photos.where("train", gaze=False)),
+            **{
+                name: (which, self.sets[which].where("train", gaze=False))
+                for which, name in enumerate(shards, 1)
+            },
         }
         rows = [(which, i) for which, indices in (found[kind] for kind in kinds) for i in indices]
         self.rows = np.array(

@@ -12,6 +12,7 @@ from typing import Any
 from model_store.recipe import (
     calibrate,
     card,
+    compose,
     data,
     distil,
     ensemble,
@@ -34,9 +35,18 @@ class Options:
     smoke: bool = False
 
 
-# The student before and after pruning; the second ships.
-WHOLE: dict[str, Any] = {"name": "distilled", "start": "plain-lite0", "epochs": 3, "frozen": True}
-PRUNED: dict[str, Any] = {"name": "pruned", "start": "prune-6", "epochs": 10, "int8": True}
+# The student unpruned; pruned; and after more pictures than there are. The last ships.
+DISTILLED: tuple[dict[str, Any], ...] = (
+    {"name": "distilled", "start": "plain-lite0", "epochs": 3, "frozen": True},
+    {"name": "pruned", "start": "prune-6", "epochs": 12, "int8": True},
+    {
+        "name": "composed",
+        "start": "pruned",
+        "kinds": "gaze,photos,squashed,composed",
+        "epochs": 5,
+        "int8": True,
+    },
+)
 
 
 def stages(smoke: bool) -> dict[str, Callable[[], None]]:
@@ -50,6 +60,7 @@ def stages(smoke: bool) -> dict[str, Callable[[], None]]:
 
     return {
         "data": lambda: data.build(data.Options(smoke=smoke)),
+        "compose": lambda: compose.build(compose.Options(smoke=smoke)),
         "plain": lambda: train.main(train.Options(epochs=epochs(6), smoke=smoke)),
         "export gaze-0": lambda: export.main(export.Options(default=False, smoke=smoke)),
         "calibrate gaze-0": lambda: calibrate.main(calibrate.Options(epochs=epochs(4), smoke=smoke)),
@@ -59,13 +70,13 @@ def stages(smoke: bool) -> dict[str, Callable[[], None]]:
         "plain, lite0": lambda: train.main(
             train.Options(name="plain-lite0", body="lite0", epochs=epochs(6), smoke=smoke)
         ),
-        "distil": distilled(WHOLE),
+        "distil": distilled(DISTILLED[0]),
         "prune": lambda: prune.main(
             prune.Options(steps=1, probes=1, smoke=True) if smoke else prune.Options()
         ),
-        "distil the pruned": distilled(PRUNED),
+        **{f"distil {one['name']}": distilled(one) for one in DISTILLED[1:]},
         "geometry": lambda: geometry.main(
-            geometry.Options(start=PRUNED["name"], epochs=epochs(2), smoke=smoke)
+            geometry.Options(start=DISTILLED[-1]["name"], epochs=epochs(2), smoke=smoke)
         ),
         "leave out": lambda: leave_out.main(
             leave_out.Options(
@@ -73,7 +84,7 @@ def stages(smoke: bool) -> dict[str, Callable[[], None]]:
             )
         ),
         "export gaze-1": lambda: export.main(
-            export.Options(checkpoint=PRUNED["name"], name="gaze-1", smoke=smoke)
+            export.Options(checkpoint=DISTILLED[-1]["name"], name="gaze-1", smoke=smoke)
         ),
         "int8 gaze-1": lambda: quantise.main(quantise.Options(name="gaze-1", smoke=smoke)),
         "calibrate gaze-1": lambda: calibrate.main(
