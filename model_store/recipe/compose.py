@@ -49,14 +49,6 @@ def both(one: np.ndarray, other: np.ndarray, draw: np.random.Generator) -> np.nd
     return np.concatenate(cut, axis)
 
 
-def worn(image: Image.Image, draw: np.random.Generator) -> Image.Image:
-    """At 45 to 100 % of its size, as a JPEG of quality 35 to 75, and back at its size."""
-    scale, saved = draw.uniform(0.45, 1.0), io.BytesIO()
-    size = round(image.width * scale), round(image.height * scale)
-    image.resize(size, Image.Resampling.LANCZOS).save(saved, "JPEG", quality=int(draw.integers(35, 76)))
-    return Image.open(saved).resize(image.size, Image.Resampling.BICUBIC)
-
-
 def build(options: Options) -> None:
     """Writes what data.read("composed") reads."""
     folder = data.folder(options.smoke)
@@ -81,7 +73,9 @@ def build(options: Options) -> None:
         else:
             one = part(one, draw)
         small = Image.fromarray(one).resize(data.SHAPE[::-1], Image.Resampling.BICUBIC)
-        for name, image in zip(out, (small, one, worn(small, draw)), strict=True):
+        saved = io.BytesIO(data.worn(small, draw))
+        poor = Image.open(saved).resize(small.size, Image.Resampling.BICUBIC)
+        for name, image in zip(out, (small, one, poor), strict=True):
             out[name][k] = np.asarray(image)
     np.save(folder / f"{NAME}-maps.npy", np.zeros((len(sources), *data.GRID), np.float32))
     np.savez(

@@ -155,8 +155,16 @@ def write(shards: str, options: Options) -> None:
     print(f"{shards}: {len(about)} pictures")
 
 
+def worn(image: Image.Image, draw: np.random.Generator) -> bytes:
+    """A picture at 45 to 100 % of its size, as a JPEG of quality 35 to 75."""
+    scale, quality, saved = draw.uniform(0.45, 1.0), int(draw.integers(35, 76)), io.BytesIO()
+    size = max(1, round(image.width * scale)), max(1, round(image.height * scale))
+    image.convert("RGB").resize(size, Image.Resampling.LANCZOS).save(saved, "JPEG", quality=quality)
+    return saved.getvalue()
+
+
 def wear(shards: str, options: Options) -> None:
-    """Writes NAME-worn.npy: every picture at 45 to 100 % of its size, saved as JPEG of quality 35 to 75."""
+    """Writes NAME-worn.npy: every picture worn."""
     pictures = read(shards, options.smoke)
     path = pictures.path / f"{shards}-worn.npy"
     if path.exists():
@@ -169,11 +177,8 @@ def wear(shards: str, options: Options) -> None:
             continue
         draw = np.random.default_rng(zlib.crc32(sample["key"].encode()))
         with Image.open(io.BytesIO(sample["jpg"])) as image:
-            scale, quality = draw.uniform(0.45, 1.0), int(draw.integers(35, 76))
-            size = max(1, round(image.width * scale)), max(1, round(image.height * scale))
-            saved = io.BytesIO()
-            image.convert("RGB").resize(size, Image.Resampling.LANCZOS).save(saved, "JPEG", quality=quality)
-        out[at[sample["key"]]] = picture(saved.getvalue())
+            saved = worn(image, draw)
+        out[at[sample["key"]]] = picture(saved)
     out.flush()
     draft.rename(path)
 

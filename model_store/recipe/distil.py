@@ -1,7 +1,7 @@
 """Stage 4, distil: a student learns the ensemble's maps of all pictures, and human gaze where there is some.
 
     python -m model_store.recipe.distil --frozen                                          # the unpruned one
-    python -m model_store.recipe.distil --start=prune-6 --name=pruned --epochs=10 --int8  # what pruning left of it
+    python -m model_store.recipe.distil --start=prune-6 --name=pruned --epochs=12 --int8  # what pruning left of it
 
 All layers learn, from pixels; `--frozen` holds what lies below 1/8 still, as in the plain network.
 """
