@@ -14,7 +14,6 @@ import torch
 from torch import Tensor
 
 from model_store.recipe import data, imagenet, train
-from model_store.recipe.learn import Learner, groups, of_decoder
 from model_store.recipe.losses import correlation, divergence, gaze_loss
 from model_store.recipe.material import teacher_maps
 from model_store.recipe.options import parse
@@ -70,15 +69,7 @@ def trial(setting: Setting, options: Options) -> dict[str, float]:
     )
 
     steps = options.epochs * -(-len(mine) // options.batch)
-    its = train.Options()
-    learner = Learner(
-        student,
-        groups(student, of_decoder, its.rate, its.backbone),
-        steps=steps,
-        warm=max(1, steps // 20),
-        decay=its.decay,
-        average=its.average,
-    )
+    learner = train.learner(student, train.Options(), steps)
     for epoch in range(options.epochs):
         order = mine[torch.randperm(len(mine), generator=torch.Generator().manual_seed(epoch))]
         for batch in order.split(options.batch):

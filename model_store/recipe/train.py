@@ -124,6 +124,18 @@ def load(path: Path) -> Student:
     return student.to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
 
 
+def learner(student: Student, options: Options, steps: int) -> Learner:
+    """The decoder learns faster than what came trained."""
+    return Learner(
+        student,
+        groups(student, of_decoder, options.rate, options.backbone),
+        steps=steps,
+        warm=max(1, steps // 20),
+        decay=options.decay,
+        average=options.average,
+    )
+
+
 def main(options: Options) -> None:
     torch.manual_seed(options.seed)
     torch.set_num_threads(options.threads)
@@ -146,26 +158,18 @@ def main(options: Options) -> None:
     judged, _ = cached_lower(student, pixels[val], gaze.maps[val], folder / "lower-val", 1)
     print(f"cached {features.shape} in {time.time() - started:.0f} s", flush=True)
 
-    steps = options.epochs * -(-len(train) // options.batch)
-    learner = Learner(
-        student,
-        groups(student, of_decoder, options.rate, options.backbone),
-        steps=steps,
-        warm=max(1, steps // 20),
-        decay=options.decay,
-        average=options.average,
-    )
+    its = learner(student, options, options.epochs * -(-len(train) // options.batch))
 
     def judge(network: Student) -> dict[str, float]:
         return scores(predict(network, judged[0]), gaze, val)
 
     resume = folder / f"{options.name}.resume.pt"
-    for epoch in learner.epochs(options.epochs, resume, judge, options.name):
+    for epoch in its.epochs(options.epochs, resume, judge, options.name):
         draw = torch.Generator().manual_seed(options.seed * 1000 + epoch)
         for batch in torch.randperm(len(train), generator=draw).split(options.batch):
             view = torch.randint(0, VIEWS, (len(batch),))
-            learner.step(gaze_loss(student.upper(features[view, batch].float()), targets[view, batch]).mean())
-    save(learner.mean, final, {"log": learner.log})
+            its.step(gaze_loss(student.upper(features[view, batch].float()), targets[view, batch]).mean())
+    save(its.mean, final, {"log": its.log})
     resume.unlink(missing_ok=True)
 
 
