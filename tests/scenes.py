@@ -91,7 +91,7 @@ def crops(drawn: Path) -> None:
     boxes = [(one.ratio.text, one.box.x, one.box.y, one.box.width, one.box.height) for one in found]
     drawing = explain(data, cropper.grid.levels, points, boxes, long_side=800)
     (FOLDER / "balloon-explained.jpg").write_bytes(drawing)
-    (FOLDER / "balloon-portrait.jpg").write_bytes(crop(data, found[1].box, height=500))
+    (FOLDER / "balloon-square.jpg").write_bytes(crop(data, found[0].box, height=500))
 
 
 def main() -> None:

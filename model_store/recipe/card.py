@@ -42,6 +42,8 @@ def draw_worst(count: int, path: Path, folder: Path) -> None:
     loss = np.bincount(pairs.picture, pairs.best - pairs.crop, len(judged.chosen))
     files = judged.files()
     folder.mkdir(exist_ok=True)
+    for old in folder.glob("*.png"):
+        old.unlink()
     for rank, i in enumerate(loss.argsort()[::-1][:count], 1):
         about = gaze.about[judged.chosen[i]]
         image = Image.fromarray(read(files[i]))

@@ -1,6 +1,6 @@
 """All stages in order, each resumable: what is there is not made again.
 
-python -m model_store.recipe.run            # about four hours on two cores, as `make network` runs it
+python -m model_store.recipe.run            # about six hours on two cores, as `make network` runs it
 python -m model_store.recipe.run --smoke    # every stage on a handful of pictures, minutes, nothing of use
 """
 
@@ -80,7 +80,7 @@ def stages(smoke: bool) -> dict[str, Callable[[], None]]:
         ),
         "leave out": lambda: leave_out.main(
             leave_out.Options(
-                epochs=epochs(4), distilled=True, taught=epochs(2), learned=epochs(8), smoke=smoke
+                epochs=epochs(4), distilled=True, taught=epochs(2), learned=epochs(4), smoke=smoke
             )
         ),
         "export gaze-1": lambda: export.main(
