@@ -151,7 +151,8 @@ def main(options: Options) -> None:
         if parametrize.is_parametrized(layer):
             parametrize.remove_parametrizations(layer, "weight")  # leaves the rounded weights
     save(found, final, {"log": learner.log})
-    note(folder, found, options, learner.log)
+    if not options.without:  # the table is of networks that saw all
+        note(folder, found, options, learner.log)
     resume.unlink(missing_ok=True)
 
 
