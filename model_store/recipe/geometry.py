@@ -1,6 +1,6 @@
 """Input geometry, measured: every picture stretched to one shape, or to the nearest of three.
 
-    python -m model_store.recipe.geometry --start=pruned     # about 8 minutes; geometry.json in the work folder
+    python -m model_store.recipe.geometry     # about 8 minutes; geometry.json in the work folder
 
 Both learn from the same checkpoint on human gaze for two epochs, alike but for the shapes, and are scored on "val" by
 the shape that is nearest to a picture.
@@ -26,7 +26,7 @@ SHAPES = {"landscape": data.SHAPE, "square": (280, 280), "portrait": (320, 240)}
 
 @dataclass(frozen=True)
 class Options:
-    start: str = "pruned"
+    start: str = "composed"
     epochs: int = 2
     batch: int = 16
     rate: float = 3e-4
