@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -25,6 +26,7 @@ from service.settings import Settings
 from tests import library
 from tests.pictures import jpeg
 
+T = TypeVar("T")
 ASKED = ["--ratios", "1:1,16:9", "--workers", "2"]
 
 
@@ -310,11 +312,13 @@ def begin(source: Path, out: Path, *more: str) -> subprocess.Popen[bytes]:
     )
 
 
-def until(condition: Callable[[], bool], seconds: float = 60) -> None:
+def until(condition: Callable[[], T], seconds: float = 60) -> T:
+    """What it gives as soon as that is true, or a list with something in it."""
     deadline = time.monotonic() + seconds
-    while not condition():
+    while not (found := condition()):
         assert time.monotonic() < deadline
         time.sleep(0.005)
+    return found
 
 
 def journaled(out: Path) -> list[bytes]:
@@ -421,13 +425,8 @@ def test_ray_with_a_killed_worker_gives_the_same_files(tmp_path: Path) -> None:
     assert main(["batch", str(source), str(whole), *ASKED, "--crops"]) == 1
 
     with begin(source, out, "--crops", "--ray", "local") as running:
-        workers: list[int] = []
-
-        def busy() -> bool:
-            workers[:] = [pid for pid in descendants(running.pid) if working(pid)]
-            return bool(workers) and len(journaled(out)) >= 16
-
-        until(busy, 120)
+        until(lambda: len(journaled(out)) >= 16, 120)
+        workers = until(lambda: [pid for pid in descendants(running.pid) if working(pid)])
         os.kill(workers[0], signal.SIGKILL)
         assert len(journaled(out)) < 124  # it was in the middle
         assert running.wait(300) == 1
