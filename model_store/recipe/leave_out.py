@@ -2,14 +2,14 @@
 is best told by this.
 
     python -m model_store.recipe.leave_out                # the plain networks, 3 short trainings
-    python -m model_store.recipe.leave_out --distilled    # and students as the shipped one, of a teacher that never saw
-                                                          # the collection either: an hour on two cores
+    python -m model_store.recipe.leave_out --distilled    # and students made as the shipped one, of a teacher that
+                                                          # never saw the collection either: two hours on two cores
 
 {collection: {network: scores}} goes to leave-out.json in the work folder.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,8 @@ class Options:
     epochs: int = 4  # fewer than the plain network's: there is less to learn from
     distilled: bool = False
     taught: int = 2  # epochs of the teacher
-    learned: int = 4  # epochs of its student
+    learned: int = 2  # epochs of its student, unpruned
+    again: int = 5  # epochs of what pruning left of it
     only: str = ""  # one collection
     threads: int = 2
     smoke: bool = False
@@ -61,18 +62,25 @@ def teacher(collection: str, options: Options) -> str:
     return name
 
 
-def distilled(collection: str, options: Options) -> str:
-    """The teacher's maps, its body pruned to the shipped student's cost, distillation: all without the collection."""
+def unpruned(collection: str, options: Options) -> str:
+    """The teacher's maps and a student of them, all without the collection; gives its checkpoint's name."""
     common: dict[str, Any] = {"without": collection, "threads": options.threads, "smoke": options.smoke}
-    name = teacher(collection, options)
-    ensemble.main(ensemble.Options(network=name, shards="photos,gaze", **common))
+    ensemble.main(ensemble.Options(network=teacher(collection, options), shards="photos,gaze", **common))
+    name = f"unpruned{ensemble.apart(collection)}"
+    first = start(collection, options)
+    distil.main(distil.Options(name=name, start=first, epochs=options.learned, frozen=True, **common))
+    return name
+
+
+def distilled(collection: str, options: Options) -> str:
+    """That student, pruned to the shipped one's cost and distilled again."""
+    common: dict[str, Any] = {"without": collection, "threads": options.threads, "smoke": options.smoke}
     cut = f"prune{ensemble.apart(collection)}"
-    few: dict[str, Any] = {"steps": 1, "probes": 1} if options.smoke else {}
-    rounds: dict[str, Any] = {"rounds": 3, "factor": 0.82**2, "thin": False}  # as far in half of the rounds
-    prune.main(prune.Options(name=cut, start=start(collection, options), **rounds, **few, **common))
-    found = f"distilled{ensemble.apart(collection)}"
-    distil.main(distil.Options(name=found, start=f"{cut}-3", epochs=options.learned, int8=True, **common))
-    return found
+    asked = prune.Options(name=cut, start=unpruned(collection, options), thin=False, **common)
+    prune.main(replace(asked, steps=1, probes=1) if options.smoke else asked)
+    name, left = f"distilled{ensemble.apart(collection)}", f"{cut}-{asked.rounds}"
+    distil.main(distil.Options(name=name, start=left, epochs=options.again, int8=True, **common))
+    return name
 
 
 def score(name: str, collection: str, options: Options) -> dict[str, object]:
@@ -97,7 +105,7 @@ def score(name: str, collection: str, options: Options) -> dict[str, object]:
 def main(options: Options) -> None:
     path = data.folder(options.smoke) / "leave-out.json"
     for collection in (options.only,) if options.only else COLLECTIONS:
-        for kind in (plain, start, teacher, distilled) if options.distilled else (plain,):
+        for kind in (plain, start, teacher, unpruned, distilled) if options.distilled else (plain,):
             row = score(kind(collection, options), collection, options)
             print(collection, kind.__name__, row, flush=True)
             found = json.loads(path.read_text()) if path.exists() else {}

@@ -80,7 +80,12 @@ def stages(smoke: bool) -> dict[str, Callable[[], None]]:
         ),
         "leave out": lambda: leave_out.main(
             leave_out.Options(
-                epochs=epochs(4), distilled=True, taught=epochs(2), learned=epochs(4), smoke=smoke
+                epochs=epochs(4),
+                distilled=True,
+                taught=epochs(2),
+                learned=epochs(2),
+                again=epochs(5),
+                smoke=smoke,
             )
         ),
         "export gaze-1": lambda: export.main(
