@@ -8,6 +8,7 @@ its members (of densities, not of logarithms: a teacher that is sure and wrong s
 """
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,13 +34,17 @@ class Options:
 
 
 class Ensemble(nn.Module):
-    """uint8 pictures of LARGE -> the mean density of the teachers, mirrored passes averaged. What is exported."""
+    """uint8 pictures of LARGE -> the mean density of the teachers, mirrored passes averaged. What is exported.
 
-    def __init__(self, teachers: dict[str, nn.Module]) -> None:
+    `students` are members, too; they see the picture at their own size.
+    """
+
+    def __init__(self, teachers: dict[str, nn.Module], students: Sequence[nn.Module] = ()) -> None:
         super().__init__()
         bodies = {KINDS[name][1] for name in teachers}
         self.lower = nn.ModuleDict({body: imagenet.student(body) for body in bodies})
         self.teachers = nn.ModuleDict(teachers)
+        self.students = nn.ModuleList(students)
 
     def forward(self, picture: Tensor) -> Tensor:
         total = torch.zeros(1)
@@ -54,12 +59,16 @@ class Ensemble(nn.Module):
                     inputs.append(self.lower[body].lower(small))
                 p = teacher(*inputs).exp()
                 total = total + (p.flip(2) if mirrored else p)
-        return total / (2 * len(self.teachers))
+            for student in self.students:
+                small = F.interpolate(x.permute(0, 3, 1, 2), data.SHAPE, mode="bilinear").permute(0, 2, 3, 1)
+                p = student(small).exp()
+                total = total + (p.flip(2) if mirrored else p)
+        return total / (2 * (len(self.teachers) + len(self.students)))
 
 
-def export(teachers: dict[str, nn.Module], path: Path) -> None:
+def export(teachers: dict[str, nn.Module], path: Path, students: Sequence[nn.Module] = ()) -> None:
     """One ONNX file of some teachers; evaluate.py judges it like any other."""
-    module = Ensemble(teachers).to(memory_format=torch.contiguous_format).eval()  # type: ignore[call-overload]
+    module = Ensemble(teachers, students).to(memory_format=torch.contiguous_format).eval()  # type: ignore[call-overload]
     torch.onnx.export(
         module,
         (torch.zeros(2, *data.LARGE, 3, dtype=torch.uint8),),

@@ -84,7 +84,7 @@ def stages(smoke: bool) -> dict[str, Callable[[], None]]:
                 distilled=True,
                 taught=epochs(2),
                 learned=epochs(2),
-                again=epochs(5),
+                again=epochs(4),
                 smoke=smoke,
             )
         ),
