@@ -141,16 +141,22 @@ def _ready(url: str) -> bool:
 
 
 @contextmanager
-def serving(folder: Path, environment: dict[str, str]) -> Iterator[Server]:
-    """The service with nothing but these settings, on a free port, its store in `folder`, until /readyz says 200."""
+def serving(folder: Path, environment: dict[str, str] | None = None) -> Iterator[Server]:
+    """The service with nothing but these settings, on a free port and the CPU, its store in `folder`, until /readyz
+    says 200."""
     port = free_port()
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("GAZECROP_") and k != "REDIS_URL"}
-    settings = {"PORT": str(port), "GAZECROP_HOST": "127.0.0.1", "GAZECROP_DATA_DIR": str(folder / "data")}
+    settings = {
+        "PORT": str(port),
+        "GAZECROP_HOST": "127.0.0.1",
+        "GAZECROP_DATA_DIR": str(folder / "data"),
+        "GAZECROP_DEVICE": "cpu",
+    }
     log = folder / "log"
     with log.open("wb") as out:
         process = subprocess.Popen(
             [str(Path(sys.executable).with_name("gazecrop")), "serve"],
-            env=inherited | settings | environment,
+            env=inherited | settings | (environment or {}),
             cwd=folder,
             stdout=out,
             stderr=out,
@@ -175,7 +181,7 @@ def serving(folder: Path, environment: dict[str, str]) -> Iterator[Server]:
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One service for all tests that only ask: default settings, CPU, embedded store."""
-    with serving(tmp_path_factory.mktemp("server"), {"GAZECROP_DEVICE": "cpu"}) as running:
+    with serving(tmp_path_factory.mktemp("server")) as running:
         yield running
 
 
@@ -196,7 +202,7 @@ def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[
 
         def start(folder: Path | None = None, **environment: str) -> Server:
             place = folder or tmp_path_factory.mktemp("server")
-            return running.enter_context(serving(place, {"GAZECROP_DEVICE": "cpu"} | environment))
+            return running.enter_context(serving(place, environment))
 
         yield start
 

@@ -21,7 +21,6 @@ UPLOADS = ("/v1/images", "/v1/crop?ratio=1:1", "/v1/explain")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     """A server that takes 100 kB within a second, from wherever the page is."""
     settings = {
-        "GAZECROP_DEVICE": "cpu",
         "GAZECROP_MAX_BYTES": "100000",
         "GAZECROP_BODY_SECONDS": "1",
         "GAZECROP_MAX_MEGAPIXELS_JPEG": "0.1",

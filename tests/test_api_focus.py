@@ -28,7 +28,6 @@ def replicas(
 ) -> Iterator[tuple[httpx.Client, httpx.Client]]:
     """Two servers on one Redis, which takes four focal points at most."""
     settings = {
-        "GAZECROP_DEVICE": "cpu",
         "REDIS_URL": f"{redis.url}?socket_timeout=1",  # 50 ms may be too short for a Redis on a busy machine
         "GAZECROP_MAX_FOCUS": "4",
         "GAZECROP_WORKERS": "1",

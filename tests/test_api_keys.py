@@ -18,7 +18,6 @@ OPEN = ("/", "/docs", "/page.js", "/openapi.json", "/healthz", "/readyz", "/metr
 @pytest.fixture(scope="module")
 def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     settings = {
-        "GAZECROP_DEVICE": "cpu",
         "GAZECROP_API_KEYS": ", ".join(KEYS),
         "GAZECROP_CORS_ORIGINS": "*",
         "GAZECROP_CACHE_CONTROL": "public, max-age=60",

@@ -14,7 +14,7 @@ from tests.pictures import jpeg
 
 @pytest.fixture(scope="module")
 def tight(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    limits = {"GAZECROP_WORKERS": "1", "GAZECROP_MAX_QUEUE": "2", "GAZECROP_DEVICE": "cpu"}
+    limits = {"GAZECROP_WORKERS": "1", "GAZECROP_MAX_QUEUE": "2"}
     with serving(tmp_path_factory.mktemp("tight"), limits) as running:
         yield running
 

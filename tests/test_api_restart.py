@@ -36,7 +36,7 @@ class Before:
 def before(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Before, Server]]:
     """A first server, drained in the middle of an upload."""
     folder = tmp_path_factory.mktemp("restart")
-    with serving(folder, {"GAZECROP_DEVICE": "cpu"}) as first, client(first.url) as api:
+    with serving(folder) as first, client(first.url) as api:
         old = api.post("/v1/images", content=OLD).json()
         location = api.post("/v1/images", content=FOCUSED).headers["location"]
         api.put(f"{location}/focus", json={"x": 0.1, "y": 0.2})
@@ -65,7 +65,7 @@ def again(before: tuple[Before, Server]) -> Iterator[httpx.Client]:
         await store.close()
 
     asyncio.run(forge())
-    with serving(folder, {"GAZECROP_DEVICE": "cpu"}) as second, client(second.url) as api:
+    with serving(folder) as second, client(second.url) as api:
         yield api
 
 

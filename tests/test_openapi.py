@@ -58,7 +58,7 @@ def test_the_reference_shows_this_document(api: httpx.Client, document: dict[str
 @pytest.fixture(scope="module")
 def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A service of its own: what is left here of focal points and of an hour's reports is nobody else's."""
-    with serving(tmp_path_factory.mktemp("fuzzed"), {"GAZECROP_DEVICE": "cpu"}) as running:
+    with serving(tmp_path_factory.mktemp("fuzzed")) as running:
         yield running
 
 
