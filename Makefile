@@ -32,7 +32,7 @@ bench: .venv/stamps/dev .venv/stamps/page ## what the service costs, as ratios w
 # glibc gives large blocks back to the kernel after every step and has them cleared anew: half of the time without this.
 network: export MALLOC_MMAP_MAX_ = 0
 network: export MALLOC_TRIM_THRESHOLD_ = 100000000000
-network: .venv-train/stamp ## train the network anew: about six hours on two cores, resumable, from GAZECROP_DATA
+network: .venv-train/stamp ## train the network anew: about seven and a half hours on two cores, resumable, from GAZECROP_DATA
 	.venv-train/bin/python -m model_store.recipe.run
 
 page: ## fetch again what the page shows but the project does not keep: photographs, the editor's library

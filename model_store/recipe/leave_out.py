@@ -3,7 +3,7 @@ is best told by this.
 
     python -m model_store.recipe.leave_out                # the plain networks, 3 short trainings
     python -m model_store.recipe.leave_out --distilled    # and students made as the shipped one, of an ensemble that
-                                                          # never saw the collection either: two hours on two cores
+                                                          # never saw the collection either: 3 hours on two cores
 
 {collection: {network: scores}} goes to leave-out.json in the work folder.
 """

@@ -1,6 +1,6 @@
 """All stages in order, each resumable: what is there is not made again.
 
-python -m model_store.recipe.run            # about six hours on two cores, as `make network` runs it
+python -m model_store.recipe.run            # seven and a half hours on two cores, as `make network` runs it
 python -m model_store.recipe.run --smoke    # every stage on a handful of pictures, minutes, nothing of use
 """
 
