@@ -51,18 +51,19 @@ class Ensemble(nn.Module):
         for mirrored in (False, True):
             x = picture.float().flip(2) if mirrored else picture.float()
             eighth = {body: lower.lower(x) for body, lower in self.lower.items()}
+            found = []
             for name, teacher in self.teachers.items():
                 body = KINDS[name][1]
                 inputs = [eighth[body]]
                 if isinstance(teacher, Pyramid):
-                    small = F.avg_pool2d(x.permute(0, 3, 1, 2), 2).round().permute(0, 2, 3, 1)
-                    inputs.append(self.lower[body].lower(small))
-                p = teacher(*inputs).exp()
-                total = total + (p.flip(2) if mirrored else p)
-            for student in self.students:
+                    half = F.avg_pool2d(x.permute(0, 3, 1, 2), 2).round().permute(0, 2, 3, 1)
+                    inputs.append(self.lower[body].lower(half))
+                found.append(teacher(*inputs))
+            if self.students:
                 small = F.interpolate(x.permute(0, 3, 1, 2), data.SHAPE, mode="bilinear").permute(0, 2, 3, 1)
-                p = student(small).exp()
-                total = total + (p.flip(2) if mirrored else p)
+                found += [student(small) for student in self.students]
+            for log_p in found:
+                total = total + (log_p.flip(2) if mirrored else log_p).exp()
         return total / (2 * (len(self.teachers) + len(self.students)))
 
 

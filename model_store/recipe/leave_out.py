@@ -35,11 +35,16 @@ class Options:
     smoke: bool = False
 
 
+def alike(collection: str, options: Options) -> dict[str, Any]:
+    """What all stages are asked alike."""
+    return {"without": collection, "threads": options.threads, "smoke": options.smoke}
+
+
 def plain(collection: str, options: Options, body: str = "mobilenet") -> str:
     """Trains the plain network without a collection; gives its checkpoint's name."""
     name = f"plain-{body}{ensemble.apart(collection)}"
-    common: dict[str, Any] = {"threads": options.threads, "smoke": options.smoke}
-    train.main(train.Options(name=name, body=body, without=collection, epochs=options.epochs, **common))
+    common = alike(collection, options)
+    train.main(train.Options(name=name, body=body, epochs=options.epochs, **common))
     return name
 
 
@@ -50,13 +55,7 @@ def start(collection: str, options: Options) -> str:
 
 def taught(collection: str, options: Options) -> nn.Module:
     """A teacher that never saw the collection."""
-    asked = teachers.Options(
-        kind=TEACHER,
-        without=collection,
-        epochs=options.taught,
-        threads=options.threads,
-        smoke=options.smoke,
-    )
+    asked = teachers.Options(kind=TEACHER, epochs=options.taught, **alike(collection, options))
     return teachers.train(TEACHER, asked, data.folder(options.smoke))
 
 
@@ -80,7 +79,7 @@ def together(collection: str, options: Options) -> str:
 
 def unpruned(collection: str, options: Options) -> str:
     """The ensemble's maps and a student of them, all without the collection; gives its checkpoint's name."""
-    common: dict[str, Any] = {"without": collection, "threads": options.threads, "smoke": options.smoke}
+    common = alike(collection, options)
     ensemble.main(ensemble.Options(network=together(collection, options), shards="photos,gaze", **common))
     name = f"unpruned{ensemble.apart(collection)}"
     first = start(collection, options)
@@ -90,7 +89,7 @@ def unpruned(collection: str, options: Options) -> str:
 
 def distilled(collection: str, options: Options) -> str:
     """That student, pruned to the shipped one's cost and distilled again."""
-    common: dict[str, Any] = {"without": collection, "threads": options.threads, "smoke": options.smoke}
+    common = alike(collection, options)
     cut = f"prune{ensemble.apart(collection)}"
     asked = prune.Options(name=cut, start=unpruned(collection, options), thin=False, **common)
     prune.main(replace(asked, steps=1, probes=1) if options.smoke else asked)
