@@ -7,11 +7,12 @@ import re
 import socket
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 from jsonschema_rs import Draft202012Validator
 
+T = TypeVar("T")
 # Of HTTP itself, and of CORS: in no OpenAPI document.
 PLAIN = {"content-length", "content-type", "date", "connection", "transfer-encoding"}
 CORS = "access-control-"
@@ -103,12 +104,13 @@ def metric(api: httpx.Client, name: str, **labels: str) -> float:
     return 0.0
 
 
-def until(holds: Callable[[], bool], seconds: float = 20) -> None:
-    """Returns as soon as it holds; fails the test when it never does."""
+def until(holds: Callable[[], T], seconds: float = 20) -> T:
+    """What it gives as soon as that is true, or a list with something in it; fails the test when it never is."""
     deadline = time.monotonic() + seconds
-    while not holds():
+    while not (found := holds()):
         assert time.monotonic() < deadline, "it never came"
         time.sleep(0.005)
+    return found
 
 
 def begin_upload(

@@ -5,11 +5,9 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 
@@ -24,9 +22,9 @@ from service.model import Model
 from service.params import read
 from service.settings import Settings
 from tests import library
+from tests.contract import until
 from tests.pictures import jpeg
 
-T = TypeVar("T")
 ASKED = ["--ratios", "1:1,16:9", "--workers", "2"]
 
 
@@ -312,15 +310,6 @@ def begin(source: Path, out: Path, *more: str) -> subprocess.Popen[bytes]:
     )
 
 
-def until(condition: Callable[[], T], seconds: float = 60) -> T:
-    """What it gives as soon as that is true, or a list with something in it."""
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
-    return found
-
-
 def journaled(out: Path) -> list[bytes]:
     path = out / "journal.jsonl"
     return path.read_bytes().splitlines() if path.exists() else []
@@ -350,10 +339,10 @@ def test_kill_9_loses_nothing_and_leaves_nobody_behind(tmp_path: Path) -> None:
     assert main(["batch", str(source), str(whole), *ASKED, "--crops"]) == 1
 
     with begin(source, out, "--crops") as running:
-        until(lambda: len(journaled(out)) >= 16)
+        until(lambda: len(journaled(out)) >= 16, 60)
         workers = children(running.pid)
         running.kill()
-    until(lambda: not any(map(alive, workers)))
+    until(lambda: not any(map(alive, workers)), 60)
     answered = [json.loads(line.split(b" ", 2)[2])["file"] for line in journaled(out) if line.endswith(b"}")]
     assert 16 <= len(answered) < 64  # it was in the middle
     for name in answered:
@@ -370,7 +359,7 @@ def test_a_killed_worker_costs_no_picture(tmp_path: Path) -> None:
     library.make(source, 40)
     assert main(["batch", str(source), str(whole), *ASKED]) == 1
     with begin(source, out) as running:
-        until(lambda: len(journaled(out)) >= 8)
+        until(lambda: len(journaled(out)) >= 8, 60)
         os.kill(
             max(children(running.pid)), signal.SIGKILL
         )  # the last started: not the one that tracks resources
@@ -383,7 +372,7 @@ def test_ctrl_c_stops_and_says_how_to_go_on(tmp_path: Path) -> None:
     source, out = tmp_path / "in", tmp_path / "out"
     library.make(source, 60)
     with begin(source, out) as running:
-        until(lambda: len(journaled(out)) >= 8)
+        until(lambda: len(journaled(out)) >= 8, 60)
         os.killpg(running.pid, signal.SIGINT)
         assert running.wait(60) == 130
         assert running.stderr is not None
@@ -426,7 +415,7 @@ def test_ray_with_a_killed_worker_gives_the_same_files(tmp_path: Path) -> None:
 
     with begin(source, out, "--crops", "--ray", "local") as running:
         until(lambda: len(journaled(out)) >= 16, 120)
-        workers = until(lambda: [pid for pid in descendants(running.pid) if working(pid)])
+        workers = until(lambda: [pid for pid in descendants(running.pid) if working(pid)], 60)
         os.kill(workers[0], signal.SIGKILL)
         assert len(journaled(out)) < 124  # it was in the middle
         assert running.wait(300) == 1
