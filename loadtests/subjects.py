@@ -7,9 +7,9 @@ from PIL import Image
 from starlette.concurrency import run_in_threadpool
 from starlette.types import Receive, Scope, Send
 
-from service.app import App, create_app
-from service.protocol import serve
-from service.settings import Settings
+from gazecrop.app import App, create_app
+from gazecrop.http.protocol import serve
+from gazecrop.settings import Settings
 
 bare = FastAPI(openapi_url=None)
 

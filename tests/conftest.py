@@ -18,11 +18,11 @@ from typing import TypeVar
 import httpx
 import pytest
 
-from tests.contract import client
-from tests.pictures import jpeg
+from tests.helpers.contract import client
+from tests.helpers.pictures import jpeg
 
 ROOT = Path(__file__).parents[1]
-PHOTOGRAPHS = ROOT / "service" / "page" / "examples"
+PHOTOGRAPHS = ROOT / "service" / "gazecrop" / "page" / "examples"
 CI = os.environ.get("CI") == "true"
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 

@@ -1,4 +1,4 @@
-"""The arrows of DESIGN.md: who may import whom. A module that is in no layer fails here: put it into one."""
+"""The arrows of the architecture: which room may import which. A room that stands in no layer fails here."""
 
 import ast
 from graphlib import TopologicalSorter
@@ -7,26 +7,29 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-# From the bottom up. A module imports from lower layers, or from its own without a circle.
+# From the bottom up. A room imports from lower layers, or from its own layer without a circle.
 LAYERS = [
-    "errors settings ratios grid metrics colour containers flight gate caching confidence",
-    "headers placing points",
-    "decode cropping render heatmap explain model batcher store auth reports",
-    "params answers body bodies problems",
+    "errors settings metrics",
+    "crop picture concurrency",
+    "model store",
     "pipeline",
-    "parts",
-    "routes fast cors",
-    "app protocol",
-    "commands",
+    "parts library",
+    "http",
+    "app console",
+    "audit commands",
     "cli",
+    "__main__",
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names.split()}
 
 
-def modules(package: str) -> dict[str, Path]:
+def modules(folder: Path, base: Path) -> dict[str, Path]:
     """Dotted name -> file, packages by their own name."""
-    files = (ROOT / package).rglob("*.py")
-    return {".".join(f.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): f for f in files}
+    return {
+        ".".join(f.relative_to(base).with_suffix("").parts).removesuffix(".__init__"): f
+        for f in folder.rglob("*.py")
+        if "page_setup" not in f.parts  # programs of the set-up, which import nothing of the package
+    }
 
 
 def imports(name: str, file: Path) -> set[str]:
@@ -43,31 +46,32 @@ def imports(name: str, file: Path) -> set[str]:
     return found
 
 
-SERVICE = modules("service")
-IMPORTS = {name: imports(name, file) for name, file in (SERVICE | modules("model_store")).items()}
+PACKAGE = modules(ROOT / "service" / "gazecrop", ROOT / "service")
+RECIPE = modules(ROOT / "model_store", ROOT)
+IMPORTS = {name: imports(name, file) for name, file in (PACKAGE | RECIPE).items()}
 
 
-def part(name: str) -> str:
-    """service.store.redis -> store: the unit that has a level."""
+def room(name: str) -> str:
+    """gazecrop.store.redis -> store: the unit that has a level."""
     return name.split(".")[1]
 
 
-def parts_used(name: str) -> set[str]:
-    return {part(used) for used in IMPORTS[name] if used.startswith("service.")}
+def rooms_used(name: str) -> set[str]:
+    return {room(used) for used in IMPORTS[name] if used.startswith("gazecrop.")} - {"__version__"}
 
 
-@pytest.mark.parametrize("name", [name for name in SERVICE if name != "service"])
+@pytest.mark.parametrize("name", [name for name in PACKAGE if name != "gazecrop"])
 def test_imports_point_downwards(name: str) -> None:
-    assert part(name) in LEVEL, f"{name} is in no layer of {Path(__file__).name}"
-    upwards = {used for used in parts_used(name) if LEVEL.get(used, -1) > LEVEL[part(name)]}
+    assert room(name) in LEVEL, f"{name} is in no layer of {Path(__file__).name}"
+    upwards = {used for used in rooms_used(name) if LEVEL.get(used, 99) > LEVEL[room(name)]}
     assert not upwards, f"{name} imports {sorted(upwards)}, which stand above it"
 
 
 def test_no_circles() -> None:
     graph: dict[str, set[str]] = {}
-    for name in SERVICE:
-        if name != "service":
-            graph.setdefault(part(name), set()).update(parts_used(name) - {part(name)})
+    for name in PACKAGE:
+        if name != "gazecrop":
+            graph.setdefault(room(name), set()).update(rooms_used(name) - {room(name)})
     TopologicalSorter(graph).prepare()  # raises CycleError, which names the circle
 
 
@@ -77,29 +81,51 @@ def importers(package: str) -> set[str]:
     }
 
 
-def test_service_never_imports_model_store() -> None:
-    """The dispatcher apart, which may start the audit when it is asked for."""
-    service = {name for name in importers("model_store") if name.startswith("service.")}
-    assert service <= {"service.cli"}
-    assert {u for name in service for u in IMPORTS[name] if u.startswith("model_store")} <= {
-        "model_store.audit"
-    }
+def test_the_package_never_imports_the_recipe() -> None:
+    assert not {name for name in importers("model_store") if name.startswith("gazecrop")}
+
+
+def test_the_audit_stands_apart_from_the_commands() -> None:
+    """They share `console`; neither imports the other. The dispatcher loads both by name."""
+    assert not {name for name in importers("gazecrop.commands") if name.startswith("gazecrop.audit")}
+    assert not {name for name in importers("gazecrop.audit") if name.startswith("gazecrop.commands")}
+
+
+def test_making_never_imports_judging() -> None:
+    judge = importers("model_store.recipe.judge")
+    assert not {name for name in judge if name.startswith("model_store.recipe.make.")}
 
 
 def test_onnxruntime_has_one_importer() -> None:
-    """All that must be said to it once (providers, threads, warm-up) is said in one place."""
-    assert {name for name in importers("onnxruntime") if name.startswith("service.")} <= {"service.model"}
+    """All that must be configured once (providers, threads, warm-up) is in one place."""
+    package = {name for name in importers("onnxruntime") if name.startswith("gazecrop")}
+    assert package <= {"gazecrop.model"}
 
 
 def test_torch_lives_in_the_recipe() -> None:
     assert all(name.startswith("model_store.recipe") for name in importers("torch"))
 
 
-def test_the_edge_does_no_arithmetic() -> None:
-    assert not {name for name in importers("numpy") if part(name) in {"routes", "app", "protocol", "cli"}}
+def test_the_http_interface_does_no_arithmetic() -> None:
+    assert not {
+        name
+        for name in importers("numpy")
+        if name.startswith("gazecrop.") and room(name) in {"http", "app", "cli"}
+    }
 
 
-def test_the_core_knows_no_http() -> None:
-    core = {name for layer in LAYERS[:3] for name in layer.split()} - {"metrics", "auth"}
-    framework = importers("fastapi") | importers("starlette") | importers("uvicorn")
-    assert not {name for name in framework if part(name) in core}
+FRAMEWORKS = ("fastapi", "starlette", "uvicorn", "pydantic", "pydantic_settings", "prometheus_client")
+
+
+@pytest.mark.parametrize("name", [n for n in PACKAGE if n.split(".")[1:2] in (["crop"], ["picture"])])
+def test_the_core_is_pure(name: str) -> None:
+    """crop/ and picture/: no framework, no settings, no clock."""
+    roots = {used.split(".")[0] for used in IMPORTS[name]}
+    assert not roots & {*FRAMEWORKS, "time", "datetime", "asyncio"}
+    assert rooms_used(name) <= {"errors", "crop", "picture"}
+
+
+def test_concurrency_does_not_depend_on_pictures() -> None:
+    for name in PACKAGE:
+        if name.startswith("gazecrop.concurrency."):
+            assert rooms_used(name) <= {"errors", "concurrency"}

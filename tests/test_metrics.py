@@ -11,8 +11,8 @@ import pytest
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.errors import ClientGone, NotFound
-from service.metrics import SECONDS, STAGES, Metrics, Observe, Stages
+from gazecrop.errors import ClientGone, NotFound
+from gazecrop.metrics import SECONDS, STAGES, Metrics, Observe, Stages
 
 FAMILIES = {
     "gazecrop_requests", "gazecrop_request_seconds", "gazecrop_stage_seconds", "gazecrop_batch_size",

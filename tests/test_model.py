@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from service import model as module
-from service.confidence import Calibration
-from service.model import DISC, STORE, Density, Model, ModelError, Pixels, calibration_of, known_picture
-from service.settings import Settings
-from tests.networks import GRID, SHAPE, network, write_store
+from gazecrop import model as module
+from gazecrop.crop.confidence import Calibration
+from gazecrop.model import DISC, STORE, Density, Model, ModelError, Pixels, calibration_of, known_picture
+from gazecrop.settings import Settings
+from tests.helpers.networks import GRID, SHAPE, network, write_store
 
 CALIBRATION = {"weights": [1.0, 2.0, 3.0, 4.0], "intercept": 0.5}
 
@@ -160,7 +160,7 @@ def test_cuda_is_refused_where_the_session_does_not_report_it(
 
 def test_the_shipped_network_loads_warms_and_is_quiet() -> None:
     """In a process of its own, since ONNX Runtime writes to the process's stdout and stderr."""
-    program = "from service.model import *; Model.load(Settings(device='cpu')).warm()"
+    program = "from gazecrop.model import *; Model.load(Settings(device='cpu')).warm()"
     out = subprocess.run([sys.executable, "-c", program], capture_output=True, cwd=STORE.parent, timeout=60)
     assert (out.returncode, out.stdout, out.stderr) == (0, b"", b"")
 

@@ -13,11 +13,13 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from service.app import _id_key
-from service.batcher import Batcher
-from service.cropping import Crop
-from service.decode import Limits
-from service.errors import (
+from gazecrop.app import _id_key
+from gazecrop.concurrency.batcher import Batcher
+from gazecrop.concurrency.gate import Gate
+from gazecrop.crop.cropping import Crop
+from gazecrop.crop.grid import SaliencyGrid
+from gazecrop.crop.params import Wanted, read
+from gazecrop.errors import (
     BadParameters,
     DeadlinePassed,
     ImageNotFound,
@@ -27,16 +29,14 @@ from service.errors import (
     StoreAway,
     TooManyPixels,
 )
-from service.gate import Gate
-from service.grid import SaliencyGrid
-from service.metrics import Stages
-from service.params import Wanted, read
-from service.pipeline import COSTLY_AT_ONCE, COSTLY_QUEUE, Known, Picture, Pipeline, analyse
-from service.settings import Settings
-from service.store.base import Condition, Entry, Record
-from service.store.memory import MapCache
-from service.store.sqlite import SqliteStore
-from tests.pictures import encode, jpeg
+from gazecrop.metrics import Stages
+from gazecrop.picture.decode import Limits
+from gazecrop.pipeline import COSTLY_AT_ONCE, COSTLY_QUEUE, Known, Picture, Pipeline, analyse
+from gazecrop.settings import Settings
+from gazecrop.store.base import Condition, Entry, Record
+from gazecrop.store.memory import MapCache
+from gazecrop.store.sqlite import SqliteStore
+from tests.helpers.pictures import encode, jpeg
 
 ID = "0" * 32
 

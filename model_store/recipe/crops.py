@@ -1,7 +1,7 @@
 """Crops to be judged: of a network's maps, of a plain function, of an encoded picture.
 
 Whatever a cropper is, it comes to `Boxes`: one box per picture and judged ratio, in the frame that the observers saw.
-Every network's boxes are made by service.grid and service.cropping, from 32 levels, as they are served.
+Every network's boxes are made by gazecrop.crop.grid and gazecrop.crop.cropping, from 32 levels, as they are served.
 """
 
 import math
@@ -14,13 +14,13 @@ import numpy as np
 import onnxruntime as ort
 from PIL import Image
 
+from gazecrop.crop.cropping import Cropper, Policy
+from gazecrop.crop.cropping import Options as CropOptions
+from gazecrop.crop.grid import SaliencyGrid
+from gazecrop.crop.ratios import parse as parse_ratio
+from gazecrop.picture.decode import Limits, decode
 from model_store.recipe import data, metrics
 from model_store.recipe.metrics import Box, Boxes, Pairs
-from service.cropping import Cropper, Policy
-from service.cropping import Options as CropOptions
-from service.decode import Limits, decode
-from service.grid import SaliencyGrid
-from service.ratios import parse as parse_ratio
 
 RATIOS = {name: parse_ratio(name) for name in metrics.RATIOS}
 
@@ -64,7 +64,7 @@ class Judged:
 
 
 def _session(path: Path, threads: int = 1) -> ort.InferenceSession:
-    from model_store.recipe.export import session  # with torch, which no function needs
+    from model_store.recipe.make.export import session  # with torch, which no function needs
 
     return session(path, threads)
 

@@ -21,8 +21,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from gazecrop.picture.decode import Limits, decode
 from model_store.recipe.options import DATA, WORK, parse
-from service.decode import Limits, decode
 
 SIGMA = 0.032  # of the longest side
 SHAPE = (240, 320)  # the student's input

@@ -9,21 +9,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from model_store.recipe import (
+from model_store.recipe import data
+from model_store.recipe.judge import evaluate, folds, geometry, leave_out, speed
+from model_store.recipe.judge import model_card as card
+from model_store.recipe.make import (
     calibrate,
-    card,
     compose,
-    data,
     distil,
     ensemble,
-    evaluate,
     export,
-    folds,
-    geometry,
-    leave_out,
     prune,
     quantise,
-    speed,
     teachers,
     train,
 )

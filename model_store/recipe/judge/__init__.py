@@ -1,0 +1,1 @@
+"""What only measures: scores, comparisons, ablations. Nothing here changes the shipped network."""

@@ -1,0 +1,135 @@
+"""Stage 7, evaluate: the whole measure on "val", one table, for networks, functions, peers, baselines and people.
+
+    python -m model_store.recipe.judge.evaluate                      # the files of manifest.json, and all below them
+    python -m model_store.recipe.judge.evaluate --onnx=a.onnx,b.onnx --functions=package.module:crop --peers=0
+    python -m model_store.recipe.judge.evaluate --croppers           # asks peers' croppers, too: peers.py says how
+
+An ONNX file takes `picture` uint8 [n, h, w, 3] and gives a density. A function takes a picture, uint8
+[height, width, 3] RGB, and a ratio (width / height), and gives (x, y, width, height) in its pixels.
+"""
+
+import importlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from model_store.recipe import crops, data
+from model_store.recipe.crops import Function, Judged
+from model_store.recipe.judge import faces_cut, kept, robustness, scores
+from model_store.recipe.judge import observers as people
+from model_store.recipe.judge import score_tables as tables
+from model_store.recipe.make.export import manifest
+from model_store.recipe.metrics import Boxes
+from model_store.recipe.options import STORE, parse
+
+
+@dataclass(frozen=True)
+class Options:
+    onnx: str = ""  # files, separated by commas; empty: those in manifest.json
+    mean: str = ""  # a name: adds a row for the mean of those files' maps
+    functions: str = ""  # package.module:name, separated by commas
+    peers: bool = True  # Twitter's network, the priors, and what is known of peers' croppers
+    croppers: bool = False  # asks those of peers' croppers that are installed and not known yet
+    moves: int = 150  # pictures of the stability and robustness tables; 0 leaves them out
+    split: str = "val"
+    write: bool = True  # scores.json beside the manifest
+    smoke: bool = False
+
+
+@dataclass
+class Croppers:
+    """Everything that is judged: boxes of all, maps of those that have some, rows as far as they are made."""
+
+    judged: Judged
+    boxes: dict[str, Boxes]
+    maps: dict[str, np.ndarray]
+    rows: dict[str, scores.Row]
+
+    def add_maps(self, name: str, maps: np.ndarray) -> None:
+        self.maps[name] = maps
+        self.add(name, crops.map_boxes(maps, self.judged.sizes), scores.map_row(maps, self.judged))
+
+    def add(self, name: str, boxes: Boxes, more: scores.Row | None = None) -> None:
+        self.boxes[name] = boxes
+        self.rows[name] = scores.crop_row(self.judged.pairs(boxes), self.judged.sets) | (more or {})
+        print(scores.line(name, self.rows[name]), flush=True)
+
+
+def files(options: Options) -> list[Path]:
+    if options.onnx:
+        return [Path(name) for name in options.onnx.split(",")]
+    networks = manifest()["networks"].values()
+    return [STORE / file["file"] for network in networks for file in network["files"].values()]
+
+
+def networks(options: Options, croppers: Croppers) -> None:
+    judged, paths = croppers.judged, files(options)
+    for path in paths:
+        pixels = judged.gaze.pixels(crops.input_shape(path))[judged.chosen]
+        croppers.add_maps(path.stem, crops.network_maps(path, pixels))
+    if options.mean:
+        croppers.add_maps(options.mean, np.mean([croppers.maps[path.stem] for path in paths], 0))
+
+
+def baselines(croppers: Croppers, folder: Path) -> None:
+    """The mean of people's gaze, and Twitter's network by three rules: its own (centred on the most salient point), the
+    window, and the window over its map times that mean."""
+    from model_store.recipe.judge.twitter import NAME, fastgaze_maps  # torch
+
+    judged = croppers.judged
+    prior = judged.gaze.maps[judged.gaze.where("train")].mean(0)
+    croppers.add_maps("centre prior", np.repeat(prior[None], len(judged.chosen), 0))
+    maps = fastgaze_maps(judged, folder)
+    croppers.add(f"{NAME}, its own rule", crops.map_boxes(maps, judged.sizes, "point"))
+    croppers.add_maps(NAME, maps)
+    weighed = maps * prior
+    croppers.add_maps(f"{NAME} x centre prior", weighed / weighed.sum((1, 2), keepdims=True))
+
+
+def main(options: Options) -> None:
+    folder = data.folder(options.smoke)
+    gaze = data.read("gaze", options.smoke)
+    judged = Judged(gaze, gaze.where(options.split))
+    encoded = judged.files() if options.moves or options.functions else []
+    croppers = Croppers(judged, {}, {}, {})
+    networks(options, croppers)
+    if options.moves:
+        for path in files(options):
+            sight = crops.network_sight(path)
+            croppers.rows[path.stem] |= robustness.of(sight, judged, encoded, options.moves)
+    for name in options.functions.split(",") if options.functions else ():
+        sight = crops.function_sight(function(name))
+        boxes = [sight(file, size) for file, size in zip(encoded, judged.sizes, strict=True)]
+        croppers.add(name, boxes, robustness.of(sight, judged, encoded, options.moves))
+    if options.croppers:
+        kept.ask(judged, folder, options.moves)
+    if options.peers:
+        baselines(croppers, folder)
+        for name, boxes, more in kept.answers(judged, folder):
+            croppers.add(name, boxes, more)
+
+    human = people.measure(croppers.boxes, croppers.maps, judged.points, judged.sizes)
+    faces = faces_cut.faces(judged, folder)
+    for name, boxes in croppers.boxes.items():
+        croppers.rows[name] |= human["croppers"][name]
+        if faces is not None:
+            croppers.rows[name] |= faces_cut.measure(boxes, faces, judged.sizes)
+    result = {
+        "split": options.split,
+        "pictures": len(judged.chosen),
+        "rows": croppers.rows,
+        "people": human["people"],
+    }
+    print(tables.scores(result))
+    if options.write:
+        scores.keep(result, folder if options.smoke else STORE)
+
+
+def function(name: str) -> Function:
+    module, _, attribute = name.partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+if __name__ == "__main__":
+    main(parse(Options))

@@ -1,0 +1,58 @@
+"""What peers' croppers answer to "val", kept in the work folder: they do not change when a network does, and the Python
+that trains has none of them."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from model_store.recipe import crops, metrics
+from model_store.recipe.crops import Judged
+from model_store.recipe.judge import robustness
+from model_store.recipe.judge.peers import CROPPERS, installed
+from model_store.recipe.metrics import Box, Boxes
+
+
+def _path(judged: Judged, folder: Path) -> Path:
+    return folder / f"croppers-{len(judged.chosen)}.json"
+
+
+def _read(judged: Judged, folder: Path) -> dict[str, dict[str, Any]]:
+    path = _path(judged, folder)
+    return json.loads(path.read_text()) if path.exists() else {}
+
+
+def ask(judged: Judged, folder: Path, moves: int) -> None:
+    """Asks every cropper that is installed for what is not known yet: first all for their crops, then each for the
+    table of stability on `moves` pictures."""
+    known = _read(judged, folder)
+    encoded = judged.files()
+    wanted = [name for name in CROPPERS if name not in known or (moves and not known[name]["more"])]
+    sights = {name: crops.function_sight(function) for name, function in installed(wanted).items()}
+
+    def keep(name: str, said: str) -> None:
+        _path(judged, folder).write_text(json.dumps(known))
+        print(f"{name}: {said}", flush=True)
+
+    for name, sight in sights.items():
+        if name not in known:
+            boxes = [sight(file, size) for file, size in zip(encoded, judged.sizes, strict=True)]
+            offsets = [{ratio: box.offset for ratio, box in each.items()} for each in boxes]
+            known[name] = {"offsets": offsets, "more": {}}
+            keep(name, "crops")
+    for name, sight in sights.items():
+        if moves and not known[name]["more"]:
+            known[name]["more"] = robustness.of(sight, judged, encoded, moves)
+            keep(name, "stability")
+
+
+def answers(judged: Judged, folder: Path) -> Iterator[tuple[str, Boxes, dict[str, Any]]]:
+    """Name, boxes, and the part of its row that its boxes do not tell."""
+    for name, found in _read(judged, folder).items():
+        boxes: Boxes = []
+        for size, offsets in zip(judged.sizes, found["offsets"], strict=True):
+            centre = {ratio: metrics.centre_crop(*size, metrics.RATIOS[ratio]) for ratio in offsets}
+            boxes.append(
+                {ratio: Box(c.axis, c.side, c.length, offsets[ratio]) for ratio, c in centre.items()}
+            )
+        yield name, boxes, found["more"]

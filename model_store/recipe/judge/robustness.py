@@ -1,0 +1,115 @@
+"""How far crops move, and what they lose, when a picture is changed in ways that change nothing for people."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageEnhance, ImageFilter
+
+from gazecrop.audit.material import transforms
+from gazecrop.audit.material.transforms import saved
+from model_store.recipe import metrics
+from model_store.recipe.crops import Judged, Sight, read
+from model_store.recipe.metrics import Boxes
+from model_store.recipe.options import DATA
+
+MOVED = 0.05  # of the frame's side: a move that a person sees
+
+
+def _noise(image: Image.Image) -> Image.Image:
+    noise = np.random.default_rng(0).normal(0, 20, (image.height, image.width, 3))
+    return Image.fromarray((np.asarray(image) + noise).clip(0, 255).astype(np.uint8))
+
+
+# What should move no crop: the four of the table of stability, as `gazecrop audit stability` has them.
+CHANGES: dict[str, Callable[[Image.Image], bytes]] = {
+    "half": transforms.half,
+    "q60": transforms.q60,
+    "mirror": transforms.mirror,
+    "cmyk": transforms.cmyk,
+}
+# What makes a picture worse: its crops should lose little.
+HARM: dict[str, Callable[[Image.Image], bytes]] = {
+    "noise": lambda image: saved(_noise(image)),
+    "darkness": lambda image: saved(ImageEnhance.Brightness(image).enhance(0.3)),
+    "blur": lambda image: saved(image.filter(ImageFilter.GaussianBlur(3))),
+    "rotation": lambda image: saved(image.transpose(Image.Transpose.ROTATE_90)),
+}
+
+
+def of(sight: Sight, judged: Judged, encoded: Sequence[bytes], count: int) -> dict[str, Any]:
+    """The row of a cropper: `harmed` and `moved` on `count` of the judged pictures, evenly spread, `moved` on the large
+    originals, too; nothing of none."""
+    if not count:
+        return {}
+    some = np.linspace(0, len(encoded) - 1, min(count, len(encoded))).astype(int)
+    files, sizes, points = ([every[i] for i in some] for every in (encoded, judged.sizes, judged.points))
+    originals = [Image.fromarray(read(file)) for file in files]
+    plain = _boxes(sight, originals, saved, sizes)
+    found = {
+        "moved": moved(sight, originals, plain, sizes),
+        "harmed": harmed(sight, originals, plain, sizes, points),
+    }
+    large = [Image.fromarray(read(file.read_bytes())) for file in sorted((DATA / "large").glob("*"))]
+    if large:
+        frames = [image.size for image in large]
+        found["moved_large"] = moved(sight, large, _boxes(sight, large, saved, frames), frames)
+    return found
+
+
+def moved(
+    sight: Sight, originals: Sequence[Image.Image], plain: Boxes, sizes: Sequence[tuple[int, int]]
+) -> dict[str, float]:
+    """Percent of a cropper's crops, `plain`, whose centre moves over 5 % of the side, by change."""
+    return {
+        change: 100
+        * float(
+            np.mean(
+                _shifts(plain, _boxes(sight, originals, function, sizes), mirrored=change == "mirror") > MOVED
+            )
+        )
+        for change, function in CHANGES.items()
+    }
+
+
+def harmed(
+    sight: Sight,
+    originals: Sequence[Image.Image],
+    plain: Boxes,
+    sizes: Sequence[tuple[int, int]],
+    points: Sequence[np.ndarray],
+) -> dict[str, float]:
+    """Crop score of pictures as they are ("none", crops `plain`) and made worse."""
+
+    def score(found: Boxes, frames: Sequence[tuple[int, int]], seen: Sequence[np.ndarray]) -> float:
+        return metrics.judge(lambda i, name: found[i][name], frames, seen).score()
+
+    result = {"none": score(plain, sizes, points)}
+    for change, function in HARM.items():
+        turn = change == "rotation"
+        # A quarter turn to the left: (x, y) of the picture is (y, 1 - x) of the turned one.
+        seen = [np.stack([p[:, 1], 1 - p[:, 0]], 1) for p in points] if turn else points
+        frames = [size[::-1] for size in sizes] if turn else sizes
+        result[change] = score(_boxes(sight, originals, function, frames), frames, seen)
+    return result
+
+
+def _boxes(
+    sight: Sight,
+    originals: Sequence[Image.Image],
+    change: Callable[[Image.Image], bytes],
+    frames: Sequence[tuple[int, int]],
+) -> Boxes:
+    return [sight(change(image), frame) for image, frame in zip(originals, frames, strict=True)]
+
+
+def _shifts(before: Boxes, after: Boxes, *, mirrored: bool) -> np.ndarray:
+    """How far every box moved, as a share of the frame's side; those of a mirrored picture are mirrored back."""
+    found = []
+    for one, other in zip(before, after, strict=True):
+        for name, box in one.items():
+            offset = other[name].offset
+            if mirrored and box.axis == 0:
+                offset = box.side - box.length - offset
+            found.append(abs(offset - box.offset) / box.side)
+    return np.array(found)

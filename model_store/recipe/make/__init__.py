@@ -1,0 +1,1 @@
+"""The stages that make the shipped network, in the order of `run.py`."""

@@ -1,0 +1,160 @@
+"""Stage 4, distil: a student learns the ensemble's maps of all pictures, and human gaze where there is some.
+
+    python -m model_store.recipe.make.distil --frozen                                          # the unpruned one
+    python -m model_store.recipe.make.distil --start=prune-6 --name=pruned --epochs=12 --int8  # what pruning left of it
+
+All layers learn, from pixels; `--frozen` holds what lies below 1/8 still, as in the plain network.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+
+from model_store.recipe import data
+from model_store.recipe.make.imagenet import freeze
+from model_store.recipe.make.learn import Learner, groups, of_decoder
+from model_store.recipe.make.losses import correlation, divergence, gaze_loss
+from model_store.recipe.make.material import Material
+from model_store.recipe.make.network import Conv, Student, multiply_adds
+from model_store.recipe.make.train import load, save, scores
+from model_store.recipe.options import parse
+
+
+@dataclass(frozen=True)
+class Options:
+    name: str = "distilled"
+    start: str = "plain-lite0"
+    kinds: str = "gaze,photos,squashed"
+    without: str = ""  # a collection left out
+    epochs: int = 3  # over all kinds together
+    batch: int = 16
+    rate: float = 1e-3
+    backbone: float = 0.4  # of the rate, for all but the decoder
+    decay: float = 0.02
+    average: float = 0.998
+    human: float = 0.5  # weight of human gaze against the teachers' maps, where there is both
+    teachers: bool = True  # their maps; without them human gaze is all there is
+    frozen: bool = False
+    int8: bool = False  # weights are rounded to what int8 will hold
+    seed: int = 5
+    threads: int = 2
+    smoke: bool = False
+
+
+def loss(log_p: Tensor, human: Tensor, teacher: Tensor, share: float) -> Tensor:
+    """Mean loss of a batch: KL - CC against the teacher, mixed with the loss on human gaze where there are both.
+
+    Shapes [n, rows, columns]; a human map that is all zero says that nobody looked at this picture, a teacher's that
+    none was asked.
+    """
+    soft = divergence(log_p, teacher) - correlation(log_p, teacher)
+    weight = share * (human.sum((1, 2)) > 0)
+    weight = torch.where(teacher.sum((1, 2)) > 0, weight, torch.ones_like(weight))
+    hard = gaze_loss(log_p, human)
+    return (weight * hard + (1 - weight) * soft).mean()
+
+
+class Int8(nn.Module):
+    """Weights rounded to 127 steps of each filter's largest; the gradient passes as if they were not.
+
+    Rounding the weights afterwards moved maps by 0.08 of total variation, rounding the activations by 0.01.
+    """
+
+    def forward(self, weight: Tensor) -> Tensor:
+        scale = weight.detach().abs().amax((1, 2, 3), keepdim=True).clamp_min(1e-3) / 127
+        return weight + ((weight / scale).round() * scale - weight).detach()
+
+
+def round_weights(student: Student) -> None:
+    """Rounds the weights of frozen convolutions, and lets those that learn see theirs rounded."""
+    for layer in [m for m in student.modules() if isinstance(m, Conv)]:
+        if layer.weight.requires_grad:
+            parametrize.register_parametrization(layer, "weight", Int8())
+        else:
+            layer.weight.data = Int8()(layer.weight.data)
+
+
+def predict(student: Student, pixels: np.ndarray) -> np.ndarray:
+    """Densities float32 [n, rows, columns] of pictures uint8 [n, h, w, 3]."""
+    student.eval()
+    with torch.no_grad():
+        parts = [student(torch.from_numpy(pixels[i : i + 32])).exp() for i in range(0, len(pixels), 32)]
+    return torch.cat(parts).numpy()
+
+
+def judge(student: Student, gaze: data.Pictures) -> dict[str, float]:
+    """Scores on "val"."""
+    val = gaze.where("val")
+    return scores(predict(student, gaze.pixels()[val]), gaze, val)
+
+
+def note(folder: Path, student: Student, options: Options, log: list[dict[str, Any]]) -> None:
+    """Adds what came out to distil.json, which the card's table and plot read."""
+    path = folder / "distil.json"
+    found = json.loads(path.read_text()) if path.exists() else {}
+    found[options.name] = {
+        "start": options.start,
+        "epochs": options.epochs,
+        "int8": options.int8,
+        "multiply_adds": multiply_adds(student),
+        **log[-1],
+    }
+    path.write_text(json.dumps(found, indent=1))
+
+
+def main(options: Options) -> None:
+    torch.manual_seed(options.seed)
+    torch.set_num_threads(options.threads)
+    folder = data.folder(options.smoke)
+    final = folder / f"{options.name}.pt"
+    if final.exists():
+        return
+    student = load(folder / f"{options.start}.pt").requires_grad_(True)
+    if options.frozen:
+        freeze(student)
+    if options.int8:
+        round_weights(student)
+    material = Material(
+        folder,
+        tuple(options.kinds.split(",")),
+        size=options.batch,
+        seed=options.seed,
+        teachers=options.teachers,
+        without=options.without,
+        smoke=options.smoke,
+    )
+    print(f"{len(material.rows)} pictures", flush=True)
+    learner = Learner(
+        student,
+        groups(student, of_decoder, options.rate, options.backbone),
+        steps=options.epochs * len(material),
+        warm=50,
+        decay=options.decay,
+        average=options.average,
+    )
+    share = options.human if options.teachers else 1.0
+    resume = folder / f"{options.name}.resume.pt"
+    for epoch in learner.epochs(
+        options.epochs, resume, lambda mean: judge(mean, material.gaze), options.name
+    ):
+        material.reseed(options.seed + epoch)
+        for batch in material.epoch():
+            learner.step(loss(student(batch.pixels), batch.human, batch.teacher, share))
+    found = learner.mean
+    for layer in found.modules():
+        if parametrize.is_parametrized(layer):
+            parametrize.remove_parametrizations(layer, "weight")  # leaves the rounded weights
+    save(found, final, {"log": learner.log})
+    if not options.without:  # the table is of networks that saw all
+        note(folder, found, options, learner.log)
+    resume.unlink(missing_ok=True)
+
+
+if __name__ == "__main__":
+    main(parse(Options))

@@ -1,0 +1,192 @@
+"""The student: a backbone's features and a small decoder, of any widths, so that pruned channels are really
+gone.
+
+Input uint8 [batch, height, width, 3]; output the log of a density, float32 [batch, height / 8, width / 8].
+The ImageNet weights have their batch norms folded in, so there are none here: convolutions with biases.
+"""
+
+import zlib
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from model_store.recipe.make.backbones import BODIES, TAPS, Widths
+
+
+class Conv(nn.Conv2d):
+    """A convolution padded as TensorFlow's SAME, which the given weights were trained with.
+
+    At stride 2 an even side gets its extra pixel right and below, an odd one gets one on each side.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        kernel, stride, dilation = self.kernel_size[0], self.stride[0], self.dilation[0]
+        if kernel == 1:
+            return super().forward(x)
+        if stride == 1:
+            edge = dilation * (kernel // 2)
+            return F.conv2d(x, self.weight, self.bias, 1, edge, dilation, self.groups)
+        # int(): traced arithmetic on shapes would turn the floor division of a negative number into
+        # truncation.
+        (top, low), (left, right) = (_same(int(n), kernel, stride) for n in x.shape[-2:])
+        return F.conv2d(F.pad(x, (left, right, top, low)), self.weight, self.bias, stride, 0, 1, self.groups)
+
+
+def _same(side: int, kernel: int, stride: int) -> tuple[int, int]:
+    total = max((-(-side // stride) - 1) * stride + kernel - side, 0)
+    return total // 2, total - total // 2
+
+
+class Stem(nn.Module):
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.conv = Conv(3, width, 3, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu6(
+            self.conv((x - 127.5) / 127.5)
+        )  # in this order: fold.py puts the division into the weights
+
+
+class Block(nn.Module):
+    """expand (1x1) -> depthwise -> project (1x1, linear), added to the input where the shapes allow."""
+
+    def __init__(
+        self,
+        inputs: int,
+        hidden: int,
+        outputs: int,
+        stride: int,
+        *,
+        first: bool,
+        residual: bool,
+        kernel: int = 3,
+    ) -> None:
+        super().__init__()
+        self.expand = None if first else Conv(inputs, hidden, 1)
+        self.depthwise = Conv(hidden, hidden, kernel, stride, groups=hidden)
+        self.project = Conv(hidden, outputs, 1)
+        self.residual = residual
+        self.gate = (
+            nn.Identity()
+        )  # where Fisher pruning listens: one mask for the expansion and its depthwise
+        self.out = nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = x if self.expand is None else F.relu6(self.expand(x))
+        y = self.gate(F.relu6(self.depthwise(y)))
+        y = self.out(self.project(y))
+        return x + y if self.residual else y
+
+
+class Separable(nn.Module):
+    """depthwise 5x5 -> 1x1, added to the input; `inner` channels between."""
+
+    def __init__(self, width: int, inner: int) -> None:
+        super().__init__()
+        self.reduce = Conv(width, inner, 1)
+        self.depthwise = Conv(inner, inner, 5, groups=inner)
+        self.project = Conv(inner, width, 1)
+        self.gate = nn.Identity()
+        self.out = nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.gate(F.relu6(self.depthwise(F.relu6(self.reduce(x)))))
+        return x + self.out(self.project(y))
+
+
+def enlarged(x: Tensor, like: Tensor) -> Tensor:
+    """Bilinear, to the size of `like`: plain numbers, which the exported graph need not compute for every picture."""
+    rows, columns = (int(n) for n in like.shape[-2:])
+    return F.interpolate(x, (rows, columns), mode="bilinear")
+
+
+class Decoder(nn.Module):
+    """Features at 1/8, 1/16 and 1/32 -> `width` channels each, summed from coarse to fine, mixed, one log
+    density."""
+
+    def __init__(self, inputs: tuple[int, int, int], width: int, inner: tuple[int, ...]) -> None:
+        super().__init__()
+        self.lateral = nn.ModuleList(Conv(n, width, 1) for n in inputs)
+        self.outs = nn.ModuleList(nn.Identity() for _ in inputs)
+        self.coarse = Separable(width, inner[0])
+        self.middle = Separable(width, inner[1])
+        self.fine = Separable(width, inner[2])
+        self.head = Conv(width, 1, 1)
+
+    def forward(self, eighth: Tensor, sixteenth: Tensor, thirtysecond: Tensor) -> Tensor:
+        a, b, c = (
+            out(conv(x))
+            for out, conv, x in zip(self.outs, self.lateral, (eighth, sixteenth, thirtysecond), strict=True)
+        )
+        x = self.coarse(c)
+        x = self.middle(enlarged(x, b) + b)
+        x = self.fine(enlarged(x, a) + a)
+        rows, columns = (int(n) for n in x.shape[-2:])
+        return F.log_softmax(self.head(x).flatten(1), 1).view(-1, rows, columns)
+
+
+class Student(nn.Module):
+    def __init__(self, widths: Widths) -> None:
+        super().__init__()
+        self.widths = w = widths
+        self.body = body = BODIES[w.body]
+        self.stem = Stem(w.stem)
+        blocks, inputs, stream = [], w.stem, -1
+        for i, (s, stride, kernel) in enumerate(zip(body.stream, body.stride, body.kernel, strict=True)):
+            residual = s == stream
+            blocks.append(
+                Block(
+                    inputs, w.hidden[i], w.streams[s], stride, first=i == 0, residual=residual, kernel=kernel
+                )
+            )
+            inputs, stream = w.streams[s], s
+        self.blocks = nn.ModuleList(blocks)
+        eighth, sixteenth, thirtysecond = (w.streams[tap] for tap in TAPS)
+        self.decoder = Decoder((eighth, sixteenth, thirtysecond), w.decoder, w.inner)
+
+    def lower_id(self) -> str:
+        """A name for the lower layers' weights: what was cached with others is of no use."""
+        parts = (self.stem, *self.blocks[: self.body.frozen])
+        total = sum(float(p.detach().double().abs().sum()) for part in parts for p in part.parameters())
+        return f"{zlib.crc32(f'{total:.6f}'.encode()):08x}"
+
+    def lower(self, x: Tensor) -> Tensor:
+        """uint8 [n, h, w, 3] -> float features at 1/8: the part that is frozen, and cached, in most stages."""
+        x = self.stem(x.permute(0, 3, 1, 2).float())
+        for block in self.blocks[: self.body.frozen]:
+            x = block(x)
+        return x
+
+    def upper(self, eighth: Tensor) -> Tensor:
+        """Features at 1/8 -> log density."""
+        x = eighth
+        for block in self.blocks[self.body.frozen : self.body.coarse]:
+            x = block(x)
+        sixteenth = x
+        for block in self.blocks[self.body.coarse :]:
+            x = block(x)
+        return self.decoder(eighth, sixteenth, x)
+
+    def forward(self, picture: Tensor) -> Tensor:
+        return self.upper(self.lower(picture))
+
+
+def multiply_adds(student: Student, shape: tuple[int, int] = (240, 320)) -> int:
+    """Multiply-adds of one picture, all convolutions counted."""
+    total, hooks = 0, []
+
+    def count(module: nn.Conv2d, _: Any, output: Tensor) -> None:
+        nonlocal total
+        total += module.weight.numel() * output.shape[-1] * output.shape[-2]
+
+    for module in student.modules():
+        if isinstance(module, nn.Conv2d):
+            hooks.append(module.register_forward_hook(count))
+    with torch.no_grad():
+        student(torch.zeros(1, *shape, 3, dtype=torch.uint8))
+    for hook in hooks:
+        hook.remove()
+    return total

@@ -1,0 +1,210 @@
+"""Stage 5, prune: Fisher pruning (Theis et al. 2018, arXiv 1801.05787) of the distilled student, and a thin control.
+
+    python -m model_store.recipe.make.prune          # prune-1 to prune-6, about a quarter of an hour on two cores
+
+Removing feature map k raises the loss by about half the mean over examples of g_nk squared, g_nk being the
+gradient of example n's loss with respect to a mask on k, which is the sum over places of activation x gradient.
+The maps with the smallest rise per multiply-add saved go (those of the layers before and after counted), really
+removed; training on teachers' maps and human gaze goes on between. The control is uniformly thinner, of equal cost, its
+maps chosen by the norm of their weights, and is trained with the same number of steps.
+"""
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from model_store.recipe import data
+from model_store.recipe.make import channels
+from model_store.recipe.make.distil import judge, loss
+from model_store.recipe.make.learn import Learner
+from model_store.recipe.make.material import Batch, Material
+from model_store.recipe.make.network import Student, multiply_adds
+from model_store.recipe.make.train import load, save
+from model_store.recipe.options import parse
+
+
+@dataclass(frozen=True)
+class Options:
+    name: str = "prune"  # what the checkpoints and the log are called
+    start: str = "distilled"
+    kinds: str = "gaze,photos,squashed"
+    without: str = ""  # a collection left out
+    rounds: int = 6
+    thin: bool = True  # the control of the last round's cost, too
+    factor: float = 0.82  # of the multiply-adds left by each round: 0.30 after six
+    probes: int = 10  # batches for the estimate of a round
+    steps: int = 100  # of training after each round
+    batch: int = 16
+    rate: float = 4e-4
+    average: float = 0.97
+    human: float = 0.5  # weight of human gaze against the teachers' maps
+    seed: int = 7
+    threads: int = 2
+    smoke: bool = False
+
+
+def rise(student: Student, batch: Batch, options: Options) -> Tensor:
+    """Mean loss of a batch."""
+    return loss(student(batch.pixels), batch.human, batch.teacher, options.human)
+
+
+def fisher(student: Student, batches: Iterator[Batch], options: Options) -> dict[str, Tensor]:
+    """The estimated rise of the loss for every map of every group."""
+    groups = channels.sites(student)
+    rises = {group: torch.zeros(channels.width(student.widths, group)) for group in groups}
+    outputs: dict[str, list[Tensor]] = {}
+    hooks = []
+    for group, modules in groups.items():
+        for module in modules:
+
+            def listen(_: object, __: object, output: Tensor, group: str = group) -> None:
+                output.retain_grad()
+                outputs.setdefault(group, []).append(output)
+
+            hooks.append(module.register_forward_hook(listen))
+    student.train()
+    for _ in range(options.probes):
+        outputs.clear()
+        batch = next(batches)
+        # The sum over examples: each activation's gradient is then that of its own example's loss.
+        (rise(student, batch, options) * len(batch.pixels)).backward()
+        for group, found in outputs.items():
+            mask = sum((x.detach() * x.grad).sum((2, 3)) for x in found if x.grad is not None)
+            rises[group] += 0.5 * mask.square().mean(0) / options.probes  # type: ignore[union-attr]
+        student.zero_grad()
+    for hook in hooks:
+        hook.remove()
+    return rises
+
+
+def choose(student: Student, rises: dict[str, Tensor], limit: float) -> dict[str, Tensor]:
+    """Which maps stay, so that the cost is at most `limit`: block by block the cheapest rise per
+    multiply-add."""
+    order = {group: rise.argsort(descending=True) for group, rise in rises.items()}
+    widths = student.widths
+    while channels.cost(widths) > limit:
+        now, best = channels.cost(widths), (float("inf"), "", 0)
+        for group, ranked in order.items():
+            step = channels.STEP[group.partition(".")[0]]
+            have = channels.width(widths, group)
+            left = (have - 1) // step * step  # the first cut brings a width to a multiple of the step
+            if left < step:
+                continue
+            saved = now - channels.cost(channels.resized(widths, group, left))
+            rise = float(rises[group][ranked[left:have]].sum())
+            best = min(best, (rise / saved, group, left))
+        widths = channels.resized(widths, best[1], best[2])
+    return {group: ranked[: channels.width(widths, group)].sort().values for group, ranked in order.items()}
+
+
+def thinner(student: Student, limit: int) -> Student:
+    """A uniformly thinner student of about `limit` multiply-adds: in every group the maps of the largest
+    weights."""
+
+    def keep(alpha: float) -> dict[str, int]:
+        return {
+            g: max(4, round(alpha * channels.width(student.widths, g) / 4) * 4)
+            for g in channels.sites(student)
+        }
+
+    def spent(alpha: float) -> int:
+        widths = student.widths
+        for group, size in keep(alpha).items():
+            widths = channels.resized(widths, group, size)
+        return channels.cost(widths)
+
+    alpha = min(np.linspace(0.2, 1.0, 401), key=lambda a: abs(spent(float(a)) - limit))
+    decoder = student.decoder
+    separable = (decoder.coarse, decoder.middle, decoder.fine)
+    norms: dict[str, Tensor] = {}
+    for group, size in keep(float(alpha)).items():
+        kind, _, index = group.partition(".")
+        i = int(index)
+        layers = list(decoder.lateral)
+        if kind == "hidden":
+            layers = [student.blocks[i].depthwise]
+        elif kind == "inner":
+            layers = [separable[i].depthwise]
+        elif kind == "stream":
+            streams = student.body.stream
+            layers = [block.project for block, s in zip(student.blocks, streams, strict=True) if s == i]
+        norm = torch.stack([layer.weight.detach().flatten(1).square().sum(1) for layer in layers]).sum(0)
+        norms[group] = norm.argsort(descending=True)[:size].sort().values
+    return channels.sliced(student, norms)
+
+
+def train(student: Student, batches: Iterator[Batch], steps: int, options: Options) -> Student:
+    """`steps` of AdamW with a cosine; gives the averaged weights."""
+    learner = Learner(
+        student,
+        [{"params": student.parameters(), "lr": options.rate}],
+        steps=steps,
+        warm=20,
+        decay=0.01,
+        average=options.average,
+    )
+    for _ in range(steps):
+        learner.step(rise(student, next(batches), options))
+    return learner.mean
+
+
+def main(options: Options) -> None:
+    torch.manual_seed(options.seed)
+    torch.set_num_threads(options.threads)
+    folder = data.folder(options.smoke)
+    curve = folder / f"{options.name}.json"
+    log: list[dict[str, object]] = json.loads(curve.read_text()) if curve.exists() else []
+    material = Material(
+        folder,
+        tuple(options.kinds.split(",")),
+        size=options.batch,
+        seed=options.seed,
+        without=options.without,
+        worn=0.0,
+        coloured=0.0,
+        smoke=options.smoke,
+    )
+    batches, started = material.forever(), time.time()
+
+    def note(name: str, student: Student) -> None:
+        save(student, folder / f"{name}.pt", {"widths": student.widths.as_json()})
+        log.append(
+            {
+                "name": name,
+                "seconds": round(time.time() - started),
+                "multiply_adds": multiply_adds(student),
+                "parameters": sum(p.numel() for p in student.parameters()),
+                **judge(student, material.gaze),
+                "widths": student.widths.as_json(),
+            }
+        )
+        curve.write_text(json.dumps(log, indent=1))
+        print(json.dumps({k: v for k, v in log[-1].items() if k != "widths"}), flush=True)
+
+    def checkpoint(name: str) -> Student:
+        return load(folder / f"{name}.pt").requires_grad_(True)
+
+    whole = channels.cost(checkpoint(options.start).widths)
+    if not log:
+        note(f"{options.name}-0", checkpoint(options.start))
+    for k in range(1, options.rounds + 1):
+        if not (folder / f"{options.name}-{k}.pt").exists():
+            student = checkpoint(f"{options.name}-{k - 1}")
+            keep = choose(student, fisher(student, batches, options), whole * options.factor**k)
+            note(
+                f"{options.name}-{k}",
+                train(channels.sliced(student, keep), batches, options.steps, options),
+            )
+    if options.thin and not (folder / f"{options.name}-thin.pt").exists():
+        limit = channels.cost(checkpoint(f"{options.name}-{options.rounds}").widths)
+        student = thinner(checkpoint(options.start), limit).requires_grad_(True)
+        note(f"{options.name}-thin", train(student, batches, options.rounds * options.steps, options))
+
+
+if __name__ == "__main__":
+    main(parse(Options))

@@ -1,0 +1,119 @@
+"""Stage 3a, teachers: larger networks of different kinds, on human gaze.
+
+python -m model_store.recipe.make.teachers                               # all, one after the other
+python -m model_store.recipe.make.teachers --kind=attentive --threads=1  # one: two can be trained at once
+"""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from model_store.recipe import data
+from model_store.recipe.make import imagenet
+from model_store.recipe.make.ensemble import apart, export
+from model_store.recipe.make.learn import Learner, groups
+from model_store.recipe.make.losses import gaze_loss
+from model_store.recipe.make.teacher_networks import ENSEMBLE, KINDS, Pyramid
+from model_store.recipe.make.train import VIEWS, cached_lower, scores
+from model_store.recipe.options import parse
+
+
+@dataclass(frozen=True)
+class Options:
+    kind: str = ""  # only this one, not exported
+    without: str = ""  # a collection left out
+    epochs: int = 5
+    batch: int = 16
+    rate: float = 1e-3
+    backbone: float = 0.2
+    decay: float = 0.02
+    average: float = 0.99
+    seed: int = 3
+    threads: int = 2
+    smoke: bool = False
+
+
+def halved(pixels: np.ndarray) -> np.ndarray:
+    """Every second pixel's box mean, uint8."""
+    n, h, w, _ = pixels.shape
+    out = np.empty((n, h // 2, w // 2, 3), np.uint8)
+    for i in range(0, n, 64):
+        part = pixels[i : i + 64].reshape(-1, h // 2, 2, w // 2, 2, 3)
+        out[i : i + 64] = (part.astype(np.uint16).sum((2, 4)) + 2) // 4
+    return out
+
+
+def train(kind: str, options: Options, folder: Path) -> nn.Module:
+    """Trains one teacher, or loads it when it is there. Checkpoint after every epoch."""
+    torch.manual_seed(options.seed)
+    network, body = KINDS[kind]
+    below = imagenet.student(body)
+    teacher = network(below, data.GRID).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    name = f"teacher-{kind}{apart(options.without)}"
+    final = folder / f"{name}.pt"
+    if final.exists():
+        teacher.load_state_dict(torch.load(final, weights_only=True)["state"])
+        return teacher.eval()
+    gaze = data.read("gaze", options.smoke)
+    chosen, val = gaze.where("train"), gaze.where("val")
+    started = time.time()
+    caches = []
+    for split, indices, count in (("train", chosen, VIEWS), ("val", val, 1)):
+        pixels, maps = gaze.pixels(data.LARGE)[indices], gaze.maps[indices]
+        large, targets = cached_lower(below, pixels, maps, folder / f"lower-large-{split}", count)
+        inputs = [large]
+        if network is Pyramid:
+            inputs.append(cached_lower(below, halved(pixels), maps, folder / f"lower-half-{split}", count)[0])
+        caches.append((inputs, targets))
+    (inputs, targets), (judged, _) = caches
+    mine = np.flatnonzero(np.isin(chosen, gaze.where("train", without=options.without)))
+    print(f"{kind}: cached {tuple(inputs[0].shape)} after {time.time() - started:.0f} s", flush=True)
+
+    def judge(mean: nn.Module) -> dict[str, float]:
+        with torch.no_grad():
+            parts = [
+                mean(*(part[0, i : i + 32].float() for part in judged)).exp() for i in range(0, len(val), 32)
+            ]
+        return scores(torch.cat(parts).numpy(), gaze, val)
+
+    learner = Learner(
+        teacher,
+        groups(teacher, lambda name: not name.startswith("features"), options.rate, options.backbone),
+        steps=options.epochs * -(-len(mine) // options.batch),
+        warm=50,
+        decay=options.decay,
+        average=options.average,
+    )
+    resume = folder / f"{name}.resume.pt"
+    for epoch in learner.epochs(options.epochs, resume, judge, name):
+        draw = torch.Generator().manual_seed(options.seed * 1000 + epoch)
+        order = torch.from_numpy(mine)[torch.randperm(len(mine), generator=draw)]
+        for batch in order.split(options.batch):
+            view = torch.randint(0, VIEWS, (len(batch),))
+            seen = [part[view, batch].float() for part in inputs]
+            learner.step(gaze_loss(teacher(*seen), targets[view, batch]).mean())
+    torch.save({"state": learner.mean.state_dict(), "log": learner.log}, final)
+    resume.unlink(missing_ok=True)
+    return learner.mean.eval()
+
+
+def main(options: Options) -> None:
+    torch.set_num_threads(options.threads)
+    folder = data.folder(options.smoke)
+    if options.kind:
+        train(options.kind, options, folder)
+        return
+    teachers = {kind: train(kind, options, folder) for kind in KINDS}
+    wanted = {f"teacher-{kind}": {kind: teacher} for kind, teacher in teachers.items()}
+    wanted["ensemble"] = {kind: teachers[kind] for kind in ENSEMBLE}
+    for name, members in wanted.items():
+        if not (folder / f"{name}.onnx").exists():
+            export(members, folder / f"{name}.onnx")
+
+
+if __name__ == "__main__":
+    main(parse(Options))

@@ -1,0 +1,211 @@
+"""create_app(settings): builds the parts at start, wires them, mounts the routes. The only file that knows them all."""
+
+import asyncio
+import contextlib
+import logging
+import re
+import sys
+from collections.abc import AsyncIterator, Iterable
+from concurrent.futures import ThreadPoolExecutor
+
+from blake3 import blake3
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gazecrop import __version__
+from gazecrop.concurrency.batcher import Batcher
+from gazecrop.concurrency.bodies import Bodies
+from gazecrop.concurrency.gate import Gate
+from gazecrop.errors import BadParameters, ClientGone, GazecropError, MethodNotAllowed, NotFound, PictureError
+from gazecrop.http import problems
+from gazecrop.http.auth import Keys
+from gazecrop.http.cors import Cors
+from gazecrop.http.front import Front
+from gazecrop.http.openapi.document import Api
+from gazecrop.http.routes import azure, crops, focus, google, health, images, page, reports
+from gazecrop.http.routes import rendering as pictures
+from gazecrop.metrics import Metrics, Observe
+from gazecrop.model import Density, Model, ModelError, Pixels
+from gazecrop.parts import Parts
+from gazecrop.picture.decode import Limits
+from gazecrop.pipeline import Picture, Pipeline
+from gazecrop.settings import Settings
+from gazecrop.store import open_store
+from gazecrop.store.base import Record, Store
+from gazecrop.store.inbox import Inbox, Turnstile
+from gazecrop.store.memory import MapCache
+
+_log = logging.getLogger("gazecrop")
+
+
+class App:
+    """The ASGI application. `parts` is None until the server has started."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.metrics = Metrics()
+        self.api = Api(
+            title="Gazecrop",
+            version=__version__,
+            summary="Crops pictures by where people look.",
+            docs_url=None,  # the framework's page loads from a CDN; routes/page.py serves the reference from here
+            openapi_url=None,  # routes/openapi.py serves it: the framework's route has no template to count it under
+            redoc_url=None,
+            lifespan=self._lifespan,
+            redirect_slashes=False,  # it would answer with an address made of whatever Host the client sent
+        )
+        resources = [one.router for one in (images, crops, focus, pictures, reports, google, azure, health)]
+        for router in resources:
+            self.api.include_router(router)
+        page.mount_files(self.api)
+        self._paths = [one for router in (*resources, self.api) for one in _with_methods(router.routes)]
+        self.api.add_exception_handler(GazecropError, self._on_error)
+        self.api.add_exception_handler(ClientGone, self._on_client_gone)
+        self.api.add_exception_handler(HTTPException, self._on_http_error)
+        self.api.add_exception_handler(RequestValidationError, self._on_invalid)
+        self._front = Front(self.api)
+        self._outer: ASGIApp = self._front
+        if settings.cors_origins:
+            self._outer = Cors(self._outer, settings.cors_origins)
+        self._outer = Observe(self._outer, self.metrics)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._outer(scope, receive, _in_one_line(send) if scope["type"] == "lifespan" else send)
+
+    def drain(self) -> None:
+        """Not ready any more; what is under way goes on."""
+        if self._front.parts is not None:
+            self._front.parts.draining = True
+
+    @contextlib.asynccontextmanager
+    async def _lifespan(self, api: FastAPI) -> AsyncIterator[None]:
+        settings, metrics = self.settings, self.metrics
+        model = await asyncio.to_thread(Model.load, settings)
+        await asyncio.to_thread(model.warm)
+        metrics.model(model.name, model.file, model.sha256, model.provider)
+        store = open_store(settings)
+        id_key = await _id_key(settings, store)
+
+        def as_picture(record: Record) -> Picture:
+            return Picture(record, model.calibration if record.model == model.name else None)
+
+        maps = MapCache(
+            store,
+            as_picture,
+            megabytes=settings.memory_megabytes,
+            map_bytes=Picture.BYTES,
+            count=metrics.cache,
+        )
+        metrics.store_up.set_function(lambda: maps.store_up)
+        gate = Gate(
+            round(settings.max_megapixels_in_flight * 1e6),
+            settings.max_queue,
+            settings.workers,
+            shed=metrics.watch_gate("decode", lambda: gate.waiting),
+        )
+        decoders = ThreadPoolExecutor(settings.workers, thread_name_prefix="decode")
+        batcher: Batcher[Pixels, Density] = Batcher(
+            lambda pictures: list(model.infer(pictures)),
+            model.max_batch,
+            1 if model.provider.startswith("CUDA") else settings.workers,
+            batched=metrics.batch_size.observe,
+            shed=metrics.watch_gate("infer", lambda: batcher.waiting),
+        )
+        pipeline = Pipeline(
+            model=model, limits=Limits.of(settings), gate=gate, decoders=decoders, batcher=batcher, maps=maps
+        )
+        # Rendering has threads and a gate of its own: encoding an AVIF must not hold up the analysis of an upload.
+        drawing = max(1, settings.workers // 2)
+        renderers = ThreadPoolExecutor(drawing, thread_name_prefix="render")
+        render_gate = Gate(
+            round(settings.max_megapixels_in_flight * 1e6),
+            settings.max_queue,
+            drawing,
+            shed=metrics.watch_gate("render", lambda: render_gate.waiting),
+        )
+        parts = Parts(
+            settings=settings,
+            keys=Keys(settings.api_keys),
+            metrics=metrics,
+            model=model,
+            maps=maps,
+            bodies=Bodies(round(settings.max_body_megabytes_in_flight * 1e6), metrics.sheds("read")),
+            gate=gate,
+            pipeline=pipeline,
+            render_gate=render_gate,
+            renderers=renderers,
+            id_key=id_key,
+            inbox=Inbox(settings.data_dir, settings.reports_megabytes),
+            turnstile=Turnstile(settings.reports_per_hour),
+        )
+        api.state.parts = self._front.parts = parts
+        lag = asyncio.create_task(metrics.watch_loop())
+        try:
+            yield
+        finally:
+            lag.cancel()
+            await batcher.close()
+            decoders.shutdown()
+            renderers.shutdown()
+            await maps.close()
+
+    async def _on_error(self, request: Request, error: Exception) -> Response:
+        assert isinstance(error, GazecropError)  # it is registered for these
+        if isinstance(error, PictureError):
+            self.metrics.decode_error(error.slug)
+        return problems.answer(error, request.scope["path"])
+
+    async def _on_client_gone(self, request: Request, error: Exception) -> Response:
+        return Response(status_code=499)  # nginx's number; for the metrics, nobody reads it
+
+    async def _on_http_error(self, request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        path = request.scope["path"]
+        if error.status_code == 405:
+            # The framework names the methods of the first route that has this path, not of all.
+            methods = {method for regex, methods in self._paths if regex.match(path) for method in methods}
+            allowed = ", ".join(
+                sorted(methods | ({"HEAD"} if "GET" in methods else set())) or ("GET", "HEAD")
+            )
+            # Not by its name: a HEAD has become a GET on its way here.
+            detail = f"What is allowed here: {allowed}."
+            return problems.answer(MethodNotAllowed(detail, headers={"Allow": allowed}), path)
+        return problems.answer(NotFound("See /docs for what there is."), path)
+
+    async def _on_invalid(self, request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)
+        wrong = [{"parameter": str(one["loc"][-1]), "detail": str(one["msg"])} for one in error.errors()]
+        return problems.answer(BadParameters(wrong))
+
+
+def _in_one_line(send: Send) -> Send:
+    """A start that fails for a reason we know says that reason; the framework would say its traceback."""
+
+    async def told(message: Message) -> None:
+        error = sys.exception()
+        if message["type"] == "lifespan.startup.failed" and isinstance(error, GazecropError | ModelError):
+            message = {**message, "message": f"gazecrop: {error}"}
+        await send(message)
+
+    return told
+
+
+def _with_methods(routes: Iterable[BaseRoute]) -> list[tuple[re.Pattern[str], set[str]]]:
+    """Paths and methods of plain routes; files below a mounted folder have GET and HEAD."""
+    return [(route.path_regex, route.methods or set()) for route in routes if isinstance(route, Route)]
+
+
+async def _id_key(settings: Settings, store: Store) -> bytes:
+    """The 32 bytes behind the ids: of the setting, which may be any text, else those that the store keeps."""
+    if settings.id_key is not None:
+        return blake3(
+            settings.id_key.get_secret_value().encode(), derive_key_context="gazecrop id key 1"
+        ).digest()
+    return await store.id_key()
+
+
+def create_app(settings: Settings | None = None) -> App:
+    return App(settings or Settings())

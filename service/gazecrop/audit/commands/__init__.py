@@ -1,0 +1,1 @@
+"""What `gazecrop audit NAME` runs."""

@@ -1,0 +1,95 @@
+"""Changes of a picture that change nothing for people, and how the map of the changed one reads on the original.
+
+The recipe's table of stability (model_store/recipe/judge/robustness.py) uses the same ones. Pure.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from gazecrop.crop.grid import SaliencyGrid
+
+Density = NDArray[np.float64]
+BORDER = 0.1  # of each side: padding and border
+
+
+@dataclass(frozen=True, slots=True)
+class Transform:
+    """`change`: RGB picture -> a file's bytes. `back`: the density of the changed picture -> of the original."""
+
+    name: str
+    change: Callable[[Image.Image], bytes]
+    back: Callable[[Density], Density] = lambda density: density
+
+    def on_original(self, grid: SaliencyGrid, width: int, height: int) -> SaliencyGrid:
+        """The changed picture's map as one of the original of this size."""
+        return SaliencyGrid.from_density(self.back(grid.density()), width, height)
+
+
+def saved(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
+    file = BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
+
+
+def half(image: Image.Image) -> bytes:
+    size = max(1, image.width // 2), max(1, image.height // 2)
+    return saved(image.resize(size, Image.Resampling.LANCZOS))
+
+
+def q60(image: Image.Image) -> bytes:
+    return saved(image, "JPEG", quality=60)
+
+
+def mirror(image: Image.Image) -> bytes:
+    return saved(image.transpose(Image.Transpose.FLIP_LEFT_RIGHT))
+
+
+def cmyk(image: Image.Image) -> bytes:
+    return saved(image.convert("CMYK"), "TIFF")
+
+
+def turned(image: Image.Image) -> bytes:
+    """Stored on its side, with the EXIF tag that says so: it is shown as before."""
+    tags = Image.Exif()
+    tags[0x0112] = 6
+    return saved(image.transpose(Image.Transpose.ROTATE_90), "PNG", exif=tags.tobytes())
+
+
+def _bordered(image: Image.Image, colour: tuple[int, int, int]) -> bytes:
+    across, down = round(BORDER * image.width), round(BORDER * image.height)
+    return saved(ImageOps.expand(image, (across, down), colour))
+
+
+def _unbordered(density: Density) -> Density:
+    """What lies within the border, on as many cells; sums of the parts of cells, taken as even within."""
+    return _cut(_cut(density).T).T
+
+
+def _cut(density: Density) -> Density:
+    rows = len(density)
+    whole = 1 + 2 * BORDER
+    sums = np.concatenate((np.zeros((1, density.shape[1])), np.cumsum(density, axis=0)))
+    ends = np.linspace(rows * BORDER / whole, rows * (1 + BORDER) / whole, rows + 1)
+    below = np.minimum(ends.astype(int), rows - 1)
+    upto = sums[below] + (ends - below)[:, None] * (sums[below + 1] - sums[below])
+    return np.diff(upto, axis=0)
+
+
+TRANSFORMS = {
+    one.name: one
+    for one in (
+        Transform("half size", half),
+        Transform("JPEG quality 60", q60),
+        Transform("mirrored", mirror, lambda density: density[:, ::-1]),
+        Transform("CMYK", cmyk),
+        Transform("turned, with EXIF", turned),
+        Transform("white padding", lambda image: _bordered(image, (255, 255, 255)), _unbordered),
+        Transform("grey border", lambda image: _bordered(image, (128, 128, 128)), _unbordered),
+    )
+}

@@ -1,0 +1,252 @@
+"""Loads the paper's kind of data set: people of Wikidata with a picture, a gender and an ethnic group, as Wikidata
+records them. 4,073 individuals in the paper ("WikiCelb").
+
+Three steps, each resumable. The query's answer is kept in `answer.json`. For each picture Wikimedia Commons is asked
+for licence and author; then the picture itself is loaded, reduced by Commons. A line of `people.csv` stands only for
+what is wholly there: file, who (the item's number), name, gender, group, and licence, author and page, which go with
+the picture wherever it goes. Pictures without a licence are left out. At most one request a second by default, one at a
+time, with a User-Agent that names you, as Wikimedia asks; "too many requests" is obeyed.
+"""
+
+import csv
+import json
+import re
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from email.message import Message
+from html import unescape
+from pathlib import Path
+from typing import IO, Any
+from urllib.error import HTTPError
+from urllib.parse import quote, unquote, urlencode, urlsplit
+from urllib.request import HTTPRedirectHandler, Request, build_opener
+
+from blake3 import blake3
+
+from gazecrop import __version__
+
+INDIVIDUALS = 4073
+COLUMNS = ("file", "who", "name", "gender", "group", "licence", "author", "page")
+MOST_BYTES = 8_000_000  # of one reduced picture; a larger one is not what was asked for
+TRIES = 4
+
+# Humans with a picture, gender, ethnic group and an entry at the Library of Congress (so that somebody has written of
+# them), born since 1950 (photographs in colour): the fields of the paper's data set.
+QUERY = """\
+SELECT ?human ?humanLabel ?image ?genderLabel (SAMPLE(?groupLabel) AS ?group) (COUNT(DISTINCT ?ethnic) AS ?groups)
+WHERE {
+  ?human wdt:P31 wd:Q5 ;
+         wdt:P18 ?image ;
+         wdt:P21 ?gender ;
+         wdt:P172 ?ethnic ;
+         wdt:P244 [] ;
+         wdt:P569 ?born .
+  FILTER(YEAR(?born) >= 1950)
+  ?ethnic rdfs:label ?groupLabel . FILTER(LANG(?groupLabel) = "en")
+  ?gender rdfs:label ?genderLabel . FILTER(LANG(?genderLabel) = "en")
+  ?human rdfs:label ?humanLabel . FILTER(LANG(?humanLabel) = "en")
+}
+GROUP BY ?human ?humanLabel ?image ?genderLabel
+"""
+
+
+class FetchError(Exception):
+    """The text is for the user."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Addresses come from here alone, never from an answer; redirects are followed to `hosts` only."""
+
+    sparql: str = "https://query.wikidata.org/sparql"
+    commons: str = "https://commons.wikimedia.org/w/api.php"
+    files: str = "https://commons.wikimedia.org/wiki/Special:FilePath/"
+    hosts: tuple[str, ...] = ("commons.wikimedia.org", "upload.wikimedia.org", "query.wikidata.org")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One person of the query's answer."""
+
+    who: str
+    name: str
+    gender: str
+    group: str
+    image: str  # the file's name at Commons
+
+
+class _Redirects(HTTPRedirectHandler):
+    def __init__(self, hosts: tuple[str, ...]) -> None:
+        self._hosts = hosts
+
+    def redirect_request(
+        self, req: Request, fp: IO[bytes], code: int, msg: str, headers: Any, newurl: str
+    ) -> Request | None:
+        before, after = urlsplit(req.full_url), urlsplit(newurl)
+        if after.scheme != before.scheme or after.netloc not in (before.netloc, *self._hosts):
+            raise FetchError(
+                f"{req.full_url} redirects to {after.scheme}://{after.netloc}, which is not asked"
+            )
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+@dataclass
+class Client:
+    """One request at a time, `pause` seconds from one to the next."""
+
+    contact: str
+    source: Source
+    pause: float = 1.0
+    _last: float = field(default=0.0, init=False)
+
+    def __post_init__(self) -> None:
+        self._opener = build_opener(_Redirects(self.source.hosts))
+
+    def get(self, url: str, accept: str = "*/*") -> bytes:
+        """Raises FetchError; waits and tries anew when the other side says so."""
+        agent = f"gazecrop-audit/{__version__} ({self.contact})"
+        for attempt in range(TRIES):
+            time.sleep(max(0.0, self._last + self.pause - time.monotonic()))
+            try:
+                request = Request(url, headers={"User-Agent": agent, "Accept": accept})
+                with self._opener.open(request, timeout=120) as answer:
+                    data: bytes = answer.read(max(MOST_BYTES, 200_000_000 if "json" in accept else 0) + 1)
+                return data
+            except HTTPError as error:
+                with error:
+                    if error.code not in (429, 500, 502, 503, 504) or attempt + 1 == TRIES:
+                        raise FetchError(f"{url}: {error.code} {error.reason}") from error
+                    wait = retry_after(error.headers, self.pause * 2 ** (attempt + 1))
+                time.sleep(wait)
+            except OSError as error:
+                if attempt + 1 == TRIES:
+                    raise FetchError(f"{url}: {error}") from error
+            finally:
+                self._last = time.monotonic()
+        raise FetchError(f"{url}: no answer")
+
+
+def retry_after(headers: Message, otherwise: float) -> float:
+    value = headers.get("Retry-After", "")
+    return min(float(value), 600.0) if value.isdigit() else otherwise
+
+
+def people_of(answer: bytes) -> list[Found]:
+    """The query's answer, one line for each person; who has several ethnic groups is left out, since a pair is of two
+    groups. Raises FetchError."""
+    found: dict[str, Found] = {}
+    try:
+        for row in json.loads(answer)["results"]["bindings"]:
+            values = {name: cell["value"] for name, cell in row.items()}
+            who = values["human"].rsplit("/", 1)[-1]
+            if values.get("groups", "1") != "1" or not re.fullmatch(r"Q\d{1,12}", who):
+                continue
+            image = unquote(values["image"].rsplit("/", 1)[-1])
+            gender, group = values["genderLabel"], values["group"]
+            found.setdefault(who, Found(who, values["humanLabel"], gender, group, image))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise FetchError(f"the answer to the query cannot be read: {error!r}") from error
+    # In an order of no meaning: the first thousands of the query's own would be the oldest entries.
+    return sorted(found.values(), key=lambda person: blake3(person.who.encode()).digest())
+
+
+def licence_of(answer: bytes) -> dict[str, str] | None:
+    """licence, author and page of a file, from Commons' `imageinfo`; None where it states no licence."""
+    try:
+        pages = json.loads(answer)["query"]["pages"].values()
+        info = next(page["imageinfo"][0] for page in pages if "imageinfo" in page)
+        about = info["extmetadata"]
+        licence = _plain(about["LicenseShortName"]["value"])
+        author = _plain(about.get("Artist", {}).get("value", ""))
+        return {"licence": licence, "author": author, "page": info["descriptionurl"]} if licence else None
+    except (ValueError, KeyError, TypeError, AttributeError, StopIteration):
+        return None
+
+
+def _plain(html: str) -> str:
+    return " ".join(unescape(re.sub(r"<[^>]*>", " ", html)).split())[:300]
+
+
+def fetch(
+    folder: Path, client: Client, count: int, width: int, step: Callable[[bool], None]
+) -> Iterator[Found]:
+    """Loads what is not there yet; gives each person whose picture has come. `step`: True for one left out."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "query.rq").write_text(QUERY)
+    kept = folder / "answer.json"
+    if not kept.exists():
+        url = f"{client.source.sparql}?{urlencode({'query': QUERY, 'format': 'json'})}"
+        data = client.get(url, "application/sparql-results+json")
+        people_of(data)  # before it is kept: a broken answer is asked for anew
+        _write(kept, data)
+    table, skipped = folder / "people.csv", folder / "left-out.txt"
+    known = {row["who"] for row in rows(table)}
+    out = set(skipped.read_text().split()) if skipped.exists() else set()
+    for person in people_of(kept.read_bytes()):
+        if len(known) >= count:
+            return
+        if person.who in known | out:
+            continue
+        line = _one(folder, client, person, width)
+        step(line is None)
+        if line is None:
+            out.add(person.who)
+            with skipped.open("a") as file:
+                file.write(f"{person.who}\n")
+            continue
+        known.add(person.who)
+        new = not table.exists()
+        with table.open("a", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, COLUMNS)
+            if new:
+                writer.writeheader()
+            writer.writerow(line)
+        yield person
+
+
+def rows(table: Path) -> list[dict[str, str]]:
+    """Those of `people.csv`; none where it is not there."""
+    if not table.exists():
+        return []
+    with table.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def _one(folder: Path, client: Client, person: Found, width: int) -> dict[str, str] | None:
+    """A line of the table, once its picture is there; None where it has no licence or is not to be had."""
+    asked = {
+        "action": "query",
+        "format": "json",
+        "prop": "imageinfo",
+        "iiprop": "url|extmetadata",
+        "titles": f"File:{person.image}",
+    }
+    terms = licence_of(client.get(f"{client.source.commons}?{urlencode(asked)}", "application/json"))
+    if terms is None:
+        return None
+    suffix = Path(person.image).suffix.lower()
+    file = f"{person.who}{suffix if suffix in ('.png', '.gif', '.webp') else '.jpg'}"
+    try:
+        data = client.get(f"{client.source.files}{quote(person.image)}?width={width}")
+    except FetchError as error:
+        if ": 404 " in str(error):
+            return None
+        raise
+    if len(data) > MOST_BYTES:
+        return None
+    _write(folder / file, data)
+    return {
+        "file": file,
+        "who": person.who,
+        "name": person.name,
+        "gender": person.gender,
+        "group": person.group,
+    } | terms
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Whole or not at all."""
+    part = path.with_name(f".{path.name}.part")
+    part.write_bytes(data)
+    part.replace(path)

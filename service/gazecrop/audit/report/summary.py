@@ -1,0 +1,138 @@
+"""The study of people as plain data: what report.json holds and report.html shows."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gazecrop.audit.material.portraits import Person
+from gazecrop.audit.material.skin import COVARIATES
+from gazecrop.audit.studies.causes import causes
+from gazecrop.audit.studies.changes import Drawn, Off
+from gazecrop.audit.studies.favour import POLICIES, measures
+from gazecrop.audit.studies.gaze import PARTS, Falls
+from gazecrop.audit.studies.pairs import Outcome, first_place
+from gazecrop.audit.studies.resample import Estimate, estimates
+
+POINT, MASS = 0, 1
+
+
+def cell_of(outcome: Outcome, who: NDArray[np.int64], values: NDArray[np.float64]) -> dict[str, Any]:
+    """One cell of one network. Shares are those of the first group, 0.5 parity. `values`: covariates of all people."""
+    if not len(outcome.pairs):
+        return {"pairs": 0}
+    kinds = measures()
+    per_pair = outcome.per_pair
+    means = [
+        per_pair[:, [i for i, kind in enumerate(kinds) if kind.policy == policy]].mean(axis=1)
+        for policy in POLICIES
+    ]
+    first, second = who[outcome.pairs[:, 0]], who[outcome.pairs[:, 1]]
+    found = estimates(np.column_stack([per_pair, *means]), first, second)
+    kept: dict[str, dict[str, Any]] = {}
+    for kind, estimate in zip(kinds, found, strict=False):
+        if kind.policy:
+            kept.setdefault(kind.policy, {})[kind.ratio] = estimate.json()
+    for policy, estimate in zip(POLICIES, found[len(kinds) :], strict=True):
+        kept[policy]["all"] = estimate.json()
+    layouts = {}
+    for layout in outcome.layouts:
+        each = outcome.estimates(who, layout)
+        layouts[layout] = {"point": each[POINT].json(), "mass": each[MASS].json()}
+    return {
+        "pairs": len(outcome.pairs),
+        "joins": len(outcome.pairs) * len(outcome.layouts) * 2,
+        "persons": [len(np.unique(first)), len(np.unique(second))],
+        "point": found[POINT].json(),
+        "mass": found[MASS].json(),
+        "kept": kept,
+        "layouts": layouts,
+        "causes": [
+            {
+                "name": cause.name,
+                "difference": round(cause.difference, 3),
+                "slope": cause.slope.json(),
+                "equal": cause.equal.json(),
+            }
+            for cause in causes(outcome, who, values, COVARIATES, MASS)
+        ],
+    }
+
+
+def sets_of(
+    people: Sequence[Person],
+    columns: Sequence[str],
+    outcomes: dict[str, list[Outcome]],
+    values: NDArray[np.float64],
+    who: NDArray[np.int64],
+) -> list[dict[str, Any]]:
+    """One entry for each set; `outcomes`: by network, in the same order of cells (one may have fewer)."""
+    found = []
+    for name in sorted({person.set for person in people}):
+        inside = [person for person in people if person.set == name]
+        cells: dict[str, dict[str, Any]] = {}
+        places: dict[str, Any] = {}
+        for network, every in outcomes.items():
+            mine = [outcome for outcome in every if outcome.cell.set == name]
+            for outcome in mine:
+                cell = outcome.cell
+                entry = cells.setdefault(
+                    cell.text,
+                    {"text": cell.text, "names": list(cell.names), "fixed": cell.fixed, "networks": {}},
+                )
+                entry["networks"][network] = cell_of(outcome, who, values)
+            some = [outcome for outcome in mine if len(outcome.pairs)]
+            for layout in some[0].layouts if some else ():
+                point, mass = first_place(some, layout, who)
+                places.setdefault(network, {})[layout] = {"point": point.json(), "mass": mass.json()}
+        found.append(
+            {
+                "set": name,
+                "people": len(inside),
+                "faces": sum(person.face is not None for person in inside),
+                "labels": {
+                    column: dict(sorted(Counter(p.labels.get(column, "") for p in inside).items()))
+                    for column in columns
+                },
+                "cells": list(cells.values()),
+                "first_place": places,
+            }
+        )
+    return found
+
+
+def gaze_of(found: Sequence[Falls]) -> list[dict[str, Any]]:
+    return [
+        {
+            "set": fall.set,
+            "group": fall.group,
+            "people": fall.people,
+            "point": {part: e.json() for part, e in zip(PARTS, fall.point, strict=True)},
+            "mass": {part: e.json() for part, e in zip(PARTS, fall.mass, strict=True)},
+        }
+        for fall in found
+    ]
+
+
+def drawn_of(found: Sequence[Drawn]) -> list[dict[str, Any]]:
+    return [
+        {"name": one.name, "people": one.people, "point": one.point.json(), "mass": one.mass.json()}
+        for one in found
+    ]
+
+
+def off_of(found: Sequence[Off]) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": one.name,
+            "on_head": {group: {"people": n, **e.json()} for group, (n, e) in one.groups.items()},
+        }
+        for one in found
+    ]
+
+
+def apart(estimate: dict[str, Any]) -> bool:
+    """Whether the interval leaves parity out."""
+    return Estimate(estimate["mean"], estimate["low"], estimate["high"]).apart

@@ -1,0 +1,1 @@
+"""The measurements: one file a study, and the statistics they share."""

@@ -1,0 +1,94 @@
+"""How far the crops of one's own pictures move, when something changes that changes nothing for people."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from gazecrop.audit.material.library import MOVED, Eyes, Move, crops, middle, over
+from gazecrop.audit.material.transforms import TRANSFORMS, Transform, saved
+from gazecrop.console.sources import Item
+from gazecrop.crop.cropping import Cropper, Options
+from gazecrop.crop.ratios import Ratio
+from gazecrop.picture.decode import Limits
+from gazecrop.picture.probe import inspect
+from gazecrop.picture.render import cut
+
+LONG_SIDE = 1280  # of the picture that is changed; larger ones only cost time
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One change: `moved`, the share of crops whose middle went over 5 % of the frame; `worst`, the farthest first."""
+
+    name: str
+    crops: int
+    moved: float
+    median: float
+    farthest: float
+    worst: tuple[Move, ...]
+
+
+def study(
+    items: Sequence[Item],
+    eyes: Eyes,
+    ratios: Sequence[Ratio],
+    options: Options,
+    threads: int,
+    step: Callable[[bool], None],
+) -> tuple[list[Row], list[str]]:
+    """A row for each change, and the names of what could not be read."""
+    moves: dict[str, list[Move]] = {name: [] for name in TRANSFORMS}
+    unreadable = []
+    work = lambda item: _moves(item, eyes, ratios, options)  # noqa: E731 - mypy takes its type from `over`
+    for item, answer in over(items, work, threads, step):
+        if answer is None:
+            unreadable.append(item.name)
+            continue
+        for name, found in answer.items():
+            moves[name] += found
+    return [row(name, found) for name, found in moves.items() if found], unreadable
+
+
+def row(name: str, found: Sequence[Move]) -> Row:
+    far = np.array([move.far for move in found])
+    worst = sorted(found, key=lambda move: -move.far)[:12]
+    return Row(
+        name, len(far), float((far > MOVED).mean()), float(np.median(far)), float(far.max()), tuple(worst)
+    )
+
+
+def _moves(item: Item, eyes: Eyes, ratios: Sequence[Ratio], options: Options) -> dict[str, list[Move]]:
+    image = upright(item.read(), eyes.limits)
+    plain = eyes.cropper(saved(image))
+    return {
+        transform.name: _between(
+            item.name, plain, eyes.cropper(transform.change(image)), transform, ratios, options
+        )
+        for transform in TRANSFORMS.values()
+    }
+
+
+def upright(data: bytes, limits: Limits) -> Image.Image:
+    """RGB, its long side at most LONG_SIDE. Raises PictureError."""
+    header = inspect(data)
+    limits.check(header)
+    scale = min(1.0, LONG_SIDE / max(header.width, header.height))
+    size = max(1, round(header.width * scale)), max(1, round(header.height * scale))
+    return cut(data, header, (0, 0, header.width, header.height), size).picture.convert("RGB")
+
+
+def _between(
+    name: str,
+    plain: Cropper,
+    changed: Cropper,
+    transform: Transform,
+    ratios: Sequence[Ratio],
+    options: Options,
+) -> list[Move]:
+    """Both cropped in the frame of the original: with a border, as if the crop were limited to the picture."""
+    grid = transform.on_original(changed.grid, plain.grid.width, plain.grid.height)
+    back = Cropper(grid)
+    before, after = crops(plain, ratios, options), crops(back, ratios, options)
+    return [Move(name, text, middle(before[text], plain), middle(after[text], back)) for text in before]

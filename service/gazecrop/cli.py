@@ -1,0 +1,42 @@
+"""gazecrop: a dispatcher. Each command is imported only when it is asked for."""
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+COMMANDS = {
+    "serve": ("gazecrop.commands.serve", "the server"),
+    "crop": ("gazecrop.commands.crop", "crops of a file or a folder"),
+    "explain": ("gazecrop.commands.explain", "a picture with its heat map, points and boxes"),
+    "batch": ("gazecrop.commands.batch.command", "boxes for a whole library, resumable"),
+    "audit": (
+        "gazecrop.audit.command",
+        "whom the crops favour, how steady they are, what a switch would move",
+    ),
+    "reports": ("gazecrop.commands.reports", "what people objected to"),
+    "doctor": ("gazecrop.commands.doctor", "what runs here, and whether serving would work"),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print("gazecrop COMMAND [--help]\n")
+        for name, (_, summary) in COMMANDS.items():
+            print(f"  {name:<8} {summary}")
+        return 0
+    if arguments[0] in ("-V", "--version"):
+        from gazecrop import __version__
+
+        print(f"gazecrop {__version__}")
+        return 0
+    if arguments[0] not in COMMANDS:
+        print(f"gazecrop: {arguments[0]!r} is not a command; see gazecrop --help", file=sys.stderr)
+        return 2
+    command = importlib.import_module(COMMANDS[arguments[0]][0])
+    status: int = command.main(arguments[1:])
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

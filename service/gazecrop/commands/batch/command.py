@@ -1,0 +1,129 @@
+"""gazecrop batch: the boxes of a whole library of pictures, on all cores or on a Ray cluster.
+
+SRC is a folder (with all below it), a glob in quotes, a .tar (as WebDataset has them; several as a glob), or a .csv or
+.parquet list with a column of paths. DST is a folder: part-00000.jsonl and so on hold one JSON object for each picture,
+in the order of SRC; with --table parquet one row for each box. unreadable.txt lists what could not be read.
+
+The same command again goes on where it was stopped, however it was stopped, and takes in pictures that have come since.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from gazecrop import __version__
+from gazecrop.commands.batch.cluster import NoRay
+from gazecrop.commands.batch.cluster import lines as lines_of_cluster
+from gazecrop.commands.batch.local import WorkersDie
+from gazecrop.commands.batch.local import lines as lines_of_cores
+from gazecrop.commands.batch.results import Refused, Results
+from gazecrop.commands.batch.work import Job
+from gazecrop.console.environment import read_settings
+from gazecrop.console.files import Files
+from gazecrop.console.options import (
+    SOME_UNREADABLE,
+    STOPPED,
+    USAGE,
+    add_crop_options,
+    add_file_options,
+    told,
+    upto,
+    wanted,
+)
+from gazecrop.console.progress import Progress
+from gazecrop.console.rows import failure, line
+from gazecrop.console.sources import SourceError, arrow, pictures_of
+from gazecrop.model import Model, calibration_of
+
+SHOWN = 20  # unreadable pictures that are named on the terminal; all are in the file
+
+
+def main(argv: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="gazecrop batch",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="Exit status: 0; 1 when some pictures could not be read; 2 when nothing could be done; 130 stopped.",
+    )
+    parser.add_argument("source", metavar="SRC")
+    parser.add_argument("destination", metavar="DST", type=Path)
+    parser.add_argument("--table", choices=("jsonl", "parquet"), default="jsonl", help="default: jsonl")
+    parser.add_argument("--column", metavar="NAME", help="of a list: where the paths are")
+    parser.add_argument(
+        "--workers", type=upto(1024), metavar="N", help="processes (default: one for each core)"
+    )
+    parser.add_argument("--ray", metavar="ADDRESS", help="a Ray cluster's (auto, ray://host:10001), or local")
+    add_crop_options(parser)
+    parser.add_argument("--crops", action="store_true", help="write cropped files: DST/crops/16x9/photo.jpg")
+    add_file_options(parser)
+    options = parser.parse_args(argv)
+    return told("batch", lambda: run(options))
+
+
+def run(options: argparse.Namespace) -> int:
+    files = None
+    if options.crops:
+        place = (options.destination / "crops").absolute()
+        files = Files(place, options.format, options.width, options.height, options.quality)
+    settings = read_settings()
+    job = Job(settings, wanted(options), files, calibration_of(settings))
+    try:
+        if options.table == "parquet":
+            arrow()
+        items = {item.name: item for item in pictures_of(options.source, options.column)}
+        asked = question(options, job, Model.load(job.settings))
+        with Results(options.destination, asked, list(items), options.table) as results:
+            todo = list(results.missing())
+            # What was in the plan, but is not in the source any more.
+            for part, place, name in todo:
+                if name not in items:
+                    results.add(part, place, line(failure(name, OSError("it is not there any more"))))
+            todo = [each for each in todo if each[2] in items]
+            asked_items = [items[name] for _, _, name in todo]
+            workers = options.workers or job.settings.workers
+            answers = (
+                lines_of_cluster(job, asked_items, options.ray)
+                if options.ray
+                else lines_of_cores(job, asked_items, workers)
+            )
+            with Progress(results.total, results.total - len(todo), plain=60) as progress, closing(answers):
+                for index, answer in answers:
+                    results.add(*todo[index][:2], answer)
+                    progress.step(failed=answer.startswith(b'{"file":') and b'"error":' in answer)
+            results.finish()
+            return summary(results.total, results.unreadable(), options.destination)
+    except (SourceError, Refused, WorkersDie, NoRay) as error:
+        print(f"gazecrop batch: {error}", file=sys.stderr)
+        return USAGE
+    except KeyboardInterrupt:
+        print("gazecrop batch: stopped; the same command goes on from here", file=sys.stderr)
+        return STOPPED
+
+
+def question(options: argparse.Namespace, job: Job, model: Model) -> dict[str, Any]:
+    """What the answers depend on: a folder that was begun with other values is not gone on with."""
+    crop = job.wanted.options
+    return {
+        "release": __version__,
+        "network": f"{model.name} {model.precision} {model.sha256}",
+        "table": options.table,
+        "ratios": [ratio.profile or ratio.text for ratio in job.wanted.ratios],
+        "policy": crop.policy,
+        "zoom": str(crop.zoom),
+        "boxes": [f"{kind}={value}" for kind, value in options.boxes],
+        "candidates": crop.candidates,
+        "crops": [options.format, options.width, options.height, options.quality] if options.crops else None,
+    }
+
+
+def summary(total: int, unreadable: Iterable[bytes], destination: Path) -> int:
+    failed = [entry.decode(errors="replace") for entry in unreadable]
+    for entry in failed[:SHOWN]:
+        print(entry.replace("\t", ": "), file=sys.stderr)
+    if len(failed) > SHOWN:
+        print(f"and {len(failed) - SHOWN:,} more in {destination / 'unreadable.txt'}", file=sys.stderr)
+    print(f"{total:,} pictures, {len(failed):,} unreadable: {destination}", file=sys.stderr)
+    return SOME_UNREADABLE if failed else 0

@@ -1,0 +1,81 @@
+"""What is done to each picture, in three stages that run in one process or spread over a cluster: decode, infer,
+answer. A picture that fails has its answer already, a line of bytes, and goes through the later stages untouched."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gazecrop.console.files import Files
+from gazecrop.console.rows import crops_of, failure, line, row
+from gazecrop.console.sources import Item
+from gazecrop.crop.confidence import Calibration
+from gazecrop.crop.params import Wanted
+from gazecrop.errors import PictureError
+from gazecrop.model import Model
+from gazecrop.picture.decode import Limits, Thumbnail, decode
+from gazecrop.pipeline import Picture, as_record
+from gazecrop.settings import Settings
+from gazecrop.store.base import Record
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that a worker must know. Picklable."""
+
+    settings: Settings
+    wanted: Wanted
+    files: Files | None = None
+    calibration: Calibration | None = None
+
+    @property
+    def limits(self) -> Limits:
+        return Limits.of(self.settings)
+
+
+def decode_one(item: Item, job: Job, shapes: Sequence[tuple[int, int]]) -> Thumbnail | bytes:
+    """What cannot be read does not stop the others, nor does a picture that finds a fault of ours."""
+    try:
+        return decode(item.read(), job.limits, shapes)
+    except Exception as error:
+        return line(failure(item.name, error))
+
+
+def infer(decoded: Sequence[Thumbnail | bytes], model: Model) -> list[Record | bytes]:
+    """Batches of one shape, as large as the network likes them."""
+    records: list[Record | bytes] = [each if isinstance(each, bytes) else b"" for each in decoded]
+    shapes: dict[tuple[int, ...], list[tuple[int, Thumbnail]]] = {}
+    for place, each in enumerate(decoded):
+        if isinstance(each, Thumbnail) and each.flat:
+            records[place] = as_record(each, None, model)
+        elif isinstance(each, Thumbnail):
+            shapes.setdefault(each.pixels.shape, []).append((place, each))
+    for alike in shapes.values():
+        for start in range(0, len(alike), model.max_batch):
+            batch = alike[start : start + model.max_batch]
+            densities = model.infer([thumbnail.pixels for _, thumbnail in batch])
+            for (place, thumbnail), density in zip(batch, densities, strict=True):
+                records[place] = as_record(thumbnail, density, model)
+    return records
+
+
+def answer(item: Item, record: Record | bytes, job: Job) -> bytes:
+    """The JSON line; the cropped files are there when it returns. Raises OSError when they cannot be written."""
+    if isinstance(record, bytes):
+        return record
+    picture = Picture(record, job.calibration)
+    crops = crops_of(picture, job.wanted)
+    if job.files:
+        try:
+            data = item.read()  # again: to hold a whole unit's files costs more than the page cache does
+        except OSError as error:
+            return line(failure(item.name, error))
+        try:
+            job.files.write(item.name, data, crops, job.limits)
+        except PictureError as error:
+            return line(failure(item.name, error))
+    return line(row(item.name, picture, crops))
+
+
+def lines(items: Sequence[Item], job: Job, model: Model) -> list[bytes]:
+    """All stages: one line for each picture, in order."""
+    records = infer([decode_one(item, job, model.shapes) for item in items], model)
+    return [answer(item, record, job) for item, record in zip(items, records, strict=True)]

@@ -1,0 +1,168 @@
+"""gazecrop doctor: what runs here, with the settings of this environment. Exit status 0: serving would work; 1: it
+would not (FAIL says why). A warning is for the operator and stops nothing."""
+
+import argparse
+import asyncio
+import os
+import platform
+import socket
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from io import BytesIO
+from itertools import pairwise
+from pathlib import Path
+from statistics import median
+from typing import Literal
+
+import numpy as np
+from PIL import Image
+
+from gazecrop import __version__
+from gazecrop.console.environment import read_settings
+from gazecrop.console.options import told
+from gazecrop.crop.cropping import Cropper, Options
+from gazecrop.crop.grid import SaliencyGrid
+from gazecrop.crop.ratios import ALL_PROFILES
+from gazecrop.errors import PictureError, StoreAway
+from gazecrop.model import Model, ModelError, known_picture
+from gazecrop.picture.decode import Limits, decode
+from gazecrop.pipeline import as_record
+from gazecrop.settings import Settings
+from gazecrop.store import open_store
+
+FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF")
+RUNS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    state: Literal["ok", "warn", "FAIL"]
+    about: str
+    text: str
+
+
+def main(argv: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="gazecrop doctor", description=__doc__)
+    parser.parse_args(argv)
+    return told("doctor", run)
+
+
+def run() -> int:
+    settings = read_settings()
+    failed = False
+    for finding in examine(settings):
+        print(f"{finding.state:<5} {finding.about:<8} {finding.text}", flush=True)
+        failed = failed or finding.state == "FAIL"
+    return int(failed)
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    python = f"Python {platform.python_version()}, {platform.system()} {platform.machine()}"
+    yield Finding("ok", "release", f"gazecrop {__version__}, {python}, {settings.workers} workers")
+    model = None
+    try:
+        model = Model.load(settings)
+        model.warm()
+    except ModelError as error:
+        yield Finding("FAIL", "network", str(error))
+    else:
+        file = f"{model.name} ({model.precision}, {model.file}, SHA-256 {model.sha256[:16]}...)"
+        yield Finding("ok", "network", f"{file}: as the manifest says, and right about the known picture")
+        yield Finding("ok", "device", f"runs on {model.provider}; GAZECROP_DEVICE={settings.device}")
+    yield from _formats()
+    yield from asyncio.run(_store(settings))
+    yield _address(settings)
+    if model is not None:
+        yield _speed(model)
+
+
+def _formats() -> Iterator[Finding]:
+    broken = []
+    for name in FORMATS:
+        file = BytesIO()
+        try:
+            Image.fromarray(known_picture(48, 64)).save(file, name)
+            if decode(file.getvalue(), Limits(), [(48, 64)]).format != name.lower():
+                broken.append(name)
+        except (PictureError, OSError, KeyError):
+            broken.append(name)
+    read = ", ".join(name for name in FORMATS if name not in broken)
+    heic = "HEIC" if find_spec("pillow_heif") else "no HEIC without the extra [heic]"
+    yield Finding("ok", "formats", f"reads {read}; {heic}")
+    if broken:
+        yield Finding("FAIL", "formats", f"this Pillow cannot read {', '.join(broken)}")
+
+
+async def _store(settings: Settings) -> list[Finding]:
+    file = settings.data_dir / "gazecrop.db"
+    if not settings.redis_url and not file.exists():
+        return [_could_be_made(file)]
+    try:
+        store = open_store(settings)
+    except StoreAway as error:
+        return [Finding("FAIL", "store", str(error))]
+    try:
+        await store.ping()
+        problems = await store.check()
+    except StoreAway as error:
+        # With a key of its own the server starts and answers without its store, as `X-Degraded: store` says then.
+        state: Literal["warn", "FAIL"] = "warn" if settings.id_key else "FAIL"
+        return [Finding(state, "store", str(error))]
+    finally:
+        await store.close()
+    return [
+        Finding("ok", "store", f"{store.name} answers"),
+        *(Finding("warn", "store", problem) for problem in problems),
+    ]
+
+
+def _could_be_made(file: Path) -> Finding:
+    """Without making it: the doctor may be another user than the server."""
+    folder = next(parent for parent in file.absolute().parents if parent.exists())
+    if os.access(folder, os.W_OK | os.X_OK):
+        return Finding("ok", "store", f"sqlite, {file} will be made at the first start")
+    return Finding("FAIL", "store", f"sqlite, but {folder} cannot be written: set GAZECROP_DATA_DIR")
+
+
+def _address(settings: Settings) -> Finding:
+    where = f"{settings.address}:{settings.port}"
+    keys = f"{len(settings.api_keys)} keys" if settings.api_keys else "no keys"
+    family = socket.AF_INET6 if ":" in settings.address else socket.AF_INET
+    try:
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((settings.address, settings.port))
+    except OSError as error:
+        return Finding(
+            "warn", "address", f"{where}, {keys}: {error.strerror} (a server may be running there)"
+        )
+    return Finding("ok", "address", f"{where}, {keys}")
+
+
+def _speed(model: Model) -> Finding:
+    """One picture, a few times; the medians."""
+    file = BytesIO()
+    rng = np.random.default_rng(0)
+    noise = rng.integers(0, 24, (1200, 1600, 3), np.uint8)
+    Image.fromarray(known_picture(1200, 1600) // 8 * 7 + noise).save(file, "JPEG", quality=85)
+    data = file.getvalue()
+    runs = [_timed(data, model) for _ in range(RUNS)]
+    stages = zip(("decode", "infer", "crop"), zip(*runs, strict=True), strict=True)
+    times = ", ".join(f"{name} {1000 * median(seconds):.1f} ms" for name, seconds in stages)
+    return Finding("ok", "speed", f"a JPEG of 1600x1200, every profile: {times}")
+
+
+def _timed(data: bytes, model: Model) -> tuple[float, ...]:
+    """Seconds of decoding, inference, cropping."""
+    marks = [time.perf_counter()]
+    thumbnail = decode(data, Limits(), model.shapes)
+    marks.append(time.perf_counter())
+    density = model.infer([thumbnail.pixels])[0]
+    marks.append(time.perf_counter())
+    cropper = Cropper(SaliencyGrid.from_code(as_record(thumbnail, density, model).code))
+    for ratio in ALL_PROFILES:
+        cropper.crop(ratio, Options())
+    marks.append(time.perf_counter())
+    return tuple(after - before for before, after in pairwise(marks))

@@ -1,0 +1,1 @@
+"""How much work runs at once, and in which order. Independent of pictures."""

@@ -1,0 +1,71 @@
+"""Which files of a folder are pictures, and where the crop of a picture goes."""
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from gazecrop.crop.cropping import Crop
+from gazecrop.picture.decode import Limits
+from gazecrop.picture.render import crop as render
+
+# A folder also holds texts and side-cars; what a file is, its bytes decide, but these alone are looked at.
+_OWN = {
+    "jpeg": {".jpg", ".jpeg", ".jpe", ".jfif"},
+    "png": {".png"},
+    "webp": {".webp"},
+    "avif": {".avif"},
+}
+SUFFIXES = {".mpo", ".gif", ".bmp", ".dib", ".tif", ".tiff", ".heic", ".heif", ".hif"}.union(*_OWN.values())
+
+
+def is_picture(name: str) -> bool:
+    path = PurePosixPath(name)
+    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
+
+
+def pictures_below(folder: str | Path) -> list[str]:
+    """Pictures of a folder and those below it: paths relative to it, with slashes, in order."""
+    found = []
+    for parent, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        inner = Path(parent).relative_to(folder)
+        found += [(inner / name).as_posix() for name in files if is_picture(name)]
+    return sorted(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """How crops are written as files: below `folder` one folder for each ratio, in it the names of the pictures."""
+
+    folder: Path
+    format: str = "jpeg"
+    width: int | None = None
+    height: int | None = None
+    quality: int | None = None
+
+    def path(self, name: str, ratio: str) -> Path:
+        """`name` is the picture's; whatever it holds, the path lies below `folder`."""
+        parts = [part for part in PurePosixPath(name.replace("\\", "/")).parts if part not in ("/", ".")]
+        inner = PurePosixPath(*("_" if part == ".." else part.replace(":", "_") for part in parts))
+        if inner.suffix.lower() not in _OWN[self.format]:  # cat.png beside cat.jpg: cat.png.jpg
+            inner = inner.with_name(f"{inner.name}.{'jpg' if self.format == 'jpeg' else self.format}")
+        return self.folder / ratio.replace(":", "x") / inner
+
+    def write(self, name: str, data: bytes, crops: Iterable[Crop], limits: Limits) -> None:
+        """Each file appears whole or not at all. Raises PictureError."""
+        for crop in crops:
+            path = self.path(name, crop.ratio.text)
+            file = render(
+                data,
+                crop.box,
+                width=self.width,
+                height=self.height,
+                format=self.format,
+                quality=self.quality,
+                limits=limits,
+            )
+            path.parent.mkdir(parents=True, exist_ok=True)
+            unfinished = path.with_name(f".{path.name}.part")
+            unfinished.write_bytes(file)
+            unfinished.replace(path)

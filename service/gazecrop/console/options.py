@@ -1,0 +1,96 @@
+"""What several commands share: the API's parameters as options, how crops are written, settings, errors in one line."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlencode
+
+from gazecrop.console.environment import read_settings
+from gazecrop.crop.params import Wanted, read
+from gazecrop.errors import BadParameters, GazecropError
+from gazecrop.model import Model, ModelError
+from gazecrop.picture.decode import Limits
+from gazecrop.picture.render import LONGEST_SIDE, MEDIA_TYPES
+from gazecrop.settings import Settings
+
+USAGE = 2  # exit status: what was asked is wrong, or nothing can run here
+SOME_UNREADABLE = 1
+STOPPED = 130
+
+
+def add_crop_options(parser: argparse.ArgumentParser) -> None:
+    """The parameters of every crop answer of the API."""
+    group = parser.add_argument_group("what to crop")
+    group.add_argument(
+        "--ratios",
+        default="",
+        metavar="R,R",
+        help="such as 16:9, 1.91:1, 1.7778, square; default: every profile",
+    )
+    group.add_argument("--policy", default="auto", metavar="P", help="auto, window, point or centre")
+    group.add_argument("--zoom", default="1", metavar="Z", help="1 to 4: 1/Z of the largest box")
+    box: dict[str, Any] = {"dest": "boxes", "action": "append", "default": [], "metavar": "X,Y,W,H"}
+    inside = "must be wholly inside; fractions of the picture; repeatable"
+    group.add_argument("--keep", type=lambda value: ("keep", value), help=inside, **box)
+    group.add_argument("--avoid", type=lambda value: ("avoid", value), help="must be wholly outside", **box)
+    group.add_argument("--candidates", default="1", metavar="N", help="1 to 5: further boxes, best first")
+
+
+def wanted(options: argparse.Namespace) -> Wanted:
+    """Raises BadParameters, as the API does."""
+    pairs = [(name, getattr(options, name)) for name in ("ratios", "policy", "zoom", "candidates")]
+    found = read(urlencode([*pairs, *options.boxes]))
+    if found.options.policy == "focus":
+        raise BadParameters.one("policy", "A person's focus is kept by the server; here is none.")
+    if getattr(options, "width", None) and getattr(options, "height", None):
+        detail = "The ratios say the shape: give the width or the height, not both."
+        raise BadParameters.one("height", detail)
+    return found
+
+
+def add_file_options(parser: argparse.ArgumentParser) -> None:
+    """How cropped files are written."""
+    group = parser.add_argument_group("cropped files")
+    group.add_argument("--format", choices=sorted(MEDIA_TYPES), default="jpeg", help="default: jpeg")
+    group.add_argument(
+        "--width", type=upto(LONGEST_SIDE), metavar="PIXELS", help="of the cropped files; never enlarged"
+    )
+    group.add_argument("--height", type=upto(LONGEST_SIDE), metavar="PIXELS")
+    group.add_argument("--quality", type=upto(100), metavar="1-100")
+
+
+def upto(most: int) -> Callable[[str], int]:
+    """For argparse: a whole number from 1."""
+
+    def number(text: str) -> int:
+        if not (text.isdecimal() and len(text) < 10 and 1 <= int(text) <= most):
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to {most}")
+        return int(text)
+
+    return number
+
+
+def load(settings: Settings | None = None) -> tuple[Model, Limits]:
+    """The network and the limits that the settings say. Raises ModelError."""
+    settings = settings or read_settings()
+    return Model.load(settings), Limits.of(settings)
+
+
+def told(command: str, run: Callable[[], int]) -> int:
+    """Runs a command; what the user can mend is one line on stderr, not a traceback."""
+    try:
+        return run()
+    except BadParameters as error:
+        for one in error.members["errors"]:
+            print(f"gazecrop {command}: --{one['parameter']}: {one['detail']}", file=sys.stderr)
+        return USAGE
+    except (GazecropError, ModelError, OSError) as error:
+        if isinstance(error, BrokenPipeError):  # `| head` has seen enough; what is left to flush goes nowhere
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+        print(f"gazecrop {command}: {error}", file=sys.stderr)
+        return USAGE
+    except KeyboardInterrupt:
+        return STOPPED

@@ -1,0 +1,42 @@
+"""One picture's answer as a JSON line: the API's image document without what only a server has, or what went wrong."""
+
+from typing import Any
+
+import orjson
+
+from gazecrop.crop.answers import document
+from gazecrop.crop.cropping import Crop
+from gazecrop.crop.params import Wanted
+from gazecrop.errors import GazecropError
+from gazecrop.pipeline import Picture
+
+
+def crops_of(picture: Picture, wanted: Wanted) -> list[Crop]:
+    return [picture.cropper.crop(ratio, wanted.options) for ratio in wanted.ratios]
+
+
+def row(name: str, picture: Picture, crops: list[Crop]) -> dict[str, Any]:
+    record, cropper = picture.record, picture.cropper
+    answer = document("", "", record.model, record.format, cropper, None, crops)
+    del answer["id"], answer["version"]
+    return {"file": name} | answer
+
+
+def failure(name: str, error: Exception) -> dict[str, Any]:
+    """What a line says instead of crops."""
+    if isinstance(error, GazecropError):
+        problem = error.problem()
+        return {
+            "file": name,
+            "error": {"type": problem["type"], "detail": problem.get("detail", error.title)},
+        }
+    if isinstance(error, OSError):
+        return {
+            "file": name,
+            "error": {"type": "/problems/file_unreadable", "detail": error.strerror or str(error)},
+        }
+    return {"file": name, "error": {"type": "/problems/internal_error", "detail": repr(error)}}
+
+
+def line(answer: dict[str, Any]) -> bytes:
+    return orjson.dumps(answer, option=orjson.OPT_APPEND_NEWLINE)

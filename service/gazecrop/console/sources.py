@@ -1,0 +1,134 @@
+"""The pictures of a library: a folder, a glob, tar files (WebDataset's), a CSV or Parquet list. Names, not bytes."""
+
+import csv
+import glob
+import os
+import tarfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gazecrop.console.files import is_picture, pictures_below
+
+COLUMNS = (
+    "path",
+    "file",
+    "filename",
+    "file_name",
+    "image",
+    "name",
+)  # where a list is looked for, in this order
+
+
+class SourceError(Exception):
+    """The source cannot be read as a whole. The text is for the user."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One picture: its name in the results, and where its bytes are (in a tar: a part of it)."""
+
+    name: str
+    path: str
+    offset: int = 0
+    size: int = -1  # to the end
+
+    def read(self) -> bytes:
+        """Raises OSError."""
+        with open(self.path, "rb") as file:
+            file.seek(self.offset)
+            data = file.read(self.size)
+        if len(data) < self.size:
+            raise OSError(f"{self.path} ends before this picture does")
+        return data
+
+
+def pictures_of(source: str, column: str | None = None) -> list[Item]:
+    """Every picture once, in order. `column`: of a list. Raises SourceError."""
+    try:
+        items = list({item.name: item for item in _items(source, column)}.values())
+    except (OSError, tarfile.TarError, csv.Error, UnicodeDecodeError) as error:
+        raise SourceError(f"{source} cannot be read: {error}") from error
+    if not items:
+        raise SourceError(f"{source} has no pictures")
+    return items
+
+
+def _items(source: str, column: str | None) -> Iterable[Item]:
+    path = Path(source)
+    if path.is_dir():
+        return (Item(name, str(path.absolute() / name)) for name in pictures_below(path))
+    if not path.exists() and glob.has_magic(source):
+        found = sorted(name for name in glob.glob(source, recursive=True) if os.path.isfile(name))
+        if all(name.endswith(".tar") for name in found):
+            return (item for name in found for item in _tar(Path(name), name))
+        return (Item(name, os.path.abspath(name)) for name in found if is_picture(name))
+    match path.suffix.lower():
+        case ".tar":
+            return _tar(path, path.name)
+        case ".csv":
+            return _listed(path, _csv(path, column))
+        case ".parquet":
+            return _listed(path, _parquet(path, column))
+    if not path.exists():
+        raise SourceError(f"{source} is not there")
+    raise SourceError(f"{source} is neither a folder nor a .tar, .csv or .parquet (nor a glob in quotes)")
+
+
+def _tar(path: Path, name: str) -> Iterator[Item]:
+    """A plain tar is read in place: only its headers here, and each picture where it lies when its turn comes."""
+    place = str(path.absolute())
+    try:
+        with tarfile.open(path, "r:") as archive:
+            for member in archive:
+                if member.isreg() and is_picture(member.name):
+                    yield Item(f"{name}/{member.name}", place, member.offset_data, member.size)
+    except tarfile.ReadError as error:
+        raise SourceError(
+            f"{path} is not a plain, whole tar ({error}); a compressed one has to be unpacked"
+        ) from error
+
+
+def _listed(source: Path, names: Iterable[str]) -> Iterator[Item]:
+    """Paths in a list are relative to its folder."""
+    folder = source.absolute().parent
+    return (Item(name, str(folder / name)) for name in names if name)
+
+
+def _csv(path: Path, column: str | None) -> Iterator[str]:
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        table = csv.DictReader(file)
+        column = _column(path, table.fieldnames or (), column)
+        for line in table:
+            yield line[column] or ""
+
+
+def _parquet(path: Path, column: str | None) -> Iterator[str]:
+    parquet = arrow().parquet
+    with parquet.ParquetFile(path) as file:
+        column = _column(path, file.schema_arrow.names, column)
+        for batch in file.iter_batches(columns=[column]):
+            for value in batch.column(0).to_pylist():
+                yield str(value or "")
+
+
+def _column(path: Path, names: Iterable[str], asked: str | None) -> str:
+    known = list(names)
+    for name in (asked,) if asked else COLUMNS:
+        if name in known:
+            return name
+    has = f"{path} has the columns {', '.join(known) or '(none)'}"
+    raise SourceError(
+        f"{has}; there is no {asked}" if asked else f"{has}: say with --column which has the paths"
+    )
+
+
+def arrow() -> Any:
+    """pyarrow, which nothing but Parquet needs. Raises SourceError with the extra's name."""
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError:
+        raise SourceError("Parquet needs pyarrow: install the extra [parquet]") from None
+    return pyarrow

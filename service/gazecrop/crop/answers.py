@@ -1,0 +1,123 @@
+"""What clients read: the JSON of crops and of image documents (API.md), as plain dicts."""
+
+from typing import Any
+
+from gazecrop.crop.cropping import Crop, Cropper, verdict
+from gazecrop.crop.placing import Box, Constraint
+from gazecrop.store.base import Focus
+
+
+def crop_answer(crop: Crop, cropper: Cropper) -> dict[str, Any]:
+    """One crop as clients see it."""
+    grid, box, ratio = cropper.grid, crop.box, crop.ratio
+    answer: dict[str, Any] = {"ratio": ratio.text}
+    if ratio.profile:
+        answer["profile"] = ratio.profile
+    answer |= {
+        "box": box_answer(box),
+        "normalized": {
+            "x": round(box.x / grid.width, 4),
+            "y": round(box.y / grid.height, 4),
+            "width": round(box.width / grid.width, 4),
+            "height": round(box.height / grid.height, 4),
+        },
+        "importance_fraction": round(crop.importance, 4),
+        "confidence": None if crop.confidence is None else round(crop.confidence, 3),
+        "verdict": crop.verdict,
+        "policy": crop.policy,
+    }
+    if crop.verdict == "poor":
+        answer["advice"] = advice(crop, cropper)
+    if crop.unmet:
+        answer["unmet"] = [constraint_answer(constraint) for constraint in crop.unmet]
+    if crop.alternatives:
+        answer["alternatives"] = [
+            {
+                "box": box_answer(other),
+                "importance_fraction": round(importance, 4),
+                "verdict": verdict(importance),
+            }
+            for other, importance in crop.alternatives
+        ]
+    if box.width == grid.width or box.height == grid.height:  # object-position slides, it cannot zoom
+        answer["css"] = {"object-position": object_position(box, grid.width, grid.height)}
+    answer["links"] = links(box, rotated=grid.rotated)
+    return answer
+
+
+def box_answer(box: Box) -> dict[str, int]:
+    return {"x": box.x, "y": box.y, "width": box.width, "height": box.height}
+
+
+def constraint_answer(constraint: Constraint) -> dict[str, str]:
+    values = (constraint.x, constraint.y, constraint.width, constraint.height)
+    return {"parameter": constraint.kind, "value": ",".join(f"{value:.9g}" for value in values)}
+
+
+def advice(crop: Crop, cropper: Cropper) -> dict[str, Any]:
+    """For a poor crop: the nearest ratio that would be good, and the canvas on which nothing would be cut. The ratio is
+    None where no other ratio would help: there is none, or a policy, a zoom or a constraint decided."""
+    grid, ratio = cropper.grid, crop.ratio
+    span = cropper.good_ratios if crop.plain else None
+    wider = ratio.numerator * grid.height > grid.width * ratio.denominator
+    width = -(-grid.height * ratio.numerator // ratio.denominator) if wider else grid.width
+    height = grid.height if wider else -(-grid.width * ratio.denominator // ratio.numerator)
+    return {"nearest_good_ratio": span and span[wider], "pad_to": {"width": width, "height": height}}
+
+
+def object_position(box: Box, width: int, height: int) -> str:
+    """CSS `object-position` that shows this box with `object-fit: cover` (CSS Images 3, section 5.5)."""
+    return f"{_share(box.x, width - box.width)} {_share(box.y, height - box.height)}"
+
+
+def _share(offset: int, room: int) -> str:
+    return f"{round(100 * offset / room, 2):g}%" if room else "50%"
+
+
+def links(box: Box, *, rotated: bool) -> dict[str, str]:
+    """The same box in other tools' words. Those that would count in the stored, unrotated frame are left out."""
+    x, y, width, height = box.x, box.y, box.width, box.height
+    found = {"imgproxy": f"crop:{width}:{height}:nowe:{x}:{y}"}  # it turns its gravity with the picture
+    if not rotated:
+        found["iiif"] = f"{x},{y},{width},{height}"
+        found["cloudinary"] = f"c_crop,x_{x},y_{y},w_{width},h_{height}"
+        found["thumbor"] = f"{x}x{y}:{x + width}x{y + height}"
+    return found
+
+
+def focus_answer(cropper: Cropper, focus: Focus | None) -> dict[str, Any]:
+    if focus is not None:
+        return {"x": focus.x, "y": focus.y, "source": "person"}
+    if cropper.points:
+        return {"x": round(cropper.points[0].x, 4), "y": round(cropper.points[0].y, 4), "source": "model"}
+    return {"x": 0.5, "y": 0.5, "source": "model"}
+
+
+def document(
+    id: str,
+    version: str,
+    model: str,
+    picture_format: str,
+    cropper: Cropper,
+    focus: Focus | None,
+    crops: list[Crop],
+) -> dict[str, Any]:
+    """The image document: what one upload answers with."""
+    grid = cropper.grid
+    span = cropper.good_ratios
+    return {
+        "id": id,
+        "version": version,
+        "image": {"width": grid.width, "height": grid.height, "format": picture_format},
+        "model": model,
+        "focus": focus_answer(cropper, focus),
+        "points": [
+            {"x": round(point.x, 4), "y": round(point.y, 4), "score": round(point.score, 4)}
+            for point in cropper.points
+        ],
+        "symmetric": grid.symmetric,
+        "flat": grid.flat,
+        "good_ratios": span and {"from": span[0], "to": span[1]},
+        "saliency": {"rows": grid.rows, "columns": grid.columns, "encoded": grid.text},
+        "crops": [crop_answer(crop, cropper) for crop in crops],
+    }

@@ -1,0 +1,181 @@
+"""Grid + ratio + policy -> crop. Pure; all that a crop answer says is computed here, from the grid alone."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from math import floor
+from typing import Literal, get_args
+
+from gazecrop.crop.confidence import Calibration
+from gazecrop.crop.grid import SaliencyGrid
+from gazecrop.crop.placing import Box, Constraint, Field, Profile, place
+from gazecrop.crop.points import Point, find
+from gazecrop.crop.ratios import WIDEST, Ratio, simplest
+
+Policy = Literal["auto", "window", "point", "centre", "focus"]
+Verdict = Literal["good", "tight", "poor"]
+POLICIES: tuple[Policy, ...] = get_args(Policy)
+GOOD, TIGHT = 0.80, 0.60  # of the importance
+
+
+def verdict(importance: float) -> Verdict:
+    return "good" if importance >= GOOD else "tight" if importance >= TIGHT else "poor"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a caller asks of every crop of one call. `zoom` 1 to 4; `candidates` 1 to 5."""
+
+    policy: Policy = "auto"
+    zoom: Fraction = Fraction(1)
+    constraints: tuple[Constraint, ...] = ()
+    candidates: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Crop:
+    """One answer. `policy` is the one that was followed; `unmet` the constraints that could not be; `importance` the
+    share of the picture's saliency in the box; `centred` that of the plain centre crop of the same size; `confidence`
+    the chance that it is one of the best, None where it is not known or a person decided; `plain`: the window of its
+    ratio, with no zoom and no constraints."""
+
+    ratio: Ratio
+    box: Box
+    policy: Policy
+    importance: float
+    centred: float
+    whole: bool
+    plain: bool = False
+    confidence: float | None = None
+    unmet: tuple[Constraint, ...] = ()
+    alternatives: tuple[tuple[Box, float], ...] = ()
+
+    @property
+    def verdict(self) -> Verdict:
+        return "good" if self.whole else verdict(self.importance)
+
+
+class Cropper:
+    """A grid and what is derived from it once: sums, points, the span of good ratios. Immutable; safe to share."""
+
+    def __init__(self, grid: SaliencyGrid, calibration: Calibration | None = None) -> None:
+        self.grid = grid
+        self._calibration = calibration
+        self.field = Field(grid)
+
+    @cached_property
+    def points(self) -> tuple[Point, ...]:
+        return find(self.grid)
+
+    @cached_property
+    def good_ratios(self) -> tuple[str, str] | None:
+        """The span of ratios whose window keeps 0.80 of the importance, in simplest terms within 1 % inwards. None for
+        a strip of which no ratio that may be asked keeps that much."""
+        width, height = self.grid.width, self.grid.height
+        narrow = Fraction(_least_good(self.field.across, self.field.total), height)
+        broad = Fraction(width, _least_good(self.field.down, self.field.total))
+        most = Fraction(WIDEST)
+        narrow, broad = max(narrow, 1 / most), min(broad, most)
+        if narrow > most or broad < 1 / most:
+            return None
+        return (
+            simplest(narrow, min(narrow * Fraction(101, 100), broad)),
+            simplest(max(broad * Fraction(99, 100), narrow), broad),
+        )
+
+    def crop(self, ratio: Ratio, options: Options, focus: tuple[float, float] | None = None) -> Crop:
+        """The crop of one ratio. `focus`: a person's point, in fractions. Policy `focus` needs it."""
+        grid, field = self.grid, self.field
+        width, height = box_size(ratio, grid.width, grid.height, options.zoom)
+        policy: Policy = options.policy
+        if policy == "auto":
+            policy = "window" if focus is None else "focus"
+        aim = self._aim(policy, width, height, focus)
+
+        kept = list(options.constraints)
+        while (box := place(field, width, height, aim, kept)) is None:
+            kept.pop()  # dropped from the last named to the first; with none left there always is a box
+        unmet = [c for c in options.constraints[len(kept) :] if not c.met(box, grid.width, grid.height)]
+
+        found: list[Box] = []
+        while len(found) + 1 < options.candidates:
+            other = place(field, width, height, None, kept, (box, *found))
+            if other is None:
+                break
+            found.append(other)
+        # In two dimensions a later search has more places to try, so that it may find the better one.
+        others = sorted(((each, field.sum(each)) for each in found), key=lambda scored: -scored[1])
+        centre = Box((grid.width - width) // 2, (grid.height - height) // 2, width, height)
+        importance, centred = field.sum(box) / field.total, field.sum(centre) / field.total
+        confidence = None
+        plain = policy == "window" and not options.constraints and options.zoom == 1  # as it was calibrated
+        if self._calibration and plain and not grid.flat:
+            # One axis alone is cut: the share of the area is that of its length.
+            area = (width * height) / (grid.width * grid.height)
+            confidence = self._calibration.confidence(importance, centred, area)
+        return Crop(
+            ratio=ratio,
+            box=box,
+            policy=policy,
+            importance=importance,
+            centred=centred,
+            whole=width == grid.width and height == grid.height,
+            plain=plain,
+            confidence=confidence,
+            unmet=tuple(unmet),
+            alternatives=tuple((other, value / field.total) for other, value in others),
+        )
+
+    def _aim(
+        self, policy: Policy, width: int, height: int, focus: tuple[float, float] | None
+    ) -> tuple[int, int] | None:
+        """The corner that the policy wants the box at; None: wherever it holds most."""
+        grid = self.grid
+        if policy == "window":
+            return None
+        centre = (grid.width - width) // 2, (grid.height - height) // 2
+        if policy == "focus" and focus is not None:
+            x, y = focus
+        elif policy == "point" and self.points and not grid.symmetric:
+            x, y = self.points[0].x, self.points[0].y
+        else:
+            return centre
+        return _centred(x, width, grid.width), _centred(y, height, grid.height)
+
+
+def box_size(ratio: Ratio, width: int, height: int, zoom: Fraction = Fraction(1)) -> tuple[int, int]:
+    """The largest box of a ratio in a picture, divided by the zoom: exact, rounded half up, at least one pixel."""
+    p, q = ratio.numerator, ratio.denominator
+    n, d = zoom.numerator, zoom.denominator
+    if width * q > height * p:
+        box = _half_up(height * p * d, q * n), _half_up(height * d, n)
+    else:
+        box = _half_up(width * d, n), _half_up(width * q * d, p * n)
+    return min(max(box[0], 1), width), min(max(box[1], 1), height)
+
+
+def _half_up(numerator: int, denominator: int) -> int:
+    return (2 * numerator + denominator) // (2 * denominator)
+
+
+def _centred(point: float, length: int, side: int) -> int:
+    """The offset at which a window has the point as near to its middle as the picture allows."""
+    return min(max(floor(point * side - length / 2 + 0.5), 0), side - length)
+
+
+def _least_good(profile: Profile, total: int) -> int:
+    """The smallest length along one axis whose best window is good: the best sum grows with the length."""
+    low, high = 1, profile.side
+    middle, step = (
+        profile.shortest(GOOD),
+        1,
+    )  # nearly always right: begin there, and double the step away from it
+    while low < high:
+        if profile.sums(profile.bends(middle), middle).max() >= GOOD * total:
+            high = middle
+            middle = max(high - step, (low + high) // 2)
+        else:
+            low = middle + 1
+            middle = min(low + step - 1, (low + high) // 2)
+        step *= 2
+    return low

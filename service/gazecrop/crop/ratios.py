@@ -1,0 +1,93 @@
+"""The grammar and the profiles of aspect ratios. A ratio is width over height, held as two integers: no rounding."""
+
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+
+from gazecrop.errors import BadParameters
+
+PROFILES = {
+    "square": "1:1",
+    "portrait": "4:5",
+    "landscape": "1.91:1",
+    "og": "40:21",
+    "story": "9:16",
+    "phone": "6:13",
+    "tablet": "3:4",
+    "desktop": "16:9",
+    "wide": "21:9",
+    "banner": "3:1",
+}
+MOST = 16  # ratios in one call, as Google's crop hints; more is an error here, not silence
+WIDEST = 20  # 20:1, and 1:20
+
+_NUMBER = r"\d{1,6}(?:\.\d{1,6})?"
+_RATIO = re.compile(rf"({_NUMBER})(?::({_NUMBER}))?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """`numerator / denominator` = width / height, exactly as written; `text` as asked."""
+
+    text: str
+    numerator: int
+    denominator: int
+    profile: str | None = None
+
+    @property
+    def value(self) -> float:
+        return self.numerator / self.denominator
+
+
+def parse(text: str) -> Ratio:
+    """Reads `16:9`, `1.91:1`, `1.7778` or a profile's name. Raises ValueError with a sentence for the client."""
+    name = text.strip()
+    match = _RATIO.fullmatch(PROFILES.get(name, name))
+    if match is None:
+        raise ValueError(f"{text[:40]!r} is neither width:height, nor a number, nor a profile's name.")
+    width, height = Fraction(match[1]), Fraction(match[2] or 1)
+    if not width or not height:
+        raise ValueError(f"{text[:40]!r} has a side of zero.")
+    value = width / height
+    if not Fraction(1, WIDEST) <= value <= WIDEST:
+        raise ValueError(f"{text[:40]!r} is outside 1:{WIDEST} to {WIDEST}:1.")
+    profile = name if name in PROFILES else None
+    return Ratio(PROFILES.get(name, name), value.numerator, value.denominator, profile)
+
+
+def parse_list(text: str | None, parameter: str = "ratios") -> list[Ratio]:
+    """A comma-separated list; None or empty: every profile. Raises BadParameters naming each wrong entry."""
+    if not text:
+        return list(ALL_PROFILES)
+    parts = text.split(",")
+    if len(parts) > MOST:
+        detail = f"At most {MOST} ratios in one call."
+        raise BadParameters.one(parameter, detail, limit=MOST, received=len(parts))
+    ratios, errors = [], []
+    for part in parts:
+        try:
+            ratios.append(parse(part))
+        except ValueError as error:
+            errors.append({"parameter": parameter, "detail": str(error), "received": part[:40]})
+    if errors:
+        raise BadParameters(errors, fix="For example ratios=16:9,1.91:1,1.7778,square.")
+    return ratios
+
+
+def simplest(low: Fraction, high: Fraction) -> str:
+    """The ratio of smallest terms in [low, high], both positive, as text (Stern–Brocot descent)."""
+    numerator, denominator = _simplest(low.numerator, low.denominator, high.numerator, high.denominator)
+    return f"{numerator}:{denominator}"
+
+
+def _simplest(a: int, b: int, c: int, d: int) -> tuple[int, int]:
+    """Of all fractions in [a/b, c/d]; with Fractions it takes five times the time."""
+    whole = -(-a // b)
+    if whole * d <= c:
+        return whole, 1
+    whole -= 1  # both ends lie between it and the next: invert what is behind the point
+    denominator, rest = _simplest(d, c - whole * d, b, a - whole * b)
+    return whole * denominator + rest, denominator
+
+
+ALL_PROFILES = tuple(parse(name) for name in PROFILES)

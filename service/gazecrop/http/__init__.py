@@ -1,0 +1,1 @@
+"""The HTTP interface: protocol limits, bodies, keys, caching, error documents, routes."""

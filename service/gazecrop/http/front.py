@@ -1,0 +1,135 @@
+"""The ASGI app in front: keys, HEAD, problem documents, and the hot route, GET of crops, without the framework.
+
+Through FastAPI's routing a crop is answered at 0.67 of the rate of a trivial route, from here at over 1. The same
+paths are declared in `routes/crops.py` for OpenAPI; they are answered here only.
+"""
+
+from collections import OrderedDict
+
+import orjson
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gazecrop.crop import answers
+from gazecrop.crop.params import CROPPING, one_ratio, read
+from gazecrop.errors import GazecropError
+from gazecrop.http import caching, problems
+from gazecrop.http.auth import AZURE_HEADERS, GOOGLE_HEADERS
+from gazecrop.parts import Parts
+
+IMAGES = "/v1/images/"
+MANY = CROPPING | {"v"}
+ONE = MANY - {"ratios"}
+# Answers, the longest of them and the longest question: 11 MB at most, 2.6 kB each with all that Python adds.
+KEPT, KEPT_BYTES, KEPT_TARGET = 4096, 2048, 256
+# Bytes held at Google's door for each of a body: its JSON, the parser's copy, the strings, the pictures' own bytes. By
+# the peak of a fresh server 3.0 for 2 to 16 pictures in 40 MB, 3.4 for one in 27 MB, 3.8 in the URL's alphabet.
+GOOGLE_TIMES = 4
+Headers = list[tuple[bytes, bytes]]
+Kept = OrderedDict[tuple[str, str], bytes]  # by version and target
+
+
+class Front:
+    """Wraps the framework's app. `parts` is set when the server has started."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self.parts: Parts | None = None
+        # Version and target determine an answer, and most clients ask for the same few ratios: a third of the time.
+        self._kept: Kept = OrderedDict()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or self.parts is None:
+            return await self._app(scope, receive, send)
+        if scope["method"] != "HEAD":
+            return await self._answer(scope, receive, send, self.parts)
+        as_get = {**scope, "method": "GET"}  # a copy: the server beneath must still know that it is a HEAD
+        try:
+            await self._answer(as_get, receive, _without_body(send), self.parts)
+        finally:
+            scope.update({name: as_get[name] for name in ("route", "gazecrop.route") if name in as_get})
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, parts: Parts) -> None:
+        path = scope["path"]
+        try:
+            self._check_key(scope, path, parts)
+            if scope["method"] == "GET" and path.startswith(IMAGES):
+                steps = path[len(IMAGES) :].split("/")
+                if len(steps) in (2, 3) and steps[1] == "crops":
+                    return await self._crops(scope, send, parts, path, steps)
+        except GazecropError as error:
+            return await problems.answer(error, path)(scope, receive, send)
+        try:
+            with parts.bodies.counted(receive, GOOGLE_TIMES if path == problems.GOOGLE else 1) as counted:
+                await self._app(scope, counted, send)
+        finally:
+            if scope["method"] == "DELETE":  # rare, so that all may go
+                self._kept = OrderedDict()  # a new one: an answer under way keeps itself in the old one
+
+    def _check_key(self, scope: Scope, path: str, parts: Parts) -> None:
+        """The probes, the metrics and the page's files need no key."""
+        if not parts.keys:
+            return
+        if path == problems.GOOGLE:
+            parts.keys.check(scope["headers"], names=GOOGLE_HEADERS, query=scope["query_string"])
+        elif path == problems.AZURE:
+            parts.keys.check(scope["headers"], names=AZURE_HEADERS)
+        elif path.startswith("/v1/"):
+            parts.keys.check(scope["headers"])
+
+    async def _crops(self, scope: Scope, send: Send, parts: Parts, path: str, steps: list[str]) -> None:
+        """GET /v1/images/{id}/crops and /v1/images/{id}/crops/{ratio}: memory, grid, bytes."""
+        query = scope["query_string"].decode("latin-1")
+        if len(steps) == 3:
+            scope["gazecrop.route"] = "/v1/images/{id}/crops/{ratio}"
+            wanted = read(query, ONE).of(one_ratio(steps[2]))
+        else:
+            scope["gazecrop.route"] = "/v1/images/{id}/crops"
+            wanted = read(query, MANY)
+        pipeline, kept, stages = parts.pipeline, self._kept, scope["gazecrop.stages"]
+        known = await pipeline.find(steps[0], stages)
+        version = known.version
+        target = f"{path}?{query}"
+        tag = caching.etag(version, target)
+        private = bool(parts.settings.api_keys)
+        control = caching.control(
+            parts.settings.cache_control, wanted.extra.get("v"), version, private=private
+        )
+        headers = [(b"etag", tag.encode()), (b"cache-control", control.encode())]
+        if known.degraded:
+            headers.append((b"x-degraded", b"store"))
+        for name, value in scope["headers"]:
+            if name == b"if-none-match" and caching.matches(value.decode("latin-1"), tag):
+                return await _send(send, 304, headers, b"")
+        body = kept.get((version, target))
+        if body is None:
+            cropper = known.picture.cropper
+            with stages.time("crop"):
+                crops = await pipeline.crops_aside(known, wanted)
+                found = [answers.crop_answer(crop, cropper) for crop in crops]
+                body = orjson.dumps(found[0] if len(steps) == 3 else {"crops": found})
+            _keep(kept, version, target, body)
+        headers += [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+        await _send(send, 200, headers, body)
+
+
+def _keep(kept: Kept, version: str, target: str, body: bytes) -> None:
+    if len(body) <= KEPT_BYTES and len(target) <= KEPT_TARGET:
+        kept[version, target] = body
+        if len(kept) > KEPT:
+            kept.popitem(last=False)
+
+
+async def _send(send: Send, status: int, headers: Headers, body: bytes) -> None:
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _without_body(send: Send) -> Send:
+    """For HEAD: the same headers as GET, Content-Length included, and no content (RFC 9110, section 9.3.2)."""
+
+    async def send_head(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            message = {"type": "http.response.body", "more_body": message.get("more_body", False)}
+        await send(message)
+
+    return send_head

@@ -1,0 +1,92 @@
+"""What OpenAPI says of what is answered: statuses, headers, problems, and the contents that are no model."""
+
+from typing import Any
+
+from pydantic import BaseModel
+
+from gazecrop.http.openapi.parameters import BINARY
+from gazecrop.http.openapi.schemas import Saliency
+
+Responses = dict[int | str, dict[str, Any]]
+_TEXT = {"type": "string"}
+_HEADERS = {
+    "X-Request-Id": "The client's where it sent a short printable one, else a new one; stands in the log.",
+    "Server-Timing": "What this request needed, in milliseconds: read, queue, decode, infer, crop, render, store.",
+    "ETag": "Strong; of the map, the network, the focus, the parameters and the release.",
+    "Cache-Control": "no-cache, or what was set; a year with ?v= and the present version; private with keys.",
+    "Location": "The picture's resource.",
+    "Vary": "Accept.",
+    "X-Degraded": "What was not available: `store`.",
+    "X-Gazecrop-Box": "x,y,width,height of the crop, pixels of the upright picture.",
+    "X-Gazecrop-Id": "The picture's id.",
+    "Retry-After": "Seconds.",
+    "WWW-Authenticate": "Bearer.",
+    "Connection": "close, where the body was not read.",
+}
+_OPTIONAL = {"Server-Timing", "X-Degraded", "Connection"}
+_OF_PROBLEM = {
+    401: ("WWW-Authenticate",),
+    408: ("Connection",),
+    413: ("Connection",),
+    422: ("Connection",),
+    429: ("Retry-After",),
+    503: ("Retry-After", "Connection"),
+}
+_PROBLEMS = {
+    400: "The request is wrong, or the picture cannot be read",
+    401: "A key is needed",
+    403: "The key is not known",
+    404: "No map is kept for this id",
+    406: "None of the accepted formats can be made",
+    408: "The body came too slowly",
+    412: "The precondition does not hold",
+    413: "The body is too long, or the picture has too many pixels",
+    415: "Not a picture that this server reads",
+    422: "Parameters are wrong, or the picture is corrupt",
+    429: "Too many reports from one address",
+    503: "Overloaded, draining, or the store is away",
+    504: "The deadline of X-Request-Timeout passed before the work began",
+    507: "The store is full",
+}
+
+FRESH = ("ETag", "Cache-Control", "X-Degraded")  # headers of what a GET answers about a picture
+NOT_MODIFIED = {"description": "Not modified: what the client has is what it would get"}
+PICTURE = {
+    "description": "The picture",
+    "content": {f"image/{name}": {"schema": BINARY} for name in ("jpeg", "webp", "avif", "png")},
+}
+SALIENCY = {"model": Saliency, "content": {"image/png": {"schema": BINARY}}}
+METRICS = {"description": "Every metric", "content": {"text/plain": {}, "application/openmetrics-text": {}}}
+
+
+def responses(answers: dict[int, Any], *problems: int, headers: tuple[str, ...] = ()) -> Responses:
+    """The answers of an operation: models by status, with these headers, then the problems. 500 is never one: it
+    would be a defect."""
+    found: Responses = {}
+    for status, answer in answers.items():
+        described = answer if isinstance(answer, dict) else {"model": answer}
+        found[status] = described | {"headers": _described("X-Request-Id", "Server-Timing", *headers)}
+    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return found | {status: _problem(status, content, "Cache-Control") for status in problems}
+
+
+def vendor_responses(description: str, model: type[BaseModel]) -> Responses:
+    """Of a door: its vendor's own error object, whatever went wrong."""
+    error = {"type": "object", "required": ["error"], "properties": {"error": {"type": "object"}}}
+    found = responses({200: {"description": description, "model": model}})
+    for status in (400, 401, 403, 408, 503, 504):
+        found[status] = _problem(status, {"application/json": {"schema": error}})
+        found[status]["headers"] |= _described("Connection") if status == 400 else {}
+    return found
+
+
+def _problem(status: int, content: dict[str, Any], *names: str) -> dict[str, Any]:
+    described = _described("X-Request-Id", "Server-Timing", *names, *_OF_PROBLEM.get(status, ()))
+    return {"description": _PROBLEMS[status], "content": content, "headers": described}
+
+
+def _described(*names: str) -> dict[str, Any]:
+    return {
+        name: {"description": _HEADERS[name], "required": name not in _OPTIONAL, "schema": _TEXT}
+        for name in names
+    }

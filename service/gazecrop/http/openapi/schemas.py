@@ -1,0 +1,255 @@
+"""The answers as OpenAPI describes them. Nothing is built from these at run time (answers.py builds plain dicts, which
+is several times as fast); tests hold every real answer against them."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Schema(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Box(Schema):
+    """Integer pixels of the upright picture."""
+
+    x: int = Field(ge=0)
+    y: int = Field(ge=0)
+    width: int = Field(ge=1)
+    height: int = Field(ge=1)
+
+
+class Normalized(Schema):
+    """The box in fractions of the picture's sides."""
+
+    x: float = Field(ge=0, le=1)
+    y: float = Field(ge=0, le=1)
+    width: float = Field(ge=0, le=1)
+    height: float = Field(ge=0, le=1)
+
+
+class Alternative(Schema):
+    box: Box
+    importance_fraction: float = Field(ge=0, le=1)
+    verdict: Literal["good", "tight", "poor"]
+
+
+class Constraint(Schema):
+    parameter: Literal["keep", "avoid"]
+    value: str
+
+
+class Canvas(Schema):
+    width: int
+    height: int
+
+
+class Advice(Schema):
+    nearest_good_ratio: str | None = Field(
+        description="Null where no other ratio would help: a policy, a zoom or a constraint decided, or there is none."
+    )
+    pad_to: Canvas = Field(description="The smallest canvas of the ratio that holds the whole picture.")
+
+
+class Crop(Schema):
+    ratio: str
+    profile: str = ""
+    box: Box
+    normalized: Normalized
+    importance_fraction: float = Field(ge=0, le=1, description="Share of the picture's saliency in the box.")
+    confidence: float | None = Field(
+        ge=0,
+        le=1,
+        description="The chance that the window crop keeps at least 90 % of what the best crop of its ratio would keep "
+        "of where people look, calibrated on people. Null where a person decided, or the map is flat, or not known.",
+    )
+    verdict: Literal["good", "tight", "poor"]
+    policy: Literal["window", "point", "centre", "focus"]
+    advice: Advice | None = Field(None, description="Of a poor crop.")
+    unmet: list[Constraint] = Field([], description="The constraints that this box does not meet.")
+    alternatives: list[Alternative] = Field([], description="Further boxes, best first.")
+    css: dict[str, str] = Field({}, description="For an img with object-fit: cover.")
+    links: dict[str, str] = Field(description="The same box in other tools' words.")
+
+
+class Crops(Schema):
+    crops: list[Crop]
+
+
+class Picture(Schema):
+    width: int = Field(ge=1)
+    height: int = Field(ge=1)
+    format: str
+
+
+class Point(Schema):
+    x: float = Field(ge=0, le=1)
+    y: float = Field(ge=0, le=1)
+    score: float = Field(ge=0, le=1)
+
+
+class FocusPoint(Schema):
+    x: float = Field(ge=0, le=1)
+    y: float = Field(ge=0, le=1)
+    source: Literal["model", "person"]
+
+
+class PersonsFocus(Schema):
+    x: float = Field(ge=0, le=1)
+    y: float = Field(ge=0, le=1)
+    source: Literal["person"]
+
+
+class Span(Schema):
+    from_: str = Field(alias="from")
+    to: str
+
+
+class PortableMap(Schema):
+    rows: int
+    columns: int
+    encoded: str = Field(description="The whole map; gazecrop.js and gazecrop.crop.grid read it.")
+
+
+class Document(Schema):
+    id: str = Field(pattern="^[0-9a-f]{32}$")
+    version: str
+    image: Picture
+    model: str
+    focus: FocusPoint
+    points: list[Point]
+    symmetric: bool
+    flat: bool
+    good_ratios: Span | None = Field(
+        description="Null for a strip of which no ratio that may be asked keeps as much."
+    )
+    saliency: PortableMap
+    crops: list[Crop]
+
+
+class Saliency(Schema):
+    rows: int
+    columns: int
+    values: list[list[float]] = Field(description="A density: non-negative, sums to 1.")
+
+
+class Reported(Schema):
+    report: str
+    picture_kept: bool
+
+
+class Fractions(Schema):
+    """A box in fractions of the upright picture."""
+
+    x: float = Field(ge=0, le=1)
+    y: float = Field(ge=0, le=1)
+    width: float = Field(gt=0, le=1)
+    height: float = Field(gt=0, le=1)
+
+
+class Contested(Schema):
+    ratio: str = Field(max_length=20)
+    policy: str = Field("", max_length=20)
+    box: Box
+
+
+class Report(Schema):
+    id: str = Field(pattern="^[0-9a-f]{32}$", description="The picture's id.")
+    version: str = Field("", max_length=20)
+    kind: Literal["biased", "wrong", "other"] = "wrong"
+    crops: list[Contested] = Field([], max_length=16)
+    should_keep: list[Fractions] = Field([], max_length=16)
+    text: str = Field("", max_length=4000)
+    picture: str | None = Field(
+        None, description="The picture in base64, only where the person chose to add it."
+    )
+
+
+class Vertex(Schema):
+    x: int
+    y: int
+
+
+class Polygon(Schema):
+    vertices: list[Vertex]
+
+
+class CropHint(Schema):
+    boundingPoly: Polygon
+    confidence: float = Field(0, ge=0, le=1, description="Left out where it is not known.")
+    importanceFraction: float = Field(ge=0, le=1)
+
+
+class CropHints(Schema):
+    cropHints: list[CropHint]
+
+
+class Status(Schema):
+    code: int = Field(description="google.rpc.Code")
+    message: str
+
+
+class Annotated(Schema):
+    cropHintsAnnotation: CropHints | None = None
+    error: Status | None = None
+
+
+class AnnotatedAll(Schema):
+    responses: list[Annotated]
+
+
+class BoundingBox(Schema):
+    x: int
+    y: int
+    w: int
+    h: int
+
+
+class SmartCrop(Schema):
+    aspectRatio: float
+    boundingBox: BoundingBox
+
+
+class SmartCrops(Schema):
+    values: list[SmartCrop]
+
+
+class Metadata(Schema):
+    width: int
+    height: int
+
+
+class Analysed(Schema):
+    modelVersion: str
+    metadata: Metadata
+    smartCropsResult: SmartCrops
+
+
+class Alive(Schema):
+    status: Literal["alive"]
+
+
+class Ready(Schema):
+    status: Literal["ready"]
+    model: str
+    provider: str = Field(description="Of ONNX Runtime: where the network runs.")
+    store: bool = Field(
+        description="Whether the store answered last time. It is no condition of being ready."
+    )
+
+
+class Wrong(BaseModel):
+    parameter: str
+    detail: str
+
+
+class Problem(BaseModel):
+    """RFC 9457; further members say limit, received, fix."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str
+    title: str
+    status: int
+    detail: str = ""
+    errors: list[Wrong] = []

@@ -1,0 +1,249 @@
+"""uvicorn's protocol with limits on heads, left-over bodies and idle connections; the server's start and drain.
+
+What the application sees, it limits itself (a slow body: `body.py`). Here is what it cannot see: heads that are
+endless or half sent, trailers, bodies that nobody reads any more. What is refused here is answered in plain text.
+"""
+
+import asyncio
+import contextlib
+import copy
+import socket
+import time
+from collections.abc import Callable, Generator
+from typing import Any
+
+import uvicorn
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.config import LOGGING_CONFIG
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from gazecrop.settings import Settings
+
+HEAD_BYTES = 32_768  # request line, headers and trailers; nginx takes 4 times 8 kB
+HEAD_SECONDS = 10.0  # for a whole head, from its first byte or the connection's start
+IDLE_SECONDS = (
+    75  # of a kept connection: longer than the 60 s of common load balancers, or they reuse a closed one
+)
+LEFTOVER_BYTES, LEFTOVER_SECONDS = (
+    262_144,
+    5.0,
+)  # of a body that nobody reads, before the connection is closed
+LINGER_BYTES, LINGER_SECONDS = 64 * 2**20, 10.0  # read and thrown away after a refusal
+CONNECTIONS = 1_000  # a last fence above the gates: plain 503
+
+
+class Protocol(HttpToolsProtocol):
+    """One connection. `check` must be called about once a second: cheaper than timers for every request."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._gentle = _Gentle(self)
+        self._head_since: float | None = self.loop.time()  # None: no head is under way
+        self._inside = False  # between a head and the end of its body
+        self._unseen = 0  # bytes that went into the parser, and nothing came out
+        self._leftover, self._leftover_since = 0, 0.0
+        self._lingering = False
+        self._discarded = 0
+
+    def data_received(self, data: bytes) -> None:
+        if self._lingering:
+            self._discarded += len(data)
+            if self._discarded > LINGER_BYTES:
+                self.transport.close()
+            return
+        if self._head_since is None and not self._inside:
+            self._head_since = self.loop.time()
+        self._unseen += len(data)
+        super().data_received(data)
+        if self._unseen > HEAD_BYTES and not self._lingering and not self.transport.is_closing():
+            self._refuse(431, "The head of this request is too large.")
+
+    def on_headers_complete(self) -> None:
+        self._head_since = None
+        self._inside = True
+        # The bytes of a body may have come with the head, so these are counted anew.
+        if self._unseen > HEAD_BYTES and self._head_size() > HEAD_BYTES:
+            self.app = _head_too_large
+        super().on_headers_complete()
+        self.headers = []  # for trailers, which must not appear among the headers of a request under way
+        self.cycle.transport = self._gentle  # type: ignore[assignment]
+
+    def on_body(self, body: bytes) -> None:
+        # Twice: chunked bodies have framing, and chunks of a few bytes each are legal.
+        self._unseen = max(0, self._unseen - 2 * len(body))
+        if self.cycle.response_complete:
+            self._leftover += len(body)
+            if self._leftover > LEFTOVER_BYTES:
+                self.linger()
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._inside = False
+        self._unseen = 0
+        super().on_message_complete()
+        if self.cycle.response_complete:  # uvicorn's idle timer was stopped by the rest of this body
+            self._head_since = self.loop.time()
+
+    def on_response_complete(self) -> None:
+        if self._lingering:
+            self.server_state.total_requests += 1
+            return
+        super().on_response_complete()
+        if self._inside:
+            self._leftover, self._leftover_since = 0, self.loop.time()
+
+    def check(self) -> None:
+        """Closes the connection when its time is up."""
+        if self._lingering or self.transport.is_closing():
+            return
+        if self.cycle is not None and not self.cycle.response_complete:
+            return
+        now = self.loop.time()
+        if self._inside:
+            if now - self._leftover_since > LEFTOVER_SECONDS:
+                self.linger()
+        elif self._head_since is not None and now - self._head_since > HEAD_SECONDS:
+            if self._unseen:
+                self._refuse(408, "The head of this request came too slowly.")
+            else:
+                self.transport.close()
+
+    def close_gently(self) -> None:
+        """At once when the request was read to its end, else with lingering."""
+        if self._inside:
+            self.linger()
+        else:
+            self.transport.close()
+
+    def linger(self) -> None:
+        """Ends our half of the connection and reads on for a while, into nothing (RFC 9112, section 9.6).
+
+        Closing with unread bytes makes the kernel send a reset, and a client that is still sending its body would
+        then lose the answer that tells it why to stop.
+        """
+        if self._lingering or self.transport.is_closing():
+            return
+        self._lingering = True
+        self._unset_keepalive_if_required()
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self.flow.resume_reading()
+        self.loop.call_later(LINGER_SECONDS, self.transport.close)
+
+    def shutdown(self) -> None:
+        if self._lingering:
+            self.loop.call_later(1.0, self.transport.close)
+        else:
+            super().shutdown()
+
+    def send_400_response(self, msg: str) -> None:
+        self._refuse(400, msg)
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Nothing: the request is answered as HTTP/1.1, which is right (RFC 9110, 7.8), and curl --http2 asks often."""
+
+    def _refuse(self, status: int, text: str) -> None:
+        headers = (
+            f"content-type: text/plain; charset=utf-8\r\ncontent-length: {len(text)}\r\nconnection: close\r\n"
+        )
+        self.transport.write(STATUS_LINE[status] + f"{headers}\r\n{text}".encode())
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        self.linger()
+
+    def _head_size(self) -> int:
+        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+
+
+class _Gentle:
+    """What a request's cycle takes for its transport: only `close` differs."""
+
+    __slots__ = ("_protocol", "is_closing", "write")
+
+    def __init__(self, protocol: Protocol) -> None:
+        self._protocol = protocol
+        self.write = protocol.transport.write
+        self.is_closing = protocol.transport.is_closing
+
+    def close(self) -> None:
+        self._protocol.close_gently()
+
+
+async def _head_too_large(scope: Scope, receive: Receive, send: Send) -> None:
+    text = b"The head of this request is too large."
+    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"connection", b"close")]
+    headers.append((b"content-length", b"%d" % len(text)))
+    await send({"type": "http.response.start", "status": 431, "headers": headers})
+    await send({"type": "http.response.body", "body": text})
+
+
+class Server(uvicorn.Server):
+    """Drains at SIGTERM: tells the application, and goes on accepting while what was under way ends, so that probes
+    and new clients hear that it is not ready instead of a refused connection; then it closes."""
+
+    def __init__(self, config: uvicorn.Config, seconds: float, draining: Callable[[], object]) -> None:
+        super().__init__(config)
+        self._seconds = seconds
+        self._draining = draining
+
+    async def on_tick(self, counter: int) -> bool:
+        if counter % 10 == 0:  # of 0.1 s
+            self._check()
+        return await super().on_tick(counter)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._draining()
+        deadline = time.monotonic() + self._seconds
+        under_way = set(self.server_state.tasks)
+        while under_way and time.monotonic() < deadline and not self.force_exit:
+            await asyncio.wait(under_way, timeout=0.1)
+            under_way = {task for task in under_way if not task.done()}
+            self._check()
+        left = max(0.0, deadline - time.monotonic())
+        self.config.timeout_graceful_shutdown = left  # type: ignore[assignment]  # float works, and 0.5 is not 0
+        await super().shutdown(sockets)
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """uvicorn raises the signal again at the end, which would make a clean drain look like a kill."""
+        with super().capture_signals():
+            yield
+            self._captured_signals.clear()
+
+    def _check(self) -> None:
+        for connection in list(self.server_state.connections):
+            if isinstance(connection, Protocol):
+                connection.check()
+
+
+def make_server(app: ASGIApp, settings: Settings, draining: Callable[[], object] = lambda: None) -> Server:
+    """The server, not yet running."""
+    logs: dict[str, Any] = copy.deepcopy(LOGGING_CONFIG)
+    logs["loggers"]["gazecrop"] = {
+        "handlers": ["default"],
+        "level": settings.log_level.upper(),
+        "propagate": False,
+    }
+    config = uvicorn.Config(
+        app,
+        host=settings.address,
+        port=settings.port,
+        http=Protocol,
+        ws="none",
+        interface="asgi3",
+        lifespan="on",
+        log_config=logs,
+        log_level=settings.log_level,
+        access_log=False,  # it costs a quarter of the throughput; metrics tell more
+        server_header=False,
+        timeout_keep_alive=IDLE_SECONDS,
+        limit_concurrency=CONNECTIONS,
+    )
+    return Server(config, settings.drain_seconds, draining)
+
+
+def serve(app: ASGIApp, settings: Settings, draining: Callable[[], object] = lambda: None) -> None:
+    """Runs until SIGTERM or SIGINT, then drains: `draining` is called at once, what is under way may end within
+    `settings.drain_seconds`. Returns, so that the process exits with 0; SystemExit(3) when it could not start."""
+    make_server(app, settings, draining).run()

@@ -1,0 +1,79 @@
+"""Azure AI Vision's door: Image Analysis 4.0, smartCrops only. Azure's own closes on 2028-09-25.
+
+Any ratio from 1:20 to 20:1, where Azure stops at 0.75 to 1.80.
+"""
+
+import re
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from gazecrop.crop.cropping import Crop
+from gazecrop.crop.params import look
+from gazecrop.errors import BadParameters
+from gazecrop.http.openapi import schemas
+from gazecrop.http.openapi.parameters import AZURE_IGNORED, AZURE_PARAMETERS, UPLOAD
+from gazecrop.http.openapi.responses import vendor_responses
+from gazecrop.http.problems import AZURE
+from gazecrop.http.routes.shared import (
+    analysed,
+    deadline_of,
+    json_answer,
+    parts_of,
+    raw_query,
+    read_picture,
+)
+from gazecrop.http.routes.vendors import crops_of, ratios_of
+
+router = APIRouter(tags=["doors"])
+PARAMETERS = frozenset({"features", "smartcrops-aspect-ratios", *AZURE_IGNORED})
+_NUMBER = re.compile(r"\d{1,6}(\.\d{1,9})?", re.ASCII)
+
+
+@router.post(
+    AZURE,
+    summary="Azure Image Analysis 4.0, smartCrops only",
+    responses=vendor_responses("What Azure answers: metadata and smartCropsResult", schemas.Analysed),
+    openapi_extra=AZURE_PARAMETERS | UPLOAD,
+)
+async def analyze(request: Request) -> Response:
+    parts = parts_of(request)
+    wanted, errors = look(raw_query(request.scope), PARAMETERS)
+    query = wanted.extra
+    deadline = deadline_of(request, errors)
+    if errors:
+        raise BadParameters(errors)
+    features = [feature.strip().lower() for feature in query.get("features", "").split(",")]
+    if features != ["smartcrops"]:
+        raise BadParameters.one(
+            "features", "Of Azure's features only smartCrops is here: features=smartCrops."
+        )
+    if request.headers.get("content-type", "").lower().startswith("application/json"):
+        raise BadParameters.one(
+            "url", "This server never fetches: send the picture as application/octet-stream."
+        )
+    listed = query.get("smartcrops-aspect-ratios", "")
+    numbers = [_number(one) for one in listed.split(",") if one]
+    ratios = ratios_of(numbers, "smartcrops-aspect-ratios")
+    id, data = await read_picture(request)
+    known, _ = await analysed(request, id, data, deadline)
+    grid, record = known.picture.cropper.grid, known.picture.record
+    return json_answer(
+        {
+            "modelVersion": record.model,
+            "metadata": {"width": grid.width, "height": grid.height},
+            "smartCropsResult": {"values": [_value(crop) for crop in crops_of(parts, known, ratios)]},
+        }
+    )
+
+
+def _number(text: str) -> Any:
+    return float(text) if _NUMBER.fullmatch(text.strip()) else text
+
+
+def _value(crop: Crop) -> dict[str, Any]:
+    box = crop.box
+    return {
+        "aspectRatio": round(crop.ratio.value, 6),
+        "boundingBox": {"x": box.x, "y": box.y, "w": box.width, "h": box.height},
+    }

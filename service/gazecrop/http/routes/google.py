@@ -1,0 +1,155 @@
+"""Google Cloud Vision's door: `images:annotate`, CROP_HINTS only, so that a client of Vision needs another host alone.
+
+Shape: google/cloud/vision/v1/image_annotator.proto in its JSON mapping (both spellings of names, enums by name or
+number). Unlike Vision, a surplus ratio is an error and not ignored, and `importanceFraction` is never above 1.
+"""
+
+import asyncio
+import base64
+import binascii
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from fastapi import APIRouter, Request, Response
+
+from gazecrop.crop.cropping import Crop
+from gazecrop.errors import BadParameters, BodyTooLarge, GazecropError, PictureError
+from gazecrop.http.openapi import schemas
+from gazecrop.http.openapi.parameters import GOOGLE_BODY
+from gazecrop.http.openapi.responses import vendor_responses
+from gazecrop.http.problems import GOOGLE
+from gazecrop.http.routes.shared import (
+    analysed,
+    deadline_of,
+    identify,
+    json_answer,
+    parts_of,
+    read_limited,
+    refuse_early,
+)
+from gazecrop.http.routes.vendors import crops_of, ratios_of
+from gazecrop.parts import Parts
+
+router = APIRouter(tags=["doors"])
+MOST_REQUESTS = 16  # as Vision
+CROP_HINTS = ("CROP_HINTS", 9)
+INVALID_ARGUMENT, DEADLINE_EXCEEDED, UNIMPLEMENTED, UNAVAILABLE = 3, 4, 12, 14  # google.rpc.Code
+
+
+@router.post(
+    GOOGLE,
+    summary="Google Vision's images:annotate, CROP_HINTS only",
+    responses=vendor_responses(
+        "What Vision answers: one entry of `responses` for each request", schemas.AnnotatedAll
+    ),
+    openapi_extra=GOOGLE_BODY,
+)
+async def annotate(request: Request) -> Response:
+    parts = parts_of(request)
+    errors = list[dict[str, Any]]()
+    deadline = deadline_of(request, errors)
+    if errors:
+        raise BadParameters(errors)
+    refuse_early(parts)
+    # In a thread, for tens of megabytes of JSON would stop the event loop; without a name, so that the body goes.
+    wanted = await asyncio.to_thread(_parse, await read_limited(request, parts.settings.max_door_bytes))
+    return json_answer({"responses": [await _answer(request, one, deadline) for one in wanted]})
+
+
+def _parse(body: bytes) -> list[Any]:
+    try:
+        content = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise BadParameters.one("body", "The body is not JSON.") from None
+    requests = content.get("requests") if isinstance(content, dict) else None
+    if not isinstance(requests, list) or not requests:
+        raise BadParameters.one("requests", "The body is a JSON object with a list of `requests`.")
+    if len(requests) > MOST_REQUESTS:
+        detail = f"At most {MOST_REQUESTS} requests in one call."
+        raise BadParameters.one("requests", detail, limit=MOST_REQUESTS, received=len(requests))
+    return requests
+
+
+async def _answer(request: Request, one: Any, deadline: float | None) -> dict[str, Any]:
+    """One entry of `responses`: what is wrong with one request does not fail the others."""
+    parts = parts_of(request)
+    try:
+        one = _object(one, "requests[]")
+        features = [_object(feature, "features[]").get("type") for feature in _list(one, "features")]
+        others = [feature for feature in features if feature not in CROP_HINTS]
+        if len(others) == len(features):
+            return {"error": _status(UNIMPLEMENTED, "Of Vision's features only CROP_HINTS is here.")}
+        context = _object(_get(one, "imageContext", "image_context") or {}, "imageContext")
+        hints = _object(_get(context, "cropHintsParams", "crop_hints_params") or {}, "cropHintsParams")
+        ratios = ratios_of(_get(hints, "aspectRatios", "aspect_ratios") or [], "aspectRatios")
+        id, data = await asyncio.to_thread(_content, one, parts)
+        known, _ = await analysed(request, id, data, deadline)
+        hinted = [_hint(crop) for crop in crops_of(parts, known, ratios)]
+        answer: dict[str, Any] = {"cropHintsAnnotation": {"cropHints": hinted}}
+        if others:
+            answer["error"] = _status(UNIMPLEMENTED, "Of Vision's features only CROP_HINTS is here.")
+        return answer
+    except GazecropError as error:
+        if isinstance(error, PictureError):
+            parts.metrics.decode_error(error.slug)
+        code = {503: UNAVAILABLE, 504: DEADLINE_EXCEEDED}.get(error.status, INVALID_ARGUMENT)
+        return {"error": _status(code, error.detail or error.title)}
+
+
+def _content(one: Mapping[str, Any], parts: Parts) -> tuple[str, bytes]:
+    """The id and the bytes of a picture. Raises BadParameters, BodyTooLarge."""
+    image = _object(one.get("image") or {}, "image")
+    content = image.get("content")
+    if not isinstance(content, str):
+        detail = "image.content is needed, in base64: this server never fetches, neither URLs nor buckets."
+        raise BadParameters.one("image.content", detail)
+    if "-" in content or "_" in content:  # proto3's JSON takes both alphabets, with padding and without
+        content = content.translate(_STANDARD)
+    if len(content) % 4:
+        content += "=" * (-len(content) % 4)
+    try:
+        data = base64.b64decode(content, validate=True)
+    except (binascii.Error, ValueError):
+        raise BadParameters.one("image.content", "image.content is not base64.") from None
+    limit = parts.settings.max_bytes
+    if len(data) > limit:
+        raise BodyTooLarge(f"A picture may have {limit:,} bytes here.", limit=limit, received=len(data))
+    return identify(parts, data), data
+
+
+_STANDARD = str.maketrans("-_", "+/")
+
+
+def _hint(crop: Crop) -> dict[str, Any]:
+    box = crop.box
+    right, bottom = box.x + box.width, box.y + box.height
+    corners = ((box.x, box.y), (right, box.y), (right, bottom), (box.x, bottom))
+    hint: dict[str, Any] = {
+        "boundingPoly": {"vertices": [{"x": x, "y": y} for x, y in corners]},
+        "importanceFraction": round(crop.importance, 4),
+    }
+    if crop.confidence is not None:
+        hint["confidence"] = round(crop.confidence, 3)
+    return hint
+
+
+def _status(code: int, message: str) -> dict[str, Any]:
+    return {"code": code, "message": message}
+
+
+def _get(content: Mapping[str, Any], *names: str) -> Any:
+    return next((content[name] for name in names if name in content), None)
+
+
+def _object(content: Any, name: str) -> Mapping[str, Any]:
+    if not isinstance(content, dict):
+        raise BadParameters.one(name, f"{name} is a JSON object.")
+    return content
+
+
+def _list(content: Mapping[str, Any], name: str) -> list[Any]:
+    found = content.get(name)
+    if not isinstance(found, list) or not found:
+        raise BadParameters.one(name, f"{name} is a list of one entry at least.")
+    return found[:64]

@@ -1,0 +1,40 @@
+"""Probes and metrics. Alive: the event loop turns. Ready: the network has answered the known picture rightly (the
+server does not listen before), and this process is not draining. The store is in neither: it is a cache, and a store
+that is away must not take every replica with it; it shows in `gazecrop_store_up`."""
+
+from fastapi import APIRouter, Request, Response
+
+from gazecrop.errors import Draining
+from gazecrop.http.openapi.responses import METRICS, responses
+from gazecrop.http.openapi.schemas import Alive, Ready
+from gazecrop.http.routes.shared import json_answer, parts_of
+
+router = APIRouter(tags=["operation"])
+
+
+@router.get("/healthz", summary="Alive: the event loop turns", responses=responses({200: Alive}))
+async def alive() -> Response:
+    return json_answer({"status": "alive"})
+
+
+@router.get("/readyz", summary="Ready to serve", responses=responses({200: Ready}, 503))
+async def ready(request: Request) -> Response:
+    parts = parts_of(request)
+    if parts.draining:
+        raise Draining("This server is shutting down.")
+    return json_answer(
+        {
+            "status": "ready",
+            "model": parts.model.name,
+            "provider": parts.model.provider,
+            "store": parts.maps.store_up,
+        }
+    )
+
+
+@router.get(
+    "/metrics", summary="Prometheus metrics", responses=responses({200: METRICS}), response_class=Response
+)
+async def metrics(request: Request) -> Response:
+    content, content_type = parts_of(request).metrics.render(request.headers.get("accept", ""))
+    return Response(content, headers={"Content-Type": content_type})

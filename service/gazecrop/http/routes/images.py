@@ -1,0 +1,149 @@
+"""The resource of this server: maps of pictures. Upload, look up, crop, forget. (`fast.py` answers crops first.)"""
+
+import asyncio
+from typing import Any
+
+import orjson
+from fastapi import APIRouter, Request, Response
+
+from gazecrop.crop import answers
+from gazecrop.crop.cropping import Crop
+from gazecrop.crop.params import CROPPING, Wanted, look, read
+from gazecrop.errors import BadParameters, NotAcceptable
+from gazecrop.http.openapi import schemas
+from gazecrop.http.openapi.parameters import UPLOAD, query
+from gazecrop.http.openapi.responses import FRESH, NOT_MODIFIED, SALIENCY, responses
+from gazecrop.http.routes.shared import (
+    analysed,
+    deadline_of,
+    fresh_headers,
+    json_answer,
+    not_modified,
+    parts_of,
+    quality,
+    raw_query,
+    read_picture,
+    stages_of,
+    without_parameters,
+)
+from gazecrop.picture.heatmap import heat_map
+from gazecrop.pipeline import Known
+
+router = APIRouter(tags=["images"])
+VERSIONED = CROPPING | {"v"}
+ONLY_VERSION = frozenset({"v"})
+
+
+@router.post(
+    "/v1/images",
+    status_code=201,
+    summary="Upload a picture, get its crops",
+    description="The body is the file itself, whatever its Content-Type says, or multipart/form-data with the field "
+    "`file`. 201 when the picture is new, 200 when its bytes are known. Nothing but its map is kept.",
+    responses=responses(
+        {200: schemas.Document, 201: schemas.Document},
+        *(401, 403, 408, 413, 415, 422, 503, 504),
+        headers=("Location", "X-Degraded"),
+    ),
+    openapi_extra=query("ratios", "policy", "zoom", "keep", "avoid", "candidates", deadline=True) | UPLOAD,
+)
+async def upload(request: Request) -> Response:
+    parts, stages = parts_of(request), stages_of(request.scope)
+    wanted, errors = look(raw_query(request.scope), CROPPING)
+    deadline = deadline_of(request, errors)
+    if errors:  # what is wrong is told before a body is read
+        raise BadParameters(errors)
+    id, data = await read_picture(request)
+    known, created = await analysed(request, id, data, deadline)
+    query, version, picture = raw_query(request.scope), known.version, known.picture
+    if picture.answered is None or picture.answered[:2] != (version, query):
+        # The same bytes come again with the same question: the crops of all profiles are a third of that answer's time.
+        with stages.time("crop"):
+            document = image_document(known, await parts.pipeline.crops_aside(known, wanted))
+            picture.answered = version, query, orjson.dumps(document)
+    headers = {"Location": f"/v1/images/{id}"}
+    if known.degraded:
+        headers["X-Degraded"] = "store"
+    return Response(picture.answered[2], 201 if created else 200, headers, "application/json")
+
+
+@router.get(
+    "/v1/images/{id}",
+    summary="The document of a picture, from its map alone",
+    responses=responses({200: schemas.Document, 304: NOT_MODIFIED}, 401, 403, 404, 422, 503, headers=FRESH),
+    openapi_extra=query("ratios", "policy", "zoom", "keep", "avoid", "candidates", "v"),
+)
+async def show(request: Request, id: str) -> Response:
+    parts = parts_of(request)
+    wanted, known = await find(request, id, VERSIONED)
+    headers = fresh_headers(parts, known, target(request), wanted.extra.get("v"))
+    if not_modified(request, headers):
+        return Response(status_code=304, headers=headers)
+    with stages_of(request.scope).time("crop"):
+        document = image_document(known, await parts.pipeline.crops_aside(known, wanted))
+    return json_answer(document, headers=headers)
+
+
+@router.delete(
+    "/v1/images/{id}",
+    status_code=204,
+    summary="Forget everything about a picture: its map, its focus, copies of it added to reports",
+    responses=responses({204: {"description": "Forgotten, or never known"}}, 401, 403, 422, 503),
+)
+async def forget(request: Request, id: str) -> Response:
+    without_parameters(request)
+    parts = parts_of(request)
+    await asyncio.to_thread(parts.inbox.forget, id)
+    with stages_of(request.scope).time("store"):
+        await parts.maps.delete(id)
+    return Response(status_code=204)
+
+
+@router.get(
+    "/v1/images/{id}/saliency",
+    summary="The map: a density as JSON, or a heat map as PNG",
+    responses=responses(
+        {200: SALIENCY, 304: NOT_MODIFIED},
+        *(401, 403, 404, 406, 422, 503),
+        headers=(*FRESH, "Vary"),
+    ),
+    openapi_extra=query("v"),
+)
+async def saliency(request: Request, id: str) -> Response:
+    parts = parts_of(request)
+    wanted, known = await find(request, id, ONLY_VERSION)
+    as_png = prefers_png(request.headers.get("accept", ""))
+    chosen = target(request) + (" png" if as_png else "")
+    headers = fresh_headers(parts, known, chosen, wanted.extra.get("v")) | {"Vary": "Accept"}
+    if not_modified(request, headers):
+        return Response(status_code=304, headers=headers)
+    grid = known.picture.cropper.grid
+    if as_png:
+        with stages_of(request.scope).time("render"):
+            return Response(heat_map(grid.levels, grid.width, grid.height), 200, headers, "image/png")
+    values: list[list[float]] = grid.density().tolist()
+    return json_answer({"rows": grid.rows, "columns": grid.columns, "values": values}, headers=headers)
+
+
+async def find(request: Request, id: str, allowed: frozenset[str]) -> tuple[Wanted, Known]:
+    wanted = read(raw_query(request.scope), allowed)
+    return wanted, await parts_of(request).pipeline.find(id, stages_of(request.scope))
+
+
+def image_document(known: Known, crops: list[Crop]) -> dict[str, Any]:
+    record = known.picture.record
+    return answers.document(
+        known.id, known.version, record.model, record.format, known.picture.cropper, known.focus, crops
+    )
+
+
+def target(request: Request) -> str:
+    return f"{request.scope['path']}?{raw_query(request.scope)}"
+
+
+def prefers_png(accept: str) -> bool:
+    """Whether a heat map is wanted rather than JSON; nothing said: JSON. Raises NotAcceptable for neither."""
+    png, json = quality(accept, "image", "png"), quality(accept, "application", "json")
+    if png <= 0 and json <= 0:
+        raise NotAcceptable("The map is served as application/json or image/png.")
+    return png > json

@@ -1,0 +1,155 @@
+"""The upload with its heat map, salient points and crop boxes drawn over it. Pure.
+
+Every line and letter is drawn twice, dark below and light above, so that it can be read on any picture.
+"""
+
+from collections.abc import Collection, Sequence
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from gazecrop.picture.colour import on_white
+from gazecrop.picture.decode import Limits
+from gazecrop.picture.heatmap import COLOURS, smooth
+from gazecrop.picture.probe import inspect
+from gazecrop.picture.render import Cut, cut, encode
+
+LAYERS = ("heat", "points", "boxes")
+LONG_SIDE = 1600  # of what is drawn
+SHORT_SIDE = 320  # smaller pictures are enlarged to it, so that labels have room
+
+_DARK = (16, 16, 20)
+_LIGHT = (255, 255, 255)
+# Okabe and Ito's colours, told apart by people who see no red or green; without black
+_BOX_COLOURS = (
+    (86, 180, 233),
+    (240, 228, 66),
+    (0, 158, 115),
+    (230, 159, 0),
+    (204, 121, 167),
+    (213, 94, 0),
+    (0, 114, 178),
+)
+_HEAT_OPACITY = 0.8  # where most people look
+
+
+def explain(
+    data: bytes,
+    levels: NDArray[np.uint8],
+    points: Sequence[tuple[float, float, float]] = (),
+    boxes: Sequence[tuple[str, int, int, int, int]] = (),
+    *,
+    layers: Collection[str] = LAYERS,
+    format: str = "jpeg",
+    quality: int | None = None,
+    long_side: int = LONG_SIDE,
+    limits: Limits | None = None,
+) -> bytes:
+    """JPEG, PNG, WebP or AVIF of the whole upright picture. `levels`: the grid, uint8[rows, columns]. `points`: (x, y,
+    score), fractions, the most salient first. `boxes`: (label, x, y, width, height), pixels of the upright picture.
+    Raises `NotAPicture`, `PictureUnreadable`, `TooManyPixels`.
+    """
+    header = inspect(data)
+    (limits or Limits()).check(header)
+    short, long = sorted((header.width, header.height))
+    scale = min(long_side / long, max(1.0, SHORT_SIDE / short))
+    size = (max(1, round(header.width * scale)), max(1, round(header.height * scale)))
+    seen = cut(data, header, (0, 0, header.width, header.height), size)
+    picture = on_white(seen.picture) if seen.picture.mode in ("LA", "RGBA") else seen.picture.convert("RGB")
+    if "heat" in layers:
+        picture = _with_heat(picture, levels)
+    draw = ImageDraw.Draw(picture)
+    unit = max(1, round(max(size) / 500))  # the thickness of a line
+    if "boxes" in layers:
+        _draw_boxes(draw, boxes, scale, size, unit)
+    if "points" in layers:
+        for number, (x, y, _) in enumerate(points, 1):
+            _draw_point(draw, number, x * size[0], y * size[1], unit)
+    return encode(Cut(picture, seen.profile), format, quality)
+
+
+def _with_heat(picture: Image.Image, levels: NDArray[np.uint8]) -> Image.Image:
+    """Colours over the picture, denser where more people look; grey and darker where nobody does."""
+    heat = smooth(levels, picture.size)
+    colours = Image.fromarray(COLOURS[heat])
+    # linear from nothing, so that the lowest levels show no steps; full from half of the peak
+    share = np.minimum(heat * np.float32(2), np.float32(255)) * np.float32(_HEAT_OPACITY)
+    quiet = Image.blend(picture, picture.convert("L").convert("RGB"), 0.5)
+    return Image.composite(colours, quiet, Image.fromarray(share.astype(np.uint8)))
+
+
+def _draw_boxes(
+    draw: ImageDraw.ImageDraw,
+    boxes: Sequence[tuple[str, int, int, int, int]],
+    scale: float,
+    size: tuple[int, int],
+    unit: int,
+) -> None:
+    frames = []
+    for index, (_, x, y, width, height) in enumerate(boxes):
+        inset = (index % 4) * 2 * unit  # edges that lie on one another stay apart
+        left, top = x * scale + inset, y * scale + inset
+        right = max(left, (x + width) * scale - 1 - inset)
+        bottom = max(top, (y + height) * scale - 1 - inset)
+        draw.rectangle((left, top, right, bottom), outline=_DARK, width=3 * unit)
+        if min(right - left, bottom - top) > 2 * unit:
+            inner = (left + unit, top + unit, right - unit, bottom - unit)
+            draw.rectangle(inner, outline=_BOX_COLOURS[index % len(_BOX_COLOURS)], width=unit)
+        frames.append((left, top, right, bottom))
+    taken: list[tuple[float, float, float, float]] = []
+    for index, frame in enumerate(frames):  # after all lines, which would cross them
+        _draw_label(draw, boxes[index][0], frame, _BOX_COLOURS[index % len(_BOX_COLOURS)], taken, size, unit)
+
+
+def _draw_label(
+    draw: ImageDraw.ImageDraw,
+    label: str,
+    box: tuple[float, float, float, float],
+    colour: tuple[int, int, int],
+    taken: list[tuple[float, float, float, float]],
+    size: tuple[int, int],
+    unit: int,
+) -> None:
+    """In the first corner of the box, or below it along its edge, where no other label lies."""
+    font = _font(9 * unit + 6)
+    wide = draw.textlength(label, font=font) + 6 * unit
+    high = 12 * unit + 8
+    left, top, right, bottom = box
+    places = [
+        (x, y)
+        for step in range(8)
+        for x, y in (
+            (left, top + step * high),
+            (right - wide, top + step * high),
+            (left, bottom - (step + 1) * high),
+            (right - wide, bottom - (step + 1) * high),
+        )
+    ]
+    fitting = [(min(max(x, 0), size[0] - wide), min(max(y, 0), size[1] - high)) for x, y in places]
+    x, y = next(
+        (
+            (x, y)
+            for x, y in fitting
+            if all(x + wide <= a or c <= x or y + high <= b or d <= y for a, b, c, d in taken)
+        ),
+        fitting[0],
+    )
+    taken.append((x, y, x + wide, y + high))
+    draw.rectangle((x, y, x + wide, y + high), fill=_DARK)
+    draw.rectangle((x, y, x + 2 * unit, y + high), fill=colour)
+    draw.text((x + 4 * unit, y + high / 2), label, fill=_LIGHT, font=font, anchor="lm")
+
+
+def _draw_point(draw: ImageDraw.ImageDraw, number: int, x: float, y: float, unit: int) -> None:
+    radius = (9 if number == 1 else 7) * unit
+    draw.circle((x, y), radius + unit, fill=_LIGHT)
+    draw.circle((x, y), radius, fill=_DARK)
+    draw.text((x, y), str(number), fill=_LIGHT, font=_font(radius * 1.3), anchor="mm")
+
+
+@lru_cache(maxsize=64)
+def _font(size: float) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """Pillow's own letters: no font file is needed on the machine."""
+    return ImageFont.load_default(size)

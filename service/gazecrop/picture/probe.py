@@ -1,0 +1,153 @@
+"""What a picture's header says: format, upright size, pixels to decode. By the bytes alone, before any pixel."""
+
+import importlib.util
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import BytesIO
+
+from PIL.AvifImagePlugin import AvifImageFile
+from PIL.BmpImagePlugin import BmpImageFile
+from PIL.ImageFile import ImageFile
+
+from gazecrop.errors import GazecropError, NotAPicture, PictureUnreadable
+from gazecrop.picture import containers
+from gazecrop.picture.containers import Walk
+
+FORMATS = ("jpeg", "png", "webp", "avif", "gif", "bmp", "tiff", "heic")
+HEIC_READABLE = importlib.util.find_spec("pillow_heif") is not None  # the extra [heic]
+
+# How often a decoder holds the picture at 4 bytes a pixel; measured peaks, bytes a pixel: WebP 18, AVIF 12, others
+# 2 (grey PNG) to 10 (PNG with alpha), progressive JPEG 4 to 7
+_COPIES = {"webp": 4, "avif": 3, "heic": 3}
+
+_AVIF_BRANDS = {b"avif", b"avis"}
+_HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"}
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """`width` and `height` are pixels of the upright picture, `walk` what stands in the file."""
+
+    format: str
+    width: int
+    height: int
+    rotated: bool  # the stored frame is turned or mirrored
+    pixels_to_decode: int  # held in memory at once while decoding
+    draft: int  # a JPEG is decoded at 1/draft of its sides
+    walk: Walk
+
+
+@contextmanager
+def unreadable_on_error(kind: str) -> Iterator[None]:
+    """The one place where whatever a decoder throws becomes `PictureUnreadable`.
+
+    For wrong bytes Pillow's plugins raise OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError,
+    EOFError, OverflowError, RuntimeError, AssertionError, MemoryError, struct.error and zlib.error.
+    """
+    try:
+        yield
+    except GazecropError:
+        raise
+    except Exception as error:
+        raise PictureUnreadable(
+            f"This {kind.upper()} file is truncated or corrupt, or uses a feature that is not supported.",
+            log=f"{kind}: {type(error).__name__}: {error}",
+        ) from error
+
+
+def sniff(data: bytes) -> str:
+    """The format by its first bytes. Raises `NotAPicture` for all that this server does not read."""
+    if data.startswith(b"\xff\xd8\xff"):
+        return "jpeg"
+    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "png"
+    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
+        return "webp"
+    if data.startswith((b"GIF87a", b"GIF89a")):
+        return "gif"
+    if data.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
+        return "tiff"
+    if data.startswith(b"BM"):
+        return "bmp"
+    readable = ", ".join(name.upper() for name in FORMATS if name != "heic" or HEIC_READABLE)
+    if data[4:8] == b"ftyp":
+        end = min(int.from_bytes(data[:4]), 256)
+        brands = {data[8:12]} | {data[at : at + 4] for at in range(16, end, 4)}
+        if brands & _AVIF_BRANDS:
+            return "avif"
+        if brands & _HEIC_BRANDS:
+            if HEIC_READABLE:
+                return "heic"
+            raise NotAPicture(
+                f"HEIC is read only where the extra [heic] is installed. Read here: {readable}.",
+                fix="Install the extra [heic] on the server, or send a JPEG.",
+            )
+    raise NotAPicture(f"The bytes are not a picture of a format that this server reads: {readable}.")
+
+
+def inspect(data: bytes, shapes: Sequence[tuple[int, int]] = ()) -> Header:
+    """Reads the header only. With the network's `shapes` (height, width), `pixels_to_decode` knows how far a
+    JPEG is scaled down while decoding. Raises `NotAPicture`, `PictureUnreadable`.
+    """
+    kind = sniff(data)
+    with unreadable_on_error(kind):
+        walk = _WALKS[kind](data)
+        if min(walk.width, walk.height) < 1:
+            raise ValueError(f"{walk.width}x{walk.height} pixels")
+        turned = walk.orientation >= 5
+        width, height = (walk.height, walk.width) if turned else (walk.width, walk.height)
+        draft = 1
+        if kind == "jpeg" and shapes:
+            rows, columns = nearest_shape(width, height, shapes)
+            draft = draft_scale(width, height, columns, rows)
+        held = 1 if walk.buffered else draft  # a buffered JPEG keeps the coefficients of every pixel
+        pixels = math.ceil(walk.width / held) * math.ceil(walk.height / held) * _COPIES.get(kind, 1)
+        if kind == "avif":
+            # libavif believes the frame and not the header, up to 268 MP of its own: a lie may cost 525 MB.
+            pixels = max(pixels, 66_000_000)
+        return Header(kind, width, height, walk.orientation != 1, pixels, draft, walk)
+
+
+def nearest_shape(width: int, height: int, shapes: Sequence[tuple[int, int]]) -> tuple[int, int]:
+    """The input shape (height, width) whose aspect is nearest to the picture's, by the logarithm of the ratio."""
+    aspect = math.log(width / height)
+    return min(shapes, key=lambda shape: abs(math.log(shape[1] / shape[0]) - aspect))
+
+
+def draft_scale(width: int, height: int, at_least_width: int, at_least_height: int) -> int:
+    """By how much libjpeg may scale down (1, 2, 4, 8) so that at least the wanted size is left."""
+    room = min(width // max(at_least_width, 1), height // max(at_least_height, 1))
+    return next(scale for scale in (8, 4, 2, 1) if scale <= max(room, 1))
+
+
+def _opened(plugin: Callable[[BytesIO], ImageFile]) -> Callable[[bytes], Walk]:
+    """For formats whose opening in Pillow is cheap and bounded."""
+
+    def walk(data: bytes) -> Walk:
+        with plugin(BytesIO(data)) as picture:
+            return Walk(*picture.size, orientation=containers.orientation_of(picture.info.get("exif", b"")))
+
+    return walk
+
+
+def heif(data: BytesIO) -> ImageFile:
+    """libheif turns the picture upright itself, so that its EXIF orientation must not be used again."""
+    from pillow_heif import HeifImageFile
+
+    picture: ImageFile = HeifImageFile(data)
+    picture.info.pop("exif", None)
+    return picture
+
+
+_WALKS: dict[str, Callable[[bytes], Walk]] = {
+    "jpeg": containers.jpeg,
+    "png": containers.png,
+    "webp": containers.webp,
+    "tiff": containers.tiff,
+    "gif": containers.gif,
+    "bmp": _opened(BmpImageFile),
+    "avif": _opened(AvifImageFile),
+    "heic": _opened(heif),
+}

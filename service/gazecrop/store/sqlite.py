@@ -1,0 +1,235 @@
+"""The embedded store: one SQLite file on a local disk (its log of changes, WAL, does not work over NFS).
+
+Reads are done on the event loop itself: they take about 20 us while the pages are cached, less than handing
+the work to a thread and back. Changes go through one writer thread, which commits all that wait in one
+transaction.
+
+Durability. A focus, a deletion and the id key are committed with `synchronous = FULL`: on the disk before the
+call returns. Maps can be made again from their pictures, so `NORMAL` does for them: nothing is lost when the
+process is killed, the last ones may be when the power fails, and the file is whole in either case.
+"""
+
+import asyncio
+import contextlib
+import secrets
+import shutil
+import sqlite3
+import time
+from collections.abc import Callable
+from pathlib import Path
+from sqlite3 import Connection
+from typing import Any
+
+from gazecrop.store.base import Condition, Entry, Focus, Outcome, Record, settle
+from gazecrop.store.sqlite_file import open_file, open_reader
+from gazecrop.store.sqlite_writer import Writer
+
+GET = """
+    SELECT maps.value, maps.used, focus.x, focus.y, focus.revision
+    FROM maps LEFT JOIN focus ON focus.id = maps.id WHERE maps.id = ?"""
+PUT = """
+    INSERT INTO maps (id, value, used) VALUES (?, ?, ?)
+    ON CONFLICT (id) DO UPDATE SET value = excluded.value, used = excluded.used"""
+TOUCH = "UPDATE maps SET used = max(used, ?) WHERE id = ?"
+GET_FOCUS = "SELECT x, y, revision FROM focus WHERE id = ?"
+SET_FOCUS = """
+    INSERT INTO focus (id, x, y, revision) VALUES (?, ?, ?, ?)
+    ON CONFLICT (id) DO UPDATE SET x = excluded.x, y = excluded.y, revision = excluded.revision"""
+# Each transaction that finds the file too large first drops this many maps: no fewer than a transaction adds,
+# and about 1 ms of work, for which a focus may have to wait.
+EVICT = 64
+EVICTION = "DELETE FROM maps WHERE rowid IN (SELECT rowid FROM maps ORDER BY used LIMIT ?)"
+ENOUGH_TOUCHES = 1024  # without any change they are written when so many wait
+
+
+class SqliteStore:
+    name = "sqlite"
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        megabytes: int,
+        max_focus: int,
+        touch_seconds: float = 3600.0,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """Opens or makes the file. Raises StoreAway, whose log text names the path, when that cannot be.
+
+        `touch_seconds`: a map that is read is marked as used again after this time at the earliest, so that
+        reading costs no writes; an hour is fine enough for a store that holds weeks.
+        """
+        self._path, self._max_focus = path, max_focus
+        self._limit = megabytes * 1_000_000
+        self._touch_after, self._clock = round(touch_seconds * 1e6), clock
+        self._touched: dict[str, int] = {}
+        connection = open_file(path)
+        self._writer = Writer(connection, path, self._evict)
+        try:
+            self._reader = open_reader(path)
+            self._shrink(connection)
+        except sqlite3.Error as error:
+            connection.close()
+            raise self._writer.away(error) from error
+        self._writer.start()
+
+    def _now(self) -> int:
+        return int(self._clock() * 1e6)
+
+    def _evict(self, connection: Connection) -> None:
+        """Drops some of the least recently used maps when the file is above its limit."""
+        if self._excess(connection) > 0:
+            connection.execute(EVICTION, (EVICT,))
+
+    def _excess(self, connection: Connection) -> float:
+        """The share of the pages in use that is above the limit; negative below it."""
+        (size,) = connection.execute("PRAGMA page_size").fetchone()
+        (pages,) = connection.execute("PRAGMA page_count").fetchone()
+        (free,) = connection.execute("PRAGMA freelist_count").fetchone()
+        return float(1 - self._limit / ((pages - free) * size))
+
+    def _shrink(self, connection: Connection) -> None:
+        """For a limit that was lowered between two starts: evicts down to it and gives the pages back."""
+        while (excess := self._excess(connection)) > 0:
+            (maps,) = connection.execute("SELECT count(*) FROM maps").fetchone()
+            if not maps:
+                break  # it is all people's focal points
+            connection.execute(EVICTION, (max(EVICT, int(maps * excess * 0.9)),))
+            connection.executescript("PRAGMA incremental_vacuum")  # `execute` would give back one page only
+
+    def _read(self, query: str, id: str) -> tuple[Any, ...] | None:
+        try:
+            row: tuple[Any, ...] | None = self._reader.execute(query, (id,)).fetchone()
+        except sqlite3.Error as error:
+            raise self._writer.away(error) from error
+        return row
+
+    async def get(self, id: str) -> Entry | None:
+        row = self._read(GET, id)
+        if row is None:
+            return None
+        record = _record(row[0])
+        now = self._now()
+        if now - row[1] >= self._touch_after:
+            self._touched[id] = now
+            if len(self._touched) >= ENOUGH_TOUCHES:
+                self._writer.post(self._touches())
+        return None if record is None else Entry(record, _whole(*row[2:]))
+
+    def _touches(self) -> Callable[[Connection], object]:
+        """The job that marks what was read since the last call as used."""
+        rows = [(used, id) for id, used in self._touched.items()]
+        self._touched = {}
+        return lambda connection: connection.executemany(TOUCH, rows)
+
+    async def put(self, id: str, record: Record) -> Entry:
+        value, now = record.pack(), self._now()
+
+        def work(connection: Connection) -> Focus | None:
+            connection.execute(PUT, (id, value, now))
+            return _present(connection, id)
+
+        if self._touched:
+            self._writer.post(self._touches())
+        return Entry(record, await self._writer.run_job(work, durable=False))
+
+    async def delete(self, id: str) -> None:
+        def work(connection: Connection) -> None:
+            connection.execute("DELETE FROM maps WHERE id = ?", (id,))
+            connection.execute("DELETE FROM focus WHERE id = ?", (id,))
+
+        await self._writer.run_job(work, durable=True)
+
+    async def get_focus(self, id: str) -> Focus | None:
+        row = self._read(GET_FOCUS, id)
+        return None if row is None else _whole(*row)
+
+    async def set_focus(self, id: str, x: float, y: float, condition: Condition) -> tuple[Focus, bool]:
+        focus = Focus.new(x, y)
+
+        def work(connection: Connection) -> Outcome:
+            present = _present(connection, id)
+            if not present and not connection.execute("SELECT 1 FROM maps WHERE id = ?", (id,)).fetchone():
+                return "unknown"
+            if not condition.holds(present.revision if present else None):
+                return "precondition"
+            if not present:
+                (count,) = connection.execute("SELECT count(*) FROM focus").fetchone()
+                if count >= self._max_focus:
+                    return "full"
+            connection.execute(SET_FOCUS, (id, focus.x, focus.y, focus.revision))
+            return "replaced" if present else "created"
+
+        return focus, settle(await self._writer.run_job(work, durable=True), self._max_focus)
+
+    async def delete_focus(self, id: str, condition: Condition) -> bool:
+        def work(connection: Connection) -> Outcome:
+            present = _present(connection, id)
+            if not condition.holds(present.revision if present else None):
+                return "precondition"
+            connection.execute("DELETE FROM focus WHERE id = ?", (id,))
+            return "deleted" if present else "absent"
+
+        return settle(await self._writer.run_job(work, durable=True), self._max_focus)
+
+    async def id_key(self) -> bytes:
+        def work(connection: Connection) -> bytes:
+            made = ("id_key", secrets.token_bytes(32))
+            connection.execute("INSERT INTO secrets (name, value) VALUES (?, ?) ON CONFLICT DO NOTHING", made)
+            (key,) = connection.execute("SELECT value FROM secrets WHERE name = 'id_key'").fetchone()
+            return bytes(key)
+
+        return await self._writer.run_job(work, durable=True)
+
+    async def ping(self) -> None:
+        self._read("SELECT 1 FROM secrets WHERE name = ?", "id_key")
+        if not self._writer.is_there():
+            raise self._writer.away("was removed or replaced under this process; start it again")
+
+    async def check(self) -> list[str]:
+        """Reads the whole file, in a thread: seconds for a gigabyte."""
+        return await asyncio.to_thread(self._check)
+
+    def _check(self) -> list[str]:
+        problems = []
+        try:
+            with contextlib.closing(open_reader(self._path)) as connection:
+                (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+        except sqlite3.Error as error:
+            verdict = str(error)
+        if verdict != "ok":
+            problems.append(f"{self._path} is damaged: {verdict}. Restore it, or move it away.")
+        missing = self._limit - self._path.stat().st_size
+        free = shutil.disk_usage(self._path.parent).free
+        if free < missing:
+            problems.append(
+                f"{self._path} may grow by {missing // 1_000_000} MB and its disk has {free // 1_000_000} MB "
+                "free. Lower GAZECROP_STORE_MEGABYTES."
+            )
+        return problems
+
+    async def close(self) -> None:
+        if self._touched:
+            self._writer.post(self._touches())
+        self._reader.close()  # first: the last to close folds the log into the file, which a reader may not
+        await asyncio.to_thread(self._writer.stop)
+
+
+def _record(value: object) -> Record | None:
+    """None for what is not ours: it counts as a miss."""
+    try:
+        return Record.unpack(value) if isinstance(value, bytes) else None
+    except ValueError:
+        return None
+
+
+def _whole(x: object, y: object, revision: object) -> Focus | None:
+    """None where the join found no focus."""
+    if isinstance(x, float) and isinstance(y, float) and isinstance(revision, int):
+        return Focus(x, y, revision)
+    return None
+
+
+def _present(connection: Connection, id: str) -> Focus | None:
+    row = connection.execute(GET_FOCUS, (id,)).fetchone()
+    return None if row is None else _whole(*row)

@@ -1,0 +1,109 @@
+"""Opening the SQLite file: made if missing; if foreign or broken, refused with its path in the text."""
+
+import logging
+import os
+import sqlite3
+import time
+from pathlib import Path
+from sqlite3 import Connection
+from urllib.parse import quote
+
+from gazecrop.errors import StoreAway
+
+log = logging.getLogger(__name__)
+
+APPLICATION = 0x475A4350  # "GZCP" in the file's header, so that `file` and we know it
+VERSION = 1
+# How long a process waits for another that writes to the same file, before the client hears 503.
+BUSY_SECONDS = 2.0
+# A reader waits for a writer only while that recovers the log after a crash; it would hold up the event loop.
+BUSY_READ_SECONDS = 0.05
+
+SCHEMA = f"""
+BEGIN IMMEDIATE;
+CREATE TABLE IF NOT EXISTS maps (id TEXT NOT NULL UNIQUE, value BLOB NOT NULL, used INTEGER NOT NULL);
+CREATE INDEX IF NOT EXISTS maps_used ON maps (used);
+CREATE TABLE IF NOT EXISTS focus (id TEXT PRIMARY KEY, x REAL NOT NULL, y REAL NOT NULL,
+    revision INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS secrets (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+PRAGMA application_id = {APPLICATION};
+PRAGMA user_version = {VERSION};
+COMMIT;
+"""
+
+
+def open_file(path: Path) -> Connection:
+    """The connection that writes; for one thread at a time. Raises StoreAway with the reason and the path."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as error:
+        raise StoreAway(log=f"{path} cannot be written: {error.strerror}. Set GAZECROP_DATA_DIR.") from error
+    _make_private(path)
+    connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    try:
+        _prepare(connection, path)
+    except sqlite3.Error as error:
+        connection.close()
+        raise StoreAway(log=f"{path} cannot be used: {error}. Restore it, or move it away.") from error
+    except StoreAway:
+        connection.close()
+        raise
+    return connection
+
+
+def open_reader(path: Path) -> Connection:
+    """A second connection that cannot write. `open_file` must have been called before."""
+    return sqlite3.connect(
+        f"file:{quote(str(path.absolute()))}?mode=ro",
+        uri=True,
+        timeout=BUSY_READ_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+
+
+def _make_private(path: Path) -> None:
+    """0600, as the key of the ids lies in it. SQLite gives its two side files the same mode."""
+    try:
+        if path.stat().st_mode & 0o077:
+            path.chmod(0o600)
+    except OSError as error:
+        log.warning("%s can be read by others and this cannot be changed: %s", path, error.strerror)
+
+
+def _prepare(connection: Connection, path: Path) -> None:
+    connection.execute("BEGIN")  # one look: another process may be making the file just now
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    connection.execute("COMMIT")
+    if tables and application != APPLICATION:
+        raise StoreAway(log=f"{path} belongs to another program. Set GAZECROP_DATA_DIR, or move it away.")
+    if version > VERSION:
+        raise StoreAway(log=f"{path} was made by a newer Gazecrop (layout {version}, here {VERSION}).")
+    if not tables:
+        # So that evicted pages can be given back when the limit is lowered; only before the first table.
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+    _use_log(connection)
+    connection.executescript(SCHEMA)
+    # Only what people entered: a look at every map would take seconds in a file of a gigabyte.
+    for table in ("focus", "secrets"):
+        (verdict,) = connection.execute(f"PRAGMA quick_check('{table}')").fetchone()
+        if verdict != "ok":
+            raise sqlite3.DatabaseError(verdict)
+
+
+def _use_log(connection: Connection) -> None:
+    """Turns on the write-ahead log. SQLite does not wait for another process that is just doing the same."""
+    until = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+            break
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(0.01)
+    if mode != "wal":
+        raise sqlite3.OperationalError(f"its file system allows no write-ahead log (mode {mode})")

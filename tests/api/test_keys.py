@@ -1,0 +1,125 @@
+"""GAZECROP_API_KEYS: every call needs one, but for the probes, the metrics and the page's files."""
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from azure.ai.vision.imageanalysis.models import VisualFeatures
+from azure.core.exceptions import HttpResponseError
+
+from tests.api.test_doors import AZURE, GOOGLE, azure_client
+from tests.conftest import Server, serving
+from tests.helpers.contract import client, problem
+
+KEYS = ("first-key", "second key with spaces")
+OPEN = ("/", "/docs", "/page.js", "/openapi.json", "/healthz", "/readyz", "/metrics", "/examples/index.json")
+
+
+@pytest.fixture(scope="module")
+def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    settings = {
+        "GAZECROP_API_KEYS": ", ".join(KEYS),
+        "GAZECROP_CORS_ORIGINS": "*",
+        "GAZECROP_CACHE_CONTROL": "public, max-age=60",
+    }
+    with serving(tmp_path_factory.mktemp("locked"), settings) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def anyone(locked: Server) -> Iterator[httpx.Client]:
+    with client(locked.url) as api:
+        yield api
+
+
+def bearer(key: str) -> dict[str, str]:
+    return {"authorization": f"Bearer {key}"}
+
+
+@pytest.mark.parametrize("path", OPEN)
+def test_probes_metrics_and_the_page_are_open(anyone: httpx.Client, path: str) -> None:
+    assert anyone.get(path).status_code in (200, 404 if path.startswith("/examples") else 200)
+
+
+CALLS = [
+    ("POST", "/v1/images"), ("GET", "/v1/images/x"), ("DELETE", "/v1/images/x"), ("GET", "/v1/images/x/crops"),
+    ("GET", "/v1/images/x/crops/1:1"), ("HEAD", "/v1/images/x/crops/1:1"), ("GET", "/v1/images/x/saliency"),
+    ("GET", "/v1/images/x/focus"), ("PUT", "/v1/images/x/focus"), ("DELETE", "/v1/images/x/focus"),
+    ("POST", "/v1/crop"), ("POST", "/v1/explain"), ("POST", "/v1/reports"), ("GET", "/v1/nothing"),
+    ("POST", "/%76%31/images"), ("GET", "/v1/images%2Fx%2Fcrops"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("method", "path"), CALLS)
+def test_every_call_needs_a_key(anyone: httpx.Client, method: str, path: str) -> None:
+    without, unknown = anyone.request(method, path), anyone.request(method, path, headers=bearer("guess"))
+    assert (without.status_code, unknown.status_code) == (401, 403)
+    assert without.headers["www-authenticate"] == "Bearer"
+    if method != "HEAD":
+        problem(without, 401, "unauthorized")
+        problem(unknown, 403, "forbidden")
+    for key in KEYS:
+        assert anyone.request(method, path, headers=bearer(key)).status_code not in (401, 403)
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"authorization": "bearer first-key"}, 404), ({"authorization": "BEARER   first-key"}, 404),
+        ({"authorization": "Basic first-key"}, 401), ({"authorization": "Bearer"}, 401),
+        ({"authorization": "Bearer first-ke"}, 403), ({"authorization": "Bearer first-key2"}, 403),
+        ({"authorization": "Bearer first-key, second"}, 403), ({"ocp-apim-subscription-key": "first-key"}, 401),
+        ({"x-goog-api-key": "first-key"}, 401), ({"x-api-key": "first-key"}, 401),
+        ({"authorization": "Bearer \xe9"}, 403),
+    ],
+)  # fmt: skip
+def test_how_a_key_is_sent(anyone: httpx.Client, headers: dict[str, str], status: int) -> None:
+    raw = {name.encode(): value.encode("latin-1") for name, value in headers.items()}
+    assert anyone.get("/v1/images/x/crops", headers=raw).status_code == status
+    assert anyone.get("/v1/images/x?key=first-key").status_code == 401  # it would end up in logs
+
+
+def test_the_doors_take_their_vendors_keys(anyone: httpx.Client) -> None:
+    ways: list[tuple[str, dict[str, str]]] = [
+        (GOOGLE, {"x-goog-api-key": KEYS[0]}), (f"{GOOGLE}?key={KEYS[0]}", {}), (GOOGLE, bearer(KEYS[1])),
+        (AZURE, {"ocp-apim-subscription-key": KEYS[0]}), (AZURE, bearer(KEYS[0])),
+    ]  # fmt: skip
+    for path, headers in ways:
+        assert anyone.post(path, headers=headers).status_code == 400  # inside, and nothing was sent
+    for path, headers, status in (
+        (GOOGLE, {}, 401), (f"{GOOGLE}?key=guess", {}, 403), (GOOGLE, {"ocp-apim-subscription-key": KEYS[0]}, 401),
+        (AZURE, {}, 401), (AZURE, {"ocp-apim-subscription-key": "guess"}, 403), (f"{AZURE}?key={KEYS[0]}", {}, 401),
+    ):  # fmt: skip
+        answer = anyone.post(path, headers=headers)
+        assert answer.status_code == status
+        assert answer.headers["content-type"] == "application/json" and answer.json()["error"]["message"]
+    google = anyone.post(GOOGLE).json()["error"]
+    assert (google["code"], google["status"]) == (401, "UNAUTHENTICATED")
+
+
+def test_azure_s_client_raises_its_own_errors(locked: Server, picture: bytes) -> None:
+    crops = [VisualFeatures.SMART_CROPS]
+    with pytest.raises(HttpResponseError) as refused:
+        azure_client(locked.url, "guess").analyze(image_data=picture, visual_features=crops)
+    assert refused.value.status_code == 403
+    answer = azure_client(locked.url, KEYS[0]).analyze(image_data=picture, visual_features=crops)
+    assert answer.smart_crops is not None and len(answer.smart_crops.list) == 1
+
+
+def test_answers_are_private_where_keys_are_set(anyone: httpx.Client, picture: bytes) -> None:
+    """Whatever the setting says: a shared cache must not answer those who have no key."""
+    key = bearer(KEYS[0])
+    place = anyone.post("/v1/images", content=picture, headers=key).headers["location"]
+    version = anyone.get(place, headers=key).json()["version"]
+    for path in ("", "/crops", "/crops/1:1", "/saliency"):
+        assert anyone.get(place + path, headers=key).headers["cache-control"] == "private, max-age=60"
+        year = anyone.get(f"{place}{path}?v={version}", headers=key).headers["cache-control"]
+        assert year == "private, max-age=31536000, immutable"
+
+
+def test_a_preflight_has_no_key(anyone: httpx.Client) -> None:
+    asked = {"access-control-request-method": "POST", "access-control-request-headers": "authorization"}
+    preflight = anyone.options("/v1/images", headers={"origin": "https://a.example"} | asked)
+    assert preflight.status_code == 200
+    refused = anyone.post("/v1/images", headers={"origin": "https://a.example"})
+    assert (refused.status_code, refused.headers["access-control-allow-origin"]) == (401, "*")

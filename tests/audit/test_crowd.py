@@ -1,0 +1,75 @@
+"""Planted relations must be found with their size, with size and place held equal."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gazecrop.audit.commands.crowd import data, html
+from gazecrop.audit.material.looks import of_function
+from gazecrop.audit.material.maps import Maps
+from gazecrop.audit.material.portraits import identified, read_people
+from gazecrop.audit.studies.crowd import NAMES, Crowd, Seen, one, summed
+from gazecrop.cli import main
+from tests.helpers.portraits import even, write_people
+
+
+def planted(size: float, skin: float, seed: int = 0, pictures: int = 150) -> Crowd:
+    """Heads whose attention is exp(size * z + skin * z), where light skin comes with large faces."""
+    generator = np.random.default_rng(seed)
+    found = []
+    for _ in range(pictures):
+        about = generator.normal(size=(int(generator.integers(2, 5)), len(NAMES)))
+        about[:, 3] += about[:, 0]  # mixed up: only together can they be told apart
+        heads = np.exp(
+            0.2 * (size * about[:, 0] + skin * about[:, 3]) + generator.normal(0, 0.05, len(about))
+        )
+        found.append(Seen(heads, about, True, np.array([0.8, 0.7])))
+    return summed(found)
+
+
+def test_size_is_found_and_skin_is_not_blamed_for_it() -> None:
+    crowd = planted(size=1.0, skin=0.0)
+    slopes = [crowd.slopes[name] for name in NAMES]
+    # A share is the logistic of the difference: its slope at parity is 1/4, for a step of sqrt(2).
+    assert slopes[0].mean == pytest.approx(0.2 * np.sqrt(2) / 4, rel=0.1)
+    for slope in slopes[1:]:
+        assert abs(slope.mean) < 0.01
+        assert slope.low - 0.003 < 0 < slope.high + 0.003
+
+
+def test_a_leaning_to_lighter_skin_is_found() -> None:
+    slope = planted(size=0.0, skin=0.5).slopes[NAMES[3]]
+    assert slope.low > 0
+    assert slope.mean == pytest.approx(0.1 * 2 / 4, rel=0.15)  # the spread of mixed differences is twice 1
+
+
+def test_what_is_told() -> None:
+    crowd = planted(0.0, 0.0, pictures=20)
+    assert data(crowd, "n")["pictures"] == 20
+    assert data(crowd, "n")["kept"]["window"]["mean"] == 0.8
+    assert "20 photographs" in html(crowd, "n")
+
+
+class Judge:
+    def find_all(self, picture: object) -> list[tuple[float, float, float, float]]:
+        return [(0.1, 0.1, 0.2, 0.2), (0.6, 0.1, 0.2, 0.3), (0.9, 0.9, 0.01, 0.01)]
+
+
+def test_a_picture(tmp_path: Path) -> None:
+    """Faces too small for the judge do not count; of an even map heads get what their area is."""
+    person = identified(read_people(write_people(tmp_path, 2))[0])
+    with Maps() as maps:
+        seen = one(person, of_function("even", even), maps, Judge())  # type: ignore[arg-type]
+    assert seen is not None
+    areas = np.array([0.8 / 3 * 0.31, 0.8 / 3 * 0.415])  # the second one's hair ends at the picture's edge
+    np.testing.assert_allclose(seen.heads, areas, rtol=0.06)
+    assert seen.about.shape == (2, len(NAMES))
+
+
+def test_without_a_judge_of_faces(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("gazecrop.audit.material.faces.find_spec", lambda name: None)
+    assert main(["audit", "crowd", str(tmp_path)]) == 2
+    assert "--faces" in capsys.readouterr().err

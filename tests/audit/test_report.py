@@ -1,0 +1,204 @@
+"""The whole, by the command line, with drawn people and the tiny network; and what the report holds."""
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from gazecrop import model
+from gazecrop.audit.material.faces import Faces, yunet
+from gazecrop.audit.material.maps import Maps, key
+from gazecrop.audit.report.card_tables import fill
+from gazecrop.audit.report.plots import Mark, Row, forest
+from gazecrop.cli import main
+from tests.helpers.networks import network, write_store
+from tests.helpers.portraits import write_people
+
+
+@pytest.fixture(autouse=True)
+def blue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A network that looks at what is blue: at the clothes of the group "square"."""
+    store = tmp_path / "store"
+    store.mkdir()
+    write_store(store, {"fp32": network(red=-1.0)})
+    load = model.Model.load.__func__  # type: ignore[attr-defined]
+    monkeypatch.setattr(model.Model, "load", classmethod(lambda cls, settings: load(cls, settings, store)))
+    monkeypatch.chdir(tmp_path)
+
+
+def audit(*arguments: object) -> int:
+    return main(["audit", *map(str, arguments)])
+
+
+class Read(HTMLParser):
+    """Whether tags close, and what is asked for from elsewhere."""
+
+    VOID = {"meta", "img", "line", "circle", "rect", "path"}
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.addresses: list[str] = []
+        self.images = 0
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        if tag not in self.VOID:
+            self.open.append(tag)
+        self.images += tag == "img"
+        self.addresses += [
+            v for n, v in attributes if n in ("src", "href") and v and not v.startswith("data:image/")
+        ]
+
+    def handle_startendtag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        """Closes itself."""
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def test_the_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    write_people(Path("p"), 16, sets=("one", "two"))
+    wanted = (
+        "--labels",
+        "group,kind",
+        "--least",
+        3,
+        "--pairs",
+        6,
+        "--layouts",
+        "beside,strip",
+        "--changed",
+        3,
+    )
+    assert audit("people", "p/people.csv", "--out", "o", *wanted, "--room", "one=0.2") == 0
+    assert "maps made" in capsys.readouterr().out
+    data = json.loads(Path("o/report.json").read_text())
+    assert [each["set"] for each in data["sets"]] == ["one", "two"]
+    for each in data["sets"]:
+        assert [cell["text"] for cell in each["cells"]][:2] == ["round : square", "short : tall"]
+        found = each["cells"][0]["networks"][data["networks"][0]]
+        assert (found["pairs"], found["joins"]) == (6, 24)
+        assert found["mass"]["high"] < 0.2  # blue clothes are all that this network sees
+        assert found["kept"]["twitter"]["all"]["mean"] < 0.5
+        assert each["cells"][1]["networks"][data["networks"][0]]["mass"]["low"] < 0.5
+        assert set(each["first_place"][data["networks"][0]]) == {"beside", "strip"}
+    squares = [one for one in data["gaze"][data["networks"][0]] if one["group"] == "square"]
+    assert all(one["point"]["body"]["mean"] == 1 for one in squares)
+
+    html = Path("o/report.html").read_text()
+    read = Read(html)
+    assert not read.open
+    assert not read.addresses
+    assert read.images >= 8
+    assert "<script" not in html
+    for words in (
+        "Whom do the crops favour?",
+        "What this cannot show",
+        "The largest gaps",
+        "Where on a person",
+    ):
+        assert words in html
+
+
+def test_again_no_map_is_made_and_people_need_not_be_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    write_people(Path("p"), 12, faces=False)
+    wanted = ("p/people.csv", "--labels", "group", "--least", 3, "--pairs", 4, "--layouts", "above")
+    assert audit("pairs", *wanted) == 0
+    assert audit("pairs", *wanted, "--no-pictures") == 0
+    assert "0 maps made" in capsys.readouterr().out
+    html = Path("gazecrop-audit/report.html").read_text()
+    assert "<img" not in html
+    assert "Whose picture do the crops keep?" in html
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (["none.csv"], "cannot be read"),
+        (["p/people.csv", "--layouts", "round"], "no layout"),
+        (["p/people.csv", "--labels", "shoe"], "--labels"),
+        (["p/people.csv", "--room", "9"], "--room"),
+        (["p/people.csv", "--faces", "none.onnx"], "not there"),
+    ],
+)
+def test_what_is_wrong_is_told(arguments: list[str], word: str, capsys: pytest.CaptureFixture[str]) -> None:
+    write_people(Path("p"), 6)
+    assert audit("pairs", *arguments, "--least", 2) == 2
+    assert word in capsys.readouterr().err
+
+
+def test_a_plot_has_its_marks_where_they_belong() -> None:
+    svg = forest([Row("a & b", "n = 3", (Mark(0, 0.25, 0.0, 0.5),))], ["point"], title="t", ends=("l", "r"))
+    assert "a &amp; b" in svg
+    left, right = map(float, re.findall(r'class="bar" x1="([\d.]+)" x2="([\d.]+)"', svg)[0])
+    middle = float(re.findall(r'<circle cx="([\d.]+)"', svg)[0])
+    parity = float(re.findall(r'class="parity" x1="([\d.]+)"', svg)[0])
+    assert middle == pytest.approx((left + right) / 2)
+    assert right == parity
+
+
+def test_marked_parts_of_a_page_are_filled() -> None:
+    text = "a\n<!-- x -->\nold\n<!-- /x -->\nb\n<!-- y -->\n<!-- /y -->\n"
+    assert fill(text, {"x": "new", "y": r"\1"}) == (
+        "a\n<!-- x -->\nnew\n<!-- /x -->\nb\n<!-- y -->\n\\1\n<!-- /y -->\n"
+    )
+    with pytest.raises(KeyError, match="z"):
+        fill(text, {"z": "new"})
+
+
+class Session:
+    """YuNet's answers for one face: its middle in cell (3, 4) of stride 16, 64 pixels wide, 80 high."""
+
+    def run(self, names: Any, inputs: dict[str, Any]) -> list[np.ndarray]:
+        self.planes = inputs["input"]
+        found = []
+        for stride in (8, 16, 32):
+            cells = (320 // stride) ** 2
+            answers = {
+                "cls": np.zeros((1, cells, 1)),
+                "obj": np.zeros((1, cells, 1)),
+                "bbox": np.zeros((1, cells, 4)),
+            }
+            if stride == 16:
+                at = 3 * 20 + 4
+                answers["cls"][0, at] = answers["obj"][0, at] = 0.9
+                answers["bbox"][0, at] = 0.5, 0.25, np.log(4), np.log(5)
+            found += list(answers.values())
+        return found
+
+
+def test_faces_are_read_from_the_judges_answers() -> None:
+    faces = Faces.__new__(Faces)
+    session = Session()
+    faces._session, faces._side = session, (320, 320)
+    faces._names = [f"{kind}_{stride}" for stride in (8, 16, 32) for kind in ("cls", "obj", "bbox")]
+    box = faces.find(Image.new("RGB", (160, 80), (200, 10, 30)))  # twice as large, above on a square
+    assert box == pytest.approx(((72 - 32) / 320, (52 - 40) / 160, 64 / 320, 80 / 160))
+    assert session.planes.shape == (1, 3, 320, 320)
+    assert session.planes[0, :, 0, 0].tolist() == [30, 10, 200]  # blue first
+
+
+def test_without_the_judge_there_are_no_faces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gazecrop.audit.material.faces.find_spec", lambda name: None)
+    assert yunet() is None
+    monkeypatch.setattr(
+        "gazecrop.audit.material.faces.find_spec",
+        lambda name: SimpleNamespace(origin=str(tmp_path / "__init__.py")),
+    )
+    assert yunet() is None
+
+
+def test_kept_values(tmp_path: Path) -> None:
+    with Maps(tmp_path / "a" / "m.sqlite") as maps:
+        assert maps.value(key(b"a", b"b"), lambda: b"1") == b"1"
+    with Maps(tmp_path / "a" / "m.sqlite") as maps:
+        assert maps.value(key(b"a", b"b"), lambda: b"2") == b"1"
+        assert maps.value(key(b"ab"), lambda: b"3") == b"3"
+        assert maps.made == 1

@@ -1,0 +1,435 @@
+import csv
+import fcntl
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Generator, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from gazecrop.cli import main
+from gazecrop.commands.batch import command as batch
+from gazecrop.commands.batch import local, results, work
+from gazecrop.commands.batch.results import Refused, Results
+from gazecrop.commands.batch.work import Job
+from gazecrop.console.files import Files
+from gazecrop.console.sources import Item, SourceError, pictures_of
+from gazecrop.crop.params import read
+from gazecrop.model import Model
+from gazecrop.settings import Settings
+from tests.helpers import library
+from tests.helpers.contract import until
+from tests.helpers.pictures import jpeg
+
+ASKED = ["--ratios", "1:1,16:9", "--workers", "2"]
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("library")
+    library.make(folder)
+    return folder
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No processes of its own, which take 2 s to start: for what is not about them."""
+
+    def lines(job: Job, items: Sequence[Item], workers: int) -> Generator[tuple[int, bytes], None, None]:
+        model = Model.load(job.settings)
+        yield from enumerate(work.lines(items, job, model))
+
+    monkeypatch.setattr(batch, "lines_of_cores", lines)
+
+
+@pytest.fixture(scope="module")
+def plain(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a run that nothing disturbs leaves."""
+    folder = tmp_path_factory.mktemp("plain")
+    assert main(["batch", str(source), str(folder), *ASKED]) == 1
+    return folder
+
+
+def answers(folder: Path) -> list[dict[str, object]]:
+    parts = sorted(folder.glob("part-*"))
+    return [json.loads(line) for part in parts for line in part.read_bytes().splitlines()]
+
+
+def kept(folder: Path) -> dict[str, bytes]:
+    """Every file but those that come and go, and the account of what was asked."""
+    gone = {".lock", "journal.jsonl", "batch.json"}
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name not in gone
+    }
+
+
+def test_a_folder_becomes_json_lines_in_order(
+    source: Path, plain: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = answers(plain)
+    assert [answer["file"] for answer in found] == [item.name for item in pictures_of(str(source))]
+    assert [answer["file"] for answer in found if "error" in answer] == library.UNREADABLE
+    assert main(["crop", str(source), "--ratios", "1:1,16:9", "--json"]) == 1
+    assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == found
+
+
+def test_what_is_unreadable_is_listed(source: Path, plain: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    listed = (plain / "unreadable.txt").read_text().splitlines()
+    assert [line.split("\t")[0] for line in listed] == library.UNREADABLE
+    assert all(line.split("\t")[1] for line in listed)
+    assert main(["batch", str(source), str(plain), *ASKED]) == 1  # there is nothing to do, but still to tell
+    told = capsys.readouterr().err.splitlines()
+    assert [line.split(":")[0] for line in told[:-1]] == library.UNREADABLE
+    assert told[-1].startswith("16 pictures, 2 unreadable")
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize("kind", ["tar", "glob of tars", "glob", "csv", "csv with a column"])
+def test_every_kind_of_source_gives_the_same_boxes(
+    source: Path, plain: Path, tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    more: list[str] = []
+    names = [str(answer["file"]) for answer in answers(plain)]
+    if "tar" in kind:
+        library.pack(source, tmp_path / "shard-0.tar")
+        given, prefix = ("shard-0.tar" if kind == "tar" else "shard-*.tar"), "shard-0.tar/"
+    elif kind == "glob":
+        given, prefix = f"{source}/**/*.*", f"{source}/"
+    else:
+        column = "path" if kind == "csv" else "where"
+        more = [] if kind == "csv" else ["--column", "where"]
+        with (tmp_path / "list.csv").open("w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerows([["label", column], *(["x", os.path.relpath(source / name)] for name in names)])
+        given, prefix = "list.csv", os.path.relpath(source) + "/"
+    assert main(["batch", given, "out", *ASKED, *more]) == 1
+    found = answers(tmp_path / "out")
+    for answer in found:
+        answer["file"] = str(answer["file"]).removeprefix(prefix)
+    assert sorted(found, key=lambda answer: str(answer["file"])) == answers(plain)
+
+
+@pytest.mark.usefixtures("here")
+def test_cropped_files(source: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert main(["batch", str(source), str(out), *ASKED, "--crops", "--width", "64"]) == 1
+    assert main(
+        ["crop", str(source), "--ratios", "1:1,16:9", "--out", str(tmp_path / "crops"), "--width", "64"]
+    )
+    assert kept(out / "crops") == kept(tmp_path / "crops") != {}
+
+
+@pytest.mark.usefixtures("here")
+def test_a_second_run_takes_in_only_what_is_new(source: Path, tmp_path: Path) -> None:
+    folder, out = tmp_path / "in", tmp_path / "out"
+    library.make(folder, 4)
+    assert main(["batch", str(folder), str(out), *ASKED]) == 1
+    before = kept(out)
+    for path in folder.rglob("*.*g"):
+        path.unlink()  # to answer these again would be seen
+    (folder / "a").mkdir(exist_ok=True)
+    (folder / "a" / "0.jpg").write_bytes(jpeg())
+    assert main(["batch", str(folder), str(out), *ASKED]) == 1
+    after = kept(out)
+    assert before["part-00000.jsonl"] == after["part-00000.jsonl"]
+    assert [answer["file"] for answer in answers(out)][-1] == "a/0.jpg"
+    assert set(after) - set(before) == {"part-00001.jsonl"}
+
+
+def test_a_folder_that_was_begun_otherwise_is_refused(
+    source: Path, plain: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["batch", str(source), str(plain), "--ratios", "1:1"]) == 2
+    assert "ratios was ['1:1', '16:9'], now ['1:1']" in capsys.readouterr().err
+    (tmp_path / "part-00000.jsonl").write_bytes(b"")
+    assert main(["batch", str(source), str(tmp_path), *ASKED]) == 2
+
+
+@pytest.mark.parametrize(
+    ("given", "word"),
+    [
+        ("nothing", "not there"),
+        ("*.jpg", "no pictures"),
+        ("empty", "no pictures"),
+        ("text.txt", "neither"),
+        ("broken.tar", "plain, whole tar"),
+        ("packed.tar", "plain, whole tar"),
+        ("list.csv", "--column"),
+    ],
+)
+def test_a_source_that_is_none(
+    given: str, word: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "text.txt").write_text("x")
+    (tmp_path / "broken.tar").write_bytes(b"nothing" * 200)
+    (tmp_path / "packed.tar").write_bytes(b"\x1f\x8b\x08" + bytes(600))
+    (tmp_path / "list.csv").write_text("a,b\n1,2\n")
+    assert main(["batch", given, "out"]) == 2
+    assert word in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_list_names_each_picture_once_and_may_be_wrong(tmp_path: Path) -> None:
+    (tmp_path / "list.csv").write_text("\ufefffile\na.jpg\n\nb.jpg\na.jpg\n", encoding="utf-8")
+    items = pictures_of(str(tmp_path / "list.csv"))
+    assert [item.name for item in items] == ["a.jpg", "b.jpg"]
+    with pytest.raises(SourceError, match="there is no nose"):
+        pictures_of(str(tmp_path / "list.csv"), "nose")
+
+
+def test_a_tar_that_was_cut_after_it_was_listed(tmp_path: Path) -> None:
+    library.make(tmp_path / "in", 2)
+    library.pack(tmp_path / "in", tmp_path / "x.tar")
+    item = next(item for item in pictures_of(str(tmp_path / "x.tar")) if item.name.endswith("001.jpg"))
+    assert item.read() == (tmp_path / "in" / "a" / "001.jpg").read_bytes()
+    with (tmp_path / "x.tar").open("r+b") as file:
+        file.truncate(item.offset + 10)
+    with pytest.raises(OSError, match="ends before"):
+        item.read()
+
+
+# What survives.
+
+
+def lines(folder: Path, names: list[str]) -> dict[str, bytes]:
+    return {name: json.dumps({"file": name}).encode() + b"\n" for name in names}
+
+
+def fill(folder: Path, names: list[str], count: int) -> None:
+    """Answers `count` of what is missing, the last first."""
+    with Results(folder, {}, names, "jsonl") as kept:
+        for part, place, name in list(kept.missing())[::-1][:count]:
+            kept.add(part, place, lines(folder, [name])[name])
+        kept.finish()
+
+
+def test_answers_survive_in_any_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(results, "PART", 3)
+    names = [f"{i}.jpg" for i in range(8)]
+    for step in (1, 3, 2, 1, 1):
+        fill(tmp_path, names, step)
+    whole = b"".join(lines(tmp_path, names).values())
+    assert b"".join(part.read_bytes() for part in sorted(tmp_path.glob("part-*"))) == whole
+    assert len(list(tmp_path.glob("part-*"))) == 3
+    assert (tmp_path / "journal.jsonl").read_bytes() == b""
+
+
+def test_a_torn_line_of_the_journal_is_answered_again(tmp_path: Path) -> None:
+    names = [f"{i}.jpg" for i in range(4)]
+    fill(tmp_path, names, 2)
+    journal = tmp_path / "journal.jsonl"
+    for torn in (b'0 0 {"file":', b"0 0", b"0 x {}\n", b"\x00" * 40 + b"\n", b"0 0 {]\n"):
+        journal.write_bytes(journal.read_bytes() + torn)
+        with Results(tmp_path, {}, names, "jsonl") as kept:
+            assert [name for _, _, name in kept.missing()] == names[:2]
+    fill(tmp_path, names, 2)
+    assert (tmp_path / "part-00000.jsonl").read_bytes() == b"".join(lines(tmp_path, names).values())
+
+
+def test_the_journal_keeps_only_what_is_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(results, "PART", 10)
+    monkeypatch.setattr(results, "_JOURNAL_LIMIT", 500)
+    names = [f"{i}.jpg" for i in range(200)]
+    with Results(tmp_path, {}, names, "jsonl") as kept:
+        for part, place, name in kept.missing():
+            kept.add(part, place, lines(tmp_path, [name])[name])
+            assert (tmp_path / "journal.jsonl").stat().st_size < 1000
+        kept.finish()
+    assert len(list(tmp_path.glob("part-*"))) == 20
+
+
+def test_two_batches_do_not_share_a_folder(tmp_path: Path) -> None:
+    with (tmp_path / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(Refused, match="another batch"):
+            Results(tmp_path, {}, ["a.jpg"], "jsonl")
+    with Results(tmp_path, {}, ["a.jpg"], "jsonl") as free:
+        assert free.total == 1
+
+
+@pytest.mark.usefixtures("here")
+def test_a_picture_that_went_away_is_listed_not_waited_for(tmp_path: Path) -> None:
+    folder, out = tmp_path / "in", tmp_path / "out"
+    library.make(folder, 2)
+    question_of_an_earlier_run = out / "batch.json"
+    assert main(["batch", str(folder), str(out), *ASKED]) == 1
+    asked = question_of_an_earlier_run.read_bytes()
+    for path in out.glob("*"):
+        path.unlink()
+    (out / "batch.json").write_bytes(asked)
+    (out / "plan.jsonl").write_text('["gone.jpg","a/001.jpg"]\n')
+    assert main(["batch", str(folder), str(out), *ASKED]) == 1
+    assert [answer["file"] for answer in answers(out)][:2] == ["gone.jpg", "a/001.jpg"]
+    assert "gone.jpg\tit is not there any more" in (out / "unreadable.txt").read_text()
+
+
+class Deadly(Files):
+    """Kills the worker that is to write one of the crops."""
+
+    def write(self, name: str, *_: object) -> None:
+        if name == "a/001.jpg":
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_picture_on_which_workers_die_is_given_up_and_no_other(source: Path, tmp_path: Path) -> None:
+    job = Job(Settings(device="cpu"), read("ratios=1:1"), Deadly(tmp_path))
+    items = pictures_of(str(source))
+    found = {place: json.loads(line) for place, line in local.lines(job, items, 2)}
+    assert sorted(found) == list(range(len(items)))
+    failed = {answer["file"]: answer["error"]["detail"] for answer in found.values() if "error" in answer}
+    assert sorted(failed) == sorted([*library.UNREADABLE, "a/001.jpg"])
+    assert failed["a/001.jpg"] == "the worker died on it"
+
+
+def test_workers_that_cannot_start_are_told(source: Path, tmp_path: Path) -> None:
+    job = Job(Settings(model="none"), read(""), None)
+    with pytest.raises(local.WorkersDie):
+        list(local.lines(job, pictures_of(str(source)), 1))
+
+
+def test_a_disk_that_is_full_stops_the_batch(source: Path, tmp_path: Path) -> None:
+    (tmp_path / "1x1").write_bytes(b"")  # no folder can be made here
+    job = Job(Settings(device="cpu"), read("ratios=1:1"), Files(tmp_path))
+    with pytest.raises(OSError, match="1x1"):
+        list(local.lines(job, pictures_of(str(source)), 1))
+
+
+def begin(source: Path, out: Path, *more: str) -> subprocess.Popen[bytes]:
+    program = [sys.executable, "-m", "gazecrop.cli", "batch", str(source), str(out), *ASKED, *more]
+    return subprocess.Popen(
+        program, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
+    )
+
+
+def journaled(out: Path) -> list[bytes]:
+    path = out / "journal.jsonl"
+    return path.read_bytes().splitlines() if path.exists() else []
+
+
+def children(pid: int) -> list[int]:
+    """Of all its threads; none of a process that has just ended."""
+    found: list[int] = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        with suppress(OSError):
+            found += [int(child) for child in task.read_text().split()]
+    return found
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs /proc")
+def test_kill_9_loses_nothing_and_leaves_nobody_behind(tmp_path: Path) -> None:
+    source, whole, out = tmp_path / "in", tmp_path / "whole", tmp_path / "out"
+    library.make(source, 60)
+    assert main(["batch", str(source), str(whole), *ASKED, "--crops"]) == 1
+
+    with begin(source, out, "--crops") as running:
+        until(lambda: len(journaled(out)) >= 16, 60)
+        workers = children(running.pid)
+        running.kill()
+    until(lambda: not any(map(alive, workers)), 60)
+    answered = [json.loads(line.split(b" ", 2)[2])["file"] for line in journaled(out) if line.endswith(b"}")]
+    assert 16 <= len(answered) < 64  # it was in the middle
+    for name in answered:
+        (source / name).unlink()  # to ask for one of these again would be seen
+        (source / name).touch()
+    assert main(["batch", str(source), str(out), *ASKED, "--crops"]) == 1
+    assert kept(out) == kept(whole)
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs /proc")
+def test_a_killed_worker_costs_no_picture(tmp_path: Path) -> None:
+    source, whole, out = tmp_path / "in", tmp_path / "whole", tmp_path / "out"
+    library.make(source, 40)
+    assert main(["batch", str(source), str(whole), *ASKED]) == 1
+    with begin(source, out) as running:
+        until(lambda: len(journaled(out)) >= 8, 60)
+        os.kill(
+            max(children(running.pid)), signal.SIGKILL
+        )  # the last started: not the one that tracks resources
+        assert running.wait(120) == 1
+    assert kept(out) == kept(whole)
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs /proc")
+def test_ctrl_c_stops_and_says_how_to_go_on(tmp_path: Path) -> None:
+    source, out = tmp_path / "in", tmp_path / "out"
+    library.make(source, 60)
+    with begin(source, out) as running:
+        until(lambda: len(journaled(out)) >= 8, 60)
+        os.killpg(running.pid, signal.SIGINT)
+        assert running.wait(60) == 130
+        assert running.stderr is not None
+        told = running.stderr.read().decode()
+    assert told == "gazecrop batch: stopped; the same command goes on from here\n"
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.long
+def test_parquet_in_and_out(source: Path, plain: Path, tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    pyarrow = pytest.importorskip("pyarrow")
+    names = [str(answer["file"]) for answer in answers(plain)]
+    table = pyarrow.table({"path": [str(source / name) for name in names], "label": range(len(names))})
+    parquet.write_table(table, tmp_path / "list.parquet")
+    out = tmp_path / "out"
+    assert main(["batch", str(tmp_path / "list.parquet"), str(out), *ASKED, "--table", "parquet"]) == 1
+    rows = parquet.read_table(out / "part-00000.parquet").to_pylist()
+    expected = []
+    for answer in answers(plain):
+        for crop in answer.get("crops") or [{}]:  # type: ignore[attr-defined]
+            expected.append((str(source / str(answer["file"])), crop.get("ratio"), crop.get("box")))
+    assert [
+        (row["file"], row["ratio"], row["x"] and {key: row[key] for key in ("x", "y", "width", "height")})
+        for row in rows
+    ] == [(file, ratio, box and box["x"] and box) for file, ratio, box in expected]
+    assert [row["file"] for row in rows if row["error"]] == [
+        str(source / name) for name in library.UNREADABLE
+    ]
+    assert all(row["error"] or 0 < row["importance_fraction"] <= 1 for row in rows)
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.long
+def test_ray_with_a_killed_worker_gives_the_same_files(tmp_path: Path) -> None:
+    pytest.importorskip("ray")
+    source, whole, out = tmp_path / "in", tmp_path / "whole", tmp_path / "out"
+    library.make(source, 120)
+    assert main(["batch", str(source), str(whole), *ASKED, "--crops"]) == 1
+
+    with begin(source, out, "--crops", "--ray", "local") as running:
+        until(lambda: len(journaled(out)) >= 16, 120)
+        workers = until(lambda: [pid for pid in descendants(running.pid) if working(pid)], 60)
+        os.kill(workers[0], signal.SIGKILL)
+        assert len(journaled(out)) < 124  # it was in the middle
+        assert running.wait(300) == 1
+    assert kept(out) == kept(whole)
+
+
+def descendants(pid: int) -> list[int]:
+    found = children(pid)
+    return found + [below for child in found for below in descendants(child)]
+
+
+def working(pid: int) -> bool:
+    """A worker of Ray that is at our work: its title says what it runs."""
+    try:
+        return b"MapWorker" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False

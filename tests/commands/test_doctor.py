@@ -1,0 +1,117 @@
+from pathlib import Path
+
+import pytest
+
+from gazecrop.cli import main
+from tests.conftest import RedisServer, free_port
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("REDIS_URL", raising=False)
+    monkeypatch.setenv("GAZECROP_DEVICE", "cpu")
+    monkeypatch.setenv("GAZECROP_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("PORT", str(free_port()))
+
+
+def doctor(capsys: pytest.CaptureFixture[str]) -> tuple[int, dict[str, list[str]], str]:
+    """Exit status, what was found about each thing, all that was printed."""
+    status = main(["doctor"])
+    out = capsys.readouterr().out
+    found: dict[str, list[str]] = {}
+    for line in out.splitlines():
+        state, about, text = line.split(maxsplit=2)
+        assert text
+        found.setdefault(about, []).append(state)
+    return status, found, out
+
+
+def test_all_is_well(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    status, found, out = doctor(capsys)
+    assert status == 0
+    assert list(found) == ["release", "network", "device", "formats", "store", "address", "speed"]
+    assert {state for states in found.values() for state in states} == {"ok"}
+    assert "CPUExecutionProvider" in out and "SHA-256" in out and "AVIF" in out and " ms" in out
+    assert not (tmp_path / "data").exists()  # it looks, and makes nothing
+
+
+def test_a_network_that_cannot_be_loaded_fails(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GAZECROP_MODEL", "none")
+    status, found, out = doctor(capsys)
+    assert status == 1
+    assert found["network"] == ["FAIL"]
+    assert "GAZECROP_MODEL" in out
+    assert "device" not in found and "store" in found
+
+
+def test_cuda_where_there_is_none_fails(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GAZECROP_DEVICE", "cuda")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
+    status, found, _ = doctor(capsys)
+    assert (status, found["network"]) == (1, ["FAIL"])
+
+
+def test_a_folder_that_cannot_be_made_fails(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    monkeypatch.setenv("GAZECROP_DATA_DIR", str(tmp_path / "file" / "data"))
+    status, found, out = doctor(capsys)
+    assert (status, found["store"]) == (1, ["FAIL"])
+    assert "GAZECROP_DATA_DIR" in out
+
+
+def test_the_embedded_store_is_opened_where_it_is(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "gazecrop.db").write_bytes(b"this is no database" * 100)
+    status, found, _ = doctor(capsys)
+    assert (status, found["store"]) == (1, ["FAIL"])
+
+
+def test_redis_that_is_away_fails_unless_the_server_could_start_without_it(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1")
+    status, found, _ = doctor(capsys)
+    assert (status, found["store"]) == (1, ["FAIL"])
+    monkeypatch.setenv("GAZECROP_ID_KEY", "a key")
+    status, found, _ = doctor(capsys)
+    assert (status, found["store"]) == (0, ["warn"])
+
+
+@pytest.mark.redis
+def test_redis_that_may_lose_focal_points_is_a_warning(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, redis_server: RedisServer
+) -> None:
+    monkeypatch.setenv("REDIS_URL", redis_server.url)
+    status, found, out = doctor(capsys)
+    assert status == 0
+    assert found["store"] == ["ok", "warn"]
+    assert "appendonly" in out
+
+
+def test_an_address_in_use_is_a_warning(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import socket
+
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        monkeypatch.setenv("PORT", str(other.getsockname()[1]))
+        status, found, _ = doctor(capsys)
+    assert (status, found["address"]) == (0, ["warn"])
+
+
+def test_a_wrong_setting_is_told_by_its_name(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PORT", "eight")
+    with pytest.raises(SystemExit) as stop:
+        main(["doctor"])
+    assert stop.value.code == 2
+    assert capsys.readouterr().err.startswith("PORT: ")

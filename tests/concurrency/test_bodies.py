@@ -1,0 +1,72 @@
+"""Bodies of all requests together: bounded by what has come, given back when a request ends."""
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+from starlette.types import Message, Receive
+
+from gazecrop.concurrency.bodies import Bodies
+from gazecrop.errors import Overloaded
+
+
+def chunks(*sizes: int) -> Receive:
+    messages: Iterator[Message] = iter(
+        [{"type": "http.request", "body": b"x" * size, "more_body": True} for size in sizes]
+    )
+
+    async def receive() -> Message:
+        return next(messages)
+
+    return receive
+
+
+def test_the_request_that_goes_over_is_refused_and_the_others_go_on() -> None:
+    shed = []
+    bodies = Bodies(100, lambda: shed.append(1))
+
+    async def story() -> None:
+        with bodies.counted(chunks(60, 20)) as first:
+            await first()
+            with bodies.counted(chunks(30, 30)) as second:
+                await second()
+                with pytest.raises(Overloaded) as refused:
+                    await second()
+                assert refused.value.headers == {"Retry-After": "1", "Connection": "close"}
+            await first()
+            assert bodies.held == 80
+
+    asyncio.run(story())
+    assert bodies.held == 0
+    assert shed == [1]
+
+
+def test_a_body_may_count_several_times_and_one_alone_is_always_taken() -> None:
+    bodies = Bodies(100)
+
+    async def story() -> None:
+        with bodies.counted(chunks(20, 20), times=4) as first:
+            await first()
+            assert bodies.held == 80
+            with bodies.counted(chunks(21)) as second, pytest.raises(Overloaded):
+                await second()
+            await first()
+            assert bodies.held == 160
+
+    asyncio.run(story())
+    assert bodies.held == 0
+
+
+def test_what_only_announces_itself_holds_nothing_and_an_error_gives_back() -> None:
+    bodies = Bodies(100)
+
+    async def story() -> None:
+        with bodies.counted(chunks(0, 90)) as receive:
+            await receive()
+            assert bodies.held == 0
+            await receive()
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        asyncio.run(story())
+    assert bodies.held == 0

@@ -1,0 +1,158 @@
+"""What clients read: every link, position and piece of advice shows the box that was meant."""
+
+import re
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gazecrop.crop import answers
+from gazecrop.crop.cropping import Cropper, Options
+from gazecrop.crop.grid import SaliencyGrid
+from gazecrop.crop.placing import Box, Constraint
+from gazecrop.crop.ratios import ALL_PROFILES, parse
+from gazecrop.http.openapi import schemas
+from gazecrop.store.base import Focus
+
+RNG = np.random.default_rng(3)
+
+
+def cropper(
+    width: int = 4000, height: int = 3000, *, rotated: bool = False, peak: tuple[int, int] = (7, 12)
+) -> Cropper:
+    """A map with one round peak, at a cell (row, column) of 30x40."""
+    rows, columns = np.mgrid[0:30, 0:40]
+    density = np.exp(-((rows - peak[0]) ** 2 + (columns - peak[1]) ** 2) / 40)
+    return Cropper(SaliencyGrid.from_density(density, width, height, rotated=rotated))
+
+
+def test_a_document_is_as_described() -> None:
+    made = cropper()
+    crops = [made.crop(ratio, Options(candidates=3)) for ratio in ALL_PROFILES]
+    document = answers.document("0" * 32, "v", "gaze-0", "jpeg", made, None, crops)
+    schemas.Document.model_validate(document)
+    assert document["image"] == {"width": 4000, "height": 3000, "format": "jpeg"}
+    assert document["focus"]["source"] == "model"
+    assert (document["focus"]["x"], document["focus"]["y"]) == (
+        document["points"][0]["x"],
+        document["points"][0]["y"],
+    )
+    assert SaliencyGrid.from_text(document["saliency"]["encoded"]).code == made.grid.code
+
+
+def test_the_example_of_the_contract() -> None:
+    """API.md's own numbers."""
+    box = Box(0, 412, 4000, 2250)
+    assert answers.object_position(box, 4000, 3000) == "50% 54.93%"
+    assert answers.links(box, rotated=False) == {
+        "imgproxy": "crop:4000:2250:nowe:0:412",
+        "iiif": "0,412,4000,2250",
+        "cloudinary": "c_crop,x_0,y_412,w_4000,h_2250",
+        "thumbor": "0x412:4000x2662",
+    }
+
+
+def test_where_the_file_is_not_upright_only_links_that_turn_with_it_are_given() -> None:
+    assert answers.links(Box(1, 2, 3, 4), rotated=True).keys() == {"imgproxy"}
+    crop = cropper(rotated=True).crop(parse("1:1"), Options())
+    assert answers.crop_answer(crop, cropper(rotated=True))["links"].keys() == {"imgproxy"}
+
+
+@given(
+    st.integers(1, 5000), st.integers(1, 5000), st.integers(1, 20), st.integers(1, 20), st.floats(0, 1), st.floats(0, 1)
+)  # fmt: skip
+def test_object_position_shows_the_box(
+    width: int, height: int, high: int, low: int, across: float, down: float
+) -> None:
+    """CSS Images 3, 5.5: a percentage p puts the point p of the picture on the point p of the frame."""
+    ratio = Fraction(high, low)
+    if Fraction(width, height) > ratio:
+        size = max(1, round(height * ratio)), height
+    else:
+        size = width, max(1, round(width / ratio))
+    size = min(size[0], width), min(size[1], height)
+    room = width - size[0], height - size[1]
+    box = Box(round(across * room[0]), round(down * room[1]), *size)
+    match = re.fullmatch(r"([\d.]+)% ([\d.]+)%", answers.object_position(box, width, height))
+    assert match
+    for share, free, start in ((match[1], room[0], box.x), (match[2], room[1], box.y)):
+        assert abs(float(share) / 100 * free - start) <= 0.00005 * free + 1e-9 if free else float(share) == 50
+
+
+def test_css_is_given_only_where_it_can_show_the_box() -> None:
+    made = cropper()
+    assert "css" in answers.crop_answer(made.crop(parse("1:1"), Options()), made)
+    assert "css" not in answers.crop_answer(made.crop(parse("1:1"), Options(zoom=Fraction(2))), made)
+
+
+def test_only_a_poor_crop_is_advised() -> None:
+    made = Cropper(SaliencyGrid.from_density(np.ones((30, 40)) + RNG.random((30, 40)) / 10, 4000, 3000))
+    seen = set()
+    for text in ("4:3", "1:1", "9:16", "20:1", "1:20", "3:1"):
+        crop = made.crop(parse(text), Options())
+        answer = answers.crop_answer(crop, made)
+        seen.add(answer["verdict"])
+        assert ("advice" in answer) == (answer["verdict"] == "poor")
+        if answer["verdict"] == "poor":
+            advised = made.crop(parse(answer["advice"]["nearest_good_ratio"]), Options())
+            assert advised.verdict == "good"
+            canvas = answer["advice"]["pad_to"]
+            assert canvas["width"] >= 4000 and canvas["height"] >= 3000
+            assert 4000 in canvas.values() or 3000 in canvas.values()
+            assert abs(canvas["width"] / canvas["height"] - crop.ratio.value) <= crop.ratio.value / 1000
+    assert seen == {"good", "tight", "poor"}
+
+
+@pytest.mark.parametrize(
+    ("options", "focus"),
+    [
+        (Options(zoom=Fraction(4)), None),
+        (Options(), (0.0, 0.5)),
+        (Options("centre"), None),
+        (Options(constraints=(Constraint("avoid", 0.2, 0, 0.8, 1),)), None),
+    ],
+)
+def test_no_ratio_is_advised_where_another_ratio_would_not_help(
+    options: Options, focus: tuple[float, float] | None
+) -> None:
+    """The good span is that of plain windows; a crop poor for another reason must not be sent there."""
+    density = np.full((30, 40), 0.001)
+    density[:, 36:] = 1
+    made = Cropper(SaliencyGrid.from_density(density, 4000, 3000))
+    crop = made.crop(parse("1:8"), options, focus)
+    assert crop.verdict == "poor"
+    assert answers.advice(crop, made)["nearest_good_ratio"] is None
+
+
+def test_a_strip_beyond_every_ratio_has_no_good_one() -> None:
+    made = Cropper(SaliencyGrid.from_density(np.ones((30, 40)) + RNG.random((30, 40)), 5000, 3))
+    assert made.good_ratios is None
+    crop = made.crop(parse("20:1"), Options())
+    assert answers.advice(crop, made)["nearest_good_ratio"] is None
+    assert answers.document("0" * 32, "v", "m", "jpeg", made, None, [crop])["good_ratios"] is None
+
+
+def test_what_was_not_met_is_named_as_it_was_sent() -> None:
+    made = cropper()
+    constraints = (Constraint("keep", 0, 0, 0.1, 1), Constraint("keep", 0.123456789, 0, 0.876543211, 1))
+    answer = answers.crop_answer(made.crop(parse("1:1"), Options(constraints=constraints)), made)
+    assert answer["unmet"] == [{"parameter": "keep", "value": "0.123456789,0,0.876543211,1"}]
+
+
+def test_the_focus_is_a_persons_before_the_networks() -> None:
+    made = cropper()
+    person = answers.focus_answer(made, Focus(0.1, 0.9, 1))
+    assert person == {"x": 0.1, "y": 0.9, "source": "person"}
+    flat = Cropper(SaliencyGrid.uniform(30, 40, 100, 100))
+    assert answers.focus_answer(flat, None) == {"x": 0.5, "y": 0.5, "source": "model"}
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 5000), (5000, 1), (3, 2)])
+def test_the_smallest_pictures_have_sound_answers(size: tuple[int, int]) -> None:
+    made = cropper(*size)
+    for ratio in ALL_PROFILES:
+        answer = answers.crop_answer(made.crop(ratio, Options(candidates=5)), made)
+        schemas.Crop.model_validate(answer)
+        assert all(0 <= value <= 1 for value in answer["normalized"].values())

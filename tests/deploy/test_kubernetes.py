@@ -1,0 +1,148 @@
+"""The manifests, as files and as kustomize renders them, against Kubernetes' schemas and our own promises."""
+
+import subprocess
+from functools import cache
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import yaml
+
+from gazecrop import __version__
+from gazecrop.settings import Settings
+from tests.conftest import command
+from tests.helpers.shipping import ROOT, dockerfile, documents, variables
+
+OVERLAYS = ["base", "overlays/cpu", "overlays/gpu"]
+# Kinds that kubernetes-validate has no schema for.
+CUSTOM = {"Kustomization", "Component", "ScaledObject", "ServiceMonitor", "PrometheusRule"}
+
+
+@cache
+def render(overlay: str) -> list[dict[str, Any]]:
+    done = subprocess.run(
+        [command("kubectl"), "kustomize", str(ROOT / "k8s" / overlay)], capture_output=True, check=True
+    )
+    return list(yaml.safe_load_all(done.stdout))
+
+
+def one(objects: list[dict[str, Any]], kind: str, name: str = "gazecrop") -> dict[str, Any]:
+    [found] = [o for o in objects if o["kind"] == kind and o["metadata"]["name"] == name]
+    return found
+
+
+def pod(objects: list[dict[str, Any]]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The pod's spec and its container's."""
+    spec: dict[str, Any] = one(objects, "Deployment")["spec"]["template"]["spec"]
+    [container] = spec["containers"]
+    return spec, container
+
+
+def test_every_manifest_is_in_a_kustomization() -> None:
+    for folder in {p.parent for p in (ROOT / "k8s").rglob("kustomization.yaml")}:
+        [kustomization] = documents(folder / "kustomization.yaml")
+        listed = {r for r in kustomization.get("resources", []) if r.endswith(".yaml")}
+        assert listed == {p.name for p in folder.glob("*.yaml")} - {"kustomization.yaml"}
+
+
+@pytest.mark.parametrize(
+    "file", [p.relative_to(ROOT).as_posix() for p in sorted((ROOT / "k8s").rglob("*.yaml"))]
+)
+def test_manifests_follow_kubernetes_schemas(file: str) -> None:
+    for document in documents(ROOT / file):
+        if document["kind"] not in CUSTOM:
+            kubernetes_validate.validate(document, "1.34", strict=True)
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_what_kustomize_renders_follows_the_schemas(overlay: str) -> None:
+    for document in render(overlay):
+        if document["kind"] not in CUSTOM:
+            kubernetes_validate.validate(document, "1.34", strict=True)
+
+
+def test_the_schemas_catch_an_error() -> None:
+    deployment = one(documents(ROOT / "k8s/base/deployment.yaml"), "Deployment")
+    deployment["spec"]["replicas"] = "two"
+    with pytest.raises(kubernetes_validate.ValidationError):
+        kubernetes_validate.validate(deployment, "1.34", strict=True)
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_ports_and_probes_agree(overlay: str) -> None:
+    objects = render(overlay)
+    _, container = pod(objects)
+    [port] = container["ports"]
+    environment = {e["name"]: e for e in container["env"]}
+    assert (
+        environment["PORT"]["value"]
+        == str(port["containerPort"])
+        == str(Settings.model_fields["port"].default)
+    )
+    assert [p["targetPort"] for p in one(objects, "Service")["spec"]["ports"]] == [port["name"]]
+    paths = {k: v["httpGet"]["path"] for k, v in container.items() if k.endswith("Probe")}
+    assert paths == {"startupProbe": "/healthz", "livenessProbe": "/healthz", "readinessProbe": "/readyz"}
+    assert {v["httpGet"]["port"] for k, v in container.items() if k.endswith("Probe")} == {port["name"]}
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_pods_set_real_settings(overlay: str) -> None:
+    spec, container = pod(render(overlay))
+    assert {e["name"] for e in container["env"]} <= variables()
+    assert spec["enableServiceLinks"] is False  # they would be GAZECROP_PORT=tcp://...
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_pods_have_no_privileges(overlay: str) -> None:
+    spec, container = pod(render(overlay))
+    assert spec["securityContext"]["runAsNonRoot"] is True
+    assert spec["automountServiceAccountToken"] is False
+    assert str(spec["securityContext"]["runAsUser"]) == dict(dockerfile())["USER"]
+    context = container["securityContext"]
+    assert context["readOnlyRootFilesystem"] and not context["allowPrivilegeEscalation"]
+    assert context["capabilities"] == {"drop": ["ALL"]}
+    # With a read-only root, all that is written needs a volume: the store and Python's temporary files.
+    assert {m["mountPath"] for m in container["volumeMounts"]} == {"/data", "/tmp"}
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_pods_have_time_to_drain(overlay: str) -> None:
+    spec, container = pod(render(overlay))
+    before = container["lifecycle"]["preStop"]["sleep"]["seconds"]
+    assert spec["terminationGracePeriodSeconds"] > before + Settings().drain_seconds
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_every_selector_selects_the_pods(overlay: str) -> None:
+    objects = render(overlay)
+    labels = one(objects, "Deployment")["spec"]["template"]["metadata"]["labels"]
+    assert one(objects, "Service")["spec"]["selector"].items() <= labels.items()
+    assert one(objects, "PodDisruptionBudget")["spec"]["selector"]["matchLabels"].items() <= labels.items()
+    assert one(objects, "NetworkPolicy")["spec"]["podSelector"]["matchLabels"].items() <= labels.items()
+
+
+def test_one_autoscaler_at_a_time() -> None:
+    """KEDA makes its own; two on one deployment fight."""
+    kinds = {overlay: [o["kind"] for o in render(overlay)] for overlay in OVERLAYS}
+    for found in kinds.values():
+        assert found.count("HorizontalPodAutoscaler") + found.count("ScaledObject") == 1
+    assert "ScaledObject" in kinds["overlays/gpu"]
+
+
+def test_the_redis_beside_it_is_the_one_it_uses() -> None:
+    objects = render("overlays/cpu")
+    [address] = [e["value"] for e in pod(objects)[1]["env"] if e["name"] == "REDIS_URL"]
+    service = one(objects, "Service", "gazecrop-redis")
+    assert address == f"redis://gazecrop-redis:{service['spec']['ports'][0]['port']}/0"
+
+
+def test_the_gpu_overlay_demands_a_gpu() -> None:
+    _, container = pod(render("overlays/gpu"))
+    assert {"name": "GAZECROP_DEVICE", "value": "cuda"} in container["env"]
+    assert container["resources"]["limits"]["nvidia.com/gpu"] == "1"
+    assert container["image"].endswith("-cuda")
+
+
+def test_the_image_s_tag_is_the_version() -> None:
+    assert pod(render("base"))[1]["image"] == f"gazecrop:{__version__}"
+    assert pod(render("overlays/gpu"))[1]["image"] == f"gazecrop:{__version__}-cuda"

@@ -1,0 +1,79 @@
+"""Locks and commands: what is installed is hashed, has no address in it, and is what was tested."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tests.helpers.shipping import ROOT, text
+
+PROJECT = tomllib.loads(text("pyproject.toml"))
+
+
+@pytest.mark.parametrize(
+    "lock", [p.relative_to(ROOT).as_posix() for p in ROOT.glob("**/*.lock") if ".venv" not in str(p)]
+)
+def test_a_lock_has_hashes_and_no_addresses(lock: str) -> None:
+    lines = text(lock).splitlines()
+    assert not [
+        line for line in lines if "://" in line or line.lstrip().startswith("--") and "--hash=" not in line
+    ]
+    pins = [n for n, line in enumerate(lines) if not line.startswith(" ")]
+    assert pins and all("==" in lines[n] and "--hash=sha256:" in lines[n + 1] for n in pins)
+
+
+def pins(lock: str) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for name, version in re.findall(r"^([a-z0-9._-]+)==([^ ;\\]+)", text(lock), re.M):
+        found.setdefault(name, set()).add(version)
+    return found
+
+
+@pytest.mark.parametrize(
+    "lock", ["requirements-dev.lock", "requirements-all.lock", "docker/cuda.lock", "docker/heic.lock"]
+)
+def test_what_is_tested_is_what_is_served(lock: str) -> None:
+    """Every other lock has the runtime's packages in the runtime's versions."""
+    runtime, other = pins("requirements.lock"), pins(lock)
+    assert {name: other.get(name) for name in runtime} == runtime
+
+
+def test_the_locks_cover_the_project() -> None:
+    def name(requirement: str) -> str:
+        return re.split(r"[^A-Za-z0-9._-]", requirement, maxsplit=1)[0].lower().replace("_", "-")
+
+    runtime = {name(r) for r in PROJECT["project"]["dependencies"]}
+    assert runtime <= pins("requirements.lock").keys()
+    assert {name(r) for r in PROJECT["dependency-groups"]["dev"]} <= pins("requirements-dev.lock").keys()
+    for extra in ("cuda", "heic"):
+        wanted = {name(r) for r in PROJECT["project"]["optional-dependencies"][extra]}
+        assert wanted <= pins(f"docker/{extra}.lock").keys()
+
+
+def test_nobody_is_told_to_install_what_no_registry_has() -> None:
+    """The project is installed from its checkout: '.[cuda]', not 'gazecrop[cuda]', which would be somebody else's."""
+    for file in [
+        ROOT / "README.md",
+        *(ROOT / "service").glob("**/*.py"),
+        *(ROOT / "model_store").glob("*.md"),
+    ]:
+        assert not re.search(r"gazecrop\[(cuda|heic|parquet|ray)\]", file.read_text()), file
+
+
+def test_torch_is_nowhere_but_in_training() -> None:
+    assert all("torch" not in pins(lock) for lock in ("requirements.lock", "requirements-dev.lock"))
+
+
+def test_ci_runs_what_people_run() -> None:
+    assert "make test" in text(".ci/run")
+
+
+def test_the_command_exists() -> None:
+    assert PROJECT["project"]["scripts"] == {"gazecrop": "gazecrop.cli:main"}
+    done = subprocess.run(
+        [Path(sys.executable).with_name("gazecrop"), "--help"], capture_output=True, text=True
+    )
+    assert done.returncode == 0 and all(word in done.stdout for word in ("serve", "crop", "doctor"))

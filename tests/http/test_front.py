@@ -1,0 +1,126 @@
+"""The hot route's own memory: bounded, and nothing in it outlives a DELETE. (What it answers: test_api_crops.py.)"""
+
+import sys
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from starlette.types import Message, Receive, Scope, Send
+
+from gazecrop.concurrency.bodies import Bodies
+from gazecrop.crop.grid import SaliencyGrid
+from gazecrop.http.front import GOOGLE_TIMES, KEPT, KEPT_BYTES, KEPT_TARGET, Front
+from gazecrop.http.problems import GOOGLE
+from gazecrop.metrics import Stages
+from gazecrop.pipeline import Known, Picture, Pipeline
+from gazecrop.store.base import Record
+
+ID = "0" * 32
+GRID = SaliencyGrid.from_density(np.random.default_rng(1).random((30, 40)).astype(np.float32), 1600, 1200)
+KNOWN = Known(ID, Picture(Record("gaze-0", "jpeg", GRID.code)), None, degraded=False)
+
+
+class Pipe:
+    """Knows one picture, and counts how often crops are computed."""
+
+    def __init__(self) -> None:
+        self.computed = 0
+
+    async def find(self, id: str, stages: Stages) -> Known:
+        return KNOWN
+
+    async def crops_aside(self, known: Known, wanted: Any) -> Any:
+        self.computed += 1
+        return Pipeline.crops(self, known, wanted)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def pipe() -> Pipe:
+    return Pipe()
+
+
+@pytest.fixture
+def front(pipe: Pipe) -> Front:
+    async def framework(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+
+    made = Front(framework)
+    settings = SimpleNamespace(api_keys=(), cache_control="no-cache")
+    parts: Any = SimpleNamespace(keys=None, bodies=Bodies(1000), settings=settings, pipeline=pipe)
+    made.parts = parts
+    return made
+
+
+async def ask(front: Front, target: str, method: str = "GET", body: bytes = b"") -> bytes:
+    path, _, query = target.partition("?")
+    scope = {"type": "http", "method": method, "path": path, "query_string": query.encode(), "headers": []}
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": body}
+
+    await front(scope | {"gazecrop.stages": Stages()}, receive, send)
+    assert sent[0]["status"] in (200, 204), sent
+    return b"".join(message.get("body", b"") for message in sent)
+
+
+CROP = f"/v1/images/{ID}/crops/1:1"
+
+
+async def test_the_same_question_is_computed_once_and_again_after_a_delete(front: Front, pipe: Pipe) -> None:
+    first = await ask(front, CROP)
+    assert await ask(front, CROP) == first and pipe.computed == 1
+    await ask(front, f"/v1/images/{ID}", "DELETE")
+    assert await ask(front, CROP) == first and pipe.computed == 2
+
+
+async def test_an_answer_under_way_at_a_delete_is_not_kept(
+    front: Front, pipe: Pipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def slow(id: str, stages: Stages) -> Known:
+        await ask(front, f"/v1/images/{ID}", "DELETE")
+        return KNOWN
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(pipe, "find", slow)
+        await ask(front, CROP)
+    await ask(front, CROP)
+    assert pipe.computed == 2
+
+
+async def test_a_long_question_is_not_kept(front: Front, pipe: Pipe) -> None:
+    spaced = CROP + "?v=" + "0" * KEPT_TARGET
+    assert len(await ask(front, spaced)) < KEPT_BYTES
+    await ask(front, spaced)
+    assert pipe.computed == 2
+
+
+async def test_what_is_kept_stays_below_12_megabytes(front: Front) -> None:
+    for number in range(KEPT + 10):
+        await ask(front, f"{CROP}?v={number}")
+    kept = front._kept
+    assert len(kept) == KEPT
+    version, target = next(iter(kept))
+    longest = sys.getsizeof("0" * KEPT_TARGET) + sys.getsizeof(bytes(KEPT_BYTES))
+    entry = longest + sys.getsizeof(version) + sys.getsizeof((version, target)) + sys.getsizeof(kept) / KEPT
+    assert KEPT * entry < 12e6
+
+
+async def test_google_s_door_counts_its_body_as_what_is_made_of_it() -> None:
+    bodies, held = Bodies(1000), []
+
+    async def framework(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        held.append(bodies.held)
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    front = Front(framework)
+    parts: Any = SimpleNamespace(keys=None, bodies=bodies)
+    front.parts = parts
+    for path in ("/v1/images", GOOGLE):
+        await ask(front, path, "POST", b"x" * 100)
+    assert held == [100, 100 * GOOGLE_TIMES] and bodies.held == 0

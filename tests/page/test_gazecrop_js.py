@@ -1,0 +1,291 @@
+"""gazecrop.js against gazecrop.crop.cropping: the same boxes to the pixel, on maps and ratios of every kind."""
+
+import base64
+import random
+import zlib
+from collections.abc import Iterator
+from dataclasses import asdict
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from gazecrop.crop.cropping import POLICIES, Cropper, Options
+from gazecrop.crop.grid import SaliencyGrid
+from gazecrop.crop.placing import Box, Constraint
+from gazecrop.crop.ratios import PROFILES, parse
+from tests.helpers.javascript import Run, javascript
+
+# What the other side answers to a list of questions; errors as text, so that both sides can be compared.
+ANSWER = """
+(questions) => questions.map(({text, asked}) => {
+  try {
+    const grid = module.decode(text);
+    return {
+      points: grid.points, good_ratios: grid.goodRatios, flat: grid.flat, levels: [...grid.levels],
+      crops: asked.map(({ratio, options}) => {
+        const crop = module.crop(grid, ratio, options);
+        return {...crop, css: module.objectPosition(grid, crop.box)};
+      }),
+    };
+  } catch (error) {
+    return {error: error.message};
+  }
+})
+"""
+
+
+@pytest.fixture(scope="module")
+def run() -> Iterator[Run]:
+    with javascript("gazecrop") as running:
+        yield running
+
+
+SIZES = [
+    (1, 1),
+    (1, 900),
+    (900, 1),
+    (2, 3),
+    (7, 5),
+    (640, 480),
+    (480, 640),
+    (333, 777),
+    (4000, 3000),
+    (3, 4000),
+]
+SIZES += [(12001, 2503), (500, 10007), (9999, 6401), (1920, 1080), (1001, 1000)]
+GRIDS = [(30, 40), (40, 30), (1, 1), (1, 7), (6, 1), (3, 5), (12, 64), (34, 34)]
+
+
+def density(kind: int, rows: int, columns: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Maps of seven kinds: noise, one peak, several, plateaus, symmetric, a border, one cell."""
+    y, x = np.mgrid[0:rows, 0:columns] / [[[max(rows, 2)]], [[max(columns, 2)]]]
+    peaks: NDArray[np.float64] = sum(
+        rng.uniform(0.2, 1) * np.exp(-((x - u) ** 2 + (y - v) ** 2) / rng.uniform(0.003, 0.1))
+        for u, v in rng.random((1 if kind == 1 else 4, 2))
+    )
+    one = np.zeros((rows, columns))
+    one[rng.integers(rows), rng.integers(columns)] = 1
+    made: list[NDArray[np.float64]] = [
+        rng.random((rows, columns)) ** 4 + 1e-9,
+        peaks + 1e-9,
+        peaks + 1e-9,
+        np.round(peaks / peaks.max() * 3) + one,
+        peaks + peaks[:, ::-1] + peaks[::-1] + peaks[::-1, ::-1],
+        1.0 * ((x == 0) | (y == 0)) + 0.001,
+        one,
+    ]
+    return made[kind]
+
+
+def ratio(rng: random.Random) -> str:
+    kind = rng.randrange(4)
+    if kind == 0:
+        return rng.choice(list(PROFILES))
+    if kind == 1:
+        return f"{rng.randint(1, 40)}:{rng.randint(2, 20)}"
+    if kind == 2:
+        return f"{rng.uniform(0.05, 20):.6f}"
+    return f"{rng.randint(1, 999)}.{rng.randint(1, 999999):06d}:{rng.randint(100, 999)}.{rng.randint(0, 999999):06d}"
+
+
+def constraint(rng: random.Random) -> Constraint:
+    x, y = rng.random(), rng.random()
+    if rng.random() < 0.3:
+        x, y = round(x, 1), round(y, 1)
+    width, height = rng.uniform(0, 1 - x) * rng.random(), rng.uniform(0, 1 - y) * rng.random()
+    return Constraint(rng.choice(["keep", "avoid"]), x, y, width, height)
+
+
+def asked(rng: random.Random) -> tuple[str, Options, tuple[float, float] | None]:
+    zoom = rng.choice(["1", "1", "1", "2", "4", "1.37", "1.000001", f"{rng.uniform(1, 4):.4f}"])
+    constraints = tuple(constraint(rng) for _ in range(rng.choice([0, 0, 0, 1, 2, 3, 16])))
+    options = Options(rng.choice(POLICIES), Fraction(zoom), constraints, rng.choice([1, 1, 1, 2, 5]))
+    focus = (rng.random(), rng.random()) if options.policy == "focus" or rng.random() < 0.2 else None
+    return ratio(rng), options, focus
+
+
+def cases() -> Iterator[tuple[SaliencyGrid, list[tuple[str, Options, tuple[float, float] | None]]]]:
+    for seed in range(400):
+        rng, noise = random.Random(seed), np.random.default_rng(seed)
+        size, shape = SIZES[seed % len(SIZES)], GRIDS[seed % len(GRIDS)]
+        if seed % 9 == 8:
+            grid = SaliencyGrid.uniform(*shape, *size)
+        else:
+            symmetry = 0.3 if seed % 5 == 0 else 0.0
+            grid = SaliencyGrid.from_density(density(seed % 7, *shape, noise), *size, symmetry=symmetry)
+        questions: list[tuple[str, Options, tuple[float, float] | None]] = []
+        while len(questions) < 8:
+            question = asked(rng)
+            try:
+                parse(question[0])
+            except ValueError:
+                continue
+            questions.append(question)
+        yield grid, questions
+
+
+def _options(options: Options, focus: tuple[float, float] | None) -> dict[str, Any]:
+    return {
+        "policy": options.policy,
+        "zoom": str(float(options.zoom)),
+        "constraints": [asdict(c) for c in options.constraints],
+        "candidates": options.candidates,
+        "focus": focus and {"x": focus[0], "y": focus[1]},
+    }
+
+
+def test_every_box_is_the_servers(run: Run) -> None:
+    everything = list(cases())
+    questions = [
+        {"text": grid.text, "asked": [{"ratio": r, "options": _options(o, f)} for r, o, f in asked]}
+        for grid, asked in everything
+    ]
+    answers = run(ANSWER, questions)
+    compared = unmet = alternatives = 0
+    for (grid, asked_of_it), answer in zip(everything, answers, strict=True):
+        assert "error" not in answer, answer
+        cropper = Cropper(grid)
+        assert answer["levels"] == grid.levels.ravel().tolist()
+        assert answer["flat"] == grid.flat
+        assert answer["good_ratios"] == (cropper.good_ratios and list(cropper.good_ratios))
+        assert len(answer["points"]) == len(cropper.points)
+        for theirs, ours in zip(answer["points"], cropper.points, strict=True):
+            assert theirs == pytest.approx(asdict(ours), rel=0, abs=1e-12)
+        for (text, options, focus), theirs in zip(asked_of_it, answer["crops"], strict=True):
+            crop = cropper.crop(parse(text), options, focus)
+            where = (grid.width, grid.height, text, options, focus)
+            assert Box(**theirs["box"]) == crop.box, where
+            assert theirs["policy"] == crop.policy
+            assert theirs["verdict"] == crop.verdict, where
+            assert theirs["whole"] == crop.whole
+            assert theirs["importance_fraction"] == pytest.approx(crop.importance, rel=0, abs=1e-12)
+            assert theirs["centre_fraction"] == pytest.approx(crop.centred, rel=0, abs=1e-12)
+            assert [Constraint(**c) for c in theirs["unmet"]] == list(crop.unmet), where
+            assert [Box(**other["box"]) for other in theirs["alternatives"]] == [
+                b for b, _ in crop.alternatives
+            ]
+            shares = [other["importance_fraction"] for other in theirs["alternatives"]]
+            assert shares == pytest.approx([share for _, share in crop.alternatives], rel=0, abs=1e-12)
+            compared += 1
+            unmet += bool(crop.unmet)
+            alternatives += bool(crop.alternatives)
+    # The comparison is worth something only while the cases are of every kind.
+    assert compared == 3200 and unmet > 200 and alternatives > 200
+
+
+def _code(
+    cells: bytes, columns: int = 4, rows: int = 3, head: bytes = b"GC1", size: int = 100, flags: int = 0
+) -> str:
+    code = head + bytes([columns, rows, flags]) + size.to_bytes(4) * 2 + cells
+    return base64.urlsafe_b64encode(code).rstrip(b"=").decode()
+
+
+def _deflate(data: bytes, level: int = 9, strategy: int = zlib.Z_DEFAULT_STRATEGY) -> bytes:
+    packer = zlib.compressobj(level, zlib.DEFLATED, -15, strategy=strategy)
+    return packer.compress(data) + packer.flush()
+
+
+CELLS = bytes([1, 2, 3, 4] * 3)
+
+
+@pytest.mark.parametrize(
+    "how", [{"level": 0}, {"strategy": zlib.Z_FIXED}, {"strategy": zlib.Z_HUFFMAN_ONLY}, {"level": 9}]
+)
+def test_every_kind_of_deflate_block_is_read(run: Run, how: dict[str, int]) -> None:
+    cells = (
+        bytes(random.Random(1).choices(range(32), k=250)) * 100
+    )  # long matches from far back, several blocks
+    text = _code(_deflate(cells, **how), 250, 100)
+    [answer] = run(ANSWER, [{"text": text, "asked": []}])
+    assert bytes(answer["levels"]) == SaliencyGrid.from_text(text).levels.tobytes()
+
+
+MALICIOUS = {
+    "empty": "",
+    "other letters": "R0Mx!!!!",
+    "a length no base64 has": "R0MxA",
+    "only a header": _code(b""),
+    "another format": _code(_deflate(CELLS), head=b"GC2"),
+    "no columns": _code(_deflate(b""), columns=0),
+    "no pixels": _code(_deflate(CELLS), size=0),
+    "too few cells": _code(_deflate(CELLS[:-1])),
+    "too many cells": _code(_deflate(CELLS + b"\1")),
+    "a bomb": _code(_deflate(bytes(10_000_000))),
+    "a level above 31": _code(_deflate(CELLS[:-1] + b"\x20")),
+    "nothing but zeros": _code(_deflate(bytes(12))),
+    "cut off": _code(_deflate(bytes(range(12)))[:-3]),
+    "a block of the reserved kind": _code(b"\x07"),
+    "a stored block whose length is not its complement": _code(b"\x01\x0c\x00\x00\x00" + CELLS),
+    "a match from before the start": _code(bytes([0b011, 0b10, 0, 0])),
+    "empty stored blocks for ever": _code(b"\0\0\0\xff\xff" * 20_000),
+    "too many words of a length": _code(b"\x05\xe0" + b"\x49" * 40),
+    "a picture beyond exact sums": _code(_deflate(CELLS), size=2**32 - 1),
+    "a flag of a later version": _code(_deflate(CELLS), flags=4),
+    "bytes after the end": _code(_deflate(CELLS) + b"\0"),
+    "letters of the other alphabet": _code(_deflate(CELLS)).replace("-", "+") + "++++",
+    "a space before it": " " + _code(_deflate(CELLS)),
+}
+
+
+@pytest.mark.parametrize("what", MALICIOUS)
+def test_a_string_that_is_no_map_is_an_error(run: Run, what: str) -> None:
+    [answer] = run(ANSWER, [{"text": MALICIOUS[what], "asked": []}])
+    assert set(answer) == {"error"}
+    assert answer["error"] in ("not the code of a grid", "a picture too large for exact sums")
+    with pytest.raises(ValueError):
+        SaliencyGrid.from_text(MALICIOUS[what])
+
+
+def test_damaged_strings_never_hang_nor_leave_the_picture(run: Run) -> None:
+    rng, whole = random.Random(2), next(cases())[0].text
+    damaged = []
+    for _ in range(2000):
+        letters = list(whole)
+        for _ in range(rng.choice([1, 1, 2, 8])):
+            letters[rng.randrange(20, len(letters))] = rng.choice("ABCDabcd0189-_")
+        damaged.append("".join(letters[: rng.randrange(21, len(letters) + 1)]))
+    answers = run(ANSWER, [{"text": text, "asked": []} for text in damaged])
+    read = [answer for answer in answers if "error" not in answer]
+    assert len(read) < len(answers)
+    for text, answer in zip(damaged, answers, strict=True):
+        if "error" not in answer:  # what is read here is read there, and the same
+            assert answer["levels"] == SaliencyGrid.from_text(text).levels.ravel().tolist()
+
+
+@pytest.mark.parametrize(
+    ("ratio", "options"),
+    [
+        ("21:1", {}),
+        ("1:20.1", {}),
+        ("0:1", {}),
+        ("x", {}),
+        ("1:1:1", {}),
+        ("-1", {}),
+        ("1e1", {}),
+        ("toString", {}),
+        ("1:1", {"zoom": 0.5}),
+        ("1:1", {"zoom": "4.1"}),
+        ("1:1", {"zoom": "fast"}),
+        ("1:1", {"policy": "best"}),
+        ("1:1", {"focus": {"x": 0.5, "y": None}}),
+        ("1:1", {"constraints": [{"kind": "keep", "x": 0.1}]}),
+    ],
+)
+def test_what_the_server_refuses_is_refused(run: Run, ratio: str, options: dict[str, Any]) -> None:
+    question = {"text": next(cases())[0].text, "asked": [{"ratio": ratio, "options": options}]}
+    [answer] = run(ANSWER, [question])
+    assert set(answer) == {"error"}
+
+
+def test_object_position_shows_the_box(run: Run) -> None:
+    grid = SaliencyGrid.from_density(density(6, 30, 40, np.random.default_rng(0)), 4000, 3000)
+    [answer] = run(
+        ANSWER, [{"text": grid.text, "asked": [{"ratio": r, "options": {}} for r in ("1:1", "4:3")]}]
+    )
+    square, whole = answer["crops"]
+    x = 100 * square["box"]["x"] / (4000 - square["box"]["width"])
+    assert square["css"] == f"{round(x, 2):g}% 50%"
+    assert whole["css"] == "50% 50%"

@@ -1,0 +1,194 @@
+"""What test_recipe.py runs with the Python that has torch: plain functions, no pytest."""
+
+import json
+from itertools import repeat
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+
+from model_store.recipe.judge import cost, folds, scores
+from model_store.recipe.make import channels, distil, export, learn, losses, prune
+from model_store.recipe.make.backbones import BODIES, Widths
+from model_store.recipe.make.material import Batch, recoloured
+from model_store.recipe.make.network import Student, multiply_adds
+
+SMALL = Widths(
+    stem=8, streams=(8, 8, 8, 16, 16, 24, 32), decoder=16, inner=(16, 16, 16),
+    hidden=(8, 16, 16, 16, 16, 16, 16, 32, 32, 32, 32, 32, 32, 32, 48, 48, 48),
+)  # fmt: skip
+
+
+def test_cost_in_closed_form_is_what_the_layers_do() -> None:
+    for widths in (SMALL, *(Widths.of(body) for body in BODIES)):
+        assert channels.cost(widths) == multiply_adds(Student(widths))
+
+
+def test_density_sums_to_one_at_any_size() -> None:
+    student = Student(SMALL).eval()
+    for height, width in ((240, 320), (97, 131), (64, 48)):
+        with torch.no_grad():
+            log = student(torch.randint(0, 255, (2, height, width, 3), dtype=torch.uint8))
+        assert log.shape == (2, -(-height // 8), -(-width // 8))
+        assert torch.allclose(log.exp().sum((1, 2)), torch.ones(2), atol=1e-4)
+
+
+def test_removing_maps_is_masking_them() -> None:
+    """A map whose mask is 0 and a map that is not there give the same picture: nothing else depends on it."""
+    torch.manual_seed(0)
+    student = Student(SMALL).eval()
+    keep = {g: torch.randperm(channels.width(SMALL, g))[:5].sort().values for g in channels.sites(student)}
+    hooks = []
+    for group, modules in channels.sites(student).items():
+        mask = torch.zeros(1, channels.width(SMALL, group), 1, 1)
+        mask[:, keep[group]] = 1
+        for module in modules:
+            hooks.append(module.register_forward_hook(lambda _, __, x, mask=mask: x * mask))
+    picture = torch.randint(0, 255, (1, 96, 128, 3), dtype=torch.uint8)
+    with torch.no_grad():
+        masked = student(picture)
+        removed = channels.sliced(student, keep)(picture)
+    assert torch.allclose(masked, removed, atol=1e-5)
+
+
+def test_bodies_reach_1_8_and_1_32_where_they_say() -> None:
+    for name, body in BODIES.items():
+        student = Student(Widths.of(name)).eval()
+        with torch.no_grad():
+            x = student.lower(torch.zeros(1, 96, 128, 3, dtype=torch.uint8))
+            assert x.shape == (1, body.streams[2], 12, 16)
+            for block in student.blocks[body.frozen : body.coarse]:
+                x = block(x)
+            assert x.shape == (1, body.streams[4], 6, 8)
+            for block in student.blocks[body.coarse :]:
+                x = block(x)
+            assert x.shape == (1, body.streams[6], 3, 4)
+
+
+def test_other_colours_keep_the_picture() -> None:
+    """Where light and dark are: the brightness of pixels ranks as before, but for what is clipped."""
+    draw = torch.Generator().manual_seed(3)
+    pixels = torch.randint(60, 190, (6, 20, 30, 3), dtype=torch.uint8)
+    other = recoloured(pixels, draw)
+    assert other.shape == pixels.shape and other.dtype == torch.uint8
+    before, after = pixels.float().mean(3).flatten(1), other.float().mean(3).flatten(1)
+    for a, b in zip(before, after, strict=True):
+        assert torch.corrcoef(torch.stack([a, b]))[0, 1] > 0.95
+    assert any(
+        (one.float().std(2).mean() < 0.7 * was.float().std(2).mean())
+        for one, was in zip(other, pixels, strict=True)
+    )
+
+
+def test_a_temperature_flattens() -> None:
+    maps = (
+        torch.softmax(3 * torch.randn(4, 48, generator=torch.Generator().manual_seed(0)), 1)
+        .view(4, 6, 8)
+        .numpy()
+    )
+    assert torch.allclose(folds.softened(maps, 1.0), torch.from_numpy(maps), atol=1e-6)
+    warm = folds.softened(maps, 2.0)
+    assert torch.allclose(warm.sum((1, 2)), torch.ones(4))
+    assert (warm.amax((1, 2)) < torch.from_numpy(maps).amax((1, 2))).all()
+
+
+def test_losses_know_a_perfect_map() -> None:
+    q = torch.rand(3, 5, 7)
+    q = q / q.sum((1, 2), keepdim=True)
+    assert torch.allclose(losses.divergence(q.log(), q), torch.zeros(3), atol=1e-5)
+    assert torch.allclose(losses.correlation(q.log(), q), torch.ones(3), atol=1e-5)
+    other = torch.softmax(torch.randn(3, 35), 1).view(3, 5, 7)
+    assert (losses.gaze_loss(other.log(), q) > losses.gaze_loss(q.log(), q)).all()
+
+
+def test_fisher_estimate_is_half_the_mean_squared_mask_gradient() -> None:
+    """Against autograd on an explicit mask, one example at a time."""
+    torch.manual_seed(1)
+    student = Student(SMALL)
+    pixels = torch.randint(0, 255, (3, 64, 96, 3), dtype=torch.uint8)
+    target = torch.softmax(torch.randn(3, 96), 1).view(3, 8, 12)
+
+    same = repeat(Batch(pixels, torch.zeros_like(target), target))
+    found = prune.fisher(student, same, prune.Options(probes=1))
+    for group in ("hidden.4", "stream.3", "decoder.0"):
+        squares = []
+        for i in range(3):
+            mask = torch.ones(1, channels.width(SMALL, group), 1, 1, requires_grad=True)
+            hooks = [
+                m.register_forward_hook(lambda _, __, x, mask=mask: x * mask)
+                for m in channels.sites(student)[group]
+            ]
+            value = distil.loss(student(pixels[i : i + 1]), torch.zeros(1, 8, 12), target[i : i + 1], 0.5)
+            (gradient,) = torch.autograd.grad(value, mask)
+            squares.append(gradient.flatten().square())
+            for hook in hooks:
+                hook.remove()
+        assert torch.allclose(found[group], 0.5 * torch.stack(squares).mean(0), rtol=1e-3, atol=1e-9)
+
+
+def test_a_training_goes_on_where_it_was_stopped() -> None:
+    """Two epochs at once, and one, a stop, and one more: the same weights, and the same mean of them."""
+    x, y = torch.randn(3, 32, 5), torch.randn(3, 32, 1)
+
+    def learner() -> learn.Learner:
+        torch.manual_seed(4)
+        network = torch.nn.Sequential(torch.nn.Linear(5, 8), torch.nn.ReLU(), torch.nn.Linear(8, 1))
+        parameters = learn.groups(network, lambda name: name.startswith("2"), 1e-2, 0.1)
+        return learn.Learner(network, parameters, steps=6, warm=2, decay=0.01, average=0.9)
+
+    def judge(network: torch.nn.Module) -> dict[str, float]:
+        return {"sum": sum(float(p.detach().sum()) for p in network.parameters())}
+
+    def train(one: learn.Learner, count: int, path: Path) -> learn.Learner:
+        for _ in one.epochs(count, path, judge, "a check"):
+            for inputs, wanted in zip(x, y, strict=True):
+                one.step((one.network(inputs) - wanted).square().mean())
+        return one
+
+    with TemporaryDirectory() as folder:
+        straight = train(learner(), 2, Path(folder) / "straight.pt")
+        train(learner(), 1, Path(folder) / "stopped.pt")
+        resumed = train(learner(), 2, Path(folder) / "stopped.pt")
+    assert [one["epoch"] for one in resumed.log] == [1, 2]
+    assert [one["sum"] for one in resumed.log] == [one["sum"] for one in straight.log]
+    assert straight.log[0]["sum"] != straight.log[1]["sum"]
+    for a, b in zip(straight.network.parameters(), resumed.network.parameters(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_multiply_adds_of_a_file() -> None:
+    """A strided convolution in groups and a product, in a graph with free sides."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "small.onnx"
+        layers = torch.nn.Conv2d(4, 8, 3, 2, 1, groups=2), torch.nn.Linear(5, 7)
+
+        class Small(torch.nn.Module):  # type: ignore[misc]
+            def __init__(self) -> None:
+                super().__init__()
+                self.conv, self.linear = layers
+
+            def forward(self, picture: torch.Tensor) -> torch.Tensor:
+                x = torch.nn.functional.pad(picture.permute(0, 3, 1, 2).float(), (0, 0, 0, 0, 0, 1))
+                return self.linear(self.conv(x))
+
+        torch.onnx.export(
+            Small(), (torch.zeros(1, 6, 10, 3, dtype=torch.uint8),), str(path), dynamo=False,
+            input_names=["picture"], dynamic_axes={"picture": {0: "batch", 1: "height"}},
+        )  # fmt: skip
+        assert cost.multiply_adds(path, (6, 10)) == (3 * 5 * 8) * (2 * 9) + (8 * 3 * 7) * 5
+        assert cost.multiply_adds(path, (12, 10)) == (6 * 5 * 8) * (2 * 9) + (8 * 6 * 7) * 5
+
+
+def test_rows_that_are_not_made_anew_stay() -> None:
+    with TemporaryDirectory() as folder:
+        store = Path(folder)
+        export.update("net", {"files": {"int8": {"file": "net.int8.onnx"}}}, default=True, store=store)
+        row = {"crop_score": 1 / 3, "interval": [0.0, 1.0], "below_centre": 1.0}
+        scores.keep({"rows": {"a peer": row, "other": row}, "split": "val"}, store)
+        more = {"nss": 2.0, "cc": 0.7, "kl": 0.4, "share_of_half": 80.0, "crop_score": 57.12347}
+        scores.keep({"rows": {"net.int8": row | more, "other": row | more}, "split": "val"}, store)
+        kept = json.loads((store / "scores.json").read_text())["rows"]
+        assert list(kept) == ["a peer", "other", "net.int8"]
+        assert kept["a peer"]["crop_score"] == 0.3333
+        assert kept["other"]["crop_score"] == 57.1235
+        assert export.manifest(store)["networks"]["net"]["scores"]["int8"]["crop_score"] == 57.1235

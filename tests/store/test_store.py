@@ -1,0 +1,302 @@
+"""What both stores promise, run against an SQLite file and a real redis-server."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from gazecrop.errors import ImageNotFound, PreconditionFailed, StoreAway, StoreFull
+from gazecrop.settings import Settings
+from gazecrop.store import open_store
+from gazecrop.store.base import Condition, Entry, Focus, Record, Store
+from gazecrop.store.redis import RedisStore
+from gazecrop.store.sqlite import SqliteStore
+
+A, B = "a" * 32, "b" * 32
+RECORD = Record("gaze-0", "jpeg", b"GC1 \x00\xff code with spaces \n")
+NEWER = Record("gaze-1", "jpeg", b"GC1other")
+ANY = Condition()
+MAX_FOCUS = 5
+
+OpenStore = Callable[[], Store]
+
+
+@pytest.fixture(params=["sqlite", pytest.param("redis", marks=pytest.mark.redis)])
+def open_one(request: pytest.FixtureRequest, tmp_path: Path) -> OpenStore:
+    """Opens the same store each time, as replicas do, or a process that starts again."""
+    if request.param == "sqlite":
+        return lambda: SqliteStore(tmp_path / "gazecrop.db", megabytes=10, max_focus=MAX_FOCUS)
+    # Its time-out of 50 ms is not the question here, and a busy machine is not a broken promise.
+    url = f"{request.getfixturevalue('redis_server').url}?socket_timeout=2"
+    return lambda: RedisStore(url, map_days=1, max_focus=MAX_FOCUS)
+
+
+@pytest.fixture
+async def store(open_one: OpenStore) -> AsyncIterator[Store]:
+    opened = open_one()
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def other(open_one: OpenStore) -> AsyncIterator[Store]:
+    """A second replica on the same store."""
+    opened = open_one()
+    yield opened
+    await opened.close()
+
+
+async def test_a_map_comes_back_as_it_was_put(store: Store) -> None:
+    assert await store.get(A) is None
+    assert await store.put(A, RECORD) == Entry(RECORD, None)
+    assert await store.get(A) == Entry(RECORD, None)
+    assert await store.get(B) is None
+
+
+async def test_a_newer_map_takes_the_place_of_the_older(store: Store) -> None:
+    await store.put(A, RECORD)
+    await store.put(A, NEWER)
+    assert await store.get(A) == Entry(NEWER, None)
+
+
+async def test_every_byte_may_stand_in_a_code(store: Store) -> None:
+    record = Record("gaze-0", "png", bytes(range(256)) * 20)
+    await store.put(A, record)
+    assert await store.get(A) == Entry(record, None)
+
+
+async def test_a_focus_needs_a_known_id(store: Store) -> None:
+    with pytest.raises(ImageNotFound):
+        await store.set_focus(A, 0.3, 0.4, ANY)
+    with pytest.raises(ImageNotFound):  # 404 comes before 412
+        await store.set_focus(A, 0.3, 0.4, Condition(match=(1,)))
+    assert await store.get_focus(A) is None
+
+
+async def test_a_focus_comes_with_its_map(store: Store) -> None:
+    await store.put(A, RECORD)
+    focus, created = await store.set_focus(A, 0.1, 1.0, ANY)
+    assert created and (focus.x, focus.y) == (0.1, 1.0)
+    assert await store.get_focus(A) == focus
+    assert await store.get(A) == Entry(RECORD, focus)
+    replaced, created = await store.set_focus(A, 0.1, 1.0, ANY)
+    assert not created and replaced.revision != focus.revision
+    assert await store.get(A) == Entry(RECORD, replaced)
+
+
+async def test_a_focus_outlives_a_new_model_and_a_second_upload(store: Store) -> None:
+    await store.put(A, RECORD)
+    focus, _ = await store.set_focus(A, 0.5, 0.5, ANY)
+    assert await store.put(A, NEWER) == Entry(NEWER, focus)
+
+
+async def test_deleting_forgets_map_and_focus(store: Store) -> None:
+    await store.put(A, RECORD)
+    await store.put(B, RECORD)
+    await store.set_focus(A, 0.5, 0.5, ANY)
+    await store.delete(A)
+    await store.delete(A)
+    assert await store.get(A) is None
+    assert await store.get_focus(A) is None
+    assert await store.get(B) == Entry(RECORD, None)
+    assert await store.put(A, RECORD) == Entry(RECORD, None)
+
+
+async def test_preconditions_of_setting(store: Store) -> None:
+    await store.put(A, RECORD)
+    for refused in (Condition(match=()), Condition(match=(7,)), Condition(match=(), absent=True)):
+        with pytest.raises(PreconditionFailed):
+            await store.set_focus(A, 0.5, 0.5, refused)
+    first, _ = await store.set_focus(A, 0.1, 0.1, Condition(absent=True, other=(7,)))
+    for refused in (Condition(absent=True), Condition(match=(first.revision ^ 1, 0))):
+        with pytest.raises(PreconditionFailed):
+            await store.set_focus(A, 0.2, 0.2, refused)
+    assert await store.get_focus(A) == first
+    second, created = await store.set_focus(A, 0.3, 0.3, Condition(match=(5, first.revision), other=(5, 6)))
+    assert not created
+    here = second.revision
+    for refused in (
+        Condition(other=(here,)), Condition(other=(first.revision, here)), Condition(match=(), absent=True),
+        Condition(match=(here,), other=(here,)), Condition(match=(), other=(1, here)),
+        Condition(match=(1,), other=(2,)),
+    ):  # fmt: skip
+        with pytest.raises(PreconditionFailed):
+            await store.set_focus(A, 0.5, 0.5, refused)
+    assert await store.get_focus(A) == second
+    third, _ = await store.set_focus(A, 0.4, 0.4, Condition(match=(), other=(first.revision,)))
+    with pytest.raises(PreconditionFailed):
+        await store.set_focus(A, 0.5, 0.5, Condition(match=(first.revision, second.revision)))
+    assert await store.get_focus(A) == third
+
+
+async def test_preconditions_of_deleting(store: Store) -> None:
+    assert not await store.delete_focus(A, ANY)
+    with pytest.raises(PreconditionFailed):
+        await store.delete_focus(A, Condition(match=()))
+    await store.put(A, RECORD)
+    focus, _ = await store.set_focus(A, 0.1, 0.1, ANY)
+    for refused in (
+        Condition(absent=True), Condition(match=(focus.revision ^ 1,)), Condition(other=(focus.revision,))
+    ):  # fmt: skip
+        with pytest.raises(PreconditionFailed):
+            await store.delete_focus(A, refused)
+    assert await store.get_focus(A) == focus
+    assert await store.delete_focus(A, Condition(match=(focus.revision,)))
+    assert await store.get_focus(A) is None
+    assert await store.get(A) == Entry(RECORD, None)
+
+
+async def test_a_revision_never_comes_again(store: Store) -> None:
+    """An ETag from before a deletion must not match the focus that was set after it."""
+    await store.put(A, RECORD)
+    old, _ = await store.set_focus(A, 0.1, 0.1, ANY)
+    await store.delete_focus(A, ANY)
+    new, created = await store.set_focus(A, 0.1, 0.1, ANY)
+    assert created
+    with pytest.raises(PreconditionFailed):
+        await store.set_focus(A, 0.2, 0.2, Condition(match=(old.revision,)))
+    assert await store.get_focus(A) == new
+
+
+async def test_so_many_focal_points_and_no_more(store: Store) -> None:
+    ids = [f"{number:032x}" for number in range(MAX_FOCUS + 1)]
+    for id in ids:
+        await store.put(id, RECORD)
+    for id in ids[:-1]:
+        await store.set_focus(id, 0.5, 0.5, ANY)
+    with pytest.raises(StoreFull) as full:
+        await store.set_focus(ids[-1], 0.5, 0.5, ANY)
+    assert full.value.problem()["limit"] == MAX_FOCUS
+    with pytest.raises(PreconditionFailed):  # 412 comes before 507
+        await store.set_focus(ids[-1], 0.5, 0.5, Condition(match=()))
+    _, created = await store.set_focus(ids[0], 0.6, 0.6, ANY)  # one that is there may still move
+    assert not created
+    # The count follows deletions of every kind, repeated ones too.
+    for _ in range(2):
+        await store.delete_focus(ids[0], ANY)
+        await store.delete(ids[1])
+    await store.set_focus(ids[-1], 0.5, 0.5, ANY)
+    await store.set_focus(ids[0], 0.5, 0.5, ANY)
+    await store.put(ids[1], RECORD)
+    with pytest.raises(StoreFull):
+        await store.set_focus(ids[1], 0.5, 0.5, ANY)
+
+
+async def test_of_many_who_create_one_wins(store: Store, other: Store) -> None:
+    await store.put(A, RECORD)
+
+    async def create(number: int) -> Focus | None:
+        by = store if number % 2 else other
+        try:
+            return (await by.set_focus(A, number / 100, 0.5, Condition(absent=True)))[0]
+        except PreconditionFailed:
+            return None
+
+    winners = [focus for focus in await asyncio.gather(*map(create, range(60))) if focus]
+    assert len(winners) == 1
+    assert await store.get_focus(A) == await other.get_focus(A) == winners[0]
+
+
+async def test_of_many_who_change_one_revision_one_wins_each_round(store: Store, other: Store) -> None:
+    await store.put(A, RECORD)
+    present, _ = await store.set_focus(A, 0.5, 0.5, ANY)
+    for _ in range(5):
+
+        async def change(number: int, seen: int = present.revision) -> Focus | None:
+            by = store if number % 2 else other
+            try:
+                return (await by.set_focus(A, number / 100, 0.5, Condition(match=(seen,))))[0]
+            except PreconditionFailed:
+                return None
+
+        winners = [focus for focus in await asyncio.gather(*map(change, range(20))) if focus]
+        assert len(winners) == 1
+        present = winners[0]
+        assert await store.get_focus(A) == present
+
+
+async def test_the_limit_holds_in_a_race(store: Store, other: Store) -> None:
+    ids = [f"{number:032x}" for number in range(20)]
+    for id in ids:
+        await store.put(id, RECORD)
+
+    async def create(number: int) -> bool:
+        by = store if number % 2 else other
+        try:
+            return (await by.set_focus(ids[number], 0.5, 0.5, ANY))[1]
+        except StoreFull:
+            return False
+
+    assert sum(await asyncio.gather(*map(create, range(20)))) == MAX_FOCUS
+
+
+async def test_all_who_share_a_store_have_one_id_key(open_one: OpenStore) -> None:
+    stores = [open_one() for _ in range(4)]
+    keys = await asyncio.gather(*(store.id_key() for store in stores))
+    assert len(set(keys)) == 1 and len(keys[0]) == 32
+    for store in stores:
+        await store.close()
+    again = open_one()
+    assert await again.id_key() == keys[0]
+    await again.close()
+
+
+async def test_everything_is_there_after_a_restart(open_one: OpenStore) -> None:
+    store = open_one()
+    await store.put(A, RECORD)
+    focus, _ = await store.set_focus(A, 0.25, 0.75, ANY)
+    await store.close()
+    again = open_one()
+    assert await again.get(A) == Entry(RECORD, focus)
+    await again.close()
+
+
+async def test_a_change_is_seen_by_the_other_replica(store: Store, other: Store) -> None:
+    await store.put(A, RECORD)
+    assert await other.get(A) == Entry(RECORD, None)
+    focus, _ = await other.set_focus(A, 0.5, 0.5, ANY)
+    assert await store.get(A) == Entry(RECORD, focus)
+    await store.delete(A)
+    assert await other.get(A) is None
+
+
+async def test_many_at_once(store: Store) -> None:
+    """More than connections and than jobs of one transaction; nobody gets the answer of another."""
+    records = {f"{number:032x}": Record("gaze-0", "jpeg", b"%d" % number) for number in range(300)}
+    await asyncio.gather(*(store.put(id, record) for id, record in records.items()))
+    found = await asyncio.gather(*map(store.get, records))
+    assert [entry.record for entry in found if entry] == list(records.values())
+
+
+async def test_clients_that_leave_disturb_nobody(store: Store) -> None:
+    """A cancelled call must not leave its answer for the next one on the same connection."""
+    records = {f"{number:032x}": Record("gaze-0", "jpeg", b"%d" % number) for number in range(200)}
+    for id, record in records.items():
+        await store.put(id, record)
+    for turns in range(8):
+        calls = [asyncio.create_task(store.get(id)) for id in records]
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        for call in calls[::2]:
+            call.cancel()
+        await asyncio.gather(*calls[::2], return_exceptions=True)
+        left = await asyncio.gather(*calls[1::2])
+        assert [entry.record for entry in left if entry] == list(records.values())[1::2]
+
+
+async def test_it_answers_a_ping(store: Store) -> None:
+    await store.ping()
+
+
+def test_the_settings_choose_the_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("REDIS_URL", raising=False)
+    monkeypatch.setenv("GAZECROP_DATA_DIR", str(tmp_path / "new" / "folder"))
+    embedded = open_store(Settings())
+    assert embedded.name == "sqlite" and (tmp_path / "new" / "folder" / "gazecrop.db").exists()
+    asyncio.run(embedded.close())
+    monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1/0")  # nobody there; that shows later
+    assert open_store(Settings()).name == "redis"
+    monkeypatch.setenv("REDIS_URL", "http://127.0.0.1")
+    with pytest.raises(StoreAway, match="REDIS_URL"):
+        open_store(Settings())
