@@ -21,17 +21,16 @@ from gazecrop.concurrency.bodies import Bodies
 from gazecrop.concurrency.gate import Gate
 from gazecrop.errors import BadParameters, ClientGone, GazecropError, MethodNotAllowed, NotFound, PictureError
 from gazecrop.http import problems
-from gazecrop.http.auth import Keys
 from gazecrop.http.cors import Cors
 from gazecrop.http.front import Front
 from gazecrop.http.openapi.document import Api
 from gazecrop.http.routes import azure, crops, focus, google, health, images, page, reports
 from gazecrop.http.routes import rendering as pictures
+from gazecrop.keys import Keys
 from gazecrop.metrics import Metrics, Observe
 from gazecrop.model import Density, Model, ModelError, Pixels
 from gazecrop.parts import Parts
-from gazecrop.picture.decode import Limits
-from gazecrop.pipeline import Picture, Pipeline
+from gazecrop.pipeline import Picture, Pipeline, limits_of
 from gazecrop.settings import Settings
 from gazecrop.store import open_store
 from gazecrop.store.base import Record, Store
@@ -115,7 +114,7 @@ class App:
             shed=metrics.watch_gate("infer", lambda: batcher.waiting),
         )
         pipeline = Pipeline(
-            model=model, limits=Limits.of(settings), gate=gate, decoders=decoders, batcher=batcher, maps=maps
+            model=model, limits=limits_of(settings), gate=gate, decoders=decoders, batcher=batcher, maps=maps
         )
         # Rendering has threads and a gate of its own: encoding an AVIF must not hold up the analysis of an upload.
         drawing = max(1, settings.workers // 2)

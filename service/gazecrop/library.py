@@ -30,7 +30,7 @@ from gazecrop.errors import BadParameters, GazecropError, PictureError
 from gazecrop.model import Model, ModelError
 from gazecrop.picture.decode import FLAT_RANGE, Limits, Thumbnail, reduced
 from gazecrop.picture.probe import nearest_shape
-from gazecrop.pipeline import analyse, as_record
+from gazecrop.pipeline import analyse, as_record, limits_of
 from gazecrop.settings import Settings
 
 __all__ = [
@@ -153,7 +153,7 @@ def from_encoded(text: str) -> Picture:
 @lru_cache(maxsize=1)
 def _network() -> tuple[Model, Limits]:
     settings = Settings()
-    return Model.load(settings), Limits.of(settings)
+    return Model.load(settings), limits_of(settings)
 
 
 def _reduced(image: Image.Image, model: Model) -> tuple[Thumbnail, NDArray[np.float32] | None]:

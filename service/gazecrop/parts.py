@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from gazecrop.concurrency.bodies import Bodies
 from gazecrop.concurrency.gate import Gate
-from gazecrop.http.auth import Keys
+from gazecrop.keys import Keys
 from gazecrop.metrics import Metrics
 from gazecrop.model import Model
 from gazecrop.pipeline import Picture, Pipeline

@@ -16,6 +16,7 @@ from gazecrop.concurrency.flight import Flights
 from gazecrop.concurrency.gate import Gate
 from gazecrop.crop.confidence import Calibration
 from gazecrop.crop.cropping import Crop, Cropper
+from gazecrop.crop.focus import Focus
 from gazecrop.crop.grid import SaliencyGrid
 from gazecrop.crop.params import Wanted
 from gazecrop.errors import BadParameters, DeadlinePassed, ImageNotFound, StoreAway
@@ -23,13 +24,23 @@ from gazecrop.metrics import Stages
 from gazecrop.model import Model
 from gazecrop.picture.decode import Limits, Thumbnail, decode
 from gazecrop.picture.probe import Header, inspect
-from gazecrop.store.base import Focus, Record
+from gazecrop.settings import Settings
+from gazecrop.store.base import Record
 from gazecrop.store.memory import Found, MapCache
 
 # Milliseconds of the event loop for one question. Python takes the interpreter from a thread only after 5, so that
 # below it a thread would not let anyone else go first.
 CHEAP = 5.0
 COSTLY_AT_ONCE, COSTLY_QUEUE = 2, 64  # in threads, and waiting for one
+
+
+def limits_of(settings: Settings) -> Limits:
+    """The limits of one picture, in pixels."""
+    return Limits(
+        pixels_jpeg=round(settings.max_megapixels_jpeg * 1e6),
+        pixels=round(settings.max_megapixels * 1e6),
+        scans=settings.max_jpeg_scans,
+    )
 
 
 class Picture:

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from gazecrop.crop import answers
 from gazecrop.crop.cropping import Cropper, Options
+from gazecrop.crop.focus import Focus
 from gazecrop.crop.grid import SaliencyGrid
 from gazecrop.crop.placing import Box, Constraint
 from gazecrop.crop.ratios import ALL_PROFILES, parse
 from gazecrop.http.openapi import schemas
-from gazecrop.store.base import Focus
 
 RNG = np.random.default_rng(3)
 

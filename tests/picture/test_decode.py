@@ -19,6 +19,7 @@ from gazecrop.errors import GazecropError, NotAPicture, PictureUnreadable, TooMa
 from gazecrop.picture.colour import MID_GREY
 from gazecrop.picture.decode import Limits, Thumbnail, decode
 from gazecrop.picture.probe import inspect
+from gazecrop.pipeline import limits_of
 from gazecrop.settings import Settings
 from tests.helpers.pictures import encode
 from tests.helpers.samples import FORMATS, SAMPLES, STORED, difference, exif, scene
@@ -317,10 +318,10 @@ def test_not_flat() -> None:
 
 
 def test_limits_come_from_settings() -> None:
-    assert Limits.of(
+    assert limits_of(
         Settings.model_validate({"max_megapixels_jpeg": 2, "max_megapixels": 1.5, "max_jpeg_scans": 9})
     ) == Limits(2_000_000, 1_500_000, 9)
-    assert Limits.of(Settings.model_validate({})) == Limits()
+    assert limits_of(Settings.model_validate({})) == Limits()
 
 
 def test_a_jpeg_may_be_larger_than_others() -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from gazecrop.crop.focus import Focus
 from gazecrop.errors import ImageNotFound, PreconditionFailed, StoreAway
-from gazecrop.store.base import Condition, Entry, Focus, Record, Store
+from gazecrop.store.base import Condition, Entry, Record, Store
 from gazecrop.store.memory import OVERHEAD_BYTES, Found, MapCache
 from gazecrop.store.redis import RedisStore
 from gazecrop.store.sqlite import SqliteStore

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from gazecrop.crop.focus import Focus
 from gazecrop.errors import ImageNotFound, PreconditionFailed, StoreAway, StoreFull
 from gazecrop.settings import Settings
 from gazecrop.store import open_store
-from gazecrop.store.base import Condition, Entry, Focus, Record, Store
+from gazecrop.store.base import Condition, Entry, Record, Store
 from gazecrop.store.redis import RedisStore
 from gazecrop.store.sqlite import SqliteStore
 

@@ -13,6 +13,7 @@ from gazecrop.errors import BadParameters, GazecropError
 from gazecrop.model import Model, ModelError
 from gazecrop.picture.decode import Limits
 from gazecrop.picture.render import LONGEST_SIDE, MEDIA_TYPES
+from gazecrop.pipeline import limits_of
 from gazecrop.settings import Settings
 
 USAGE = 2  # exit status: what was asked is wrong, or nothing can run here
@@ -75,7 +76,7 @@ def upto(most: int) -> Callable[[str], int]:
 def load(settings: Settings | None = None) -> tuple[Model, Limits]:
     """The network and the limits that the settings say. Raises ModelError."""
     settings = settings or read_settings()
-    return Model.load(settings), Limits.of(settings)
+    return Model.load(settings), limits_of(settings)
 
 
 def told(command: str, run: Callable[[], int]) -> int:

@@ -3,8 +3,8 @@
 from typing import Any
 
 from gazecrop.crop.cropping import Crop, Cropper, verdict
+from gazecrop.crop.focus import Focus
 from gazecrop.crop.placing import Box, Constraint
-from gazecrop.store.base import Focus
 
 
 def crop_answer(crop: Crop, cropper: Cropper) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from gazecrop.crop import answers
 from gazecrop.crop.params import CROPPING, one_ratio, read
 from gazecrop.errors import GazecropError
 from gazecrop.http import caching, problems
-from gazecrop.http.auth import AZURE_HEADERS, GOOGLE_HEADERS
+from gazecrop.http.auth import AZURE_HEADERS, GOOGLE_HEADERS, check
 from gazecrop.parts import Parts
 
 IMAGES = "/v1/images/"
@@ -70,11 +70,11 @@ class Front:
         if not parts.keys:
             return
         if path == problems.GOOGLE:
-            parts.keys.check(scope["headers"], names=GOOGLE_HEADERS, query=scope["query_string"])
+            check(parts.keys, scope["headers"], names=GOOGLE_HEADERS, query=scope["query_string"])
         elif path == problems.AZURE:
-            parts.keys.check(scope["headers"], names=AZURE_HEADERS)
+            check(parts.keys, scope["headers"], names=AZURE_HEADERS)
         elif path.startswith("/v1/"):
-            parts.keys.check(scope["headers"])
+            check(parts.keys, scope["headers"])
 
     async def _crops(self, scope: Scope, send: Send, parts: Parts, path: str, steps: list[str]) -> None:
         """GET /v1/images/{id}/crops and /v1/images/{id}/crops/{ratio}: memory, grid, bytes."""

@@ -9,7 +9,6 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from io import BytesIO
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,9 +25,6 @@ from PIL.WebPImagePlugin import WebPImageFile
 from gazecrop.errors import PictureUnreadable, TooManyPixels
 from gazecrop.picture.colour import MID_GREY, lab_to_rgb, reducible
 from gazecrop.picture.probe import Header, heif, inspect, nearest_shape, unreadable_on_error
-
-if TYPE_CHECKING:
-    from gazecrop.settings import Settings
 
 # What Pillow says about broken EXIF or TIFF tags is of no use to whoever runs a server. Once, not per call:
 # `warnings.catch_warnings` is not safe in threads.
@@ -66,14 +62,6 @@ class Limits:
     pixels_jpeg: int = 100_000_000
     pixels: int = 30_000_000
     scans: int = 64
-
-    @classmethod
-    def of(cls, settings: "Settings") -> "Limits":
-        return cls(
-            pixels_jpeg=round(settings.max_megapixels_jpeg * 1e6),
-            pixels=round(settings.max_megapixels * 1e6),
-            scans=settings.max_jpeg_scans,
-        )
 
     def check(self, header: Header) -> None:
         """Raises `TooManyPixels`, or `PictureUnreadable` for a JPEG of absurdly many scans."""

@@ -1,13 +1,10 @@
 """What a store keeps and promises. Redis and SQLite speak this; `memory.py` stands in front of either."""
 
-import secrets
-import struct
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from gazecrop.crop.focus import Focus
 from gazecrop.errors import ImageNotFound, PreconditionFailed, StoreFull
-
-FOCUS = struct.Struct(">ddQ")
 
 # What became of a focus change, in the words that the stores' own transactions answer with.
 Outcome = Literal["created", "replaced", "deleted", "absent", "unknown", "precondition", "full"]
@@ -29,33 +26,6 @@ class Record:
         """Raises ValueError when the bytes are not a record."""
         model, picture_format, code = value.split(b" ", 2)
         return cls(model.decode(), picture_format.decode(), code)
-
-
-@dataclass(frozen=True, slots=True)
-class Focus:
-    """A person's focal point: fractions of the upright picture, 0 to 1. Each change has a new `revision`."""
-
-    x: float
-    y: float
-    revision: int
-
-    def pack(self) -> bytes:
-        return FOCUS.pack(self.x, self.y, self.revision)
-
-    @classmethod
-    def unpack(cls, value: bytes) -> "Focus":
-        """Raises ValueError when the bytes are not a focus."""
-        if len(value) != FOCUS.size:
-            raise ValueError(f"a focus has {FOCUS.size} bytes, this has {len(value)}")
-        x, y, revision = FOCUS.unpack(value)
-        if not (0 <= x <= 1 and 0 <= y <= 1):  # NaN fails here too
-            raise ValueError("a focus lies inside the picture")
-        return cls(x, y, revision)
-
-    @classmethod
-    def new(cls, x: float, y: float) -> "Focus":
-        """The revision is random: a counter would start again after a deletion and let an old ETag match."""
-        return cls(x, y, secrets.randbits(63))  # 63: SQLite's integers are signed
 
 
 @dataclass(frozen=True, slots=True)

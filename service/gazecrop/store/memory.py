@@ -16,8 +16,9 @@ from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 from weakref import WeakValueDictionary
 
+from gazecrop.crop.focus import Focus
 from gazecrop.errors import GazecropError, StoreAway
-from gazecrop.store.base import Condition, Entry, Focus, Record, Store
+from gazecrop.store.base import Condition, Entry, Record, Store
 
 T = TypeVar("T")
 R = TypeVar("R")

@@ -15,8 +15,9 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar, cast
 
+from gazecrop.crop.focus import Focus
 from gazecrop.errors import StoreAway
-from gazecrop.store.base import Condition, Entry, Focus, Outcome, Record, settle
+from gazecrop.store.base import Condition, Entry, Outcome, Record, settle
 from gazecrop.store.redis_link import PATIENT_SECONDS, Link
 
 T = TypeVar("T")

@@ -20,7 +20,8 @@ from pathlib import Path
 from sqlite3 import Connection
 from typing import Any
 
-from gazecrop.store.base import Condition, Entry, Focus, Outcome, Record, settle
+from gazecrop.crop.focus import Focus
+from gazecrop.store.base import Condition, Entry, Outcome, Record, settle
 from gazecrop.store.sqlite_file import open_file, open_reader
 from gazecrop.store.sqlite_writer import Writer
 

@@ -22,7 +22,7 @@ from gazecrop.console.sources import Item, SourceError, pictures_of
 from gazecrop.crop.cropping import Options, Policy
 from gazecrop.crop.params import read
 from gazecrop.crop.ratios import Ratio
-from gazecrop.picture.decode import Limits
+from gazecrop.pipeline import limits_of
 
 RATIOS = "1:1,4:5,9:16,16:9"
 DRAWN = 420  # pixels of a picture in the report
@@ -185,7 +185,7 @@ def _report(
 
 def _drawn(items: dict[str, Item], move: Move) -> bytes:
     """The picture, with the middle of the crop before (ring) and after (disc), and the way between."""
-    picture = stability.upright(items[move.file].read(), Limits.of(read_settings()))
+    picture = stability.upright(items[move.file].read(), limits_of(read_settings()))
     picture.thumbnail((DRAWN, DRAWN))
     pen = ImageDraw.Draw(picture)
     ends = [(x * picture.width, y * picture.height) for x, y in (move.before, move.after)]

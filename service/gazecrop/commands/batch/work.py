@@ -12,7 +12,7 @@ from gazecrop.crop.params import Wanted
 from gazecrop.errors import PictureError
 from gazecrop.model import Model
 from gazecrop.picture.decode import Limits, Thumbnail, decode
-from gazecrop.pipeline import Picture, as_record
+from gazecrop.pipeline import Picture, as_record, limits_of
 from gazecrop.settings import Settings
 from gazecrop.store.base import Record
 
@@ -28,7 +28,7 @@ class Job:
 
     @property
     def limits(self) -> Limits:
-        return Limits.of(self.settings)
+        return limits_of(self.settings)
 
 
 def decode_one(item: Item, job: Job, shapes: Sequence[tuple[int, int]]) -> Thumbnail | bytes:

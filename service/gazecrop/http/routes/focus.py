@@ -5,6 +5,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
+from gazecrop.crop.focus import Focus
 from gazecrop.errors import BadParameters, FocusNotFound
 from gazecrop.http.openapi import schemas
 from gazecrop.http.openapi.parameters import FOCUS_BODY, IF_MATCH
@@ -17,7 +18,7 @@ from gazecrop.http.routes.shared import (
     stages_of,
     without_parameters,
 )
-from gazecrop.store.base import Condition, Focus
+from gazecrop.store.base import Condition
 
 router = APIRouter(tags=["focus"])
 _TAG = re.compile(r'"focus-(\d{1,19})"', re.ASCII)

@@ -27,7 +27,7 @@ from gazecrop.picture.decode import Limits
 from gazecrop.picture.explain import LAYERS, LONG_SIDE, explain
 from gazecrop.picture.probe import inspect
 from gazecrop.picture.render import LONGEST_SIDE, MEDIA_TYPES, SHARE, crop, held, output_size
-from gazecrop.pipeline import Known
+from gazecrop.pipeline import Known, limits_of
 
 router = APIRouter(tags=["pictures"])
 OUTPUT = frozenset({"format", "quality"})
@@ -154,7 +154,7 @@ async def _rendered(
     async def render() -> bytes:
         async with parts.render_gate.slot(held(header.width * header.height, pixels, form), deadline):
             with stages_of(request.scope).time("render"):
-                limits = Limits.of(parts.settings)
+                limits = limits_of(parts.settings)
                 return await asyncio.get_running_loop().run_in_executor(parts.renderers, work, limits)
 
     picture = await unless_gone(request, render())
