@@ -44,8 +44,8 @@ lock: .venv/stamps/runtime ## remake the locks for Python 3.11 to 3.14 (UPGRADE=
 	$(PIP) uv==0.13.8
 	$(LOCK) pyproject.toml -o requirements.lock
 	$(LOCK) -c requirements.lock --group build -o requirements-build.lock
-	$(LOCK) -c requirements.lock --group dev pyproject.toml -o requirements-dev.lock
-	$(LOCK) -c requirements-dev.lock --group dev --extra heic --extra parquet --extra ray pyproject.toml \
+	$(LOCK) -c requirements.lock --group dev --extra audit pyproject.toml -o requirements-dev.lock
+	$(LOCK) -c requirements-dev.lock --group dev --extra audit --extra heic --extra parquet --extra ray pyproject.toml \
 		-o requirements-all.lock
 	$(LOCK) -c requirements.lock --extra cuda pyproject.toml -o docker/cuda.lock
 	$(LOCK) -c requirements.lock --extra heic pyproject.toml -o docker/heic.lock
