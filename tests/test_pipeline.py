@@ -18,7 +18,7 @@ from gazecrop.concurrency.batcher import Batcher
 from gazecrop.concurrency.gate import Gate
 from gazecrop.crop.cropping import Crop
 from gazecrop.crop.grid import SaliencyGrid
-from gazecrop.crop.params import Wanted, read
+from gazecrop.crop.params import Wanted, parse
 from gazecrop.errors import (
     BadParameters,
     DeadlinePassed,
@@ -251,13 +251,13 @@ async def test_the_version_changes_with_map_network_and_focus(bench: Bench) -> N
 
 async def test_a_focus_is_followed_and_needed_where_it_is_asked_for(bench: Bench) -> None:
     known, _ = await bench.upload(jpeg())
-    [crop] = bench.pipeline.crops(known, read("ratios=9:16"))
+    [crop] = bench.pipeline.crops(known, parse("ratios=9:16"))
     assert crop.policy == "window"
     with pytest.raises(BadParameters):
-        bench.pipeline.crops(known, read("policy=focus"))
+        bench.pipeline.crops(known, parse("policy=focus"))
     await bench.maps.set_focus(ID, 1, 1, Condition())
     focused = await bench.pipeline.find(ID, Stages())
-    [crop] = bench.pipeline.crops(focused, read("ratios=9:16"))
+    [crop] = bench.pipeline.crops(focused, parse("ratios=9:16"))
     assert crop.policy == "focus" and crop.box.x == 640 - 270
 
 
@@ -278,18 +278,18 @@ async def test_only_costly_crops_are_computed_in_a_thread(
     ratios = "ratios=" + ",".join(f"{i + 4}:9" for i in range(16))
     costly = [f"{ratios}&zoom=1.5&candidates=5&{avoid}&{keep}", f"{ratios}&{avoid}", f"{ratios}&zoom=2"]
     for query in costly:
-        wanted = read(query)
+        wanted = parse(query)
         assert await bench.pipeline.crops_aside(known, wanted) == plain(bench.pipeline, known, wanted)
     assert threading.main_thread() not in threads and len(threads) == len(costly)
     threads.clear()
     for query in (ratios, "ratios=1:1&zoom=1.5", "ratios=1:1&candidates=5", f"ratios=1:1&{avoid}"):
-        await bench.pipeline.crops_aside(known, read(query))
+        await bench.pipeline.crops_aside(known, parse(query))
     assert set(threads) == {threading.main_thread()}
 
 
 async def test_a_costly_question_too_many_is_refused(bench: Bench) -> None:
     known, _ = await bench.upload(jpeg())
-    costly = read("zoom=2&candidates=5&ratios=" + ",".join(f"{i + 4}:9" for i in range(16)))
+    costly = parse("zoom=2&candidates=5&ratios=" + ",".join(f"{i + 4}:9" for i in range(16)))
     asked = [bench.pipeline.crops_aside(known, costly) for _ in range(COSTLY_AT_ONCE + COSTLY_QUEUE + 1)]
     answers = await asyncio.gather(*asked, return_exceptions=True)
     assert [type(answer) for answer in answers].count(Overloaded) == 1

@@ -17,7 +17,7 @@ from PIL import Image
 from gazecrop.crop.cropping import Cropper, Policy
 from gazecrop.crop.cropping import Options as CropOptions
 from gazecrop.crop.grid import SaliencyGrid
-from gazecrop.crop.ratios import parse as parse_ratio
+from gazecrop.crop.ratios import parse_ratio
 from gazecrop.picture.decode import Limits, decode
 from model_store.recipe import data, metrics
 from model_store.recipe.metrics import Box, Boxes, Pairs

@@ -23,7 +23,7 @@ from gazecrop import __version__
 from gazecrop.crop.confidence import Calibration
 from gazecrop.crop.cropping import Crop, Cropper
 from gazecrop.crop.grid import SaliencyGrid
-from gazecrop.crop.params import read
+from gazecrop.crop.params import parse
 from gazecrop.crop.placing import Box
 from gazecrop.crop.points import Point
 from gazecrop.errors import BadParameters, GazecropError, PictureError
@@ -124,7 +124,7 @@ class Picture:
             ("candidates", f"{candidates}"),
         ]
         query += [("keep", _numbers(area)) for area in keep] + [("avoid", _numbers(area)) for area in avoid]
-        wanted = read(urlencode(query))
+        wanted = parse(urlencode(query))
         if focus is None and policy == "focus":
             raise BadParameters.one("policy", "The policy focus needs a focus.")
         if focus is not None and not (0 <= focus[0] <= 1 and 0 <= focus[1] <= 1):

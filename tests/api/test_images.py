@@ -14,8 +14,8 @@ from PIL import Image
 from gazecrop.crop import answers
 from gazecrop.crop.cropping import Cropper, Options
 from gazecrop.crop.grid import SaliencyGrid
-from gazecrop.crop.params import read
-from gazecrop.crop.ratios import PROFILES, parse
+from gazecrop.crop.params import parse
+from gazecrop.crop.ratios import PROFILES, parse_ratio
 from gazecrop.http.openapi import schemas
 from tests.helpers.contract import problem
 from tests.helpers.pictures import draw, encode, jpeg
@@ -129,7 +129,7 @@ def test_http_answers_what_the_core_computes(api: httpx.Client, picture: bytes) 
         query += f"&policy={rng.choice(['auto', 'window', 'point', 'centre'])}"
         query += f"&zoom={rng.choice(['1', '1.25', '4'])}&candidates={rng.randint(1, 5)}"
         query += "".join(f"&{rng.choice(['keep', 'avoid'])}={box()}" for _ in range(rng.randint(0, 3)))
-        wanted = read(query)
+        wanted = parse(query)
         expected = [answers.crop_answer(cropper.crop(r, wanted.options), cropper) for r in wanted.ratios]
         got = api.get(f"/v1/images/{document['id']}/crops?{query}").json()["crops"]
         for crop in (*got, *expected):
@@ -206,7 +206,7 @@ def test_real_photographs(api: httpx.Client, photo: Callable[[str], Path]) -> No
         assert len(document["saliency"]["encoded"]) <= 700
         best = Cropper(SaliencyGrid.from_text(document["saliency"]["encoded"]))
         for crop in document["crops"]:
-            window = best.crop(parse(crop["ratio"]), Options())
+            window = best.crop(parse_ratio(crop["ratio"]), Options())
             assert crop["importance_fraction"] == round(window.importance, 4) >= round(window.centred, 4)
             for name_, link in crop["links"].items():
                 assert str(crop["box"]["x"]) in link, name_

@@ -18,7 +18,7 @@ from gazecrop.commands.batch.results import Refused, Results
 from gazecrop.commands.batch.work import Job
 from gazecrop.console.files import Files
 from gazecrop.console.sources import Item, SourceError, pictures_of
-from gazecrop.crop.params import read
+from gazecrop.crop.params import parse
 from gazecrop.model import Model
 from gazecrop.settings import Settings
 from tests.helpers import library
@@ -281,7 +281,7 @@ class Deadly(Files):
 
 
 def test_a_picture_on_which_workers_die_is_given_up_and_no_other(source: Path, tmp_path: Path) -> None:
-    job = Job(Settings(device="cpu"), read("ratios=1:1"), Deadly(tmp_path))
+    job = Job(Settings(device="cpu"), parse("ratios=1:1"), Deadly(tmp_path))
     items = pictures_of(str(source))
     found = {place: json.loads(line) for place, line in local.lines(job, items, 2)}
     assert sorted(found) == list(range(len(items)))
@@ -291,14 +291,14 @@ def test_a_picture_on_which_workers_die_is_given_up_and_no_other(source: Path, t
 
 
 def test_workers_that_cannot_start_are_told(source: Path, tmp_path: Path) -> None:
-    job = Job(Settings(model="none"), read(""), None)
+    job = Job(Settings(model="none"), parse(""), None)
     with pytest.raises(local.WorkersDie):
         list(local.lines(job, pictures_of(str(source)), 1))
 
 
 def test_a_disk_that_is_full_stops_the_batch(source: Path, tmp_path: Path) -> None:
     (tmp_path / "1x1").write_bytes(b"")  # no folder can be made here
-    job = Job(Settings(device="cpu"), read("ratios=1:1"), Files(tmp_path))
+    job = Job(Settings(device="cpu"), parse("ratios=1:1"), Files(tmp_path))
     with pytest.raises(OSError, match="1x1"):
         list(local.lines(job, pictures_of(str(source)), 1))
 

@@ -13,7 +13,7 @@ from gazecrop.crop.cropping import Cropper, Options
 from gazecrop.crop.focus import Focus
 from gazecrop.crop.grid import SaliencyGrid
 from gazecrop.crop.placing import Box, Constraint
-from gazecrop.crop.ratios import ALL_PROFILES, parse
+from gazecrop.crop.ratios import ALL_PROFILES, parse_ratio
 from gazecrop.http.openapi import schemas
 
 RNG = np.random.default_rng(3)
@@ -56,7 +56,7 @@ def test_the_example_of_the_contract() -> None:
 
 def test_where_the_file_is_not_upright_only_links_that_turn_with_it_are_given() -> None:
     assert answers.links(Box(1, 2, 3, 4), rotated=True).keys() == {"imgproxy"}
-    crop = cropper(rotated=True).crop(parse("1:1"), Options())
+    crop = cropper(rotated=True).crop(parse_ratio("1:1"), Options())
     assert answers.crop_answer(crop, cropper(rotated=True))["links"].keys() == {"imgproxy"}
 
 
@@ -83,20 +83,20 @@ def test_object_position_shows_the_box(
 
 def test_css_is_given_only_where_it_can_show_the_box() -> None:
     made = cropper()
-    assert "css" in answers.crop_answer(made.crop(parse("1:1"), Options()), made)
-    assert "css" not in answers.crop_answer(made.crop(parse("1:1"), Options(zoom=Fraction(2))), made)
+    assert "css" in answers.crop_answer(made.crop(parse_ratio("1:1"), Options()), made)
+    assert "css" not in answers.crop_answer(made.crop(parse_ratio("1:1"), Options(zoom=Fraction(2))), made)
 
 
 def test_only_a_poor_crop_is_advised() -> None:
     made = Cropper(SaliencyGrid.from_density(np.ones((30, 40)) + RNG.random((30, 40)) / 10, 4000, 3000))
     seen = set()
     for text in ("4:3", "1:1", "9:16", "20:1", "1:20", "3:1"):
-        crop = made.crop(parse(text), Options())
+        crop = made.crop(parse_ratio(text), Options())
         answer = answers.crop_answer(crop, made)
         seen.add(answer["verdict"])
         assert ("advice" in answer) == (answer["verdict"] == "poor")
         if answer["verdict"] == "poor":
-            advised = made.crop(parse(answer["advice"]["nearest_good_ratio"]), Options())
+            advised = made.crop(parse_ratio(answer["advice"]["nearest_good_ratio"]), Options())
             assert advised.verdict == "good"
             canvas = answer["advice"]["pad_to"]
             assert canvas["width"] >= 4000 and canvas["height"] >= 3000
@@ -121,7 +121,7 @@ def test_no_ratio_is_advised_where_another_ratio_would_not_help(
     density = np.full((30, 40), 0.001)
     density[:, 36:] = 1
     made = Cropper(SaliencyGrid.from_density(density, 4000, 3000))
-    crop = made.crop(parse("1:8"), options, focus)
+    crop = made.crop(parse_ratio("1:8"), options, focus)
     assert crop.verdict == "poor"
     assert answers.advice(crop, made)["nearest_good_ratio"] is None
 
@@ -129,7 +129,7 @@ def test_no_ratio_is_advised_where_another_ratio_would_not_help(
 def test_a_strip_beyond_every_ratio_has_no_good_one() -> None:
     made = Cropper(SaliencyGrid.from_density(np.ones((30, 40)) + RNG.random((30, 40)), 5000, 3))
     assert made.good_ratios is None
-    crop = made.crop(parse("20:1"), Options())
+    crop = made.crop(parse_ratio("20:1"), Options())
     assert answers.advice(crop, made)["nearest_good_ratio"] is None
     assert answers.document("0" * 32, "v", "m", "jpeg", made, None, [crop])["good_ratios"] is None
 
@@ -137,7 +137,7 @@ def test_a_strip_beyond_every_ratio_has_no_good_one() -> None:
 def test_what_was_not_met_is_named_as_it_was_sent() -> None:
     made = cropper()
     constraints = (Constraint("keep", 0, 0, 0.1, 1), Constraint("keep", 0.123456789, 0, 0.876543211, 1))
-    answer = answers.crop_answer(made.crop(parse("1:1"), Options(constraints=constraints)), made)
+    answer = answers.crop_answer(made.crop(parse_ratio("1:1"), Options(constraints=constraints)), made)
     assert answer["unmet"] == [{"parameter": "keep", "value": "0.123456789,0,0.876543211,1"}]
 
 

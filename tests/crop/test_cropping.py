@@ -11,14 +11,14 @@ from gazecrop.crop.confidence import Calibration
 from gazecrop.crop.cropping import Cropper, Options, Policy, box_size
 from gazecrop.crop.grid import SaliencyGrid
 from gazecrop.crop.placing import Box, Constraint
-from gazecrop.crop.ratios import Ratio, parse
+from gazecrop.crop.ratios import Ratio, parse_ratio
 from tests.helpers import brute
 from tests.helpers.brute import Constraints, grids
 
 Ratios = st.one_of(
     st.sampled_from(["1:1", "16:9", "1.91:1", "9:16", "20:1", "1:20", "3:1", "0.8", "1.7778"]),
     st.tuples(st.integers(1, 20), st.integers(1, 20)).map(lambda pair: f"{pair[0]}:{pair[1]}"),
-).map(parse)
+).map(parse_ratio)
 Zooms = st.sampled_from(
     [Fraction(1), Fraction(1), Fraction(4), Fraction("1.5"), Fraction("2.25"), Fraction(3)]
 )
@@ -64,7 +64,7 @@ def test_the_size_of_the_box_is_the_contract_s(ratio: Ratio, width: int, height:
     ],
 )
 def test_sizes(ratio: str, picture: tuple[int, int], size: tuple[int, int]) -> None:
-    assert box_size(parse(ratio), *picture) == size
+    assert box_size(parse_ratio(ratio), *picture) == size
 
 
 @given(
@@ -132,15 +132,15 @@ def test_a_crop_is_inside_scored_exactly_and_honest_about_constraints(
 def test_constraints_are_dropped_from_the_last_named() -> None:
     grid = SaliencyGrid(np.array([[1, 31, 1, 1]], np.uint8), 400, 100)
     left, right, middle = (Constraint("keep", x, 0.2, 0.1, 0.2) for x in (0.0, 0.9, 0.1))
-    crop = Cropper(grid).crop(parse("1:1"), Options(constraints=(left, right, middle)))
+    crop = Cropper(grid).crop(parse_ratio("1:1"), Options(constraints=(left, right, middle)))
     assert (crop.box, crop.unmet) == (
         Box(0, 0, 100, 100),
         (right,),
     )  # `middle` happens to be met all the same
-    crop = Cropper(grid).crop(parse("1:1"), Options(constraints=(right, left, middle)))
+    crop = Cropper(grid).crop(parse_ratio("1:1"), Options(constraints=(right, left, middle)))
     assert (crop.box, crop.unmet) == (Box(300, 0, 100, 100), (left, middle))
     everything = Constraint("avoid", 0, 0, 1, 1)
-    crop = Cropper(grid).crop(parse("1:1"), Options(constraints=(everything,)))
+    crop = Cropper(grid).crop(parse_ratio("1:1"), Options(constraints=(everything,)))
     assert (crop.box, crop.unmet) == (Box(100, 0, 100, 100), (everything,))
 
 
@@ -215,7 +215,7 @@ def test_a_person_s_focus_is_as_central_as_the_picture_allows(
 @pytest.mark.parametrize("policy", ["window", "point", "centre"])
 def test_other_policies_do_not_look_at_the_focus(policy: Policy) -> None:
     grid = SaliencyGrid(np.array([[0, 1, 31, 1, 0, 0]], np.uint8), 600, 100)
-    cropper, ratio = Cropper(grid), parse("1:1")
+    cropper, ratio = Cropper(grid), parse_ratio("1:1")
     there = cropper.crop(ratio, Options(policy), (0.0, 0.0))
     assert there.policy == policy
     assert there.box == cropper.crop(ratio, Options(policy)).box != Box(0, 0, 100, 100)
@@ -240,7 +240,7 @@ def test_verdicts() -> None:
     grid = SaliencyGrid(np.array([[8, 2], [0, 0]], np.uint8), 100, 100)
 
     def verdict(ratio: str) -> str:
-        return Cropper(grid).crop(parse(ratio), WINDOW).verdict
+        return Cropper(grid).crop(parse_ratio(ratio), WINDOW).verdict
 
     # A width of w holds 0.016 w of all up to 50 and 0.8 there: from 0.5 good, from 0.375 tight.
     asked = {
@@ -254,7 +254,7 @@ def test_verdicts() -> None:
     }
     assert {ratio: verdict(ratio) for ratio in asked} == asked
     everywhere_else = SaliencyGrid(np.array([[31, 0, 31]], np.uint8), 300, 100)
-    assert Cropper(everywhere_else).crop(parse("3:1"), WINDOW).verdict == "good"
+    assert Cropper(everywhere_else).crop(parse_ratio("3:1"), WINDOW).verdict == "good"
 
 
 def least_good(grid: SaliencyGrid, across: bool) -> int:
@@ -272,12 +272,12 @@ def test_confidence_is_told_of_window_crops_where_nobody_decided() -> None:
     """From the share kept, that of the centre crop and the length (confidence.py), never where it means nothing."""
     calibration = Calibration((0.5, -2.0, 3.0, 0.25), -1.0)
     grid = SaliencyGrid(np.array([[8, 2, 0, 0]], np.uint8), 400, 100)
-    cropper, ratio = Cropper(grid, calibration), parse("1:1")
+    cropper, ratio = Cropper(grid, calibration), parse_ratio("1:1")
     crop = cropper.crop(ratio, WINDOW)
     kept, centred, length = 0.8, 0.2 / 2, 0.25  # the centre crop holds half of the second cell
     score = -1 + 0.5 * math.log(kept / (1 - kept)) - 2 * (kept - centred) + 3 * length + 0.25 * kept / length
     assert crop.confidence == pytest.approx(1 / (1 + math.exp(-score)))
-    assert cropper.crop(parse("4:1"), WINDOW).confidence == 1
+    assert cropper.crop(parse_ratio("4:1"), WINDOW).confidence == 1
     keep = Options(constraints=(Constraint("keep", 0.0, 0.0, 0.1, 0.1),))
     assert cropper.crop(ratio, keep).confidence is None
     assert cropper.crop(ratio, Options(), (0.5, 0.5)).confidence is None
@@ -299,7 +299,7 @@ def test_good_ratios_are_good_and_those_beyond_are_not(grid: SaliencyGrid) -> No
         assert cropper.good_ratios is None
         return
     assert cropper.good_ratios is not None
-    ends = [parse(text) for text in cropper.good_ratios]  # both can be asked for
+    ends = [parse_ratio(text) for text in cropper.good_ratios]  # both can be asked for
     low, high = (Fraction(end.numerator, end.denominator) for end in ends)
     narrow, broad = max(narrow, Fraction(1, 20)), min(broad, Fraction(20))
     assert narrow <= low <= min(narrow * Fraction(101, 100), broad)
@@ -319,7 +319,7 @@ def test_good_ratios_of_pictures_whose_corners_are_all_that_counts(seed: int) ->
     cropper = Cropper(SaliencyGrid(levels, int(rng.integers(300, 3000)), int(rng.integers(300, 3000))))
     assert cropper.good_ratios is not None
     for end in cropper.good_ratios:
-        assert cropper.crop(parse(end), WINDOW).verdict == "good"
+        assert cropper.crop(parse_ratio(end), WINDOW).verdict == "good"
 
 
 def test_alternatives_of_a_zoomed_crop_are_best_first() -> None:
@@ -329,7 +329,7 @@ def test_alternatives_of_a_zoomed_crop_are_best_first() -> None:
         levels[0, 0] = 31
         cropper = Cropper(SaliencyGrid(levels, *rng.integers(20, 900, 2).tolist()))
         options = Options("window", Fraction(int(rng.integers(11, 40)), 10), candidates=5)
-        crop = cropper.crop(parse("1:1"), options)
+        crop = cropper.crop(parse_ratio("1:1"), options)
         scores = [crop.importance, *(importance for _, importance in crop.alternatives)]
         assert scores == sorted(scores, reverse=True)
 
@@ -344,10 +344,10 @@ def test_strips_and_the_largest_pictures(width: int, height: int, policy: Policy
     asked = Options(policy, Fraction("1.3"), (Constraint("keep", 0.4, 0.4, 0.01, 0.01),), 3)
     for ratio in ("1:1", "20:1", "1:20", "16:9"):
         for options in (Options(policy), asked):
-            box = cropper.crop(parse(ratio), options, (0.99, 0.01)).box
+            box = cropper.crop(parse_ratio(ratio), options, (0.99, 0.01)).box
             assert 0 <= box.x <= width - box.width and 0 <= box.y <= height - box.height
     for end in cropper.good_ratios or ():
-        assert parse(end)
+        assert parse_ratio(end)
 
 
 def test_sixteen_constraints_of_each_kind_and_five_candidates() -> None:
@@ -356,7 +356,7 @@ def test_sixteen_constraints_of_each_kind_and_five_candidates() -> None:
         Constraint(kind, x / 16, x / 16, 1 / 16, 1 / 16) for x in range(16) for kind in ("keep", "avoid")
     )
     crop = Cropper(SaliencyGrid(levels, 4000, 3000)).crop(
-        parse("1:1"), Options(zoom=Fraction(4), constraints=asked, candidates=5)
+        parse_ratio("1:1"), Options(zoom=Fraction(4), constraints=asked, candidates=5)
     )
     assert asked[0].met(crop.box, 4000, 3000)
     assert asked[1] in crop.unmet  # the same square kept and avoided

@@ -8,15 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gazecrop.crop.cropping import POLICIES, Options
-from gazecrop.crop.params import CROPPING, MOST_CONSTRAINTS, look, one_ratio, read
+from gazecrop.crop.params import CROPPING, MOST_CONSTRAINTS, one_ratio, parse, parse_collecting_errors
 from gazecrop.crop.placing import Constraint
-from gazecrop.crop.ratios import ALL_PROFILES, parse
+from gazecrop.crop.ratios import ALL_PROFILES, parse_ratio
 from gazecrop.errors import BadParameters
 
 
 def wrong(query: str, allowed: frozenset[str] = CROPPING) -> list[str]:
     with pytest.raises(BadParameters) as refused:
-        read(query, allowed)
+        parse(query, allowed)
     for error in refused.value.members["errors"]:
         assert error["detail"] and len(str(error.get("received", ""))) <= 60
     return [error["parameter"] for error in refused.value.members["errors"]]
@@ -24,32 +24,36 @@ def wrong(query: str, allowed: frozenset[str] = CROPPING) -> list[str]:
 
 @pytest.mark.parametrize("query", ["", "ratios=", "policy=auto&zoom=1&candidates=1", "&&"])
 def test_the_defaults(query: str) -> None:
-    assert read(query).ratios == ALL_PROFILES and read(query).options == Options() and read(query).extra == {}
+    assert (
+        parse(query).ratios == ALL_PROFILES and parse(query).options == Options() and parse(query).extra == {}
+    )
 
 
 def test_everything_is_read() -> None:
-    wanted = read(
+    wanted = parse(
         "ratios=16:9,square&policy=point&zoom=1.25&candidates=3&keep=0,0,0.5,1&avoid=0.9,0.9,0.1,0.1"
     )
-    assert wanted.ratios == (parse("16:9"), parse("square"))
+    assert wanted.ratios == (parse_ratio("16:9"), parse_ratio("square"))
     keep, avoid = Constraint("keep", 0, 0, 0.5, 1), Constraint("avoid", 0.9, 0.9, 0.1, 0.1)
     assert wanted.options == Options("point", Fraction(5, 4), (keep, avoid), 3)
-    assert wanted.of(parse("1:2")).ratios == (parse("1:2"),)
+    assert wanted.of(parse_ratio("1:2")).ratios == (parse_ratio("1:2"),)
 
 
 def test_ratios_may_be_repeated_and_constraints_keep_their_order() -> None:
-    assert read("ratios=16:9&ratios=1:1,2").ratios == tuple(map(parse, ("16:9", "1:1", "2")))
-    kinds = [c.kind for c in read("avoid=0,0,0.1,0.1&keep=0,0,0.1,0.1&avoid=0,0,0.1,0.1").options.constraints]
+    assert parse("ratios=16:9&ratios=1:1,2").ratios == tuple(map(parse_ratio, ("16:9", "1:1", "2")))
+    kinds = [
+        c.kind for c in parse("avoid=0,0,0.1,0.1&keep=0,0,0.1,0.1&avoid=0,0,0.1,0.1").options.constraints
+    ]
     assert kinds == ["avoid", "keep", "avoid"]
 
 
 def test_escapes_are_read() -> None:
-    assert read("ratios=16%3A9%2C1:1&%7aoom=2") == read("ratios=16:9,1:1&zoom=2")
+    assert parse("ratios=16%3A9%2C1:1&%7aoom=2") == parse("ratios=16:9,1:1&zoom=2")
 
 
 @pytest.mark.parametrize("zoom", ["1", "1.0", "4", "4.000000000", "2.5", "01"])
 def test_zooms(zoom: str) -> None:
-    assert read(f"zoom={zoom}").options.zoom == Fraction(zoom)
+    assert parse(f"zoom={zoom}").options.zoom == Fraction(zoom)
 
 
 @pytest.mark.parametrize(
@@ -68,14 +72,14 @@ def test_what_is_no_number_of_candidates(candidates: str) -> None:
 @pytest.mark.parametrize("policy", ["", "Auto", "window ", "best"])
 def test_what_is_no_policy(policy: str) -> None:
     assert wrong(urlencode({"policy": policy})) == ["policy"]
-    assert {read(f"policy={known}").options.policy for known in POLICIES} == set(POLICIES)
+    assert {parse(f"policy={known}").options.policy for known in POLICIES} == set(POLICIES)
 
 
 @pytest.mark.parametrize(
     "box", ["0,0,1,1", "0.1,0.2,0.3,0.4", "0.9,0,0.1,1", " 0, 0 ,1,1", "0.7,0.7,0.3,0.3"]
 )
 def test_boxes(box: str) -> None:
-    [constraint] = read(urlencode({"keep": box})).options.constraints
+    [constraint] = parse(urlencode({"keep": box})).options.constraints
     assert constraint == Constraint("keep", *map(float, box.split(",")))
 
 
@@ -91,7 +95,7 @@ def test_what_is_no_box(box: str) -> None:
 
 def test_sixteen_of_each_kind() -> None:
     both = "&".join(["keep=0,0,1,1", "avoid=0,0,1,1"] * MOST_CONSTRAINTS)
-    assert len(read(both).options.constraints) == 32
+    assert len(parse(both).options.constraints) == 32
     assert wrong(f"{both}&keep=0,0,1,1") == ["keep"]
 
 
@@ -104,11 +108,11 @@ def test_unknown_and_repeated_names_are_refused() -> None:
     assert wrong("ratio=1:1") == ["ratio"]
     assert wrong("zoom=2&zoom=2") == ["zoom"]
     assert wrong("V=1", CROPPING | {"v"}) == ["V"]
-    assert read("v=a+b", CROPPING | {"v"}).extra == {"v": "a b"}
+    assert parse("v=a+b", CROPPING | {"v"}).extra == {"v": "a b"}
 
 
 def test_look_gives_what_is_right_beside_what_is_wrong() -> None:
-    wanted, errors = look("zoom=2&policy=p&width=5", CROPPING | {"width"})
+    wanted, errors = parse_collecting_errors("zoom=2&policy=p&width=5", CROPPING | {"width"})
     assert wanted.options == Options("auto", Fraction(2)) and wanted.extra == {"width": "5"}
     assert [error["parameter"] for error in errors] == ["policy"]
 
@@ -121,14 +125,14 @@ def test_a_query_that_is_none(query: str) -> None:
 def test_long_queries_are_not_kept_in_memory_and_read_alike() -> None:
     short = "ratios=16:9&keep=0.1,0.1,0.2,0.2"
     long = short + "&keep=0.1,0.1,0.2,0.2" * 12
-    assert len(long) > 256 and read(long).ratios == read(short).ratios
+    assert len(long) > 256 and parse(long).ratios == parse(short).ratios
 
 
 @given(st.text(max_size=300))
 def test_any_query_is_read_or_refused(query: str) -> None:
     for text in (query, urlencode([("ratios", query), ("zoom", query), ("keep", query)], errors="replace")):
         try:
-            assert read(text).ratios
+            assert parse(text).ratios
         except BadParameters as error:
             assert error.members["errors"]
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gazecrop.crop.ratios import ALL_PROFILES, PROFILES, parse, parse_list, simplest
+from gazecrop.crop.ratios import ALL_PROFILES, PROFILES, parse_ratio, parse_ratios, simplest
 from gazecrop.errors import BadParameters
 
 
@@ -25,7 +25,7 @@ from gazecrop.errors import BadParameters
     ],
 )
 def test_spellings(text: str, value: Fraction) -> None:
-    ratio = parse(text)
+    ratio = parse_ratio(text)
     assert Fraction(ratio.numerator, ratio.denominator) == value
     assert ratio.value == float(value)
     assert (ratio.text, ratio.profile) == (text.strip(), None)
@@ -33,8 +33,8 @@ def test_spellings(text: str, value: Fraction) -> None:
 
 @pytest.mark.parametrize("name", PROFILES)
 def test_a_profile_carries_its_name_and_its_ratio(name: str) -> None:
-    ratio = parse(name)
-    plain = parse(PROFILES[name])
+    ratio = parse_ratio(name)
+    plain = parse_ratio(PROFILES[name])
     assert (ratio.profile, ratio.text) == (name, PROFILES[name])
     assert (ratio.numerator, ratio.denominator) == (plain.numerator, plain.denominator)
 
@@ -77,7 +77,7 @@ WRONG = [
 @pytest.mark.parametrize("text", WRONG, ids=range(len(WRONG)))
 def test_what_is_no_ratio(text: str) -> None:
     with pytest.raises(ValueError, match=r"\S") as caught:
-        parse(text)
+        parse_ratio(text)
     assert len(str(caught.value)) < 300
 
 
@@ -85,26 +85,26 @@ def test_what_is_no_ratio(text: str) -> None:
 @settings(deadline=None, max_examples=300)
 def test_any_text_is_a_ratio_in_bounds_or_a_value_error(text: str) -> None:
     try:
-        ratio = parse(text)
+        ratio = parse_ratio(text)
     except ValueError:
         return
     assert Fraction(1, 20) <= Fraction(ratio.numerator, ratio.denominator) <= 20
 
 
 def test_a_list() -> None:
-    assert [ratio.text for ratio in parse_list("16:9,1.7778,square")] == ["16:9", "1.7778", "1:1"]
-    assert parse_list("1:1,1:1")[0] == parse_list("1:1,1:1")[1]
+    assert [ratio.text for ratio in parse_ratios("16:9,1.7778,square")] == ["16:9", "1.7778", "1:1"]
+    assert parse_ratios("1:1,1:1")[0] == parse_ratios("1:1,1:1")[1]
 
 
 @pytest.mark.parametrize("text", [None, ""])
 def test_no_list_is_every_profile(text: str | None) -> None:
-    assert [ratio.profile for ratio in parse_list(text)] == list(PROFILES)
-    assert parse_list(text) == list(ALL_PROFILES)
+    assert [ratio.profile for ratio in parse_ratios(text)] == list(PROFILES)
+    assert parse_ratios(text) == list(ALL_PROFILES)
 
 
 def test_every_wrong_entry_of_a_list_is_named() -> None:
     with pytest.raises(BadParameters) as caught:
-        parse_list("16:9,banana,1:1,0:4,", parameter="ratio")
+        parse_ratios("16:9,banana,1:1,0:4,", parameter="ratio")
     errors = caught.value.problem()["errors"]
     assert [error["received"] for error in errors] == ["banana", "0:4", ""]
     assert {error["parameter"] for error in errors} == {"ratio"}
@@ -112,9 +112,9 @@ def test_every_wrong_entry_of_a_list_is_named() -> None:
 
 
 def test_sixteen_ratios_and_no_more() -> None:
-    assert len(parse_list(",".join(["1:1"] * 16))) == 16
+    assert len(parse_ratios(",".join(["1:1"] * 16))) == 16
     with pytest.raises(BadParameters) as caught:
-        parse_list(",".join(["1:1"] * 17))
+        parse_ratios(",".join(["1:1"] * 17))
     assert caught.value.problem()["errors"][0]["received"] == 17
 
 

@@ -7,7 +7,7 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from gazecrop.crop.cropping import Cropper, Options
 from gazecrop.crop.grid import SaliencyGrid
-from gazecrop.crop.ratios import parse
+from gazecrop.crop.ratios import parse_ratio
 from gazecrop.model import Model
 from gazecrop.picture.decode import Limits
 from gazecrop.picture.explain import explain
@@ -86,7 +86,7 @@ def crops(drawn: Path) -> None:
     data = drawn.read_bytes()
     record = analyse(data, Model.load(Settings()), Limits())
     cropper = Cropper(SaliencyGrid.from_code(record.code))
-    found = [cropper.crop(parse(text), Options()) for text in ("1:1", "4:5", "3:1")]
+    found = [cropper.crop(parse_ratio(text), Options()) for text in ("1:1", "4:5", "3:1")]
     points = [(point.x, point.y, point.score) for point in cropper.points]
     boxes = [(one.ratio.text, one.box.x, one.box.y, one.box.width, one.box.height) for one in found]
     drawing = explain(data, cropper.grid.levels, points, boxes, long_side=800)

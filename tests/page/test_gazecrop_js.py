@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from gazecrop.crop.cropping import POLICIES, Cropper, Options
 from gazecrop.crop.grid import SaliencyGrid
 from gazecrop.crop.placing import Box, Constraint
-from gazecrop.crop.ratios import PROFILES, parse
+from gazecrop.crop.ratios import PROFILES, parse_ratio
 from tests.helpers.javascript import Run, javascript
 
 # What the other side answers to a list of questions; errors as text, so that both sides can be compared.
@@ -120,7 +120,7 @@ def cases() -> Iterator[tuple[SaliencyGrid, list[tuple[str, Options, tuple[float
         while len(questions) < 8:
             question = asked(rng)
             try:
-                parse(question[0])
+                parse_ratio(question[0])
             except ValueError:
                 continue
             questions.append(question)
@@ -155,7 +155,7 @@ def test_every_box_is_the_servers(run: Run) -> None:
         for theirs, ours in zip(answer["points"], cropper.points, strict=True):
             assert theirs == pytest.approx(asdict(ours), rel=0, abs=1e-12)
         for (text, options, focus), theirs in zip(asked_of_it, answer["crops"], strict=True):
-            crop = cropper.crop(parse(text), options, focus)
+            crop = cropper.crop(parse_ratio(text), options, focus)
             where = (grid.width, grid.height, text, options, focus)
             assert Box(**theirs["box"]) == crop.box, where
             assert theirs["policy"] == crop.policy

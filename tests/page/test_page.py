@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Request, Route, e
 from gazecrop.crop.answers import object_position
 from gazecrop.crop.cropping import Cropper, Options
 from gazecrop.crop.grid import SaliencyGrid
-from gazecrop.crop.ratios import parse
+from gazecrop.crop.ratios import parse_ratio
 from gazecrop.store.inbox import Inbox
 from tests.conftest import ROOT, Server
 from tests.helpers.chromium import chromium
@@ -604,7 +604,7 @@ def test_a_picture_crops_itself_by_its_map(browser: Browser) -> None:
         for id in "abc":
             shape = page.locator(f"#{id}").bounding_box()
             assert shape
-            ratio = parse(f"{shape['width'] / shape['height']:.6f}")
+            ratio = parse_ratio(f"{shape['width'] / shape['height']:.6f}")
             wanted = object_position(Cropper(grid).crop(ratio, Options()).box, 800, 600)
             assert page.eval_on_selector(f"#{id}", "image => image.style.objectPosition") == wanted
         shot(page, f"self-{width}")

@@ -15,8 +15,8 @@ from gazecrop.console.options import (
     USAGE,
     add_crop_options,
     add_file_options,
+    exit_status,
     load,
-    told,
     wanted,
 )
 from gazecrop.console.progress import Progress
@@ -37,7 +37,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--out", type=Path, metavar="DIR", help="write the crops: DIR/16x9/photo.jpg")
     parser.add_argument("--json", action="store_true", help="a JSON object in a line for each picture")
     options = parser.parse_args(argv)
-    return told("crop", lambda: run(options))
+    return exit_status("crop", lambda: run(options))
 
 
 def run(options: argparse.Namespace) -> int:

@@ -21,7 +21,7 @@ from PIL import Image
 
 from gazecrop import __version__
 from gazecrop.console.environment import read_settings
-from gazecrop.console.options import told
+from gazecrop.console.options import exit_status
 from gazecrop.crop.cropping import Cropper, Options
 from gazecrop.crop.grid import SaliencyGrid
 from gazecrop.crop.ratios import ALL_PROFILES
@@ -46,7 +46,7 @@ class Finding:
 def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="gazecrop doctor", description=__doc__)
     parser.parse_args(argv)
-    return told("doctor", run)
+    return exit_status("doctor", run)
 
 
 def run() -> int:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from gazecrop.console.options import add_crop_options, load, told, wanted
+from gazecrop.console.options import add_crop_options, exit_status, load, wanted
 from gazecrop.console.rows import crops_of
 from gazecrop.errors import BadParameters
 from gazecrop.picture.explain import LAYERS, explain
@@ -34,7 +34,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--figure", action="store_true", help="panels side by side, instead of layers")
     add_crop_options(parser)
     options = parser.parse_args(argv)
-    return told("explain", lambda: run(options))
+    return exit_status("explain", lambda: run(options))
 
 
 def run(options: argparse.Namespace) -> int:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from gazecrop.console.environment import read_settings
-from gazecrop.console.options import told
+from gazecrop.console.options import exit_status
 from gazecrop.store.inbox import Inbox
 
 
@@ -14,7 +14,7 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="gazecrop reports", description=__doc__)
     parser.add_argument("--json", action="store_true", help="one JSON object a line, whole: the export")
     options = parser.parse_args(argv)
-    return told("reports", lambda: run(options))
+    return exit_status("reports", lambda: run(options))
 
 
 def run(options: argparse.Namespace) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from gazecrop.console.environment import read_settings
-from gazecrop.crop.params import Wanted, read
+from gazecrop.crop.params import Wanted, parse
 from gazecrop.errors import BadParameters, GazecropError
 from gazecrop.model import Model, ModelError
 from gazecrop.picture.decode import Limits
@@ -42,7 +42,7 @@ def add_crop_options(parser: argparse.ArgumentParser) -> None:
 def wanted(options: argparse.Namespace) -> Wanted:
     """Raises BadParameters, as the API does."""
     pairs = [(name, getattr(options, name)) for name in ("ratios", "policy", "zoom", "candidates")]
-    found = read(urlencode([*pairs, *options.boxes]))
+    found = parse(urlencode([*pairs, *options.boxes]))
     if found.options.policy == "focus":
         raise BadParameters.one("policy", "A person's focus is kept by the server; here is none.")
     if getattr(options, "width", None) and getattr(options, "height", None):
@@ -79,8 +79,8 @@ def load(settings: Settings | None = None) -> tuple[Model, Limits]:
     return Model.load(settings), limits_of(settings)
 
 
-def told(command: str, run: Callable[[], int]) -> int:
-    """Runs a command; what the user can mend is one line on stderr, not a traceback."""
+def exit_status(command: str, run: Callable[[], int]) -> int:
+    """Runs a command and returns its exit status. An error that the user can fix is one line on stderr."""
     try:
         return run()
     except BadParameters as error:

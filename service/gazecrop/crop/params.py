@@ -1,6 +1,7 @@
 """The query parameters of every crop answer (API.md), read in one place; all that is wrong is named at once."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -9,7 +10,7 @@ from urllib.parse import parse_qsl
 
 from gazecrop.crop.cropping import POLICIES, Options, Policy
 from gazecrop.crop.placing import Constraint
-from gazecrop.crop.ratios import Ratio, parse, parse_list
+from gazecrop.crop.ratios import Ratio, parse_ratio, parse_ratios
 from gazecrop.errors import BadParameters
 
 MOST_CONSTRAINTS = 16  # of each kind
@@ -30,21 +31,21 @@ class Wanted:
         return Wanted((ratio,), self.options, self.extra)
 
 
-def read(query: str, allowed: frozenset[str] = CROPPING) -> Wanted:
-    """Reads a raw query string. Raises BadParameters with every wrong parameter in `errors`."""
-    return _read_cached(query, allowed) if len(query) < 256 else _read(query, allowed)
+def parse(query: str, allowed: frozenset[str] = CROPPING) -> Wanted:
+    """Parses a raw query string. Raises BadParameters with every wrong parameter in `errors`."""
+    return _parse_cached(query, allowed) if len(query) < 256 else _parse(query, allowed)
 
 
-def _read(query: str, allowed: frozenset[str]) -> Wanted:
-    wanted, errors = look(query, allowed)
+def _parse(query: str, allowed: frozenset[str]) -> Wanted:
+    wanted, errors = parse_collecting_errors(query, allowed)
     if errors:
         raise BadParameters(errors)
     return wanted
 
 
-def look(query: str, allowed: frozenset[str]) -> tuple[Wanted, list[dict[str, Any]]]:
-    """As `read`, for those who read further parameters out of `extra` and name what is wrong together. Raises
-    BadParameters only for a query that is none."""
+def parse_collecting_errors(query: str, allowed: frozenset[str]) -> tuple[Wanted, list[dict[str, Any]]]:
+    """As `parse`, but returns the errors, for callers that parse further parameters from `extra` and report all errors
+    together. Raises BadParameters only for a query string that cannot be decoded."""
     try:
         pairs = parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=64)
     except ValueError:
@@ -62,14 +63,14 @@ def look(query: str, allowed: frozenset[str]) -> tuple[Wanted, list[dict[str, An
                 {"parameter": name[:40], "detail": f"{name[:40]!r} is not a parameter here ({known})."}
             )
         elif name in ("keep", "avoid"):
-            _read_box(name, value, constraints, errors)
+            _parse_box(name, value, constraints, errors)
         elif name == "ratios":
             listed.append(value)
         elif name in values:
             errors.append({"parameter": name, "detail": f"{name} is given more than once."})
         else:
             values[name] = value
-    wanted = _collect(parse_list, ",".join(listed), errors, default=[])
+    wanted = _collect(parse_ratios, ",".join(listed), errors, default=[])
     options = Options(
         policy=_collect(_policy, values.pop("policy", "auto"), errors, default="auto"),
         zoom=_collect(_zoom, values.pop("zoom", "1"), errors, default=Fraction(1)),
@@ -79,14 +80,15 @@ def look(query: str, allowed: frozenset[str]) -> tuple[Wanted, list[dict[str, An
     return Wanted(tuple(wanted), options, values), errors
 
 
-_read_cached = lru_cache(maxsize=1024)(
-    _read
-)  # few queries differ in real traffic; parsing is 1/4 of a crop's answer
+# Real traffic repeats a few queries; parsing one takes 1/4 of the time of a crop's answer.
+_parse_cached = lru_cache(maxsize=1024)(_parse)
 
 
-def _collect(parse: Any, value: str, errors: list[dict[str, Any]], default: Any) -> Any:
+def _collect(
+    parse_value: Callable[[str], Any], value: str, errors: list[dict[str, Any]], default: Any
+) -> Any:
     try:
-        return parse(value)
+        return parse_value(value)
     except BadParameters as error:
         errors.extend(error.members["errors"])
         return default
@@ -111,7 +113,7 @@ def _candidates(value: str) -> int:
     return int(value)
 
 
-def _read_box(name: str, value: str, constraints: list[Constraint], errors: list[dict[str, Any]]) -> None:
+def _parse_box(name: str, value: str, constraints: list[Constraint], errors: list[dict[str, Any]]) -> None:
     if sum(one.kind == name for one in constraints) == MOST_CONSTRAINTS:
         detail = f"At most {MOST_CONSTRAINTS} boxes to {name}."
         errors.append({"parameter": name, "detail": detail, "limit": MOST_CONSTRAINTS})
@@ -130,6 +132,6 @@ def _read_box(name: str, value: str, constraints: list[Constraint], errors: list
 def one_ratio(text: str) -> Ratio:
     """The ratio in a path. Raises BadParameters."""
     try:
-        return parse(text)
+        return parse_ratio(text)
     except ValueError as error:
         raise BadParameters.one("ratio", str(error), received=text[:40]) from None

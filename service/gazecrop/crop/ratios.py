@@ -39,7 +39,7 @@ class Ratio:
         return self.numerator / self.denominator
 
 
-def parse(text: str) -> Ratio:
+def parse_ratio(text: str) -> Ratio:
     """Reads `16:9`, `1.91:1`, `1.7778` or a profile's name. Raises ValueError with a sentence for the client."""
     name = text.strip()
     match = _RATIO.fullmatch(PROFILES.get(name, name))
@@ -55,7 +55,7 @@ def parse(text: str) -> Ratio:
     return Ratio(PROFILES.get(name, name), value.numerator, value.denominator, profile)
 
 
-def parse_list(text: str | None, parameter: str = "ratios") -> list[Ratio]:
+def parse_ratios(text: str | None, parameter: str = "ratios") -> list[Ratio]:
     """A comma-separated list; None or empty: every profile. Raises BadParameters naming each wrong entry."""
     if not text:
         return list(ALL_PROFILES)
@@ -66,7 +66,7 @@ def parse_list(text: str | None, parameter: str = "ratios") -> list[Ratio]:
     ratios, errors = [], []
     for part in parts:
         try:
-            ratios.append(parse(part))
+            ratios.append(parse_ratio(part))
         except ValueError as error:
             errors.append({"parameter": parameter, "detail": str(error), "received": part[:40]})
     if errors:
@@ -90,4 +90,4 @@ def _simplest(a: int, b: int, c: int, d: int) -> tuple[int, int]:
     return whole * denominator + rest, denominator
 
 
-ALL_PROFILES = tuple(parse(name) for name in PROFILES)
+ALL_PROFILES = tuple(parse_ratio(name) for name in PROFILES)

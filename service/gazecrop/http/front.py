@@ -10,7 +10,7 @@ import orjson
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gazecrop.crop import answers
-from gazecrop.crop.params import CROPPING, one_ratio, read
+from gazecrop.crop.params import CROPPING, one_ratio, parse
 from gazecrop.errors import GazecropError
 from gazecrop.http import caching, problems
 from gazecrop.http.auth import AZURE_HEADERS, GOOGLE_HEADERS, check
@@ -81,10 +81,10 @@ class Front:
         query = scope["query_string"].decode("latin-1")
         if len(steps) == 3:
             scope["gazecrop.route"] = "/v1/images/{id}/crops/{ratio}"
-            wanted = read(query, ONE).of(one_ratio(steps[2]))
+            wanted = parse(query, ONE).of(one_ratio(steps[2]))
         else:
             scope["gazecrop.route"] = "/v1/images/{id}/crops"
-            wanted = read(query, MANY)
+            wanted = parse(query, MANY)
         pipeline, kept, stages = parts.pipeline, self._kept, scope["gazecrop.stages"]
         known = await pipeline.find(steps[0], stages)
         version = known.version

@@ -38,13 +38,13 @@ from gazecrop.console.options import load
 from gazecrop.console.progress import Progress
 from gazecrop.console.sources import Item, pictures_of
 from gazecrop.crop.cropping import Options
-from gazecrop.crop.ratios import parse
+from gazecrop.crop.ratios import parse_ratio
 from gazecrop.model import STORE
 
 README = STORE / "AUDIT.md"
 PAPER = {"female", "male", "black", "white"}  # gender, group, and each of them within the other
 LAYOUTS = ("above", "beside-as-is", "above-as-is", "strip")
-RATIOS = tuple(parse(text) for text in ("1:1", "4:5", "9:16", "16:9"))
+RATIOS = tuple(parse_ratio(text) for text in ("1:1", "4:5", "9:16", "16:9"))
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -15,7 +15,7 @@ from gazecrop.audit.report.pair_sections import points
 from gazecrop.audit.studies.crowd import Crowd, study
 from gazecrop.audit.studies.run_people import write
 from gazecrop.console.environment import read_settings
-from gazecrop.console.options import USAGE, load, told
+from gazecrop.console.options import USAGE, exit_status, load
 from gazecrop.console.progress import Progress
 from gazecrop.console.sources import SourceError, pictures_of
 
@@ -30,7 +30,7 @@ def main(command: str, argv: Sequence[str]) -> int:
     )
     found.add_argument("--out", type=Path, default=Path("gazecrop-audit"), metavar="DIR")
     options = found.parse_args(argv)
-    return told(f"audit {command}", lambda: run(options))
+    return exit_status(f"audit {command}", lambda: run(options))
 
 
 def run(options: argparse.Namespace) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from gazecrop.audit.material.wikicelb import INDIVIDUALS, QUERY, Client, FetchError, Source, fetch, rows
-from gazecrop.console.options import USAGE, told
+from gazecrop.console.options import USAGE, exit_status
 from gazecrop.console.progress import Progress
 
 
@@ -38,7 +38,7 @@ def main(command: str, argv: Sequence[str]) -> int:
     if not options.contact:
         print("gazecrop audit: --contact is needed, such as a mail address", file=sys.stderr)
         return USAGE
-    return told(f"audit {command}", lambda: run(options))
+    return exit_status(f"audit {command}", lambda: run(options))
 
 
 def run(options: argparse.Namespace) -> int:

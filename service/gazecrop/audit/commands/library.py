@@ -16,11 +16,11 @@ from gazecrop.audit.report import library_tables as tables
 from gazecrop.audit.studies import compare, golden, stability
 from gazecrop.audit.studies.run_people import write
 from gazecrop.console.environment import read_settings
-from gazecrop.console.options import USAGE, load, told
+from gazecrop.console.options import USAGE, exit_status, load
 from gazecrop.console.progress import Progress
 from gazecrop.console.sources import Item, SourceError, pictures_of
 from gazecrop.crop.cropping import Options, Policy
-from gazecrop.crop.params import read
+from gazecrop.crop.params import parse
 from gazecrop.crop.ratios import Ratio
 from gazecrop.pipeline import limits_of
 
@@ -70,7 +70,7 @@ def main(command: str, argv: Sequence[str]) -> int:
             print(f"gazecrop audit: {error}", file=sys.stderr)
             return USAGE
 
-    return told(f"audit {command}", attempt)
+    return exit_status(f"audit {command}", attempt)
 
 
 def steady(options: argparse.Namespace) -> int:
@@ -156,12 +156,12 @@ def _boxes(source: str, ratios: Sequence[Ratio], asked: Options) -> tuple[str, d
 
 def _ratios(text: str) -> tuple[Ratio, ...]:
     """Raises BadParameters."""
-    return read(f"ratios={text}").ratios
+    return parse(f"ratios={text}").ratios
 
 
 def _asked(policy: str) -> Options:
     """Raises BadParameters."""
-    found: Policy = read(f"policy={policy}").options.policy
+    found: Policy = parse(f"policy={policy}").options.policy
     return replace(Options(), policy=found)
 
 

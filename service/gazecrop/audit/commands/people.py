@@ -14,14 +14,14 @@ from gazecrop.audit.studies.cells import LEAST
 from gazecrop.audit.studies.pairs import Asked
 from gazecrop.audit.studies.run_people import STUDIES, Wanted, run, write
 from gazecrop.console.environment import read_settings
-from gazecrop.console.options import USAGE, load, told
+from gazecrop.console.options import USAGE, exit_status, load
 from gazecrop.console.sources import SourceError
 
 
 def main(command: str, argv: Sequence[str]) -> int:
     options = parser(command).parse_args(argv)
     studies = STUDIES if command == "people" else (command,)
-    return told(f"audit {command}", lambda: attempt(options, studies))
+    return exit_status(f"audit {command}", lambda: attempt(options, studies))
 
 
 def parser(command: str) -> argparse.ArgumentParser:

@@ -7,11 +7,11 @@ from gazecrop.audit.material.looks import Look
 from gazecrop.audit.material.portraits import Person, as_bytes, sight
 from gazecrop.audit.studies.pairs import Asked, Outcome
 from gazecrop.crop.cropping import Cropper, Options
-from gazecrop.crop.ratios import parse
+from gazecrop.crop.ratios import parse_ratio
 from gazecrop.picture.explain import explain
 
 MASS = 1
-SQUARE = parse("1:1")
+SQUARE = parse_ratio("1:1")
 LONG_SIDE = 420
 
 

@@ -25,7 +25,7 @@ from gazecrop.audit.studies.resample import Estimate, estimates
 from gazecrop.console.sources import Item
 from gazecrop.crop.cropping import Cropper, Options
 from gazecrop.crop.placing import Constraint
-from gazecrop.crop.ratios import parse
+from gazecrop.crop.ratios import parse_ratio
 from gazecrop.errors import PictureError
 
 NAMES = (
@@ -38,7 +38,7 @@ LEAST, MOST = 2, 12  # faces of a picture: beyond, they are too small for a judg
 SMALLEST = 0.04  # of the picture's height: below, a face has few pixels
 NUMBERS = (("2", 2, 2), ("3", 3, 3), ("4 to 6", 4, 6), ("7 to 12", 7, MOST))  # people of a picture
 DRAWS = 400
-RATIOS = tuple(parse(text) for text in ("1:1", "9:16"))
+RATIOS = tuple(parse_ratio(text) for text in ("1:1", "9:16"))
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,9 +16,9 @@ from gazecrop.crop.cropping import Cropper, Options, box_size
 from gazecrop.crop.grid import SaliencyGrid
 from gazecrop.crop.placing import Box as Pixels
 from gazecrop.crop.placing import Constraint
-from gazecrop.crop.ratios import Ratio, parse
+from gazecrop.crop.ratios import Ratio, parse_ratio
 
-RATIOS = tuple(parse(text) for text in ("1:1", "4:5", "9:16", "16:9"))
+RATIOS = tuple(parse_ratio(text) for text in ("1:1", "4:5", "9:16", "16:9"))
 POLICIES = ("window", "point", "twitter", "centre", "random")
 EXACT = Fraction(1)
 

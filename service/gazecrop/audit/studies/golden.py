@@ -10,7 +10,7 @@ from typing import Any
 from gazecrop.audit.material.library import Eyes, Move, crops, over
 from gazecrop.console.sources import Item, SourceError
 from gazecrop.crop.cropping import Options
-from gazecrop.crop.ratios import Ratio, parse
+from gazecrop.crop.ratios import Ratio, parse_ratio
 
 FORMAT = 1
 
@@ -68,7 +68,7 @@ def read(path: Path) -> dict[str, Any]:
         lock: dict[str, Any] = json.loads(path.read_bytes())
         if lock["format"] != FORMAT:
             raise ValueError(f"it has the format {lock['format']}, this release reads {FORMAT}")
-        lock["ratios"] = [parse(ratio) for ratio in lock["ratios"]]
+        lock["ratios"] = [parse_ratio(ratio) for ratio in lock["ratios"]]
         for about in lock["pictures"].values():
             _ = about["size"][1], [box[3] for box in about["boxes"].values()]
     except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError) as error:

@@ -29,7 +29,7 @@ from gazecrop.console.options import (
     USAGE,
     add_crop_options,
     add_file_options,
-    told,
+    exit_status,
     upto,
     wanted,
 )
@@ -60,7 +60,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--crops", action="store_true", help="write cropped files: DST/crops/16x9/photo.jpg")
     add_file_options(parser)
     options = parser.parse_args(argv)
-    return told("batch", lambda: run(options))
+    return exit_status("batch", lambda: run(options))
 
 
 def run(options: argparse.Namespace) -> int:

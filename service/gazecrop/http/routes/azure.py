@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from gazecrop.crop.cropping import Crop
-from gazecrop.crop.params import look
+from gazecrop.crop.params import parse_collecting_errors
 from gazecrop.errors import BadParameters
 from gazecrop.http.openapi import schemas
 from gazecrop.http.openapi.parameters import AZURE_IGNORED, AZURE_PARAMETERS, UPLOAD
@@ -38,7 +38,7 @@ _NUMBER = re.compile(r"\d{1,6}(\.\d{1,9})?", re.ASCII)
 )
 async def analyze(request: Request) -> Response:
     parts = parts_of(request)
-    wanted, errors = look(raw_query(request.scope), PARAMETERS)
+    wanted, errors = parse_collecting_errors(raw_query(request.scope), PARAMETERS)
     query = wanted.extra
     deadline = deadline_of(request, errors)
     if errors:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 
 from gazecrop.crop import answers
 from gazecrop.crop.cropping import Crop
-from gazecrop.crop.params import CROPPING, Wanted, look, read
+from gazecrop.crop.params import CROPPING, Wanted, parse, parse_collecting_errors
 from gazecrop.errors import BadParameters, NotAcceptable
 from gazecrop.http.openapi import schemas
 from gazecrop.http.openapi.parameters import UPLOAD, query
@@ -49,7 +49,7 @@ ONLY_VERSION = frozenset({"v"})
 )
 async def upload(request: Request) -> Response:
     parts, stages = parts_of(request), stages_of(request.scope)
-    wanted, errors = look(raw_query(request.scope), CROPPING)
+    wanted, errors = parse_collecting_errors(raw_query(request.scope), CROPPING)
     deadline = deadline_of(request, errors)
     if errors:  # what is wrong is told before a body is read
         raise BadParameters(errors)
@@ -126,7 +126,7 @@ async def saliency(request: Request, id: str) -> Response:
 
 
 async def find(request: Request, id: str, allowed: frozenset[str]) -> tuple[Wanted, Known]:
-    wanted = read(raw_query(request.scope), allowed)
+    wanted = parse(raw_query(request.scope), allowed)
     return wanted, await parts_of(request).pipeline.find(id, stages_of(request.scope))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from gazecrop.crop.cropping import Crop
-from gazecrop.crop.params import CROPPING, look, one_ratio
+from gazecrop.crop.params import CROPPING, one_ratio, parse_collecting_errors
 from gazecrop.crop.ratios import Ratio
 from gazecrop.errors import BadParameters, NotAcceptable
 from gazecrop.http.openapi.parameters import UPLOAD, query
@@ -54,7 +54,7 @@ EXPLAIN = (CROPPING - {"candidates"}) | OUTPUT | {"layers"}
     | UPLOAD,
 )
 async def crop_picture(request: Request) -> Response:
-    wanted, errors = look(raw_query(request.scope), CROP)
+    wanted, errors = parse_collecting_errors(raw_query(request.scope), CROP)
     extra = wanted.extra
     deadline = deadline_of(request, errors)
     width = _number(extra, "width", LONGEST_SIDE, errors)
@@ -106,7 +106,7 @@ async def crop_picture(request: Request) -> Response:
     | UPLOAD,
 )
 async def explain_picture(request: Request) -> Response:
-    wanted, errors = look(raw_query(request.scope), EXPLAIN)
+    wanted, errors = parse_collecting_errors(raw_query(request.scope), EXPLAIN)
     deadline = deadline_of(request, errors)
     layers = _layers(wanted.extra, errors)
     form = _format(request, wanted.extra, errors)

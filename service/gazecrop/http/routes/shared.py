@@ -11,7 +11,7 @@ from blake3 import blake3
 from fastapi import Request, Response
 from starlette.types import Scope
 
-from gazecrop.crop.params import read
+from gazecrop.crop.params import parse
 from gazecrop.errors import BadParameters, ClientGone, Draining, Unavailable
 from gazecrop.http import caching
 from gazecrop.http.body import read_body
@@ -43,7 +43,7 @@ def raw_query(scope: Scope) -> str:
 
 def without_parameters(request: Request) -> None:
     """Raises BadParameters where a query says anything: it would be ignored."""
-    read(raw_query(request.scope), frozenset())
+    parse(raw_query(request.scope), frozenset())
 
 
 def deadline_of(request: Request, errors: list[dict[str, Any]]) -> float | None:
