@@ -34,9 +34,7 @@ class Settings(BaseSettings):
 
     # Limits of one picture. JPEG decodes scaled, so it may be larger than what must be decoded in full.
     max_bytes: int = Field(20_000_000, ge=1_000)
-    max_door_bytes: int = Field(
-        40_000_000, ge=1_000
-    )  # of a JSON body with pictures in base64, at Google's door
+    max_google_body_bytes: int = Field(40_000_000, ge=1_000)  # of images:annotate: JSON, pictures in base64
     max_megapixels_jpeg: float = Field(100.0, gt=0, le=1000)
     max_megapixels: float = Field(30.0, gt=0, le=178)
     # Of a crop as it is sent; AVIF and PNG half of it. 8192x8192 took 1.7 GB as AVIF and 14 s as PNG.

@@ -7,7 +7,7 @@ import pytest
 from azure.ai.vision.imageanalysis.models import VisualFeatures
 from azure.core.exceptions import HttpResponseError
 
-from tests.api.test_doors import AZURE, GOOGLE, azure_client
+from tests.api.test_compatibility import AZURE, GOOGLE, azure_client
 from tests.conftest import Server, serving
 from tests.helpers.contract import client, problem
 

@@ -25,7 +25,7 @@ from gazecrop.http.routes.shared import (
 )
 from gazecrop.http.routes.vendors import crops_of, ratios_of
 
-router = APIRouter(tags=["doors"])
+router = APIRouter(tags=["Compatibility"])
 PARAMETERS = frozenset({"features", "smartcrops-aspect-ratios", *AZURE_IGNORED})
 _NUMBER = re.compile(r"\d{1,6}(\.\d{1,9})?", re.ASCII)
 

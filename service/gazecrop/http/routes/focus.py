@@ -15,8 +15,8 @@ from gazecrop.http.routes.shared import (
     not_modified,
     parts_of,
     read_json,
+    reject_query_parameters,
     stages_of,
-    without_parameters,
 )
 from gazecrop.store.base import Condition
 
@@ -33,7 +33,7 @@ _NO_REVISION = 2**64 - 1  # revisions have 63 bits; stores pack them in 64
     ),
 )
 async def show(request: Request, id: str) -> Response:
-    without_parameters(request)
+    reject_query_parameters(request)
     with stages_of(request.scope).time("store"):
         focus, degraded = await parts_of(request).maps.get_focus(id)
     if focus is None:
@@ -57,7 +57,7 @@ async def show(request: Request, id: str) -> Response:
     openapi_extra=FOCUS_BODY | IF_MATCH,
 )
 async def put(request: Request, id: str) -> Response:
-    without_parameters(request)
+    reject_query_parameters(request)
     x, y = coordinates(await read_json(request))
     with stages_of(request.scope).time("store"):
         focus, created = await parts_of(request).maps.set_focus(id, x, y, condition(request))
@@ -72,7 +72,7 @@ async def put(request: Request, id: str) -> Response:
     openapi_extra=IF_MATCH,
 )
 async def delete(request: Request, id: str) -> Response:
-    without_parameters(request)
+    reject_query_parameters(request)
     with stages_of(request.scope).time("store"):
         await parts_of(request).maps.delete_focus(id, condition(request))
     return Response(status_code=204)

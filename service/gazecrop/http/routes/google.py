@@ -31,7 +31,7 @@ from gazecrop.http.routes.shared import (
 from gazecrop.http.routes.vendors import crops_of, ratios_of
 from gazecrop.parts import Parts
 
-router = APIRouter(tags=["doors"])
+router = APIRouter(tags=["Compatibility"])
 MOST_REQUESTS = 16  # as Vision
 CROP_HINTS = ("CROP_HINTS", 9)
 INVALID_ARGUMENT, DEADLINE_EXCEEDED, UNIMPLEMENTED, UNAVAILABLE = 3, 4, 12, 14  # google.rpc.Code
@@ -53,7 +53,9 @@ async def annotate(request: Request) -> Response:
         raise BadParameters(errors)
     refuse_early(parts)
     # In a thread, for tens of megabytes of JSON would stop the event loop; without a name, so that the body goes.
-    wanted = await asyncio.to_thread(_parse, await read_limited(request, parts.settings.max_door_bytes))
+    wanted = await asyncio.to_thread(
+        _parse, await read_limited(request, parts.settings.max_google_body_bytes)
+    )
     return json_answer({"responses": [await _answer(request, one, deadline) for one in wanted]})
 
 

@@ -23,8 +23,8 @@ from gazecrop.http.routes.shared import (
     quality,
     raw_query,
     read_picture,
+    reject_query_parameters,
     stages_of,
-    without_parameters,
 )
 from gazecrop.picture.heatmap import heat_map
 from gazecrop.pipeline import Known
@@ -91,7 +91,7 @@ async def show(request: Request, id: str) -> Response:
     responses=responses({204: {"description": "Forgotten, or never known"}}, 401, 403, 422, 503),
 )
 async def forget(request: Request, id: str) -> Response:
-    without_parameters(request)
+    reject_query_parameters(request)
     parts = parts_of(request)
     await asyncio.to_thread(parts.inbox.forget, id)
     with stages_of(request.scope).time("store"):

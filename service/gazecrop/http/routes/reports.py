@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from gazecrop.errors import BadParameters, NotFound
 from gazecrop.http.openapi import schemas
 from gazecrop.http.openapi.responses import responses
-from gazecrop.http.routes.shared import identify, json_answer, parts_of, read_limited, without_parameters
+from gazecrop.http.routes.shared import identify, json_answer, parts_of, read_limited, reject_query_parameters
 from gazecrop.parts import Parts
 from gazecrop.picture.probe import inspect
 
@@ -34,7 +34,7 @@ async def report(request: Request) -> Response:
     parts = parts_of(request)
     if not parts.settings.reports:
         raise NotFound("This server takes no reports.")
-    without_parameters(request)
+    reject_query_parameters(request)
     parts.turnstile.enter(request.client.host if request.client else "")
     body = await read_limited(request, 64_000 + parts.settings.max_bytes * 4 // 3)
     told, picture = await asyncio.to_thread(_read, parts, body)  # up to 27 MB at the default limits

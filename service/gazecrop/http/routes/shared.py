@@ -41,7 +41,7 @@ def raw_query(scope: Scope) -> str:
     return query.decode("latin-1")
 
 
-def without_parameters(request: Request) -> None:
+def reject_query_parameters(request: Request) -> None:
     """Raises BadParameters where a query says anything: it would be ignored."""
     parse(raw_query(request.scope), frozenset())
 
