@@ -1,4 +1,4 @@
-"""Debian's Chromium for the tests, by playwright. It runs without network: every page comes from this machine."""
+"""The system's Chromium for the tests, driven by Playwright. Pages come from this machine only; no network."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """Skips the test where there is no Chromium."""
+    """Skips the test if Chromium is not installed."""
     program = command("chromium", "chromium-browser")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=FLAGS)

@@ -1,4 +1,4 @@
-"""Pictures drawn by code: a bright disc on a textured ground, at a known place."""
+"""Pictures drawn by code: a bright disc at a given place on a textured background."""
 
 import io
 from typing import Any
@@ -14,9 +14,9 @@ def draw(
     radius: float = 0.1,
     seed: int = 0,
 ) -> Image.Image:
-    """An RGB picture. disc: the middle of the disc as fractions (None: no disc); radius: of the shorter side."""
+    """An RGB picture. disc: its centre as fractions (None: no disc); radius: as a fraction of the shorter side."""
     rng = np.random.default_rng(seed)
-    # Clouds of grey-green with fine grain: flat ground would be no picture, and pure noise is all edges.
+    # Grey-green clouds with fine grain: a flat background would count as `flat`, pure noise is all edges.
     clouds = Image.fromarray(rng.integers(70, 130, (9, 12), dtype=np.uint8)).resize((width, height), 3)
     grain = rng.integers(-6, 7, (height, width), dtype=np.int16)
     grey = np.clip(np.asarray(clouds, dtype=np.int16) + grain, 0, 255).astype(np.uint8)
@@ -38,5 +38,5 @@ def encode(picture: Image.Image, format: str = "JPEG", **options: Any) -> bytes:
 
 
 def jpeg(width: int = 640, height: int = 480, seed: int = 0) -> bytes:
-    """A JPEG that differs in every byte that matters for another seed: another picture, another id."""
+    """A JPEG; another seed gives another picture and another id."""
     return encode(draw(width, height, seed=seed), quality=85)

@@ -1,4 +1,4 @@
-"""Pictures whose every turn, mirror and colour shows, in all formats, for the tests of decoding and rendering."""
+"""Pictures in all formats for the tests of decoding and rendering: every turn, mirror and colour is detectable."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,7 +7,7 @@ from PIL import Image
 from tests.helpers.pictures import encode
 
 FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF")
-# Turns an upright picture into the frame that EXIF orientation k says is stored.
+# The transpose from an upright picture to the frame stored under EXIF orientation k.
 STORED = {
     1: None,
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -21,7 +21,7 @@ STORED = {
 
 
 def scene(width: int = 640, height: int = 480) -> Image.Image:
-    """A gradient with a red and a blue box: no symmetry, so that every turn and mirror shows."""
+    """A gradient with a red and a blue box: no symmetry, so that every turn and mirror is detectable."""
     x, y = np.meshgrid(np.linspace(0, 1, width), np.linspace(0, 1, height))
     pixels = np.stack([40 + 160 * x, 60 + 120 * y, 200 - 120 * x * y], axis=-1).astype(np.uint8)
     pixels[height // 8 : height // 3, width // 10 : width // 3] = (220, 30, 30)

@@ -36,7 +36,7 @@ EXPECTED = np.asarray(scene().resize((320, 240), Image.Resampling.BOX))
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_format_is_told_by_the_bytes(format: str) -> None:
+def test_format_follows_the_bytes(format: str) -> None:
     thumbnail = read(encode(scene(), format))
     assert (thumbnail.width, thumbnail.height, thumbnail.format) == (640, 480, format.lower())
     assert thumbnail.pixels.shape == (240, 320, 3) and thumbnail.pixels.dtype == np.uint8
@@ -65,7 +65,7 @@ def test_orientation_out_of_range_is_upright(format: str, orientation: int) -> N
 
 @pytest.mark.parametrize("where", range(26))
 def test_broken_exif_is_upright_or_right(where: int) -> None:
-    """One byte of the directory turned over: never an error, and never another orientation than 1 or 6."""
+    """One byte of the directory inverted: never an error, and never another orientation than 1 or 6."""
     tags = exif(6)
     data = encode(scene(), "JPEG", exif=tags)
     broken = bytearray(tags)
@@ -97,7 +97,7 @@ def test_avif_turns_by_its_own_box_and_not_by_exif() -> None:
 
 def _with_maker() -> bytes:
     tags = Image.Exif()
-    tags[0x010F] = "maker of nothing"
+    tags[0x010F] = "unknown maker"
     return tags.tobytes()
 
 
@@ -117,8 +117,8 @@ def _with_maker() -> bytes:
         for format in formats
     ],
 )
-def test_modes_look_alike(mode: str, format: str) -> None:
-    # dithered, each pixel would depend on where the filter stands
+def test_modes_give_one_thumbnail(mode: str, format: str) -> None:
+    # with dithering each pixel would depend on the position of the filter
     undithered = {
         "1": lambda: scene().convert("1", dither=Image.Dither.NONE),
         "P": lambda: scene().quantize(64),
@@ -164,19 +164,19 @@ def test_floats_are_stretched(values: str) -> None:
 
 
 @pytest.mark.parametrize("value", [0.0, np.nan, np.inf, 3e38])
-def test_floats_that_say_nothing_are_flat(value: float) -> None:
+def test_constant_floats_are_flat(value: float) -> None:
     assert read(encode(Image.fromarray(np.full((30, 40), value, np.float32)), "TIFF")).flat
 
 
-def test_floats_as_wide_as_they_go() -> None:
+def test_floats_of_the_widest_range() -> None:
     """The range is infinite in 32 bits: a picture or our error, no warning."""
     wide = np.tile(np.array([-3e38, 3e38], np.float32), (30, 20))
     assert read(encode(Image.fromarray(wide), "TIFF")).pixels.shape == (240, 320, 3)
 
 
 @pytest.mark.parametrize("format", ["PNG", "WEBP", "AVIF", "TIFF"])
-def test_colour_under_transparent_pixels_is_not_seen(format: str) -> None:
-    """Loud colours hide where alpha is 0, in stripes so fine that reducing mixes them with what is seen."""
+def test_colour_under_transparent_pixels_is_ignored(format: str) -> None:
+    """Saturated colours where alpha is 0, in stripes so fine that reducing mixes them with visible pixels."""
     shown = np.zeros((480, 640, 4), np.uint8)
     shown[:] = (90, 120, 60, 255)
     shown[:, ::2] = (255, 0, 255, 0)
@@ -253,7 +253,7 @@ def test_strips(width: int, height: int, format: str) -> None:
 @pytest.mark.parametrize("size", [(2561, 1923), (1283, 967), (641, 479), (3000, 240)])
 @pytest.mark.parametrize("progressive", [False, True])
 def test_scaled_decoding_shows_the_same_picture(size: tuple[int, int], progressive: bool) -> None:
-    """Off-grid sides too: the last column of a scaled JPEG stands for fewer pixels than the others."""
+    """Also for sides that the scale does not divide: the last column of a scaled JPEG covers fewer pixels."""
     data = encode(scene(*size), "JPEG", quality=92, progressive=progressive)
     full = np.asarray(scene(*size).resize((320, 240), Image.Resampling.BOX))
     assert difference(read(data).pixels, full) < 1.5
@@ -433,15 +433,15 @@ BOMBS: dict[str, Callable[[], tuple[bytes, type[GazecropError] | None]]] = {
 
 
 def test_bombs_are_refused_or_harmless() -> None:
-    """In a process of its own, whose peak of memory may grow by 130 MB over all of them: the picture of 25 MP that a
-    PNG of 76 kB truly holds takes 75 MB of it."""
+    """In a separate process, whose peak memory may grow by 130 MB over all of them: the 25 MP that a PNG of 76 kB
+    really contains take 75 MB of it."""
     script = """
 import json, pickle, re, sys
 from pathlib import Path
 from gazecrop.picture.decode import Limits, decode
 from gazecrop.errors import GazecropError
 
-def peak():  # not getrusage, whose peak is inherited from the process that started this one
+def peak():  # not getrusage, whose peak is inherited from the parent process
     return int(re.search(r"VmHWM:\\s*(\\d+)", Path("/proc/self/status").read_text())[1])
 
 def answer(data):
@@ -470,7 +470,7 @@ print(json.dumps([{name: answer(data) for name, data in bombs.items()}, peak() -
     assert kilobytes < 130_000
 
 
-# Wrong bytes
+# Malformed bytes
 
 
 @pytest.mark.parametrize(
@@ -498,12 +498,12 @@ def test_heic_without_the_extra_names_it(monkeypatch: pytest.MonkeyPatch) -> Non
     assert "[heic]" in raised.value.detail
 
 
-FEW = Limits(pixels_jpeg=1_000_000, pixels=1_000_000)  # so that a mutated size costs no time
+FEW = Limits(pixels_jpeg=1_000_000, pixels=1_000_000)  # so that a mutated size does not cost time
 
 
 @pytest.mark.parametrize("name", SAMPLES)
 def test_truncated(name: str) -> None:
-    """Cut anywhere: an error of ours, or, near the end, the picture."""
+    """Truncated anywhere: one of our errors or, near the end, the picture."""
     data = SAMPLES[name]
     for length in sorted({*range(min(len(data), 64)), *range(64, len(data), max(len(data) // 60, 1))}):
         try:

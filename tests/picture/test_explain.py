@@ -37,14 +37,14 @@ def test_no_layer_is_the_picture() -> None:
     assert np.array_equal(drawn(scene(), ()), np.asarray(scene()))
 
 
-def test_heat_lies_where_the_map_has_it() -> None:
+def test_heat_is_drawn_at_the_peak_of_the_map() -> None:
     change = np.abs(drawn(scene(), ("heat",)).astype(int) - np.asarray(scene())).sum(axis=2)
     assert change[200:280, 300:400].mean() > 3 * change[:100, :150].mean()
 
 
 @pytest.mark.parametrize("ground", ["black", "white", "#808080", "#d55e00"])
 def test_points_and_boxes_stand_out_on_any_ground(ground: str) -> None:
-    """Some pixels along every edge, and of every point, differ from the ground by half of the range."""
+    """Some pixels along every edge, and of every point, differ from the background by about a third of the range."""
     picture = Image.new("RGB", (640, 480), ground)
     grey = np.array([0.2126, 0.7152, 0.0722])
     plain = np.asarray(picture) @ grey
@@ -61,7 +61,7 @@ def test_points_and_boxes_stand_out_on_any_ground(ground: str) -> None:
 
 
 def test_labels_do_not_cover_each_other() -> None:
-    """Many boxes that share a corner: the letters of each label take room of their own."""
+    """Many boxes that share a corner: each label adds its own dark pixels."""
     data = encode(Image.new("RGB", (640, 480), "white"), "PNG")
 
     def dark(label: str, count: int) -> int:

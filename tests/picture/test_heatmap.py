@@ -9,7 +9,7 @@ from gazecrop.picture.heatmap import COLOURS, heat_map, smooth
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
 
 
-def test_colours_grow_lighter_and_never_jump() -> None:
+def test_colours_grow_lighter_without_jumps() -> None:
     luminance = (COLOURS / 255) ** 2.2 @ LUMINANCE
     assert (np.diff(luminance) > 0).all()
     assert np.abs(np.diff(COLOURS.astype(int), axis=0)).max() <= 4
@@ -31,7 +31,7 @@ def test_size(width: int, height: int, size: tuple[int, int]) -> None:
     assert picture.format == "PNG" and picture.size == size
 
 
-def test_lightest_where_most_look() -> None:
+def test_lightest_at_the_peak() -> None:
     levels = np.zeros((30, 40), np.uint8)
     levels[20, 10] = 31
     levels[5, 30] = 15
@@ -41,9 +41,9 @@ def test_lightest_where_most_look() -> None:
     assert light[88, 488] > 1.5 * light[240, 400]
 
 
-def test_map_of_nothing() -> None:
+def test_uniform_maps() -> None:
     assert smooth(np.zeros((30, 40), np.uint8), (64, 48)).max() == 0
     assert smooth(np.full((30, 40), 31, np.uint8), (64, 48)).min() == 255
     low = np.zeros((30, 40), np.uint8)
     low[10, 10] = 3
-    assert smooth(low, (640, 480)).max() > 200, "stretched to the highest level there is"
+    assert smooth(low, (640, 480)).max() > 200, "scaled to the highest level of the map"

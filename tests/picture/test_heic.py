@@ -1,4 +1,4 @@
-"""What phones send. libheif turns the picture upright itself; its EXIF tag must not turn it once more."""
+"""HEIC, the format of phones. libheif applies the orientation itself; the EXIF tag must not be applied again."""
 
 from io import BytesIO
 
@@ -12,7 +12,7 @@ from gazecrop.picture.decode import Limits, decode
 from gazecrop.picture.render import crop
 from tests.helpers.samples import STORED, difference, exif, scene
 
-pytestmark = pytest.mark.long  # the extra [heic] is installed for these only
+pytestmark = pytest.mark.long  # the only tests that need the extra [heic]
 EXPECTED = np.asarray(scene().resize((320, 240), Image.Resampling.BOX))
 
 

@@ -18,7 +18,7 @@ from tests.helpers.pictures import encode
 from tests.helpers.samples import FORMATS, SAMPLES, STORED, difference, exif, scene
 
 RGB_PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-BOX = Box(64, 60, 320, 240)  # of scene(): a part of both boxes in it
+BOX = Box(64, 60, 320, 240)  # contains a part of both boxes of scene()
 
 
 def opened(data: bytes) -> Image.Image:
@@ -66,7 +66,7 @@ def test_box_is_upright(source: str, orientation: int, width: int | None) -> Non
 
 @pytest.mark.parametrize("width", [1200, 700, 400, 90])
 def test_scaled_decoding_loses_nothing(width: int) -> None:
-    """Against a full decode: lines of 4 pixels, whose edges a second reduction would blur."""
+    """Compared with a full decode: a fine checkerboard, whose edges a second reduction would blur."""
     x, y = np.meshgrid(np.arange(3000), np.arange(2000))
     lines = np.where((x // 40 + y // 40) % 2, 220, 30).astype(np.uint8)
     data = encode(Image.fromarray(lines).convert("RGB"), "JPEG", quality=95, subsampling=0)
@@ -86,7 +86,7 @@ def test_sizes() -> None:
     assert output_size(800, 600, None, 150) == (200, 150)
     assert output_size(800, 600, 100, 100) == (100, 100)
     assert output_size(800, 600, 1600, None) == (800, 600)
-    assert output_size(800, 600, 1600, 800) == (800, 400), "the asked ratio is kept"
+    assert output_size(800, 600, 1600, 800) == (800, 400), "the requested ratio is kept"
     assert output_size(800, 600, 1600, None, enlarge=True) == (1600, 1200)
     assert output_size(800, 600, 99_999, None, enlarge=True) == (8192, 6144)
     assert output_size(30_000, 2, None, None) == (8192, 1)
@@ -122,7 +122,7 @@ def test_enlarge() -> None:
     assert opened(crop(data, BOX, width=640, enlarge=True)).size == (640, 480)
 
 
-def test_what_is_held_is_the_larger_of_what_is_read_and_what_is_made() -> None:
+def test_memory_is_the_larger_of_decoding_and_encoding() -> None:
     assert held(1_600_000, 12_000_000, "avif") == 96_000_000
     assert held(30_000_000, 480_000, "avif") == 30_000_000
 
@@ -156,13 +156,13 @@ def test_profile_of_rgb_is_kept(source: str, format: str) -> None:
 @pytest.mark.parametrize(
     "profile", [b"no profile", RGB_PROFILE[:36] + b"xxxx" + RGB_PROFILE[40:], RGB_PROFILE[:130]]
 )
-def test_broken_profiles_do_no_harm(profile: bytes) -> None:
+def test_broken_profiles_are_ignored(profile: bytes) -> None:
     for picture in (scene(), scene().convert("L"), scene().convert("CMYK")):
         data = encode(picture, "JPEG", icc_profile=profile)
         assert opened(crop(data, BOX, width=50)).size == (50, 38)
 
 
-def test_profile_of_another_space_does_not_go_out() -> None:
+def test_profile_of_another_space_is_dropped() -> None:
     grey = encode(scene().convert("L"), "PNG", icc_profile=RGB_PROFILE)
     assert "icc_profile" not in opened(crop(grey, BOX, format="png")).info
 
@@ -172,8 +172,8 @@ def test_cmyk_without_profile() -> None:
     assert difference(array(opened(crop(data, BOX, format="png"))), part(BOX)) < 3
 
 
-def test_cmyk_goes_through_its_profile() -> None:
-    """No profile of CMYK may be shipped here, so one is made: ink i gives the grey of 255 - i, by tables."""
+def test_cmyk_is_converted_by_its_profile() -> None:
+    """With a CMYK profile made here: ink i gives the grey 255 - i, by tables."""
     profile = _cmyk_profile()
     picture = Image.merge("CMYK", [Image.linear_gradient("L")] * 3 + [Image.new("L", (256, 256), 0)])
     data = encode(picture, "TIFF", icc_profile=profile)
@@ -188,7 +188,9 @@ def test_cmyk_goes_through_its_profile() -> None:
     )
     assert expected is not None
     assert np.abs(converted - array(expected)).max() <= 1
-    assert np.abs(converted - array(picture.convert("RGB"))).mean() > 10, "the profile says otherwise"
+    assert np.abs(converted - array(picture.convert("RGB"))).mean() > 10, (
+        "the profile differs from the plain formula"
+    )
 
 
 def _cmyk_profile() -> bytes:
@@ -260,7 +262,7 @@ def test_opaque_alpha_is_dropped() -> None:
 
 
 @pytest.mark.parametrize("format", MEDIA_TYPES)
-def test_odd_modes_can_be_sent(format: str) -> None:
+def test_odd_modes_are_encoded(format: str) -> None:
     for mode in ("1", "L", "LA", "P", "CMYK", "YCbCr", "I;16", "I", "F"):
         source = scene().convert("L").convert(mode) if mode in ("I;16", "I", "F") else scene().convert(mode)
         assert opened(crop(encode(source, "TIFF"), BOX, width=40, format=format)).size == (40, 30)
@@ -271,7 +273,7 @@ def test_odd_modes_can_be_sent(format: str) -> None:
 
 @pytest.mark.parametrize("format", MEDIA_TYPES)
 @pytest.mark.parametrize("source", ["JPEG", "PNG", "WEBP", "TIFF"])
-def test_no_metadata_goes_out(source: str, format: str) -> None:
+def test_metadata_is_stripped(source: str, format: str) -> None:
     tags = Image.Exif()
     tags[0x010F] = "secret maker"
     tags[0x0112] = 3

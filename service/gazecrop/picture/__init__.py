@@ -1,1 +1,1 @@
-"""What a picture file is and shows: its head, its pixels, its colours; and pictures drawn from them. Pure."""
+"""Reading picture files (headers, pixels, colours) and rendering crops, heat maps and explanations. Pure."""

@@ -1,21 +1,21 @@
-"""Pixel modes and colour spaces, as far as Pillow leaves them to its users. Pure."""
+"""Conversions of pixel modes and colour spaces that Pillow leaves to the caller. Pure."""
 
 from io import BytesIO
 
 import numpy as np
 from PIL import Image, ImageChops, ImageCms
 
-MID_GREY = 128  # what transparent pixels show: neither bright nor dark, so that it attracts no gaze
+MID_GREY = 128  # replaces transparent pixels: neither bright nor dark, so that it is not salient
 
 
 def reducible(picture: Image.Image) -> Image.Image:
     """A mode of 8 bits whose values can be averaged: L, LA, RGB, RGBA, CMYK, YCbCr or LAB."""
     mode = picture.mode
     if mode == "CMYK" and picture.format == "JPEG" and "adobe" not in picture.info:
-        # Pillow takes every CMYK JPEG for one of Adobe's, which are inverted
+        # Pillow inverts every CMYK JPEG, but only Adobe's are stored inverted
         return ImageChops.invert(picture)
     if mode.startswith("I;16"):
-        # Pillow's own conversion clips at 255: a ramp of 16 bits would be white
+        # Pillow's own conversion clips at 255: nearly all 16-bit values would become white
         return Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
     if mode in ("I", "F"):
         return _stretched(picture)
@@ -29,12 +29,12 @@ def reducible(picture: Image.Image) -> Image.Image:
 
 
 def _stretched(picture: Image.Image) -> Image.Image:
-    """Integers of 32 bits and floats have no agreed white: the lowest finite value is black, the highest white."""
+    """32-bit integers and floats have no defined white: maps the lowest finite value to black, the highest to white."""
     values = np.array(picture, dtype=np.float32)
-    values *= np.float32(0.25)  # exact, and the widest range there is fits into 32 bits
-    seen = np.isfinite(values)
-    low = float(values.min(where=seen, initial=np.inf))
-    high = float(values.max(where=seen, initial=-np.inf))
+    values *= np.float32(0.25)  # exact; keeps high - low finite for the widest possible range
+    finite = np.isfinite(values)
+    low = float(values.min(where=finite, initial=np.inf))
+    high = float(values.max(where=finite, initial=-np.inf))
     if not low < high:
         return Image.new("L", picture.size, MID_GREY)
     np.nan_to_num(values, copy=False, nan=low, posinf=high, neginf=low)
@@ -54,7 +54,7 @@ def lab_to_rgb(picture: Image.Image) -> Image.Image:
 
 
 def cmyk_to_srgb(picture: Image.Image, profile: bytes) -> Image.Image:
-    """Through the ICC profile of CMYK; naively where there is none (empty) or it is broken."""
+    """Converts through the CMYK ICC profile; by Pillow's plain formula where `profile` is empty or broken."""
     if profile:
         try:
             converted = ImageCms.profileToProfile(
@@ -66,14 +66,14 @@ def cmyk_to_srgb(picture: Image.Image, profile: bytes) -> Image.Image:
                 flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
             )
         except (ImageCms.PyCMSError, OSError):
-            converted = None  # a broken profile is as good as none
+            converted = None  # a broken profile is ignored
         if converted is not None:
             return converted
     return picture.convert("RGB")
 
 
 def on_white(picture: Image.Image) -> Image.Image:
-    """LA or RGBA -> RGB."""
+    """LA or RGBA -> RGB, composited on white."""
     picture = picture.convert("RGBA")
     ground = Image.new("RGB", picture.size, "white")
     ground.paste(picture, mask=picture.getchannel("A"))

@@ -1,10 +1,10 @@
-"""Walks through the containers of JPEG, PNG, WebP, GIF and TIFF: sizes, orientation, and what makes pixels.
+"""Parsers of the containers of JPEG, PNG, WebP, GIF and TIFF: size, orientation, byte ranges of the pixel data.
 
-Pillow would do the same while opening, but it allocates a canvas (WebP), inflates text (PNG), makes an object
-for each of a million strips (TIFF), parses EXIF at 0.3 ms and warns about what is broken there, all before a
-limit could be applied. A walk costs 10 to 100 µs and its loops are bounded.
+Pillow would parse them while opening, but before any limit can be applied it allocates a canvas (WebP), inflates
+text (PNG), creates an object for each of a million strips (TIFF), and parses EXIF in 0.3 ms with warnings about
+what is broken. A walk costs 10 to 100 µs and its loops are bounded.
 
-Every function raises ValueError, IndexError or struct.error for bytes that are wrong; `headers` maps these.
+Every function raises ValueError, IndexError or struct.error for malformed bytes; `probe` maps these.
 """
 
 import re
@@ -14,30 +14,30 @@ from dataclasses import dataclass, field
 # Entropy-coded data ends at the first 0xFF that is neither stuffed (FF 00), a restart (FF D0..D7) nor a fill
 # byte (FF FF): ITU T.81, B.1.1.5. The search runs in C, about 1 ms for 3 MB.
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
-_MAX_PARTS = 100_000  # of any walk; real files have under 3,000 (20 MB in IDAT chunks of 8 kB)
-_MAX_SCANS = 1_000  # counted no further
-_MAX_STRIPS = 65_536  # one for each row, or tiles of 22x22 in 30 MP; Pillow takes 6 us for each
+_MAX_PARTS = 100_000  # in any walk; real files have under 3,000 (20 MB in IDAT chunks of 8 kB)
+_MAX_SCANS = 1_000  # counting stops here
+_MAX_STRIPS = 65_536  # one per row, or tiles of 22x22 in 30 MP; Pillow takes 6 µs for each
 
 _EXIF, _ICC = b"Exif\0\0", b"ICC_PROFILE\0"
 
 
 @dataclass(slots=True)
 class Walk:
-    """`width` and `height` as stored. `parts` are the ranges of bytes that make pixels (JPEG, PNG and GIF; of the
-    others the whole file is read), `profile` those of the colour profile, which comes after the first part."""
+    """`width` and `height` as stored. `parts`: byte ranges that the pixels depend on (JPEG, PNG and GIF; of other
+    formats the whole file is read). `profile`: byte ranges of the colour profile, which follows the first part."""
 
     width: int = 0
     height: int = 0
     orientation: int = 1
-    buffered: bool = False  # JPEG: more than one scan, so that all coefficients are kept in memory
+    buffered: bool = False  # JPEG: several scans, so that the decoder keeps all coefficients in memory
     scans: int = 1
     parts: list[slice] = field(default_factory=list)
     profile: list[slice] = field(default_factory=list)
-    coarse: list[slice] = field(default_factory=list)  # progressive JPEG: parts that do for 1/8 of its sides
+    coarse: list[slice] = field(default_factory=list)  # progressive JPEG: enough for 1/8 of its sides
 
 
 def orientation_of(exif: bytes) -> int:
-    """Tag 0x0112 of the first IFD (EXIF 3.0, 4.6.5): 1 to 8. What is broken or out of range counts as 1."""
+    """Tag 0x0112 of the first IFD (EXIF 3.0, 4.6.5): 1 to 8. A broken or out-of-range value counts as 1."""
     while exif.startswith(_EXIF):
         exif = exif[len(_EXIF) :]
     try:
@@ -73,7 +73,7 @@ def jpeg(data: bytes) -> Walk:
                 _scans(data, start, walk)
             walk.parts.append(slice(start, None))
             return walk
-        # APP0 (JFIF) and APP14 (Adobe) say how to read the colours; other APPn and comments are dropped
+        # APP0 (JFIF) and APP14 (Adobe) define the colour space; other APPn and comments are dropped
         if marker in (0xE0, 0xEE) or not (0xE0 <= marker <= 0xEF or marker == 0xFE):
             walk.parts.append(slice(start, end))
         if marker == 0xD9:
@@ -83,8 +83,8 @@ def jpeg(data: bytes) -> Walk:
 
 
 def _scans(data: bytes, start: int, walk: Walk) -> None:
-    """Counts the scans, and leaves out of `coarse` those that refine AC coefficients (Ss > 0 and Ah > 0, G.1.1.1):
-    at 1/8 of the sides they change a mean of 0 to 0.4 grey levels, and are a third to two thirds of the work.
+    """Counts the scans and omits from `coarse` those that refine AC coefficients (Ss > 0 and Ah > 0, G.1.1.1): at
+    1/8 of the sides they change the mean by 0 to 0.4 levels, for a third to two thirds of the decoding time.
     """
     coarse = list(walk.parts)
     walk.scans = 0
@@ -97,7 +97,9 @@ def _scans(data: bytes, start: int, walk: Walk) -> None:
         if kind != 0x01:
             at += _u16(data, at)
         found = _MARKER.search(data, at)
-        if found is None or walk.scans > _MAX_SCANS:  # truncated: nothing may be left out, so that it shows
+        if (
+            found is None or walk.scans > _MAX_SCANS
+        ):  # truncated: keep every part, so that the decoder reports it
             return
         if kind == 0xDA:
             walk.scans += 1
@@ -119,7 +121,7 @@ def png(data: bytes) -> Walk:
             break
         length, kind = struct.unpack_from(">I4s", data, at)
         end = at + 12 + length
-        if kind == b"IHDR" and not walk.width:  # Pillow would believe the last of several
+        if kind == b"IHDR" and not walk.width:  # Pillow would use the last of several
             walk.width, walk.height = struct.unpack_from(">II", data, at + 8)
             walk.parts.append(slice(at, end))
         elif kind in (b"PLTE", b"tRNS", b"IDAT", b"IEND"):
@@ -135,7 +137,7 @@ def png(data: bytes) -> Walk:
 
 
 def webp(data: bytes) -> Walk:
-    """RFC 9649, 2.7; sizes of the bitstreams: RFC 6386, 9.1, and RFC 9649, 3.4."""
+    """RFC 9649, 2.7; sizes in the bitstreams: RFC 6386, 9.1, and RFC 9649, 3.4."""
     walk = Walk()
     at = 12
     for _ in range(_MAX_PARTS):
@@ -160,7 +162,7 @@ def webp(data: bytes) -> Walk:
 
 
 def gif(data: bytes) -> Walk:
-    """GIF89a, 18 to 23: up to the first picture, which may be larger than the screen."""
+    """GIF89a, 18 to 23: up to the first image, which may exceed the logical screen."""
     width, height, flags = struct.unpack_from("<HHB", data, 6)
     at = 13 + (3 << (flags & 7) + 1 if flags & 0x80 else 0)
     walk = Walk(parts=[slice(0, at)])
@@ -174,7 +176,7 @@ def gif(data: bytes) -> Walk:
             if blocks > _MAX_PARTS:
                 raise ValueError("too many blocks")
         at += 1
-        if control:  # its transparent colour belongs to the picture that follows
+        if control:  # its transparent colour applies to the image that follows
             walk.parts.append(slice(start, at))
     if data[at] == 0x2C:
         x, y, columns, rows = struct.unpack_from("<HHHH", data, at + 1)
@@ -185,7 +187,7 @@ def gif(data: bytes) -> Walk:
 
 
 def tiff(data: bytes) -> Walk:
-    """TIFF 6.0, section 2: the first directory, of BigTIFF too."""
+    """TIFF 6.0, section 2, and BigTIFF: the first directory."""
     tags = _directory(data)
     walk = Walk(width=tags[256][1], height=tags[257][1], orientation=orientation_of(data))
     if max(tags.get(tag, (0, 0))[0] for tag in (273, 279, 324, 325)) > _MAX_STRIPS:
@@ -197,7 +199,7 @@ def tiff(data: bytes) -> Walk:
 
 
 def _directory(data: bytes) -> dict[int, tuple[int, int]]:
-    """tag -> (count, first value where it is a BYTE, SHORT, LONG or LONG8 that stands in the entry, else 0)."""
+    """tag -> (count, first value if it is a BYTE, SHORT, LONG or LONG8 stored inside the entry, else 0)."""
     order = {b"II": "<", b"MM": ">"}.get(data[:2])
     if order is None:
         raise ValueError("no byte order")

@@ -1,7 +1,7 @@
 """bytes -> Thumbnail: limits before pixels, scaled decoding, orientation, colour, alpha. Pure.
 
-The steps, in order: read the header, apply the limits, open what makes pixels, decode scaled, reduce, make it
-RGB, turn it upright. Colour is made RGB after reducing wherever the mode can be reduced, so that the dear part
+The steps, in order: read the header, apply the limits, open the pixel data, decode scaled, reduce, convert to RGB,
+turn upright. Colours are converted after reducing wherever the mode can be averaged, so that the expensive step
 runs on few pixels.
 """
 
@@ -26,14 +26,14 @@ from gazecrop.errors import PictureUnreadable, TooManyPixels
 from gazecrop.picture.colour import MID_GREY, lab_to_rgb, reducible
 from gazecrop.picture.probe import Header, heif, inspect, nearest_shape, unreadable_on_error
 
-# What Pillow says about broken EXIF or TIFF tags is of no use to whoever runs a server. Once, not per call:
-# `warnings.catch_warnings` is not safe in threads.
+# Pillow's warnings about broken EXIF or TIFF tags do not help an operator. Filtered once, not per call:
+# `warnings.catch_warnings` is not thread-safe.
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.\w+Plugin")
 
 FLAT_RANGE = 3  # levels within every channel; JPEG noise on a flat ground stays within 2
 
 _PLUGINS: dict[str, Callable[[BytesIO], ImageFile]] = {
-    "jpeg": JpegImageFile,  # of an MPO the first picture, without a parse of its index
+    "jpeg": JpegImageFile,  # the first picture of an MPO, whose index is not parsed
     "png": PngImageFile,
     "webp": WebPImageFile,
     "avif": AvifImageFile,
@@ -52,39 +52,41 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-SIDEWAYS = {_TURNS[orientation] for orientation in (5, 6, 7, 8)}  # these swap width and height
+SIDEWAYS = {_TURNS[orientation] for orientation in (5, 6, 7, 8)}  # swap width and height
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Pixels of one picture, and scans of a JPEG. JPEG may be larger, because it decodes scaled."""
+    """Maximum pixels of one picture, and scans of a JPEG. A JPEG may be larger, because it decodes scaled."""
 
     pixels_jpeg: int = 100_000_000
     pixels: int = 30_000_000
     scans: int = 64
 
     def check(self, header: Header) -> None:
-        """Raises `TooManyPixels`, or `PictureUnreadable` for a JPEG of absurdly many scans."""
+        """Raises `TooManyPixels`, or `PictureUnreadable` for a JPEG of too many scans."""
         limit = self.pixels_jpeg if header.format == "jpeg" else self.pixels
         pixels = header.width * header.height
         if pixels > limit:
             raise TooManyPixels(
                 f"The picture has {header.width}x{header.height} = {pixels:,} pixels; "
-                f"at most {limit:,} are read of a {header.format.upper()}.",
+                f"the limit for {header.format.upper()} is {limit:,}.",
                 limit=limit,
                 received=pixels,
                 fix="Send a smaller copy: the crops are the same in fractions.",
             )
         if header.walk.scans > self.scans:
             raise PictureUnreadable(
-                f"A JPEG of more than {self.scans} scans is not read.", limit=self.scans, fix="Save it anew."
+                f"A JPEG may have at most {self.scans} scans.",
+                limit=self.scans,
+                fix="Save it as a baseline JPEG.",
             )
 
 
 @dataclass(frozen=True, slots=True)
 class Thumbnail:
     """`pixels`: uint8 RGB of one of the network's shapes, upright, the picture stretched to it. `width` and
-    `height`: of the upright picture. `flat`: nothing is to be seen in it."""
+    `height`: of the upright picture. `flat`: a picture of one colour."""
 
     pixels: NDArray[np.uint8]
     width: int
@@ -97,10 +99,10 @@ class Thumbnail:
 def decode(
     data: bytes, limits: Limits, shapes: Sequence[tuple[int, int]], header: Header | None = None
 ) -> Thumbnail:
-    """The picture as the network sees it, at the shape (height, width) of the nearest aspect. `header` saves a
-    second look where `inspect` was called before.
+    """The network's input: the picture at the shape (height, width) of the nearest aspect. `header`: the result of
+    `inspect`, if it was called before, to save a second parse.
 
-    Raises `NotAPicture`, `PictureUnreadable`, `TooManyPixels`; nothing else, whatever the bytes.
+    Raises `NotAPicture`, `PictureUnreadable`, `TooManyPixels`; nothing else for any bytes.
     """
     header = header or inspect(data, shapes)
     limits.check(header)
@@ -116,15 +118,15 @@ def decode(
 
 
 def flat(pixels: NDArray[np.uint8]) -> bool:
-    """Whether no channel spans more than `FLAT_RANGE` levels. Few pixels tell that of nearly every picture (15 µs);
-    all of them take 4 ms."""
+    """Whether no channel spans more than `FLAT_RANGE` levels. A sample decides for nearly every picture (15 µs); all
+    pixels take 4 ms."""
     return all(int(np.ptp(some, axis=(0, 1)).max()) <= FLAT_RANGE for some in (pixels[::16, ::16], pixels))
 
 
 def open_picture(data: bytes, header: Header, *, coarse: bool = False, profile: bool = False) -> ImageFile:
-    """Opens the file in Pillow, no pixel decoded. Of JPEG, PNG and GIF it is given only what makes pixels, and the
-    colour profile when asked for: its parsers never see EXIF, XMP or text. `coarse`: of a progressive JPEG only
-    what shows at 1/8 of its sides."""
+    """Opens the file in Pillow; decodes no pixel. For JPEG, PNG and GIF Pillow gets only the pixel data, and the
+    colour profile with `profile`: never EXIF, XMP or text. `coarse`: of a progressive JPEG only the scans that
+    matter at 1/8 of its sides."""
     walk = header.walk
     parts = walk.coarse if coarse and walk.coarse else walk.parts
     if parts:
@@ -135,8 +137,8 @@ def open_picture(data: bytes, header: Header, *, coarse: bool = False, profile: 
 
 
 def scale_while_decoding(picture: ImageFile, scale: int) -> tuple[float, float, float, float] | None:
-    """Sets a JPEG to be decoded at 1/scale; answers the box of the whole picture in its pixels then, which ends
-    within the last column and row where scale does not divide the sides."""
+    """Sets a JPEG to be decoded at 1/scale. Returns the box of the whole picture in the scaled pixels, which ends
+    inside the last column and row where `scale` does not divide the sides."""
     if scale == 1:
         return None
     width, height = picture.size
@@ -145,7 +147,7 @@ def scale_while_decoding(picture: ImageFile, scale: int) -> tuple[float, float, 
 
 
 def turn_of(header: Header) -> Image.Transpose | None:
-    """What turns the loaded picture upright. Pillow turns TIFF while it loads, and nothing else."""
+    """The transpose that turns the loaded picture upright. Pillow itself turns TIFF, and nothing else."""
     return None if header.format == "tiff" else _TURNS.get(header.walk.orientation)
 
 
@@ -153,7 +155,7 @@ def reduced(
     picture: Image.Image, size: tuple[int, int], box: tuple[float, float, float, float] | None
 ) -> Image.Image:
     """The loaded picture stretched to `size` (width, height), RGB. Each pixel is the mean of its area (boxes by an
-    integer, then a triangle); transparent pixels weigh nothing, and the rest of them is mid-grey."""
+    integer, then a triangle); transparent pixels have no weight, and what stays transparent becomes mid-grey."""
     picture = reducible(picture)
     if picture.mode in ("LA", "RGBA"):
         picture = picture.convert({"LA": "La", "RGBA": "RGBa"}[picture.mode])

@@ -1,6 +1,6 @@
-"""The upload with its heat map, salient points and crop boxes drawn over it. Pure.
+"""Draws the heat map, the salient points and the crop boxes over the picture. Pure.
 
-Every line and letter is drawn twice, dark below and light above, so that it can be read on any picture.
+Every line and letter is drawn twice, dark below and light above, so that it is legible on any picture.
 """
 
 from collections.abc import Collection, Sequence
@@ -17,12 +17,12 @@ from gazecrop.picture.probe import inspect
 from gazecrop.picture.render import Cut, cut, encode
 
 LAYERS = ("heat", "points", "boxes")
-LONG_SIDE = 1600  # of what is drawn
+LONG_SIDE = 1600  # of the drawing
 SHORT_SIDE = 320  # smaller pictures are enlarged to it, so that labels have room
 
 _DARK = (16, 16, 20)
 _LIGHT = (255, 255, 255)
-# Okabe and Ito's colours, told apart by people who see no red or green; without black
+# Okabe and Ito's colours without black: distinguishable with red-green colour blindness
 _BOX_COLOURS = (
     (86, 180, 233),
     (240, 228, 66),
@@ -32,7 +32,7 @@ _BOX_COLOURS = (
     (213, 94, 0),
     (0, 114, 178),
 )
-_HEAT_OPACITY = 0.8  # where most people look
+_HEAT_OPACITY = 0.8  # at the peak of the map
 
 
 def explain(
@@ -47,7 +47,7 @@ def explain(
     long_side: int = LONG_SIDE,
     limits: Limits | None = None,
 ) -> bytes:
-    """JPEG, PNG, WebP or AVIF of the whole upright picture. `levels`: the grid, uint8[rows, columns]. `points`: (x, y,
+    """The whole upright picture as JPEG, PNG, WebP or AVIF. `levels`: the grid, uint8[rows, columns]. `points`: (x, y,
     score), fractions, the most salient first. `boxes`: (label, x, y, width, height), pixels of the upright picture.
     Raises `NotAPicture`, `PictureUnreadable`, `TooManyPixels`.
     """
@@ -56,8 +56,10 @@ def explain(
     short, long = sorted((header.width, header.height))
     scale = min(long_side / long, max(1.0, SHORT_SIDE / short))
     size = (max(1, round(header.width * scale)), max(1, round(header.height * scale)))
-    seen = cut(data, header, (0, 0, header.width, header.height), size)
-    picture = on_white(seen.picture) if seen.picture.mode in ("LA", "RGBA") else seen.picture.convert("RGB")
+    whole = cut(data, header, (0, 0, header.width, header.height), size)
+    picture = (
+        on_white(whole.picture) if whole.picture.mode in ("LA", "RGBA") else whole.picture.convert("RGB")
+    )
     if "heat" in layers:
         picture = _with_heat(picture, levels)
     draw = ImageDraw.Draw(picture)
@@ -67,17 +69,17 @@ def explain(
     if "points" in layers:
         for number, (x, y, _) in enumerate(points, 1):
             _draw_point(draw, number, x * size[0], y * size[1], unit)
-    return encode(Cut(picture, seen.profile), format, quality)
+    return encode(Cut(picture, whole.profile), format, quality)
 
 
 def _with_heat(picture: Image.Image, levels: NDArray[np.uint8]) -> Image.Image:
-    """Colours over the picture, denser where more people look; grey and darker where nobody does."""
+    """Colours over the picture, more opaque where the map is higher; elsewhere the picture is greyed."""
     heat = smooth(levels, picture.size)
     colours = Image.fromarray(COLOURS[heat])
-    # linear from nothing, so that the lowest levels show no steps; full from half of the peak
+    # linear from zero, so that the lowest levels show no steps; full opacity from half of the peak
     share = np.minimum(heat * np.float32(2), np.float32(255)) * np.float32(_HEAT_OPACITY)
-    quiet = Image.blend(picture, picture.convert("L").convert("RGB"), 0.5)
-    return Image.composite(colours, quiet, Image.fromarray(share.astype(np.uint8)))
+    greyed = Image.blend(picture, picture.convert("L").convert("RGB"), 0.5)
+    return Image.composite(colours, greyed, Image.fromarray(share.astype(np.uint8)))
 
 
 def _draw_boxes(
@@ -89,7 +91,7 @@ def _draw_boxes(
 ) -> None:
     frames = []
     for index, (_, x, y, width, height) in enumerate(boxes):
-        inset = (index % 4) * 2 * unit  # edges that lie on one another stay apart
+        inset = (index % 4) * 2 * unit  # keeps coinciding edges apart
         left, top = x * scale + inset, y * scale + inset
         right = max(left, (x + width) * scale - 1 - inset)
         bottom = max(top, (y + height) * scale - 1 - inset)
@@ -99,7 +101,7 @@ def _draw_boxes(
             draw.rectangle(inner, outline=_BOX_COLOURS[index % len(_BOX_COLOURS)], width=unit)
         frames.append((left, top, right, bottom))
     taken: list[tuple[float, float, float, float]] = []
-    for index, frame in enumerate(frames):  # after all lines, which would cross them
+    for index, frame in enumerate(frames):  # after all lines, which would cross the labels
         _draw_label(draw, boxes[index][0], frame, _BOX_COLOURS[index % len(_BOX_COLOURS)], taken, size, unit)
 
 
@@ -112,7 +114,7 @@ def _draw_label(
     size: tuple[int, int],
     unit: int,
 ) -> None:
-    """In the first corner of the box, or below it along its edge, where no other label lies."""
+    """Draws it in the first corner of the box, or further along its edge, that no other label covers."""
     font = _font(9 * unit + 6)
     wide = draw.textlength(label, font=font) + 6 * unit
     high = 12 * unit + 8
@@ -151,5 +153,5 @@ def _draw_point(draw: ImageDraw.ImageDraw, number: int, x: float, y: float, unit
 
 @lru_cache(maxsize=64)
 def _font(size: float) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """Pillow's own letters: no font file is needed on the machine."""
+    """Pillow's built-in font: needs no font file on the machine."""
     return ImageFont.load_default(size)

@@ -1,7 +1,7 @@
-"""A map as a picture: dark violet where nobody looks, over red and orange to pale yellow where everybody does. Pure.
+"""A saliency map as a picture: from dark violet (least salient) by red and orange to pale yellow (most). Pure.
 
-The colours are made by formula in OKLab (B. Ottosson, 2020), whose lightness rises evenly over them: equal steps of
-the map look equally large, also in grey and to people who see no red or green.
+The colours follow a curve in OKLab (B. Ottosson, 2020) whose lightness rises linearly: equal steps of the map look
+equally large, also in greyscale and with red-green colour blindness.
 """
 
 from io import BytesIO
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-LONG_SIDE = 640  # of a heat map; a grid of 30x40 cells shows nothing more on more pixels
+LONG_SIDE = 640  # of a heat map; a grid of 30x40 cells gains nothing from more pixels
 
 
 def heat_map(levels: NDArray[np.uint8], width: int, height: int, long_side: int = LONG_SIDE) -> bytes:
@@ -26,7 +26,7 @@ def heat_map(levels: NDArray[np.uint8], width: int, height: int, long_side: int 
 
 
 def smooth(levels: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """The levels, stretched so that the highest is 255, enlarged without edges to `size` (width, height)."""
+    """The levels, scaled so that the highest is 255, enlarged smoothly (bicubic) to `size` (width, height)."""
     top = max(int(levels.max()), 1)
     cells = Image.fromarray((levels.astype(np.uint16) * 255 // top).astype(np.uint8))
     return np.asarray(cells.resize(size, Image.Resampling.BICUBIC))

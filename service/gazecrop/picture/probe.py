@@ -1,4 +1,4 @@
-"""What a picture's header says: format, upright size, pixels to decode. By the bytes alone, before any pixel."""
+"""Format, upright size and decoding cost of a picture file, from its header; no pixel is decoded."""
 
 import importlib.util
 import math
@@ -18,8 +18,8 @@ from gazecrop.picture.containers import Walk
 FORMATS = ("jpeg", "png", "webp", "avif", "gif", "bmp", "tiff", "heic")
 HEIC_READABLE = importlib.util.find_spec("pillow_heif") is not None  # the extra [heic]
 
-# How often a decoder holds the picture at 4 bytes a pixel; measured peaks, bytes a pixel: WebP 18, AVIF 12, others
-# 2 (grey PNG) to 10 (PNG with alpha), progressive JPEG 4 to 7
+# How many copies of the picture, at 4 bytes a pixel, a decoder holds; measured peaks in bytes a pixel: WebP 18,
+# AVIF 12, others 2 (grey PNG) to 10 (PNG with alpha), progressive JPEG 4 to 7
 _COPIES = {"webp": 4, "avif": 3, "heic": 3}
 
 _AVIF_BRANDS = {b"avif", b"avis"}
@@ -28,12 +28,12 @@ _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"}
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """`width` and `height` are pixels of the upright picture, `walk` what stands in the file."""
+    """`width` and `height`: pixels of the upright picture. `walk`: the parsed container."""
 
     format: str
     width: int
     height: int
-    rotated: bool  # the stored frame is turned or mirrored
+    rotated: bool  # the stored frame must be turned or mirrored
     pixels_to_decode: int  # held in memory at once while decoding
     draft: int  # a JPEG is decoded at 1/draft of its sides
     walk: Walk
@@ -41,9 +41,9 @@ class Header:
 
 @contextmanager
 def unreadable_on_error(kind: str) -> Iterator[None]:
-    """The one place where whatever a decoder throws becomes `PictureUnreadable`.
+    """Maps every exception of a decoder to `PictureUnreadable`; the only place that does.
 
-    For wrong bytes Pillow's plugins raise OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError,
+    For malformed bytes Pillow's plugins raise OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError,
     EOFError, OverflowError, RuntimeError, AssertionError, MemoryError, struct.error and zlib.error.
     """
     try:
@@ -58,7 +58,7 @@ def unreadable_on_error(kind: str) -> Iterator[None]:
 
 
 def sniff(data: bytes) -> str:
-    """The format by its first bytes. Raises `NotAPicture` for all that this server does not read."""
+    """The format, by the first bytes. Raises `NotAPicture` for a format that is not supported."""
     if data.startswith(b"\xff\xd8\xff"):
         return "jpeg"
     if data.startswith(b"\x89PNG\r\n\x1a\n"):
@@ -88,8 +88,8 @@ def sniff(data: bytes) -> str:
 
 
 def inspect(data: bytes, shapes: Sequence[tuple[int, int]] = ()) -> Header:
-    """Reads the header only. With the network's `shapes` (height, width), `pixels_to_decode` knows how far a
-    JPEG is scaled down while decoding. Raises `NotAPicture`, `PictureUnreadable`.
+    """Reads the header only. With the network's `shapes` (height, width), `pixels_to_decode` takes
+    the scaled decoding of a JPEG into account. Raises `NotAPicture`, `PictureUnreadable`.
     """
     kind = sniff(data)
     with unreadable_on_error(kind):
@@ -105,7 +105,7 @@ def inspect(data: bytes, shapes: Sequence[tuple[int, int]] = ()) -> Header:
         held = 1 if walk.buffered else draft  # a buffered JPEG keeps the coefficients of every pixel
         pixels = math.ceil(walk.width / held) * math.ceil(walk.height / held) * _COPIES.get(kind, 1)
         if kind == "avif":
-            # libavif believes the frame and not the header, up to 268 MP of its own: a lie may cost 525 MB.
+            # libavif allocates by the frame, not the header, up to 268 MP: a header with a false size may cost 525 MB.
             pixels = max(pixels, 66_000_000)
         return Header(kind, width, height, walk.orientation != 1, pixels, draft, walk)
 
@@ -117,13 +117,13 @@ def nearest_shape(width: int, height: int, shapes: Sequence[tuple[int, int]]) ->
 
 
 def draft_scale(width: int, height: int, at_least_width: int, at_least_height: int) -> int:
-    """By how much libjpeg may scale down (1, 2, 4, 8) so that at least the wanted size is left."""
+    """The largest scale of libjpeg (1, 2, 4, 8) that leaves at least the given size."""
     room = min(width // max(at_least_width, 1), height // max(at_least_height, 1))
     return next(scale for scale in (8, 4, 2, 1) if scale <= max(room, 1))
 
 
 def _opened(plugin: Callable[[BytesIO], ImageFile]) -> Callable[[bytes], Walk]:
-    """For formats whose opening in Pillow is cheap and bounded."""
+    """A walk by Pillow, for formats that it opens in bounded time."""
 
     def walk(data: bytes) -> Walk:
         with plugin(BytesIO(data)) as picture:
@@ -133,7 +133,7 @@ def _opened(plugin: Callable[[BytesIO], ImageFile]) -> Callable[[bytes], Walk]:
 
 
 def heif(data: BytesIO) -> ImageFile:
-    """libheif turns the picture upright itself, so that its EXIF orientation must not be used again."""
+    """libheif applies the orientation itself, so the EXIF orientation is removed."""
     from pillow_heif import HeifImageFile
 
     picture: ImageFile = HeifImageFile(data)

@@ -1,7 +1,7 @@
 """bytes + box + size -> an encoded crop. Pure.
 
-The picture is decoded once, scaled where the wanted size allows it; the box is cut in the frame as stored and only
-the result is turned upright. Nothing of the file's metadata goes out but a colour profile.
+The picture is decoded once, scaled where the output size allows it. The box is cut in the stored frame and only the
+result is turned upright. Of the file's metadata only a colour profile is written to the output.
 """
 
 from dataclasses import dataclass
@@ -22,24 +22,24 @@ from gazecrop.picture.decode import (
 from gazecrop.picture.probe import Header, draft_scale, inspect, unreadable_on_error
 
 MEDIA_TYPES = {"jpeg": "image/jpeg", "webp": "image/webp", "avif": "image/avif", "png": "image/png"}
-LONGEST_SIDE = 8192  # of what is sent; WebP ends at 16,383
-# What making a crop holds for each pixel of it, in pixels of 4 bytes. Bytes of RGB and of RGBA at 16 MP: JPEG 6 and 14,
-# WebP 10 and 18, AVIF 28 and 31, PNG 6 and 9. The peak of a fresh server of 127 MiB goes at the limits below to 261 and
+LONGEST_SIDE = 8192  # of the output; the limit of WebP is 16,383
+# Memory for each output pixel, in pixels of 4 bytes. Bytes a pixel for RGB and RGBA at 16 MP: JPEG 6 and 14,
+# WebP 10 and 18, AVIF 28 and 31, PNG 6 and 9. At the limits below the peak of a server rises from 127 MiB to 261 and
 # 449 MiB (JPEG), 360 and 548 (WebP), 463 and 504 (AVIF), 208 and 251 (PNG).
 _HELD = {"jpeg": 3.5, "webp": 4.5, "avif": 8.0, "png": 2.5}
-# Of the pixels that a crop may have: AVIF for its memory, PNG for its time, 0.13 to 0.28 s of a core per megapixel.
+# Share of the maximum output pixels: AVIF for its memory, PNG for its time (0.13 to 0.28 s of a core a megapixel).
 SHARE = {"jpeg": 1.0, "webp": 1.0, "avif": 0.5, "png": 0.5}
 
 # 1200x675, milliseconds and kB: JPEG 1.4 (87), WebP method 2 18 (42; method 4: 48, 41), AVIF speed 10 25 (43; speed 6:
-# 243, 34), PNG level 6 283 (1180); level 4 takes 0.4 to 0.7 of that for 0 to 6 % more bytes. AVIF with one thread,
-# so that encoders do not take the cores of the analysis.
+# 243, 34), PNG level 6 283 (1180); level 4 takes 0.4 to 0.7 of that for 0 to 6 % more bytes. AVIF uses one
+# thread, so that encoders leave cores to the analysis.
 _OPTIONS: dict[str, dict[str, Any]] = {
     "jpeg": {"quality": 82},
     "webp": {"quality": 80, "method": 2},
     "avif": {"quality": 60, "speed": 10, "max_threads": 1},
     "png": {"compress_level": 4},
 }
-_MAX_PROFILE = 1 << 20  # bytes of a colour profile that is passed on; real ones of RGB have 0.5 to 600 kB
+_MAX_PROFILE = 1 << 20  # bytes of a colour profile kept in the output; real RGB profiles have 0.5 to 600 kB
 
 
 class Rectangle(Protocol):
@@ -78,10 +78,10 @@ def crop(
 ) -> bytes:
     """The box of the upright picture as a JPEG, WebP, AVIF or PNG (`format`: a key of MEDIA_TYPES).
 
-    One of `width` and `height` alone keeps the ratio of the box, none of them its pixels. Smaller than asked where it
-    would have to be enlarged, unless `enlarge`; never longer than `longest_side`, nor of more than `max_pixels`.
-    `quality` 1 to 100 (not of PNG).
-    Raises `NotAPicture`, `PictureUnreadable`, `TooManyPixels`; ValueError for a box that is not in the picture.
+    Of `width` and `height` one alone keeps the ratio of the box; without both the box keeps its pixels. The output is
+    never enlarged, unless `enlarge`; never longer than `longest_side`, never of more than `max_pixels`. `quality`: 1
+    to 100, ignored for PNG.
+    Raises `NotAPicture`, `PictureUnreadable`, `TooManyPixels`; ValueError for a box outside the picture.
     """
     header = inspect(data)
     (limits or Limits()).check(header)
@@ -110,7 +110,7 @@ def output_size(
     longest_side: int = LONGEST_SIDE,
     max_pixels: int | None = None,
 ) -> tuple[int, int]:
-    """Width and height of what is sent, in pixels, each at least 1."""
+    """Width and height of the output in pixels, each at least 1."""
     if width is None and height is None:
         wide, high = float(box_width), float(box_height)
     else:
@@ -119,21 +119,19 @@ def output_size(
     scale = min(1.0, longest_side / max(wide, high))
     if not enlarge:
         scale = min(scale, box_width / wide, box_height / high)
-    if (
-        max_pixels is not None
-    ):  # but for half a pixel of each side, so that the width asked for at the limit comes
+    if max_pixels is not None:  # up to half a pixel a side more, so that a width exactly at the limit is kept
         scale = min(scale, sqrt(max_pixels / wide / high))
     return max(1, int(wide * scale + 0.5)), max(1, int(high * scale + 0.5))
 
 
 def held(read: int, made: int, format: str) -> int:
-    """Pixels of 4 bytes in memory: the picture as it is read, then what is made of it and encoded."""
+    """Peak memory in pixels of 4 bytes: of `read` decoded pixels, then of `made` output pixels being encoded."""
     return max(read, round(made * _HELD[format]))
 
 
 def cut(data: bytes, header: Header, box: tuple[int, int, int, int], size: tuple[int, int]) -> Cut:
-    """The box (x, y, width, height) of the upright picture at `size` (width, height), upright, its colours those of
-    the profile that comes with it. Raises `PictureUnreadable`."""
+    """The box (x, y, width, height) of the upright picture at `size` (width, height), upright, its colours in
+    the space of the returned profile. Raises `PictureUnreadable`."""
     with unreadable_on_error(header.format):
         picture = open_picture(data, header, profile=True)
         turn = turn_of(header)
@@ -153,15 +151,15 @@ def cut(data: bytes, header: Header, box: tuple[int, int, int, int], size: tuple
         small, profile = _in_rgb(small, profile)
         if turn is not None:
             small = small.transpose(turn)
-        small.info.clear()  # no comment, text, EXIF or XMP goes out
+        small.info.clear()  # no comment, text, EXIF or XMP in the output
         return Cut(small, profile)
 
 
 def stored_box(
     turn: Image.Transpose | None, box: tuple[int, int, int, int], stored: tuple[int, int]
 ) -> tuple[int, int, int, int]:
-    """left, top, right, bottom in the stored frame (its width and height are `stored`) of a box (x, y, width, height)
-    in the upright one, which `turn` makes of it."""
+    """left, top, right, bottom in the stored frame, of size `stored` (width, height), for a box (x, y, width, height)
+    in the upright frame; `turn` maps the stored frame to the upright one."""
     x, y, width, height = box
     if turn in SIDEWAYS:
         x, y, width, height = y, x, height, width
@@ -175,7 +173,7 @@ def stored_box(
 
 
 def encode(result: Cut, format: str, quality: int | None = None) -> bytes:
-    """The file. Transparent pixels become white in JPEG, which has none."""
+    """The encoded file. Transparent pixels become white in JPEG, which has no alpha."""
     picture = result.picture
     if picture.mode in ("LA", "RGBA") and picture.getextrema()[-1] == (255, 255):
         picture = picture.convert(picture.mode[:-1])
@@ -190,7 +188,7 @@ def encode(result: Cut, format: str, quality: int | None = None) -> bytes:
 
 
 def _profile(picture: Image.Image) -> bytes:
-    """The embedded ICC profile where it looks like one (ICC.1:2022, 7.2: signature and sizes), else empty."""
+    """The embedded ICC profile if it is plausible (ICC.1:2022, 7.2: signature and size), else empty."""
     profile = picture.info.get("icc_profile") or b""
     return (
         profile if isinstance(profile, bytes) and len(profile) >= 128 and profile[36:40] == b"acsp" else b""
@@ -198,7 +196,7 @@ def _profile(picture: Image.Image) -> bytes:
 
 
 def _in_rgb(picture: Image.Image, profile: bytes) -> tuple[Image.Image, bytes]:
-    """A mode that can be sent, and the profile that belongs to it. CMYK goes through its profile to sRGB."""
+    """The picture in a mode that can be encoded, and the profile of its colours. CMYK is converted to sRGB."""
     space = profile[16:20]
     if picture.mode == "CMYK":
         return cmyk_to_srgb(picture, profile if space == b"CMYK" else b""), b""
