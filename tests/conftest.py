@@ -19,6 +19,8 @@ import httpx
 import pytest
 
 from tests.helpers.contract import client
+from tests.helpers.leaks import pytest_runtest_setup as pytest_runtest_setup
+from tests.helpers.leaks import pytest_runtest_teardown as pytest_runtest_teardown
 from tests.helpers.pictures import jpeg
 
 ROOT = Path(__file__).parents[1]
