@@ -1,4 +1,4 @@
-"""The arrows of the architecture: which room may import which. A room that stands in no layer fails here."""
+"""Import rules between the rooms of the package. A room that is in no layer fails here."""
 
 from graphlib import TopologicalSorter
 
@@ -13,7 +13,7 @@ LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names.spl
 def test_imports_point_downwards(name: str) -> None:
     assert room(name) in LEVEL, f"{name} is in no layer of docs/drawings/imports.py"
     upwards = {used for used in rooms_used(name) if LEVEL.get(used, 99) > LEVEL[room(name)]}
-    assert not upwards, f"{name} imports {sorted(upwards)}, which stand above it"
+    assert not upwards, f"{name} imports {sorted(upwards)}, which are above it"
 
 
 def test_no_circles() -> None:
@@ -30,7 +30,7 @@ def test_the_package_never_imports_the_recipe() -> None:
     assert not {name for name in importers("model_store") if name.startswith("gazecrop")}
 
 
-def test_the_audit_stands_apart_from_the_commands() -> None:
+def test_audit_and_commands_are_independent() -> None:
     """They share `console`; neither imports the other. The dispatcher loads both by name."""
     assert not {name for name in importers("gazecrop.commands") if name.startswith("gazecrop.audit")}
     assert not {name for name in importers("gazecrop.audit") if name.startswith("gazecrop.commands")}

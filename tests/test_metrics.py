@@ -162,7 +162,7 @@ async def test_other_request_ids_are_replaced(sent: bytes) -> None:
     assert made[0] != made[1]
 
 
-async def test_stages_are_timed_and_told() -> None:
+async def test_stages_are_timed_and_sent_as_server_timing() -> None:
     metrics = Metrics()
     sent = await ask(answering(stage="decode"), metrics)
     (timing,) = header(sent, b"server-timing")
@@ -182,7 +182,7 @@ def test_the_header_has_milliseconds_in_the_order_of_the_stages() -> None:
     assert set(stages.seconds) == {"store", "decode", "crop"}
 
 
-async def test_an_unhandled_exception_becomes_a_problem_with_the_id_that_stands_in_the_log(
+async def test_an_unhandled_exception_becomes_a_problem_with_the_id_of_the_log_line(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     metrics = Metrics()

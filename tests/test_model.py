@@ -11,15 +11,15 @@ import pytest
 
 from gazecrop import model as module
 from gazecrop.crop.confidence import Calibration
-from gazecrop.model import DISC, STORE, Density, Model, ModelError, Pixels, calibration_of, known_picture
+from gazecrop.model import DISC, STORE, Density, Model, ModelError, Pixels, calibration_of, self_test_picture
 from gazecrop.settings import Settings
 from tests.helpers.networks import GRID, SHAPE, network, write_store
 
 CALIBRATION = {"weights": [1.0, 2.0, 3.0, 4.0], "intercept": 0.5}
 
 
-def settings(**values: Any) -> Settings:
-    return Settings(**{"device": "cpu", "precision": "fp32"} | values)
+def settings(store: Path | None = None, **values: Any) -> Settings:
+    return Settings(**{"device": "cpu", "precision": "fp32", "model_store": store} | values)
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def warm(store: Path) -> Model:
-    return Model.load(settings(), store)
+    return Model.load(settings(store))
 
 
 def test_says_what_it_is(warm: Model, store: Path) -> None:
@@ -38,12 +38,16 @@ def test_says_what_it_is(warm: Model, store: Path) -> None:
     assert warm.sha256 == manifest["networks"]["warm"]["files"]["fp32"]["sha256"]
     assert (warm.shapes, warm.grids, warm.grid_of((*SHAPE, 3))) == ((SHAPE,), (GRID,), GRID)
     assert (warm.symmetry_threshold, warm.calibration) == (0.1, Calibration.from_manifest(CALIBRATION))
-    assert calibration_of(settings(), store) == warm.calibration
+    assert calibration_of(settings(store)) == warm.calibration
     assert (warm.provider, warm.max_batch) == ("CPUExecutionProvider", 1)
 
 
 def test_gives_a_density_for_every_picture_of_a_batch(warm: Model) -> None:
-    pictures = [known_picture(*SHAPE), known_picture(*SHAPE)[:, ::-1], np.zeros((*SHAPE, 3), np.uint8)]
+    pictures = [
+        self_test_picture(*SHAPE),
+        self_test_picture(*SHAPE)[:, ::-1],
+        np.zeros((*SHAPE, 3), np.uint8),
+    ]
     maps = warm.infer(pictures)
     assert maps.shape == (3, *GRID) and maps.dtype == np.float32
     np.testing.assert_allclose(maps.sum((1, 2)), 1, atol=1e-4)
@@ -65,7 +69,7 @@ def test_several_threads_may_run_it_at_once(warm: Model) -> None:
 def test_the_known_answer_is_checked_for_every_batch_size(
     store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    loaded = Model.load(settings(max_batch=8), store)
+    loaded = Model.load(settings(store, max_batch=8))
     sizes = list[int]()
     run = loaded.run
 
@@ -81,23 +85,23 @@ def test_the_known_answer_is_checked_for_every_batch_size(
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
-        ({"red": -1.0}, "of the known picture"),
-        ({"normalised": False}, "does not answer with densities"),
-        ({"floor": math.nan}, "does not answer with densities"),
-        ({"floor": -0.5}, "does not answer with densities"),
+        ({"red": -1.0}, "self-test failed .* The maximum is at"),
+        ({"normalised": False}, "is not a density"),
+        ({"floor": math.nan}, "is not a density"),
+        ({"floor": -0.5}, "is not a density"),
     ],
 )
 def test_a_network_that_answers_wrongly_does_not_pass(
     wrong: dict[str, Any], words: str, tmp_path: Path
 ) -> None:
-    loaded = Model.load(settings(), write_store(tmp_path, {"fp32": network(**wrong)}))
+    loaded = Model.load(settings(write_store(tmp_path, {"fp32": network(**wrong)})))
     with pytest.raises(ModelError, match=words):
         loaded.warm()
 
 
 def test_a_grid_that_is_not_the_manifests_does_not_pass(tmp_path: Path) -> None:
-    loaded = Model.load(settings(), write_store(tmp_path, grids=[(15, 20)]))
-    with pytest.raises(ModelError, match="manifest says"):
+    loaded = Model.load(settings(write_store(tmp_path, grids=[(15, 20)])))
+    with pytest.raises(ModelError, match="manifest requires"):
         loaded.warm()
 
 
@@ -105,26 +109,50 @@ def test_a_changed_file_is_not_loaded(tmp_path: Path) -> None:
     path = write_store(tmp_path) / "warm.fp32.onnx"
     path.write_bytes(path.read_bytes().replace(b"floor", b"flaar"))
     with pytest.raises(ModelError, match="SHA-256"):
-        Model.load(settings(), tmp_path)
+        Model.load(settings(tmp_path))
     path.unlink()
     with pytest.raises(ModelError, match="cannot be read"):
-        Model.load(settings(), tmp_path)
+        Model.load(settings(tmp_path))
 
 
 def test_what_is_no_network_is_said(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="cannot load the network"):
-        Model.load(settings(), write_store(tmp_path, {"fp32": b"no protobuf"}))
+        Model.load(settings(write_store(tmp_path, {"fp32": b"no protobuf"})))
     with pytest.raises(ModelError, match=r"no network 'gaze-9', only: warm"):
-        Model.load(settings(model="gaze-9"), tmp_path)
+        Model.load(settings(tmp_path, model="gaze-9"))
     with pytest.raises(ModelError, match="no int8 file, only: fp32"):
-        Model.load(settings(precision="int8"), tmp_path)
+        Model.load(settings(tmp_path, precision="int8"))
     wrong: list[dict[str, Any]] = [{"shapes": None}, {"calibration": {}}, {"symmetry_threshold": "much"}]
     for broken in wrong:
-        with pytest.raises(ModelError, match="entry of warm is not whole"):
-            Model.load(settings(), write_store(tmp_path, **broken))
+        with pytest.raises(ModelError, match="entry of warm is incomplete or wrong"):
+            Model.load(settings(write_store(tmp_path, **broken)))
     (tmp_path / "manifest.json").write_text("{")
     with pytest.raises(ModelError, match=r"manifest\.json cannot be read"):
-        Model.load(settings(), tmp_path)
+        Model.load(settings(tmp_path))
+
+
+def test_the_environment_names_another_folder_of_networks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_store(tmp_path, calibration=CALIBRATION)
+    monkeypatch.setenv("GAZECROP_MODEL_STORE", str(tmp_path))
+    assert Model.load(Settings()).name == "warm"
+    assert calibration_of(Settings()) == Calibration.from_manifest(CALIBRATION)
+
+
+def test_a_folder_without_a_manifest_is_one_clear_error(tmp_path: Path) -> None:
+    for folder in (tmp_path, tmp_path / "absent"):
+        for read in (Model.load, calibration_of):
+            with pytest.raises(ModelError) as error:
+                read(settings(folder))
+            assert str(error.value) == f"GAZECROP_MODEL_STORE: there is no {folder / 'manifest.json'}."
+
+
+@pytest.mark.parametrize("manifest", ["[]", "{}", '{"networks": 1}', '{"networks": {"a": {}}}'])
+def test_a_manifest_without_its_members_is_named(tmp_path: Path, manifest: str) -> None:
+    (tmp_path / "manifest.json").write_text(manifest)
+    with pytest.raises(ModelError, match="needs the members `default` and `networks`"):
+        Model.load(settings(tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -153,8 +181,8 @@ def test_cuda_is_refused_where_the_session_does_not_report_it(
 ) -> None:
     monkeypatch.setattr(module, "_has_cuda", lambda: False)
     with pytest.raises(ModelError, match="GAZECROP_DEVICE=cuda"):
-        Model.load(settings(device="cuda"), store)
-    loaded = Model.load(settings(device="auto"), store)
+        Model.load(settings(store, device="cuda"))
+    loaded = Model.load(settings(store, device="auto"))
     assert (loaded.provider, loaded.max_batch) == ("CPUExecutionProvider", 1)
 
 

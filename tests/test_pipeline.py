@@ -197,7 +197,7 @@ async def test_a_deadline_that_passed_begins_nothing(bench: Bench) -> None:
 
 
 async def test_who_joined_is_not_ended_by_the_deadline_of_who_began(bench: Bench) -> None:
-    async with bench.gate.slot(1):  # nobody else gets in
+    async with bench.gate.slot(1):  # the gate is full
         hasty = asyncio.create_task(bench.upload(jpeg(), deadline=time.monotonic() + 0.3))
         while not hasty.done() and not bench.gate.waiting:
             await asyncio.sleep(0.001)

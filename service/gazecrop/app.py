@@ -1,4 +1,4 @@
-"""create_app(settings): builds the parts at start, wires them, mounts the routes. The only file that knows them all."""
+"""create_app(settings): builds the parts at start, connects them and mounts the routes."""
 
 import asyncio
 import contextlib
@@ -51,10 +51,10 @@ class App:
             version=__version__,
             summary="Crops pictures by where people look.",
             docs_url=None,  # the framework's page loads from a CDN; routes/page.py serves the reference from here
-            openapi_url=None,  # routes/openapi.py serves it: the framework's route has no template to count it under
+            openapi_url=None,  # routes/page.py serves it: the framework's route has no template for the metrics
             redoc_url=None,
             lifespan=self._lifespan,
-            redirect_slashes=False,  # it would answer with an address made of whatever Host the client sent
+            redirect_slashes=False,  # the redirect would be built from the client's Host header
         )
         resources = [one.router for one in (images, crops, focus, pictures, reports, google, azure, health)]
         for router in resources:
@@ -72,10 +72,12 @@ class App:
         self._outer = Observe(self._outer, self.metrics)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._outer(scope, receive, _in_one_line(send) if scope["type"] == "lifespan" else send)
+        await self._outer(
+            scope, receive, _startup_error_in_one_line(send) if scope["type"] == "lifespan" else send
+        )
 
     def drain(self) -> None:
-        """Not ready any more; what is under way goes on."""
+        """Makes /readyz answer 503. Requests under way continue."""
         if self._front.parts is not None:
             self._front.parts.draining = True
 
@@ -116,7 +118,7 @@ class App:
         pipeline = Pipeline(
             model=model, limits=limits_of(settings), gate=gate, decoders=decoders, batcher=batcher, maps=maps
         )
-        # Rendering has threads and a gate of its own: encoding an AVIF must not hold up the analysis of an upload.
+        # Rendering has threads of its own, so that encoding an AVIF does not delay the analysis of an upload.
         drawing = max(1, settings.workers // 2)
         renderers = ThreadPoolExecutor(drawing, thread_name_prefix="render")
         render_gate = Gate(
@@ -152,27 +154,27 @@ class App:
             await maps.close()
 
     async def _on_error(self, request: Request, error: Exception) -> Response:
-        assert isinstance(error, GazecropError)  # it is registered for these
+        assert isinstance(error, GazecropError)  # the class it is registered for
         if isinstance(error, PictureError):
             self.metrics.decode_error(error.slug)
         return problems.answer(error, request.scope["path"])
 
     async def _on_client_gone(self, request: Request, error: Exception) -> Response:
-        return Response(status_code=499)  # nginx's number; for the metrics, nobody reads it
+        return Response(status_code=499)  # nginx's number, for the metrics; the client is gone
 
     async def _on_http_error(self, request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
         path = request.scope["path"]
         if error.status_code == 405:
-            # The framework names the methods of the first route that has this path, not of all.
+            # The framework lists the methods of the first route with this path only.
             methods = {method for regex, methods in self._paths if regex.match(path) for method in methods}
             allowed = ", ".join(
                 sorted(methods | ({"HEAD"} if "GET" in methods else set())) or ("GET", "HEAD")
             )
-            # Not by its name: a HEAD has become a GET on its way here.
-            detail = f"What is allowed here: {allowed}."
+            # The text does not name the method: HEAD is handled as GET by now.
+            detail = f"Allowed methods: {allowed}."
             return problems.answer(MethodNotAllowed(detail, headers={"Allow": allowed}), path)
-        return problems.answer(NotFound("See /docs for what there is."), path)
+        return problems.answer(NotFound("See /docs for the paths of this API."), path)
 
     async def _on_invalid(self, request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
@@ -180,25 +182,25 @@ class App:
         return problems.answer(BadParameters(wrong))
 
 
-def _in_one_line(send: Send) -> Send:
-    """A start that fails for a reason we know says that reason; the framework would say its traceback."""
+def _startup_error_in_one_line(send: Send) -> Send:
+    """Replaces the traceback of an expected start-up error by its message."""
 
-    async def told(message: Message) -> None:
+    async def send_short(message: Message) -> None:
         error = sys.exception()
         if message["type"] == "lifespan.startup.failed" and isinstance(error, GazecropError | ModelError):
             message = {**message, "message": f"gazecrop: {error}"}
         await send(message)
 
-    return told
+    return send_short
 
 
 def _with_methods(routes: Iterable[BaseRoute]) -> list[tuple[re.Pattern[str], set[str]]]:
-    """Paths and methods of plain routes; files below a mounted folder have GET and HEAD."""
+    """Path patterns and methods of the routes. Mounted folders are not included: they allow GET and HEAD."""
     return [(route.path_regex, route.methods or set()) for route in routes if isinstance(route, Route)]
 
 
 async def _id_key(settings: Settings, store: Store) -> bytes:
-    """The 32 bytes behind the ids: of the setting, which may be any text, else those that the store keeps."""
+    """The 32-byte key of the ids: derived from GAZECROP_ID_KEY (any text) if set, else the one kept in the store."""
     if settings.id_key is not None:
         return blake3(
             settings.id_key.get_secret_value().encode(), derive_key_context="gazecrop id key 1"

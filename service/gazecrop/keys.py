@@ -1,4 +1,4 @@
-"""The API keys of GAZECROP_API_KEYS, compared in constant time. Where a request carries one: http/auth.py."""
+"""The API keys of GAZECROP_API_KEYS, compared in constant time. http/auth.py reads a request's key."""
 
 import hmac
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from pydantic import SecretStr
 
 
 class Keys:
-    """A set of keys, kept as digests. Falsy when empty: then no key is required. Every key may do everything."""
+    """A set of keys, kept as digests. Falsy when empty: then no key is required. All keys have the same rights."""
 
     def __init__(self, keys: Sequence[SecretStr]) -> None:
         self._digests = [_digest(key.get_secret_value().encode()) for key in keys]
@@ -26,5 +26,5 @@ class Keys:
 
 
 def _digest(key: bytes) -> bytes:
-    """32 bytes for a key of any length, so that the comparison's time does not depend on the length."""
+    """32 bytes for a key of any length, so that comparing takes the same time for all lengths."""
     return blake2b(key, digest_size=32).digest()

@@ -1,7 +1,7 @@
-"""Every metric, the stages of one request, and the one middleware. In plain ASGI: 0.94 of the throughput is kept,
-0.38 with Starlette's BaseHTTPMiddleware.
+"""The metrics, the stages of one request, and the middleware that measures both. It is plain ASGI, which keeps 0.94 of
+the throughput; Starlette's BaseHTTPMiddleware keeps 0.38.
 
-Children (one series each) are resolved once and kept in dicts: `labels()` costs more than the counting.
+Metric children (one time series each) are cached in dicts: `labels()` costs more than the increment.
 """
 
 import asyncio
@@ -30,19 +30,19 @@ from gazecrop.errors import ClientGone, Draining, GazecropError
 
 STAGES = ("read", "queue", "decode", "infer", "crop", "render", "store")
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"})
-UNMATCHED = "unmatched"  # the route of a path that no route has: paths themselves would be labels without end
+UNMATCHED = "unmatched"  # label of requests that match no route: paths themselves would be unbounded labels
 
 # Geometric, three a decade, 0.5 ms to 5 s.
 SECONDS = tuple(float(f"{0.0005 * 10 ** (step / 3):.3g}") for step in range(13))
-CLIENT_GONE = 499  # nginx's number for it; counted, never sent
+CLIENT_GONE = 499  # nginx's number; counted, never sent
 
-disable_created_metrics()  # type: ignore[no-untyped-call]  # else every series has a twin, the time of its birth
+disable_created_metrics()  # type: ignore[no-untyped-call]  # they double the number of series
 
 _log = logging.getLogger("gazecrop")
 
 
 class Metrics:
-    """The metrics of one application. A registry of its own each, since tests make several in one process."""
+    """The metrics of one application. Each has its own registry: tests make several applications in one process."""
 
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
@@ -99,12 +99,12 @@ class Metrics:
         children[1].observe(seconds)
 
     def watch_gate(self, gate: str, waiting: Callable[[], float]) -> Callable[[], None]:
-        """Shows how many wait at a gate; gives what is to be called for everyone who is refused there."""
+        """Exports how many requests wait at a gate. Returns the function to call for each request refused there."""
         self._queue_depth.labels(gate).set_function(waiting)
         return self.sheds(gate)
 
     def sheds(self, gate: str) -> Callable[[], None]:
-        """What is to be called for everyone who is refused at a gate where nobody waits."""
+        """The function to call for each request refused at a gate without a queue."""
         return self._shed.labels(gate).inc
 
     def cache(self, tier: str, result: str) -> None:
@@ -122,12 +122,12 @@ class Metrics:
         """The body and content type of /metrics: Prometheus' text, or OpenMetrics where `Accept` asks for it."""
         try:
             encoder, content_type = choose_encoder(accept)
-        except (TypeError, ValueError):  # of a version in `Accept` that is no number
+        except (TypeError, ValueError):  # a version in `Accept` that is not a number
             encoder, content_type = choose_encoder("")
         return encoder(self.registry), content_type
 
     async def watch_loop(self, every: float = 0.25) -> None:
-        """Measures the event loop's delay until cancelled. A decode that slipped into the loop shows here."""
+        """Measures the event loop's delay until cancelled. It shows work that blocks the loop, such as a decode."""
         lags: deque[float] = deque(maxlen=max(1, round(10 / every)))
         while True:
             before = time.perf_counter()
@@ -137,8 +137,8 @@ class Metrics:
 
 
 class Stages:
-    """The stages of one request, in the order they ended; a stage entered twice shows its sum, one that was not needed
-    is absent: `store` where the memory still knew, `crop` where the very answer is kept."""
+    """The stages of one request, in the order in which they ended. A stage entered twice has the sum; a stage that was
+    not needed is absent: `store` after a hit in memory, `crop` when the answer itself was cached."""
 
     __slots__ = ("_metrics", "seconds")
 
@@ -161,15 +161,15 @@ class Stages:
 
     def header(self) -> str:
         """`Server-Timing` (W3C Server Timing, section 2): durations in milliseconds."""
-        ended = list(self.seconds.items())  # of a client that left, a thread may still be adding
+        ended = list(self.seconds.items())  # a thread may still add stages after the client has left
         return ", ".join(f"{stage};dur={seconds * 1e3:.2f}" for stage, seconds in ended)
 
 
 class Observe:
-    """The one middleware: request id, counting, timing, and the answer when something broke.
+    """The middleware: request id, counters, timing, and the problem document of an error that nothing else caught.
 
     It puts `gazecrop.stages` (Stages) and `gazecrop.request_id` (str) into the scope. The route's label is
-    `scope["gazecrop.route"]` when somebody set it, else the path template of the framework's route.
+    `scope["gazecrop.route"]` if set, else the path template of the framework's route.
     """
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
@@ -196,31 +196,31 @@ class Observe:
                 message["headers"] = headers
             elif not message.get("more_body", False):
                 complete = True
-            if status == 500 and not told:
-                held.append(message)  # the framework sends a text of its own, and raises only then
+            if status == 500 and not answering:
+                held.append(message)  # the framework sends its own text first and then raises
             else:
                 await send(message)
 
-        told = False
+        answering = False
         try:
             await self._app(scope, receive, observed)
             for message in held:
                 await send(message)
         except ClientGone:
             status = CLIENT_GONE
-        except asyncio.CancelledError:  # the drain's time is up; uvicorn would answer 500
+        except asyncio.CancelledError:  # the drain time is over; uvicorn would answer 500
             if status and not held:
                 raise
             await _answer(observed, Draining("This server is shutting down."))
         except Exception as error:
-            known = error if isinstance(error, GazecropError) else GazecropError(request_id=request_id)
-            if known is not error:
+            answer = error if isinstance(error, GazecropError) else GazecropError(request_id=request_id)
+            if answer is not error:
                 _log.exception("request %s: %s %s", request_id, method, scope["path"])
             if status == 0 or held:
-                told = True
-                await _answer(observed, known)
+                answering = True
+                await _answer(observed, answer)
             elif not complete:
-                raise  # half an answer is out: only closing the connection tells the client
+                raise  # part of an answer was sent: closing the connection is the only signal left
         finally:
             self._metrics.answer(_route(scope), method, status or CLIENT_GONE, time.perf_counter() - began)
 
@@ -233,7 +233,7 @@ def _route(scope: Scope) -> str:
 
 
 def _request_id(headers: Iterable[tuple[bytes, bytes]]) -> str:
-    """The client's, when it is short and printable ASCII, so that it can go into a log and a header; else a new one."""
+    """The client's `X-Request-Id` if it is short printable ASCII, safe for a log and a header; else a new one."""
     for name, value in headers:
         if name == b"x-request-id" and 0 < len(value) <= 64:
             text = value.decode("latin-1")
@@ -242,7 +242,7 @@ def _request_id(headers: Iterable[tuple[bytes, bytes]]) -> str:
     return f"{_PROCESS}-{next(_requests):x}"
 
 
-# Tells processes apart; within one, counting is ten times cheaper than chance.
+# Distinguishes processes; within one, a counter is ten times cheaper than random bytes.
 _PROCESS = secrets.token_hex(6)
 _requests = count(1)
 
@@ -251,6 +251,6 @@ async def _answer(send: Send, error: GazecropError) -> None:
     body = orjson.dumps(error.problem())
     headers = [(b"content-type", b"application/problem+json"), (b"content-length", b"%d" % len(body))]
     headers += [(name.lower().encode(), value.encode()) for name, value in error.headers.items()]
-    headers.append((b"connection", b"close"))  # nobody knows how much of the request was read
+    headers.append((b"connection", b"close"))  # part of the request may be unread
     await send({"type": "http.response.start", "status": error.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

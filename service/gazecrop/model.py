@@ -17,32 +17,33 @@ from numpy.typing import NDArray
 from gazecrop.crop.confidence import Calibration
 from gazecrop.settings import Settings
 
-PACKAGED = Path(__file__).parent / "model_store"  # in the wheel; a checkout keeps it at its root
+PACKAGED = Path(__file__).parent / "model_store"  # in the wheel; in a checkout it is at the root
+MANIFEST = "manifest.json"
 STORE = PACKAGED if PACKAGED.exists() else Path(__file__).parents[2] / "model_store"
 CUDA, CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
 GPU_BATCH = 16  # on a CPU 1: a batch of 8 runs at 0.82 of the speed
 
-# The known picture and its known answer: a disc here (as fractions, x then y) on plain ground is what is looked at.
+# The self-test: a picture of one disc, with its centre here (fractions; x, y), must have the maximum of its map there.
 DISC = (0.3, 0.35)
-NEAR = 0.15  # of the side: how far from the disc's middle the maximum may lie
+NEAR = 0.15  # of the side: the largest distance of the maximum from the disc's centre
 
 Pixels = NDArray[np.uint8]
 Density = NDArray[np.float32]
 Precision = Literal["fp32", "int8"]
 
 _log = logging.getLogger("gazecrop")
-ort.set_default_logger_severity(3)  # errors; its warnings are about graphs, in its own words, on stderr
+ort.set_default_logger_severity(3)  # errors only; its warnings are about graph details and go to stderr
 
 
 class ModelError(Exception):
-    """The network cannot be loaded, or answers wrongly: the server must not start."""
+    """The network cannot be loaded, or its output is wrong. The server does not start then."""
 
 
 class Model:
-    """A network of model_store, loaded.
+    """A loaded network.
 
-    shapes: (height, width) of the inputs it takes, and grids: (rows, columns) of its answers, in parallel.
-    symmetry_threshold: a map whose asymmetry (half the sum of |p - mirror of p|) is below counts as symmetric.
+    shapes: (height, width) of each accepted input; grids: (rows, columns) of the output, in the order of `shapes`.
+    symmetry_threshold: a map whose asymmetry (half the sum of |p - mirror of p|) is below it counts as symmetric.
     """
 
     def __init__(
@@ -61,17 +62,19 @@ class Model:
         self.max_batch = settings.max_batch or (GPU_BATCH if self.provider == CUDA else 1)
 
     @classmethod
-    def load(cls, settings: Settings, store: Path = STORE) -> Self:
-        """The network, precision and device that the settings say. Raises `ModelError`."""
-        name, entry = _entry(settings, store)
+    def load(cls, settings: Settings) -> Self:
+        """Loads the network, precision and device of `settings`. Raises `ModelError`."""
+        store, name, entry = _entry(settings)
         try:
             precision = _precision(settings, entry["files"])
             return cls(name, entry, precision, store / entry["files"][precision]["file"], settings)
         except (KeyError, TypeError, ValueError) as error:
-            raise ModelError(f"The manifest's entry of {name} is not whole: {error!r}") from error
+            raise ModelError(
+                f"{store / MANIFEST}: the entry of {name} is incomplete or wrong: {error!r}"
+            ) from error
 
     def grid_of(self, shape: tuple[int, ...]) -> tuple[int, int]:
-        """(rows, columns) of the answer to an input of this (height, width)."""
+        """(rows, columns) of the output for an input of this (height, width)."""
         return self.grids[self.shapes.index((shape[0], shape[1]))]
 
     def run(self, batch: Pixels) -> Density:
@@ -80,16 +83,16 @@ class Model:
         return density
 
     def infer(self, pictures: Sequence[Pixels]) -> Density:
-        """The same for pictures of one shape, uint8[height, width, 3] each: what the batcher calls."""
+        """`run` for a list of pictures of one shape, uint8[height, width, 3] each. The batcher calls it."""
         return self.run(pictures[0][None] if len(pictures) == 1 else np.stack(pictures))
 
     def warm(self) -> None:
-        """Runs the known picture through every batch size that will occur: the first run of a shape is the slow one.
+        """Runs the self-test picture in every batch size that will occur: the first run of a shape is slow.
 
-        Raises `ModelError` when an answer is no density, or its maximum is not where the known picture has its disc.
+        Raises `ModelError` when an output is not a density, or its maximum is not at the disc of the picture.
         """
         for shape in self.shapes:
-            picture = known_picture(*shape)
+            picture = self_test_picture(*shape)
             size = 1
             while size <= self.max_batch:
                 self._check(self.run(np.repeat(picture[None], size, axis=0)), size, self.grid_of(shape))
@@ -97,43 +100,52 @@ class Model:
 
     def _check(self, maps: Density, size: int, grid: tuple[int, int]) -> None:
         if maps.shape != (size, *grid):
-            raise ModelError(f"{self.file} answers {maps.shape} where the manifest says {(size, *grid)}")
+            raise ModelError(
+                f"{self.file}: the output has the shape {maps.shape}, the manifest requires {(size, *grid)}"
+            )
         for density in maps:
             if not (np.isfinite(density).all() and density.min() >= 0 and abs(density.sum() - 1) < 1e-3):
-                raise ModelError(f"{self.file} does not answer with densities on {self.provider}")
+                raise ModelError(f"{self.file}: the output is not a density on {self.provider}")
             row, column = np.unravel_index(int(density.argmax()), density.shape)
             x, y = (column + 0.5) / density.shape[1], (row + 0.5) / density.shape[0]
             if abs(x - DISC[0]) > NEAR or abs(y - DISC[1]) > NEAR:
                 raise ModelError(
-                    f"{self.file} looks at ({x:.2f}, {y:.2f}) of the known picture on {self.provider}; "
-                    f"its disc is at {DISC}. The file or the provider computes wrongly."
+                    f"{self.file}: self-test failed on {self.provider}. The maximum is at ({x:.2f}, {y:.2f}), "
+                    f"the disc is at {DISC}. The file or the provider computes wrongly."
                 )
 
 
-def calibration_of(settings: Settings, store: Path = STORE) -> Calibration | None:
-    """That of the network that the settings say, without loading it. Raises `ModelError`."""
-    return _calibration(_entry(settings, store)[1])
+def calibration_of(settings: Settings) -> Calibration | None:
+    """The calibration of the network of `settings`, without loading the network. Raises `ModelError`."""
+    return _calibration(_entry(settings)[2])
 
 
-def _entry(settings: Settings, store: Path) -> tuple[str, dict[str, Any]]:
-    """A network's name, and what the manifest says of it."""
+def _entry(settings: Settings) -> tuple[Path, str, dict[str, Any]]:
+    """The folder of the networks, the chosen network's name, and its entry in the manifest."""
+    store = settings.model_store or STORE
+    path = store / MANIFEST
     try:
-        manifest = json.loads((store / "manifest.json").read_bytes())
+        manifest = json.loads(path.read_bytes())
+        networks: dict[str, dict[str, Any]] = dict(manifest["networks"])
+        name: str = settings.model or manifest["default"]
+    except FileNotFoundError as error:
+        if settings.model_store is None:
+            raise ModelError(f"There is no {path}: install the package again.") from error
+        raise ModelError(f"GAZECROP_MODEL_STORE: there is no {path}.") from error
     except (OSError, ValueError) as error:
-        raise ModelError(f"{store / 'manifest.json'} cannot be read: {error}") from error
-    name = settings.model or manifest["default"]
-    try:
-        return name, manifest["networks"][name]
-    except KeyError:
-        known = ", ".join(manifest["networks"])
-        raise ModelError(f"GAZECROP_MODEL: there is no network {name!r}, only: {known}") from None
+        raise ModelError(f"{path} cannot be read: {error}") from error
+    except (KeyError, TypeError) as error:
+        raise ModelError(f"{path} needs the members `default` and `networks`.") from error
+    if name not in networks:
+        raise ModelError(f"GAZECROP_MODEL: there is no network {name!r}, only: {', '.join(networks)}")
+    return store, name, networks[name]
 
 
 def _calibration(entry: dict[str, Any]) -> Calibration | None:
     return Calibration.from_manifest(entry["calibration"]) if "calibration" in entry else None
 
 
-def known_picture(height: int, width: int) -> Pixels:
+def self_test_picture(height: int, width: int) -> Pixels:
     """uint8[height, width, 3]: a warm disc with a dark rim on ground that brightens to the right."""
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     distance = np.hypot(x - DISC[0] * width, y - DISC[1] * height) / min(height, width)
@@ -145,7 +157,7 @@ def known_picture(height: int, width: int) -> Pixels:
 
 
 def _precision(settings: Settings, files: dict[str, Any]) -> Precision:
-    """int8 pays on processors with VNNI only (2.3 times faster there), and never on a GPU."""
+    """int8 is chosen on processors with VNNI only (2.3 times faster there), and never on a GPU."""
     wanted = settings.precision
     if wanted == "auto":
         on_gpu = settings.device == "cuda" or (settings.device == "auto" and _has_cuda())
@@ -156,7 +168,7 @@ def _precision(settings: Settings, files: dict[str, Any]) -> Precision:
 
 
 def _has_vnni() -> bool:
-    """Whether the processor multiplies bytes in one instruction. Linux says so; elsewhere nothing is assumed."""
+    """Whether the processor has byte dot products. Read from Linux's /proc; False on other systems."""
     try:
         flags = Path("/proc/cpuinfo").read_text()
     except OSError:
@@ -165,7 +177,7 @@ def _has_vnni() -> bool:
 
 
 def _has_cuda() -> bool:
-    """Whether the driver finds a device. `ort.get_available_providers()` lists CUDA on any machine."""
+    """Whether the driver finds a device. `ort.get_available_providers()` lists CUDA even without one."""
     try:
         driver = ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
     except OSError:
@@ -175,37 +187,35 @@ def _has_cuda() -> bool:
 
 
 def _verified(path: Path, sha256: str) -> bytes:
-    """The file's bytes, when they are those of the manifest. From bytes, a session can load no other file."""
+    """The file's bytes, checked against the manifest's hash. A session made from bytes cannot load external files."""
     try:
         data = path.read_bytes()
     except OSError as error:
         raise ModelError(f"{path} cannot be read: {error}") from error
     if hashlib.sha256(data).hexdigest() != sha256:
-        raise ModelError(
-            f"{path} is not the file that the manifest names: its SHA-256 differs. Fetch it again."
-        )
+        raise ModelError(f"{path}: the SHA-256 is not the manifest's. Install the file again.")
     return data
 
 
 def _session(data: bytes, device: str) -> ort.InferenceSession:
-    """Raises `ModelError`, for `cuda` also when the loaded session runs on something else."""
+    """Raises `ModelError`; for `cuda` also when the session would run on the CPU."""
     options = ort.SessionOptions()
-    # As many callers as cores, one thread each: 290 pictures/s on two cores, 222 with spinning threads of its own.
+    # One thread per call, as many calls at once as cores: 290 pictures/s on two cores; 222 with ONNX Runtime's threads.
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
-    # The arena stays: with two callers 130 MB in all, 250 to 400 without it, since glibc then keeps what each frees.
+    # With the arena two callers take 130 MB together; without it 250 to 400, because glibc keeps what each call frees.
     providers: list[Any] = [CPU]
     if device != "cpu" and _has_cuda():
         ort.preload_dlls()
-        # The default search measures every algorithm anew for every shape.
+        # The default search measures every algorithm for every new shape.
         cuda = {"cudnn_conv_algo_search": "HEURISTIC", "arena_extend_strategy": "kSameAsRequested"}
         providers.insert(0, (CUDA, cuda))
     try:
         session = ort.InferenceSession(data, options, providers=providers)
-    except Exception as error:  # its own classes have no common base
+    except Exception as error:  # ONNX Runtime's exceptions have no common base class
         raise ModelError(f"ONNX Runtime cannot load the network: {error}") from error
-    # Asked for CUDA it gives the CPU in silence when a library is missing: only the session tells.
+    # When a CUDA library is missing ONNX Runtime falls back to the CPU silently; the session's providers show it.
     if session.get_providers()[0] != CUDA:
         if device == "cuda":
             raise ModelError(
@@ -213,7 +223,7 @@ def _session(data: bytes, device: str) -> ort.InferenceSession:
                 "cuDNN 9 are not installed (the extra [cuda] brings them)."
             )
         if len(providers) > 1:
-            _log.warning("A CUDA device is here, but ONNX Runtime cannot use it; running on the CPU.")
+            _log.warning("There is a CUDA device, but ONNX Runtime cannot use it; running on the CPU.")
     with suppress(OSError, AttributeError):  # glibc only
-        ctypes.CDLL(None).malloc_trim(0)  # what optimising the graph left behind: 16 of 90 MB
+        ctypes.CDLL(None).malloc_trim(0)  # returns the memory of the graph's optimisation: 16 of 90 MB
     return session

@@ -1,4 +1,4 @@
-"""What a running server is made of. `app.py` builds it at start; the HTTP edge reads it from here."""
+"""The parts of a running server. `app.py` builds them at start; the HTTP layer uses them."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -29,4 +29,4 @@ class Parts:
     id_key: bytes
     inbox: Inbox
     turnstile: Turnstile
-    draining: bool = field(default=False)  # set at SIGTERM: not ready any more, what is under way goes on
+    draining: bool = field(default=False)  # set at SIGTERM: /readyz answers 503, requests under way continue

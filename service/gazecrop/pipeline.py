@@ -1,4 +1,4 @@
-"""The story. An upload: `upload` below, step by step. A crop: `find`, then `crops`. Everything else is detail."""
+"""The two main paths. An upload is `upload` below, step by step. A crop is `find`, then `crops`."""
 
 import asyncio
 import time
@@ -28,10 +28,10 @@ from gazecrop.settings import Settings
 from gazecrop.store.base import Record
 from gazecrop.store.memory import Found, MapCache
 
-# Milliseconds of the event loop for one question. Python takes the interpreter from a thread only after 5, so that
-# below it a thread would not let anyone else go first.
+# Milliseconds that one query may take on the event loop. CPython switches threads every 5 ms, so moving less than that
+# into a thread would not let other requests run earlier.
 CHEAP = 5.0
-COSTLY_AT_ONCE, COSTLY_QUEUE = 2, 64  # in threads, and waiting for one
+COSTLY_AT_ONCE, COSTLY_QUEUE = 2, 64  # costly queries in threads at once, and waiting for a thread
 
 
 def limits_of(settings: Settings) -> Limits:
@@ -44,12 +44,12 @@ def limits_of(settings: Settings) -> Limits:
 
 
 class Picture:
-    """A map as it is held in memory: decoded, made ready for cropping. Immutable; no pixel is kept."""
+    """A decoded map with its cropper, as held in memory. Immutable; it holds no pixels."""
 
-    BYTES = 40_000  # of a 30x40 grid with its sums, points and spans, measured; what a cache counts for one
+    BYTES = 40_000  # measured, for a 30x40 grid with its sums, points and spans; the cache counts this for each map
 
     def __init__(self, record: Record, calibration: Calibration | None = None) -> None:
-        """`calibration`: of the network that made the map, where it is at hand."""
+        """`calibration`: of the network that made the map; None when another network is loaded."""
         self.record = record
         self.cropper = Cropper(SaliencyGrid.from_code(record.code), calibration)
         self._calibration = calibration
@@ -57,13 +57,13 @@ class Picture:
 
     @cached_property
     def digest(self) -> bytes:
-        told = f"{__version__} {self._calibration}"  # answers depend on these, too
-        return blake3(self.record.pack() + told.encode()).digest(16)
+        other_inputs = f"{__version__} {self._calibration}"  # answers depend on these, too
+        return blake3(self.record.pack() + other_inputs.encode()).digest(16)
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A picture as one request sees it. `degraded`: the store could not be asked."""
+    """A picture's map and focus at the time of one request. `degraded`: the store did not answer."""
 
     id: str
     picture: Picture
@@ -76,9 +76,9 @@ class Known:
 
     @property
     def version(self) -> str:
-        """Changes with the map, the network, the focus and this software: what answers depend on, and nothing else."""
-        seen = self.picture.digest + (self.focus.pack() if self.focus else b"")
-        return blake3(seen).hexdigest(5)
+        """Ten hexadecimal digits that change with the map, the network, the focus or this software, and only then."""
+        inputs = self.picture.digest + (self.focus.pack() if self.focus else b"")
+        return blake3(inputs).hexdigest(5)
 
 
 class Pipeline:
@@ -101,14 +101,14 @@ class Pipeline:
         self._batcher = batcher
         self.maps = maps
         self._flights: Flights[Found[Picture]] = Flights()
-        self._costly = Gate(1, COSTLY_QUEUE, COSTLY_AT_ONCE)  # its pixels are not counted: a map has none
+        self._costly = Gate(1, COSTLY_QUEUE, COSTLY_AT_ONCE)  # a map has no pixels to count
 
     async def upload(
         self, id: str, data: bytes, stages: Stages, deadline: float | None
     ) -> tuple[Known, bool]:
-        """The map of a picture: the one that is known, or a new one. The bool: it is new.
+        """The map of a picture, from the store or made now. The bool: it is new.
 
-        `id`: the keyed hash of `data`. `deadline`: monotonic seconds after which no work is begun any more.
+        `id`: the keyed hash of `data`. `deadline`: monotonic seconds after which no work is started.
         Raises PictureError, Overloaded, Draining, DeadlinePassed.
         """
         with stages.time("store"):
@@ -121,11 +121,11 @@ class Pipeline:
             except DeadlinePassed:
                 if deadline is not None and time.monotonic() >= deadline:
                     raise
-                # It was the deadline of whoever began the work; ours is later.
+                # The deadline was that of the request that started the work; this one's is later.
         return Known.of(id, found), not known
 
-    def at_hand(self, id: str) -> Known | None:
-        """A map of this very network that can answer at once; None says nothing about others."""
+    def find_in_memory(self, id: str) -> Known | None:
+        """The map if it is fresh in memory and made by the loaded network. None: it may still be in the store."""
         found = self.maps.peek(id)
         return Known.of(id, found) if found and found.record.model == self._model.name else None
 
@@ -133,7 +133,7 @@ class Pipeline:
         try:
             return await self.maps.get(id)
         except StoreAway:
-            return None  # the picture is here: its map can be made anew
+            return None  # the map can be made again from the upload
 
     async def _make(self, id: str, data: bytes, stages: Stages, deadline: float | None) -> Found[Picture]:
         record = await self.analyse(data, stages, deadline)
@@ -141,7 +141,7 @@ class Pipeline:
             return await self.maps.put(id, record)
 
     async def analyse(self, data: bytes, stages: Stages, deadline: float | None) -> Record:
-        """bytes -> map, without keeping anything."""
+        """bytes -> map. Stores nothing."""
         header = inspect(data, self._model.shapes)
         self._limits.check(header)
         queued = time.perf_counter()
@@ -159,8 +159,7 @@ class Pipeline:
     def _in_thread(
         self, data: bytes, header: Header, stages: Stages
     ) -> tuple[Thumbnail, NDArray[np.float32] | None]:
-        """Decodes. Where a batch is one picture, as on a CPU, the network looks at it right here: to go back and into
-        another thread costs 0.2 ms."""
+        """Decodes; with batches of one picture, as on a CPU, also infers here: a change of threads costs 0.2 ms."""
         with stages.time("decode"):
             thumbnail = decode(data, self._limits, self._model.shapes, header)
         if thumbnail.flat or self._batcher.max_batch > 1:
@@ -169,19 +168,19 @@ class Pipeline:
             return thumbnail, self._batcher.run(thumbnail.pixels)
 
     async def find(self, id: str, stages: Stages) -> Known:
-        """The map of a known picture. Raises ImageNotFound; StoreAway when that cannot be known."""
+        """The stored map. Raises ImageNotFound, and StoreAway when the store does not answer."""
         found = self.maps.peek(id)
         if found is None:
             with stages.time("store"):
                 found = await self.maps.get(id)
         if found is None:
             raise ImageNotFound(
-                "No map is kept under this id: it never was, or it has gone. Upload the picture again."
+                "No map is stored under this id: it was never made, or it was removed. Upload the picture again."
             )
         return Known.of(id, found)
 
     def crops(self, known: Known, wanted: Wanted) -> list[Crop]:
-        """The crops of a known picture: from its grid alone, about 30 µs each."""
+        """The crops, from the grid alone: about 30 µs each."""
         focus = (known.focus.x, known.focus.y) if known.focus else None
         if focus is None and wanted.options.policy == "focus":
             raise BadParameters.one(
@@ -190,8 +189,8 @@ class Pipeline:
         return [known.picture.cropper.crop(ratio, wanted.options, focus) for ratio in wanted.ratios]
 
     async def crops_aside(self, known: Known, wanted: Wanted) -> list[Crop]:
-        """The same, a costly question in a thread: 16 ratios with 25 constraints and 5 candidates take 0.06 to 0.25 s,
-        in which the event loop would answer nobody. Raises as `crops`, and Overloaded."""
+        """`crops`, with a costly query in a thread: 16 ratios with 25 constraints and 5 candidates take 0.06 to 0.25 s,
+        which would block the event loop. Raises as `crops`, and Overloaded."""
         if cost(wanted) <= CHEAP:
             return self.crops(known, wanted)
         async with self._costly.slot(0):
@@ -199,8 +198,8 @@ class Pipeline:
 
 
 def cost(wanted: Wanted) -> float:
-    """About the milliseconds that its crops take, rather too many: fitted to 14 kinds of questions. Every constraint
-    may have to be dropped by itself, and with a zoom every further box is a search in two dimensions."""
+    """Milliseconds that its crops take. A deliberate over-estimate, fitted to 14 query shapes: each constraint may have
+    to be dropped by itself, and with a zoom each further candidate is a search in two dimensions."""
     options = wanted.options
     each = 0.05 + 0.13 * len(options.constraints)
     each += options.candidates * 0.35 if options.zoom > 1 else (options.candidates - 1) * 0.1
@@ -208,14 +207,14 @@ def cost(wanted: Wanted) -> float:
 
 
 def analyse(data: bytes, model: Model, limits: Limits) -> Record:
-    """bytes -> map in plain steps, for whoever needs no server: the command line, the audit, `import gazecrop`."""
+    """bytes -> map without a server: for the command line, the audit and `import gazecrop`."""
     thumbnail = decode(data, limits, model.shapes)
     density = None if thumbnail.flat else model.run(thumbnail.pixels[None])[0]
     return as_record(thumbnail, density, model)
 
 
 def as_record(thumbnail: Thumbnail, density: NDArray[np.float32] | None, model: Model) -> Record:
-    """The network's answer as it is kept; without one (a picture that shows nothing) the uniform map."""
+    """The network's output as a record. `density` None (a picture of one flat colour): the uniform map."""
     width, height, rotated = thumbnail.width, thumbnail.height, thumbnail.rotated
     if density is None:
         rows, columns = model.grid_of(thumbnail.pixels.shape[:2])

@@ -1,4 +1,5 @@
-"""Every setting on one screen: `GAZECROP_*`, and `PORT` and `REDIS_URL`, which platforms set by custom."""
+"""Every setting, with its unit and its reason. Variables are `GAZECROP_` and the name in capitals; `PORT` and
+`REDIS_URL` have no prefix, because hosting platforms set them under these names."""
 
 import os
 from pathlib import Path
@@ -14,55 +15,56 @@ def _cores() -> int:
 
 
 class Settings(BaseSettings):
-    """Read once at start; a wrong value stops the start with its name."""
+    """Read once at start. A wrong value stops the start, and the message names its variable."""
 
     model_config = SettingsConfigDict(env_prefix="GAZECROP_", extra="ignore", frozen=True)
 
-    # Where it listens. None: loopback without keys, every address with keys.
+    # Address. Default host: loopback without API keys, every address with keys.
     host: str | None = None
-    port: int = Field(8000, ge=0, le=65535, validation_alias="PORT")
-    # Keys, comma-separated; with any set, every call needs one. id_key: secret behind the ids (any string).
+    port: int = Field(8000, ge=0, le=65535, validation_alias="PORT")  # 0: any free port
+    # Secrets. api_keys: comma-separated; with at least one, every /v1 request needs a key. id_key: any text; picture
+    # ids are hashes keyed with it. Default: a random key kept in the store.
     api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = ()
     id_key: SecretStr | None = None
 
-    # The network.
-    model: str = ""  # a name of model_store/manifest.json; empty: its default
-    device: Literal["auto", "cpu", "cuda"] = "auto"  # cuda: refuse to start without it
-    precision: Literal["auto", "fp32", "int8"] = "auto"  # auto: int8 where the processor has VNNI
+    # Network.
+    model_store: Path | None = None  # a folder with a manifest.json; default: the networks in the package
+    model: str = ""  # a network's name in the manifest; empty: the manifest's default
+    device: Literal["auto", "cpu", "cuda"] = "auto"  # cuda: the start fails when no GPU can be used
+    precision: Literal["auto", "fp32", "int8"] = "auto"  # auto: int8 on a CPU with VNNI, else fp32
     workers: int = Field(default_factory=_cores, ge=1, le=256)  # threads that decode, and on a CPU infer
-    max_batch: int = Field(0, ge=0, le=128)  # 0: 1 on a CPU (8 is 0.82x as fast there), 16 on a GPU
+    max_batch: int = Field(0, ge=0, le=128)  # pictures; 0: 1 on a CPU (8 run at 0.82x speed), 16 on a GPU
 
-    # Limits of one picture. JPEG decodes scaled, so it may be larger than what must be decoded in full.
-    max_bytes: int = Field(20_000_000, ge=1_000)
-    max_google_body_bytes: int = Field(40_000_000, ge=1_000)  # of images:annotate: JSON, pictures in base64
-    max_megapixels_jpeg: float = Field(100.0, gt=0, le=1000)
-    max_megapixels: float = Field(30.0, gt=0, le=178)
-    # Of a crop as it is sent; AVIF and PNG half of it. 8192x8192 took 1.7 GB as AVIF and 14 s as PNG.
+    # Limits of one request.
+    max_bytes: int = Field(20_000_000, ge=1_000)  # of a picture file
+    max_google_body_bytes: int = Field(40_000_000, ge=1_000)  # of a JSON body with base64 pictures
+    max_megapixels_jpeg: float = Field(100.0, gt=0, le=1000)  # JPEG can be decoded at a reduced size
+    max_megapixels: float = Field(30.0, gt=0, le=178)  # of formats that are decoded at full size
+    # Of a rendered crop; AVIF and PNG half of it: 67 megapixels took 1.7 GB as AVIF and 14 s as PNG.
     max_megapixels_out: float = Field(24.0, ge=0.1, le=100)
-    max_jpeg_scans: int = Field(
-        64, ge=1, le=1000
-    )  # real files have at most about 12; 3,000 empty ones cost 4 s
-    # Limits of all at once. Pixels that must be held in memory while decoding; 503 above.
-    max_megapixels_in_flight: float = Field(200.0, gt=0)
-    max_body_megabytes_in_flight: float = Field(256.0, gt=0)  # of bodies read and not yet answered; 503 above
-    max_queue: int = Field(64, ge=1)  # uploads that wait for a decoder: about 2 s of work on two cores
-    body_seconds: float = Field(30.0, gt=0)  # for a whole body
-    drain_seconds: float = Field(20.0, ge=0)  # from SIGTERM to the last answer
+    max_jpeg_scans: int = Field(64, ge=1, le=1000)  # real files: about 12; 3,000 empty scans take 4 s
 
-    # Stores. The embedded SQLite file by default.
+    # Limits of all requests together; above them the answer is 503.
+    max_megapixels_in_flight: float = Field(200.0, gt=0)  # held in memory by decoding and rendering
+    max_body_megabytes_in_flight: float = Field(256.0, gt=0)  # of request bodies not yet answered
+    max_queue: int = Field(64, ge=1)  # uploads waiting for a decoder: about 2 s of work on two cores
+    body_seconds: float = Field(30.0, gt=0)  # to receive one body
+    drain_seconds: float = Field(20.0, ge=0)  # from SIGTERM until open requests are cancelled
+
+    # Stores. Without REDIS_URL: an SQLite file in data_dir.
     redis_url: str | None = Field(None, validation_alias="REDIS_URL")
     data_dir: Path = Path("data")
-    store_megabytes: int = Field(1024, ge=1)  # of the SQLite file; the least recently used maps go first
-    memory_megabytes: int = Field(32, ge=1)  # of decoded maps in memory, about 30 kB each
+    store_megabytes: int = Field(1024, ge=1)  # of the SQLite file; the least recently used maps are evicted
+    memory_megabytes: int = Field(32, ge=1)  # of decoded maps in memory, about 40 kB each
     map_days: float = Field(30.0, gt=0)  # time to live of a map in Redis
-    max_focus: int = Field(100_000, ge=0)  # focal points of people; then 507
+    max_focus: int = Field(100_000, ge=0)  # focal points set by people; above: 507
 
     # Answers.
     cache_control: str = "no-cache"  # of GETs without ?v=
-    cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
-    reports: bool = True  # POST /v1/reports
-    reports_megabytes: int = Field(200, ge=1)  # of the inbox, pictures that people added included; then 507
-    reports_per_hour: int = Field(60, ge=1)  # for each address
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = ()  # comma-separated; `*`: any
+    reports: bool = True  # whether POST /v1/reports is served
+    reports_megabytes: int = Field(200, ge=1)  # of reports with their attached pictures; above: 507
+    reports_per_hour: int = Field(60, ge=1)  # from one client address; above: 429
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @field_validator("api_keys", "cors_origins", mode="before")
@@ -74,5 +76,5 @@ class Settings(BaseSettings):
 
     @property
     def address(self) -> str:
-        """Without keys anyone who reaches the port may use it, so it stays on loopback unless told otherwise."""
+        """The host to bind. Without keys the service has no access control, so the default is loopback only."""
         return self.host or ("0.0.0.0" if self.api_keys else "127.0.0.1")

@@ -12,7 +12,7 @@ from gazecrop.errors import DeadlinePassed, Draining, Overloaded
 
 
 class Engine:
-    """Doubles numbers. While `open` is clear it stands still, so that a test can fill the queue behind it."""
+    """Doubles numbers. While `open` is clear it blocks, so that a test can fill the queue."""
 
     def __init__(self, bad: int | None = None) -> None:
         self.batches: list[list[int]] = []
@@ -41,7 +41,7 @@ async def batching(engine: Engine, **options: Any) -> AsyncIterator[Batcher[int,
 
 
 async def busy(engine: Engine, batcher: Batcher[int, int], item: int = 0) -> "asyncio.Task[int]":
-    """Sends one item and waits until the engine stands still with it."""
+    """Sends one item and waits until the engine blocks on it."""
     engine.open.clear()
     task = asyncio.ensure_future(batcher.submit(item))
     await asyncio.to_thread(engine.begun.acquire)

@@ -10,7 +10,7 @@ from gazecrop.concurrency.flight import Flights
 
 
 class Work:
-    """Counts how often it runs, ends when told to."""
+    """Counts its runs; ends when the test lets it."""
 
     def __init__(self) -> None:
         self.runs = 0
@@ -53,7 +53,7 @@ async def test_other_keys_are_other_work() -> None:
 
 
 @pytest.mark.parametrize("leaves", [0, 1, 2])
-async def test_whoever_leaves_the_others_get_the_answer(leaves: int) -> None:
+async def test_when_one_leaves_the_others_get_the_answer(leaves: int) -> None:
     flights, work = Flights[int](), Work()
     tasks = [asyncio.create_task(flights.run("a", work)) for _ in range(3)]
     await started(*tasks)
@@ -110,7 +110,7 @@ async def test_who_tries_again_at_once_does_not_meet_the_failed_work() -> None:
 
 
 @pytest.mark.parametrize("fails", [False, True])
-async def test_nothing_is_complained_of_when_nobody_waits_any_more(
+async def test_asyncio_logs_nothing_after_all_callers_have_left(
     fails: bool, recwarn: pytest.WarningsRecorder
 ) -> None:
     complaints: list[dict[str, object]] = []

@@ -11,7 +11,7 @@ from gazecrop.errors import DeadlinePassed, Overloaded
 
 
 class Visitor:
-    """A task that goes through the gate and stays inside until it is told to leave."""
+    """A task that goes through the gate and stays inside until `leave` is set."""
 
     def __init__(self, gate: Gate, pixels: int, deadline: float | None = None) -> None:
         self.inside = False

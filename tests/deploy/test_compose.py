@@ -62,7 +62,7 @@ SETTINGS_OF_REDIS = {
 @pytest.mark.redis
 @pytest.mark.parametrize("source", ["compose", "kubernetes"])
 def test_redis_takes_its_configuration(source: str, tmp_path: Path) -> None:
-    """A real redis-server starts with it, and says what it understood."""
+    """A real redis-server starts with it; CONFIG GET returns the values."""
     (tmp_path / "data").mkdir()
     if source == "compose":
         arguments = [str(ROOT / "docker" / "redis.conf")]

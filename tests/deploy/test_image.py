@@ -101,7 +101,7 @@ def test_what_the_image_holds_suffices(command: list[str], image: Path, tmp_path
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_the_runtime_reports_to_nobody(tmp_path: Path) -> None:
+def test_the_runtime_sends_no_telemetry(tmp_path: Path) -> None:
     """onnxruntime's telemetry makes itself an id and a queue in the home folder as soon as it is imported."""
     environment = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
     environment |= {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path)}

@@ -53,8 +53,8 @@ def test_the_locks_cover_the_project() -> None:
         assert wanted <= pins(f"docker/{extra}.lock").keys()
 
 
-def test_nobody_is_told_to_install_what_no_registry_has() -> None:
-    """The project is installed from its checkout: '.[cuda]', not 'gazecrop[cuda]', which would be somebody else's."""
+def test_no_document_installs_from_a_registry() -> None:
+    """The project is installed from its checkout: '.[cuda]', not 'gazecrop[cuda]', which would be another project's."""
     for file in [
         ROOT / "README.md",
         *(ROOT / "service").glob("**/*.py"),

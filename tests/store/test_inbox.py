@@ -109,7 +109,7 @@ def test_the_command_names_a_wrong_setting(
     assert capsys.readouterr().err.startswith("GAZECROP_REPORTS_MEGABYTES: ")
 
 
-def test_the_command_ends_quietly_when_nobody_reads_on(tmp_path: Path) -> None:
+def test_the_command_ends_quietly_when_its_output_is_closed(tmp_path: Path) -> None:
     inbox = Inbox(tmp_path, 10)
     for _ in range(20):
         inbox.add(REPORT | {"text": "x" * 4000}, None)
@@ -146,5 +146,5 @@ def test_the_picture_of_a_report_is_the_one_it_names_and_goes_with_it(
     assert [one["text"] for one in Inbox(server.data_dir, 1).read() if one["id"] == id] == ["cut"]
 
 
-def test_a_report_that_is_no_json_is_told(api: httpx.Client) -> None:
+def test_a_report_that_is_no_json_is_refused(api: httpx.Client) -> None:
     assert wrong(api.post("/v1/reports", content=b"{")) == ["body"]

@@ -105,7 +105,7 @@ def seen(found: Found[Decoded] | None) -> tuple[Record, Focus | None, bool]:
 # A second of freshness.
 
 
-async def test_an_entry_of_less_than_a_second_asks_nobody(
+async def test_an_entry_of_less_than_a_second_is_not_read_again(
     cache: MapCache[Decoded], store: Watched, clock: Clock
 ) -> None:
     put = await cache.put(A, RECORD)
@@ -325,7 +325,7 @@ async def test_two_uploads_and_a_deletion(
 async def test_whatever_happens_at_once_memory_and_store_agree_after(
     cache: MapCache[Decoded], store: Watched, replica: SqliteStore, seed: int
 ) -> None:
-    """No second passes here: what the memory says without asking must be what the store holds."""
+    """No second passes here: what the memory answers without the store must be what the store holds."""
     chance = random.Random(seed)
     store.turns_until_answer = lambda: chance.randrange(30)
 

@@ -28,7 +28,7 @@ OpenStore = Callable[..., RedisStore]
 
 
 class Clock:
-    """Stands still until told: a breaker's pause needs no waiting."""
+    """Advanced by hand: a breaker's pause needs no waiting."""
 
     now = 1000.0
 
@@ -91,12 +91,12 @@ async def everything_is_away(store: RedisStore) -> None:
         with pytest.raises(StoreAway) as away:
             await call
         assert away.value.headers["Retry-After"] == "2"
-        assert "Redis" not in away.value.detail, "the client is told internals"
+        assert "Redis" not in away.value.detail, "internals in the public text"
 
 
 @pytest.mark.parametrize("scheme", ["redis", "rediss", "unix"])
-async def test_nobody_there(open_store: OpenStore, tmp_path: Path, scheme: str) -> None:
-    place = str(tmp_path / "nobody") if scheme == "unix" else f"127.0.0.1:{free_port()}/0"
+async def test_no_server(open_store: OpenStore, tmp_path: Path, scheme: str) -> None:
+    place = str(tmp_path / "absent") if scheme == "unix" else f"127.0.0.1:{free_port()}/0"
     async with asyncio.timeout(5):  # ten calls with the client's own retries take 30 s
         await everything_is_away(open_store(f"{scheme}://{place}"))
 
@@ -372,7 +372,7 @@ async def test_over_tls(open_store: OpenStore, tmp_path: Path) -> None:
             await store.put(A, RECORD)
             assert await store.get(A) == Entry(RECORD, None)
             with pytest.raises(StoreAway, match="certificate"):
-                await open_store(url).get(A)  # nobody vouches for it
+                await open_store(url).get(A)  # its certificate is not signed by a trusted authority
         finally:
             server.kill()
 

@@ -113,7 +113,7 @@ async def test_reading_marks_a_map_as_used_once_an_hour(
     assert await used_after_a_change() == 4601
 
 
-async def test_nobody_else_may_read_the_file(open_store: Callable[..., SqliteStore], path: Path) -> None:
+async def test_only_the_owner_may_read_the_file(open_store: Callable[..., SqliteStore], path: Path) -> None:
     path.touch(0o644)
     store = open_store()
     await store.id_key()
@@ -124,7 +124,7 @@ async def test_nobody_else_may_read_the_file(open_store: Callable[..., SqliteSto
 async def test_a_focus_is_flushed_to_the_disk_and_a_map_is_not(
     open_store: Callable[..., SqliteStore], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """1 is NORMAL, 2 is FULL: what SQLite itself says while the change is under way."""
+    """1 is NORMAL, 2 is FULL: the pragma, read while the change is under way."""
     store = open_store()
     seen: list[int] = []
     evict = store._writer._before

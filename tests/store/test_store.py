@@ -263,14 +263,14 @@ async def test_a_change_is_seen_by_the_other_replica(store: Store, other: Store)
 
 
 async def test_many_at_once(store: Store) -> None:
-    """More than connections and than jobs of one transaction; nobody gets the answer of another."""
+    """More than connections and than jobs of one transaction; each call gets its own answer."""
     records = {f"{number:032x}": Record("gaze-0", "jpeg", b"%d" % number) for number in range(300)}
     await asyncio.gather(*(store.put(id, record) for id, record in records.items()))
     found = await asyncio.gather(*map(store.get, records))
     assert [entry.record for entry in found if entry] == list(records.values())
 
 
-async def test_clients_that_leave_disturb_nobody(store: Store) -> None:
+async def test_clients_that_leave_do_not_affect_others(store: Store) -> None:
     """A cancelled call must not leave its answer for the next one on the same connection."""
     records = {f"{number:032x}": Record("gaze-0", "jpeg", b"%d" % number) for number in range(200)}
     for id, record in records.items():
@@ -296,7 +296,7 @@ def test_the_settings_choose_the_store(tmp_path: Path, monkeypatch: pytest.Monke
     embedded = open_store(Settings())
     assert embedded.name == "sqlite" and (tmp_path / "new" / "folder" / "gazecrop.db").exists()
     asyncio.run(embedded.close())
-    monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1/0")  # nobody there; that shows later
+    monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1/0")  # nothing listens there; the first call fails
     assert open_store(Settings()).name == "redis"
     monkeypatch.setenv("REDIS_URL", "http://127.0.0.1")
     with pytest.raises(StoreAway, match="REDIS_URL"):

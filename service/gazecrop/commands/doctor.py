@@ -26,7 +26,7 @@ from gazecrop.crop.cropping import Cropper, Options
 from gazecrop.crop.grid import SaliencyGrid
 from gazecrop.crop.ratios import ALL_PROFILES
 from gazecrop.errors import PictureError, StoreAway
-from gazecrop.model import Model, ModelError, known_picture
+from gazecrop.model import Model, ModelError, self_test_picture
 from gazecrop.picture.decode import Limits, decode
 from gazecrop.pipeline import as_record
 from gazecrop.settings import Settings
@@ -83,7 +83,7 @@ def _formats() -> Iterator[Finding]:
     for name in FORMATS:
         file = BytesIO()
         try:
-            Image.fromarray(known_picture(48, 64)).save(file, name)
+            Image.fromarray(self_test_picture(48, 64)).save(file, name)
             if decode(file.getvalue(), Limits(), [(48, 64)]).format != name.lower():
                 broken.append(name)
         except (PictureError, OSError, KeyError):
@@ -146,7 +146,7 @@ def _speed(model: Model) -> Finding:
     file = BytesIO()
     rng = np.random.default_rng(0)
     noise = rng.integers(0, 24, (1200, 1600, 3), np.uint8)
-    Image.fromarray(known_picture(1200, 1600) // 8 * 7 + noise).save(file, "JPEG", quality=85)
+    Image.fromarray(self_test_picture(1200, 1600) // 8 * 7 + noise).save(file, "JPEG", quality=85)
     data = file.getvalue()
     runs = [_timed(data, model) for _ in range(RUNS)]
     stages = zip(("decode", "infer", "crop"), zip(*runs, strict=True), strict=True)

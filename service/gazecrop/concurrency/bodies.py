@@ -1,5 +1,5 @@
-"""Bytes of bodies in memory, of all requests together: what has really come counts, not what was announced, so that
-a slow sender holds no place that it does not fill."""
+"""Caps the request-body bytes in memory. Counts bytes received, not Content-Length, so that a slow sender takes no more
+of the budget than it has sent."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

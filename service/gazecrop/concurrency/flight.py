@@ -1,4 +1,4 @@
-"""Single flight: however many ask for one key at once, the work runs once (after golang's x/sync singleflight)."""
+"""Single flight: concurrent calls with one key share one run of the work (after Go's x/sync singleflight)."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -15,19 +15,19 @@ class _Flight(Generic[T]):
 
     @property
     def failed(self) -> bool:
-        """Others may still be about to hear of it, but who comes now tries again."""
+        """Existing waiters get the failure; a new caller retries."""
         return self.task.done() and (self.task.cancelled() or self.task.exception() is not None)
 
 
 class Flights(Generic[T]):
-    """The work is a task of its own: who began it may leave, and the others still get its answer. When all have
-    left, it is cancelled."""
+    """The work is a task of its own. When the caller that started it leaves, the others still get the result; when all
+    have left, it is cancelled."""
 
     def __init__(self) -> None:
         self._flights: dict[str, _Flight[T]] = {}
 
     async def run(self, key: str, work: Callable[[], Awaitable[T]]) -> tuple[T, bool]:
-        """The result, and whether this call began the work."""
+        """The result, and whether this call started the work."""
         flight = self._flights.get(key)
         began = flight is None or flight.failed
         if flight is None or flight.failed:

@@ -1,7 +1,7 @@
-"""The gate before the decoders: pixels in flight, slots, and a bounded queue that refuses at once. Knows no HTTP.
+"""The gate before decoding and rendering: a budget of pixels, slots, and a bounded queue that refuses at once.
 
-Two gates in one, after imgproxy's `workers`: a queue that fails when it is full, then slots that are waited for.
-Decoding is the dear part of an upload, so the load is shed here and not behind it.
+After imgproxy's `workers`: a queue that fails when it is full, then slots with waiting. Decoding is the expensive part
+of an upload, so load is shed before it.
 """
 
 import asyncio
@@ -25,9 +25,9 @@ class _Waiter:
 class Gate:
     """Admits in the order of arrival while pixels and slots last. Used from one event loop only.
 
-    pixels: held in memory at once by all who are inside. One that needs more than all is let in when it is alone,
-    rather than never. slots: how many may be inside at once, whatever their size (None: any number).
-    max_queue: how many may wait; the next is refused. `shed` is called for everyone refused.
+    pixels: the most that all admitted together hold in memory. One that needs more than that is admitted when it is
+    alone. slots: how many may be inside at once, whatever their size (None: any number). max_queue: how many may wait;
+    the next is refused. `shed` is called for each one refused.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class Gate:
         return len(self._queue)
 
     def refuse_if_full(self) -> None:
-        """For a look before the body is read, when nothing has been spent yet. Raises `Overloaded`."""
+        """Checks the queue before a body is read, when the request has cost nothing yet. Raises `Overloaded`."""
         if len(self._queue) >= self.max_queue:
             self._shed()
             raise Overloaded("The queue of this server is full; try again in a moment.")
@@ -78,10 +78,10 @@ class Gate:
                 await waiter.admitted
         except BaseException as error:
             if waiter.admitted.cancelled():
-                with suppress(ValueError):  # `_admit` may have met it before it woke
+                with suppress(ValueError):  # `_admit` may have removed it already
                     self._queue.remove(waiter)
-                self._admit()  # behind a large one that gave up there may be small ones that fit
-            else:  # its turn came in the moment it gave up
+                self._admit()  # a large one that gave up may have blocked small ones that fit
+            else:  # it was admitted at the moment it gave up
                 self._leave(pixels)
             if isinstance(error, TimeoutError):
                 raise DeadlinePassed(LATE) from None
@@ -103,7 +103,7 @@ class Gate:
         self._admit()
 
     def _admit(self) -> None:
-        """Strictly in order: a small one never overtakes a large one, or the large one might wait forever."""
+        """Strictly in order: if small ones overtook a large one, it might wait forever."""
         while self._queue and self._fits(self._queue[0].pixels):
             waiter = self._queue.popleft()
             if not waiter.admitted.done():

@@ -1,4 +1,4 @@
-"""Where maps and people's focal points are kept."""
+"""Stores for maps, people's focal points and reports."""
 
 from gazecrop.settings import Settings
 from gazecrop.store.base import Store
@@ -7,7 +7,7 @@ from gazecrop.store.base import Store
 def open_store(settings: Settings) -> Store:
     """Redis when `REDIS_URL` is set, else the SQLite file of `data_dir`.
 
-    Raises StoreAway, whose log text says what to mend. A Redis is not asked yet: it may be away at the start.
+    Raises StoreAway, whose log text says what to fix. Redis is not contacted yet: it may be down at the start.
     """
     if settings.redis_url:
         from gazecrop.store.redis import RedisStore  # 0.1 s to import, which most starts need not spend

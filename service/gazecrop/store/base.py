@@ -1,4 +1,4 @@
-"""What a store keeps and promises. Redis and SQLite speak this; `memory.py` stands in front of either."""
+"""The interface of the stores. Redis and SQLite implement it; `memory.py` is the cache in front of either."""
 
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -6,13 +6,13 @@ from typing import Literal, Protocol
 from gazecrop.crop.focus import Focus
 from gazecrop.errors import ImageNotFound, PreconditionFailed, StoreFull
 
-# What became of a focus change, in the words that the stores' own transactions answer with.
+# The outcome of a focus change, as the stores' transactions return it.
 Outcome = Literal["created", "replaced", "deleted", "absent", "unknown", "precondition", "full"]
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A map as it is kept: the network that made it, the picture's format, the grid's code (`grid.py`)."""
+    """A map as stored: the network that made it, the picture's format, the encoded grid (`grid.py`)."""
 
     model: str
     format: str
@@ -36,11 +36,11 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """The precondition of a focus change (RFC 9110, 13.1); all that is said must hold.
+    """The precondition of a focus change (RFC 9110, 13.1). All three parts must hold.
 
-    `match`: revisions of which the present one must be one (If-Match); an empty tuple stands for `*`: any,
-    but there must be one. `absent`: there must be none (If-None-Match: *). `other`: revisions of which the
-    present one must be none (If-None-Match).
+    `match` (If-Match): the current revision is one of these; an empty tuple is `*`, any revision, but a focus must
+    exist; None: no condition. `absent` (If-None-Match: *): no focus exists. `other` (If-None-Match): the current
+    revision is none of these.
     """
 
     match: tuple[int, ...] | None = None
@@ -48,7 +48,7 @@ class Condition:
     other: tuple[int, ...] = ()
 
     def holds(self, revision: int | None) -> bool:
-        """Whether a change may go on, given the present revision (None: there is no focus)."""
+        """Whether the change is allowed at this current revision (None: there is no focus)."""
         if revision is None:
             return self.match is None
         if self.absent or revision in self.other:
@@ -60,32 +60,32 @@ def settle(outcome: Outcome, max_focus: int) -> bool:
     """True when a focus was created or deleted, False when it was replaced or there was none; else raises."""
     match outcome:
         case "unknown":
-            raise ImageNotFound("No map is kept for this id; upload the picture again.")
+            raise ImageNotFound("No map is stored for this id; upload the picture again.")
         case "precondition":
-            raise PreconditionFailed("The focus is not as If-Match or If-None-Match says; read it again.")
+            raise PreconditionFailed("The focus does not meet If-Match or If-None-Match; read it again.")
         case "full":
-            raise StoreFull(f"At most {max_focus} focal points are kept here.", limit=max_focus)
+            raise StoreFull(f"This server stores at most {max_focus} focal points.", limit=max_focus)
     return outcome in ("created", "deleted")
 
 
 class Store(Protocol):
-    """Every method raises `errors.StoreAway` when the store cannot be reached in time; nothing else leaks."""
+    """Every method raises `errors.StoreAway` when the store does not answer in time, and no other store error."""
 
     name: str  # "redis" or "sqlite"
 
     async def get(self, id: str) -> Entry | None:
-        """Map and focus in one round trip; None when the map is gone (a focus may still be kept)."""
+        """Map and focus in one round trip; None without a map (a focus may still exist)."""
 
     async def put(self, id: str, record: Record) -> Entry:
-        """Keeps the map; answers with the focus that a person had set for these bytes before, if any."""
+        """Stores the map. Returns it with the focus that was set for these bytes earlier, if any."""
 
     async def delete(self, id: str) -> None:
-        """Forgets map and focus; durable when it returns."""
+        """Deletes map and focus; durable when it returns."""
 
     async def get_focus(self, id: str) -> Focus | None: ...
 
     async def set_focus(self, id: str, x: float, y: float, condition: Condition) -> tuple[Focus, bool]:
-        """Compare-and-set inside the store, durable when it returns. The bool: it was created, not replaced.
+        """Compare-and-set inside the store, durable when it returns. The bool: created, not replaced.
 
         Raises ImageNotFound (unknown id), PreconditionFailed, StoreFull (over `max_focus`)."""
 
@@ -93,12 +93,12 @@ class Store(Protocol):
         """True when there was one. Raises PreconditionFailed."""
 
     async def id_key(self) -> bytes:
-        """32 random bytes behind the ids: made once, the same for all who share the store."""
+        """The 32 random bytes that key the ids: made once, the same for all replicas on this store."""
 
     async def ping(self) -> None:
         """Returns when the store answers."""
 
     async def check(self) -> list[str]:
-        """What an operator should mend before trusting it, in sentences; empty when all is well."""
+        """Problems that an operator should fix, one sentence each; empty when there are none."""
 
     async def close(self) -> None: ...

@@ -1,13 +1,13 @@
-"""A breaker: after five failures in a row a service is left alone for two seconds, then one call tries it."""
+"""A circuit breaker: after five failures in a row no call is made for two seconds, then one call probes the service."""
 
 import time
 from collections.abc import Callable
 
 
 class Breaker:
-    """A hung Redis costs each call its time-out, 50 ms; behind this it costs one call that every two seconds.
+    """Without it a hung Redis costs every call the timeout, 50 ms; with it one call every two seconds.
 
-    Ask `allows` before a call and report its end by exactly one of the other three.
+    Call `allows` before each call, and exactly one of the other three methods after it.
     """
 
     def __init__(
@@ -15,14 +15,14 @@ class Breaker:
     ) -> None:
         self._limit, self._pause, self._clock = failures, pause, clock
         self._failures = 0
-        self._closed_again = 0.0
+        self._next_probe = 0.0
         self._probing = False
 
     def allows(self) -> bool:
-        """Whether to call now. Once the pause is over only one caller hears yes until it reports."""
+        """Whether to make the call. After the pause it is True for one caller until that one reports."""
         if self._failures < self._limit:
             return True
-        if self._probing or self._clock() < self._closed_again:
+        if self._probing or self._clock() < self._next_probe:
             return False
         self._probing = True
         return True
@@ -34,8 +34,8 @@ class Breaker:
     def failed(self) -> None:
         self._failures += 1
         self._probing = False
-        self._closed_again = self._clock() + self._pause
+        self._next_probe = self._clock() + self._pause
 
     def undecided(self) -> None:
-        """The call was given up before it ended; the next caller may probe."""
+        """The call was cancelled before it ended; the next caller may probe."""
         self._probing = False

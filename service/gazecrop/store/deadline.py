@@ -1,4 +1,4 @@
-"""A time limit for somebody else, that does not blame them for our own sleep."""
+"""A timeout that excludes time during which our own event loop was blocked."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -10,12 +10,11 @@ SLICES = 5
 
 
 async def within(seconds: float, call: Callable[[], Awaitable[T]]) -> T:
-    """Awaits `call()`; TimeoutError after about `seconds`. The call is then cancelled.
+    """Awaits `call()`; cancels it and raises TimeoutError after about `seconds`.
 
-    Timers run before sockets are read: a loop that was held for 50 ms (a container that used up its share of
-    the processor sleeps for up to 100) finds every limit of 50 ms passed, and the answers waiting unread. So
-    the time is counted in slices, each begun by a turn of the loop: being held costs one of them, however
-    long.
+    An event loop runs expired timers before it reads sockets. After a block of 50 ms (a container over its CPU quota is
+    paused for up to 100) every timeout of 50 ms has expired, although the answers have arrived. The time is therefore
+    counted in slices, each started by an iteration of the loop: a block of any length costs one slice.
     """
     loop = asyncio.get_running_loop()
     left = SLICES

@@ -1,9 +1,9 @@
-"""Decoded maps in memory, in front of either store: what the pipeline reads and writes.
+"""A cache of decoded maps in front of either store. The pipeline reads and writes through it.
 
-A map never changes, but a person's focus or a deletion may come through another replica: so an entry older
-than one second is read from the store again. While the store is away entries still answer, marked as
-degraded; a new map is kept here alone and written back when the store has returned. Used from the event loop
-only: no locks but those that keep the changes of one id in order.
+A map never changes, but another replica may set its focus or delete it, so an entry older than one second is read from
+the store again. While the store does not answer, entries still do, marked as degraded; a new map is kept in memory and
+written back when the store answers again. Used from the event loop only; the only locks keep the changes of one id in
+order.
 """
 
 import asyncio
@@ -26,17 +26,17 @@ R = TypeVar("R")
 log = logging.getLogger(__name__)
 
 FRESH_SECONDS = 1.0
-# Record, slot, two dictionary entries and the key, beside the decoded map itself.
+# Of an entry beside its decoded map: record, slot, two dictionary entries and the key.
 OVERHEAD_BYTES = 1000
-# Between two attempts to write back what could not be saved, so that a store that can be read and not written
-# (a Redis out of memory) is not asked at every read.
+# Between two attempts to write back, so that a store that answers reads but no writes (a Redis out of memory) is not
+# sent a write at every read.
 WRITE_BACK_PAUSE = 1.0
-WARNING_PAUSE = 10.0  # between two log lines about a store that is away
+WARNING_PAUSE = 10.0  # between two log lines about a store that does not answer
 
 
 @dataclass(frozen=True, slots=True)
 class Found(Generic[T]):
-    """`degraded`: the store could not be asked just now, or does not hold this map yet."""
+    """`degraded`: the store did not answer, or does not hold this map yet."""
 
     record: Record
     map: T
@@ -47,7 +47,7 @@ class Found(Generic[T]):
 @dataclass(slots=True)
 class _Slot(Generic[T]):
     found: Found[T]
-    checked: float  # when the store was asked for it, by the clock
+    checked: float  # when it was requested from the store, by the clock
     unsaved: bool
 
 
@@ -55,7 +55,7 @@ def _ignore(tier: str, result: str) -> None: ...
 
 
 class MapCache(Generic[T]):
-    """`store_up`: whether the store's last answer came. `unsaved`: how many maps wait to be written back."""
+    """`store_up`: whether the store answered the last call. `unsaved`: the number of maps to be written back."""
 
     def __init__(
         self,
@@ -67,10 +67,10 @@ class MapCache(Generic[T]):
         count: Callable[[str, str], None] = _ignore,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`decode` builds what is kept (ValueError: not a map, a miss), which takes `map_bytes`.
+        """`decode` makes the cached value, of `map_bytes`, from a record (ValueError: not a map, counts as a miss).
 
-        `count(tier, result)` is called for every lookup with "memory" or "store" and "hit", "miss" or
-        "error"; an entry that must be read again is a miss of the memory.
+        `count(tier, result)` is called for every lookup with "memory" or "store" and "hit", "miss" or "error"; an entry
+        that must be read again is a miss of the memory.
         """
         self.store = store
         self.store_up = True
@@ -87,10 +87,10 @@ class MapCache(Generic[T]):
     def __len__(self) -> int:
         return len(self._slots)
 
-    # What is read.
+    # Reads.
 
     def peek(self, id: str) -> Found[T] | None:
-        """The entry if it may answer without the store; None says nothing about whether the map exists."""
+        """The entry if it is fresh enough to answer without the store. None: the map may still be in the store."""
         slot = self._slots.get(id)
         if slot is None or self._clock() - slot.checked > FRESH_SECONDS:
             return None
@@ -99,7 +99,7 @@ class MapCache(Generic[T]):
         return slot.found
 
     async def get(self, id: str) -> Found[T] | None:
-        """The map and its focus, None when it is gone. Raises StoreAway when that cannot be known."""
+        """The map and its focus; None when there is none. Raises StoreAway when the store does not answer."""
         found = self.peek(id)
         if found is not None:
             return found
@@ -108,10 +108,10 @@ class MapCache(Generic[T]):
         if load is None:
             load = self._loads[id] = asyncio.create_task(self._load(id))
             load.add_done_callback(lambda done: self._loaded(id, done))
-        return await asyncio.shield(load)  # the others still wait for it when this client leaves
+        return await asyncio.shield(load)  # other requests may wait for it after this client has left
 
     async def get_focus(self, id: str) -> tuple[Focus | None, bool]:
-        """The focus, kept or not the map, and whether this is degraded. Raises StoreAway."""
+        """The focus, with or without a map, and whether the answer is degraded. Raises StoreAway."""
         found = self.peek(id)
         if found is not None:
             return found.focus, found.degraded
@@ -123,10 +123,10 @@ class MapCache(Generic[T]):
                 raise
             return slot.found.focus, True
 
-    # What is changed.
+    # Changes.
 
     async def put(self, id: str, record: Record) -> Found[T]:
-        """Never fails for the store's sake: then the map is kept here alone, and the answer says degraded."""
+        """Stores the map. When the store does not answer, the map is kept in memory and marked as degraded."""
         async with self._change(id):
             asked = self._clock()
             try:
@@ -138,21 +138,21 @@ class MapCache(Generic[T]):
             return self._keep(id, entry, asked)
 
     async def delete(self, id: str) -> None:
-        """Forgets map and focus. Raises StoreAway; the memory has forgotten them all the same."""
+        """Deletes map and focus. Raises StoreAway; they are removed from memory in any case."""
         self._drop(id)
         async with self._change(id):
             try:
                 await self._ask(self.store.delete(id))
             finally:
-                self._drop(id)  # also what was read while it was being deleted
+                self._drop(id)  # also an entry that was read during the deletion
 
     async def set_focus(self, id: str, x: float, y: float, condition: Condition) -> tuple[Focus, bool]:
         """As `Store.set_focus`."""
         async with self._change(id):
             slot = self._slots.get(id)
-            with self._doubted(id):
+            with self._reread_on_error(id):
                 if slot is not None and slot.unsaved:
-                    await self._save(id, slot)  # else the store would not know the id
+                    await self._save(id, slot)  # the store needs the id before its focus
                 focus, created = await self._ask(self.store.set_focus(id, x, y, condition))
             self._refocus(id, focus)
             return focus, created
@@ -160,7 +160,7 @@ class MapCache(Generic[T]):
     async def delete_focus(self, id: str, condition: Condition) -> bool:
         """As `Store.delete_focus`."""
         async with self._change(id):
-            with self._doubted(id):
+            with self._reread_on_error(id):
                 existed = await self._ask(self.store.delete_focus(id, condition))
             self._refocus(id, None)
             return existed
@@ -169,7 +169,7 @@ class MapCache(Generic[T]):
         await self._ask(self.store.ping())
 
     async def close(self) -> None:
-        """Writes back what it can, then closes the store."""
+        """Writes unsaved maps back if the store answers, then closes the store."""
         tasks = [*self._loads.values(), *([self._writing_back] if self._writing_back else [])]
         for task in tasks:
             task.cancel()
@@ -177,17 +177,17 @@ class MapCache(Generic[T]):
         await self._write_back()
         await self.store.close()
 
-    # Inside.
+    # Internals.
 
     async def _ask(self, call: Awaitable[R]) -> R:
-        """Notes whether the store answers, and has what is unsaved written back once it does again."""
+        """Records whether the store answers, and starts the write-back when it does again."""
         try:
             answer = await call
         except StoreAway as error:
             self.store_up = False
             if self._clock() >= self._next_warning:
                 self._next_warning = self._clock() + WARNING_PAUSE
-                log.warning("store away: %s", error)
+                log.warning("The store does not answer: %s", error)
             raise
         except GazecropError:
             self._answered()
@@ -209,7 +209,7 @@ class MapCache(Generic[T]):
                 return
 
     async def _save_alone(self, id: str) -> Found[T] | None:
-        """Writes one unsaved map back; None when it was deleted meanwhile."""
+        """Writes one unsaved map back; None when it was deleted in the meantime."""
         async with self._change(id):
             slot = self._slots.get(id)
             if slot is None:
@@ -238,7 +238,7 @@ class MapCache(Generic[T]):
             return replace(slot.found, degraded=True)
         self._count("store", "miss" if entry is None else "hit")
         if self._loads.get(id) is not asyncio.current_task():
-            return await self.get(id)  # it was changed meanwhile: what was read may be old
+            return await self.get(id)  # the id was changed during the read: the entry may be old
         if entry is not None:
             with contextlib.suppress(ValueError):
                 return self._keep(id, entry, asked)
@@ -249,14 +249,12 @@ class MapCache(Generic[T]):
         if self._loads.get(id) is load:
             del self._loads[id]
         if not load.cancelled():
-            load.exception()  # looked at, even if every client has left
+            load.exception()  # retrieved, else asyncio logs it when every client has left
 
     @contextlib.asynccontextmanager
     async def _change(self, id: str) -> AsyncIterator[None]:
-        """One change of an id at a time, so that no write-back lands behind a deletion.
-
-        After it, what was being read meanwhile no longer counts.
-        """
+        """One change of an id at a time, so that a write-back cannot follow a deletion. Invalidates reads that began
+        before the change ended."""
         lock = self._locks.setdefault(id, asyncio.Lock())
         async with lock:
             try:
@@ -265,8 +263,8 @@ class MapCache(Generic[T]):
                 self._loads.pop(id, None)
 
     @contextlib.contextmanager
-    def _doubted(self, id: str) -> Iterator[None]:
-        """A change of the focus that failed, or whose answer was lost: the entry must be read again."""
+    def _reread_on_error(self, id: str) -> Iterator[None]:
+        """After a focus change that failed, or whose answer was lost, the entry must be read again."""
         try:
             yield
         except BaseException:

@@ -1,13 +1,13 @@
-"""The store shared by replicas: one Redis at `redis://`, `rediss://` or `unix://`, no Cluster, no Sentinel.
+"""The store shared by replicas: one Redis at `redis://`, `rediss://` or `unix://`.
 
     gazecrop:map:ID      a packed Record; expires, so `volatile-lru` may evict it
     gazecrop:focus:ID    a packed Focus; never expires, so `volatile-*` never evicts it
     gazecrop:focuses     the set of ids that have a focus: SCARD is their number
     gazecrop:id_key      32 random bytes; never expires
 
-A focus has a key of its own, so that map and focus come with one MGET: 81 us a call, where a pipeline of GET
-and HGET takes 122. Their number is the size of a set and no counter, because adding or removing an id twice
-changes nothing: it cannot drift. What belongs together changes in one script, so no reader sees half of it.
+A focus has its own key, so that one MGET reads map and focus: 81 us a call; a pipeline of GET and HGET takes 122. The
+number of focal points is the size of a set, not a counter: adding or removing an id twice has no effect, so it cannot
+drift. Keys that depend on each other are changed by one script, so no reader sees an intermediate state.
 """
 
 import secrets
@@ -22,10 +22,10 @@ from gazecrop.store.redis_link import PATIENT_SECONDS, Link
 
 T = TypeVar("T")
 
-# KEYS: map, focus, focuses. ARGV: id, the new focus or "" to delete it, the limit, then the condition: "absent"
-# or "", how many revisions match ("": nothing is said, "0": any does), these, and those that must not be the
-# present one, 8 bytes each. The order is 404, 412 (RFC 9110, 13.2.1), 507. A focus that is no string of 24 bytes
-# is not ours: as if absent.
+# KEYS: map, focus, focuses. ARGV: id, the new focus or "" to delete it, the limit, then the condition: "absent" or "",
+# the number of revisions in `match` ("": no condition, "0": any), these revisions, then those of `other`, 8 bytes each.
+# The checks are in the order 404, 412 (RFC 9110, 13.2.1), 507. A focus that is not a string of 24 bytes is foreign and
+# counts as absent.
 CHANGE_FOCUS = """
 local present = redis.pcall('GET', KEYS[2])
 if type(present) ~= 'string' or #present ~= 24 then present = false end
@@ -54,7 +54,7 @@ redis.call('SADD', KEYS[3], ARGV[1])
 return present and 'replaced' or 'created'
 """
 
-# A script and no MULTI: a Redis that is out of memory refuses everything inside MULTI, deletions too.
+# A script, not MULTI: a Redis out of memory refuses everything inside MULTI, deletions too.
 FORGET = """
 redis.call('DEL', KEYS[1], KEYS[2])
 redis.call('SREM', KEYS[3], ARGV[1])
@@ -75,7 +75,7 @@ ID_KEY = "gazecrop:id_key"
 
 
 def _unpack(kind: Callable[[bytes], T], value: object) -> T | None:
-    """None also for what is not ours: a value that does not unpack is a miss, never an exception."""
+    """None also for a foreign value: one that does not unpack is a miss, never an exception."""
     if not isinstance(value, bytes):
         return None
     try:
@@ -90,7 +90,7 @@ class RedisStore:
     def __init__(
         self, url: str, *, map_days: float, max_focus: int, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """Connects at the first call. Raises StoreAway when the URL is none."""
+        """Connects at the first call. Raises StoreAway when the URL is not usable."""
         self._link = Link(url, clock)
         self._client = self._link.client
         self._map_seconds = max(1, round(map_days * 86400))
@@ -123,16 +123,18 @@ class RedisStore:
         return await self._change_focus(id, b"", condition)
 
     async def _change_focus(self, id: str, value: bytes, condition: Condition) -> bool:
-        said: list[str | bytes] = [
+        arguments: list[str | bytes] = [
             "absent" if condition.absent else "",
             "" if condition.match is None else str(len(condition.match)),
             *(revision.to_bytes(8, "big") for revision in (*(condition.match or ()), *condition.other)),
         ]
-        outcome = await self._link.ask(lambda: self._eval(CHANGE_FOCUS, id, value, self._max_focus, *said))
+        outcome = await self._link.ask(
+            lambda: self._eval(CHANGE_FOCUS, id, value, self._max_focus, *arguments)
+        )
         return settle(cast(Outcome, outcome.decode()), self._max_focus)
 
     def _eval(self, script: str, id: str, *arguments: bytes | str | int) -> Awaitable[bytes]:
-        # The text each time, not its hash: changes are rare, and a Redis that restarted has forgotten hashes.
+        # The text each time, not its hash: changes are rare, and a restart of Redis empties its script cache.
         keys = (_map(id), _focus(id), FOCUSES)
         return cast(Awaitable[bytes], self._client.eval(script, 3, *keys, id, *arguments))
 
@@ -142,7 +144,7 @@ class RedisStore:
         pipe.get(ID_KEY)
         _, key = await self._link.ask(pipe.execute, PATIENT_SECONDS)
         if not isinstance(key, bytes) or len(key) != 32:
-            raise self._link.away(f"holds something else than 32 bytes under {ID_KEY}")
+            raise self._link.away(f"does not hold 32 bytes under {ID_KEY}")
         return key
 
     async def ping(self) -> None:
@@ -152,7 +154,7 @@ class RedisStore:
         info = await self._link.ask(lambda: self._client.info("everything"), PATIENT_SECONDS)
         problems = []
         if info.get("role") == "slave":
-            problems.append("It is a replica and takes no writes: point REDIS_URL at the primary.")
+            problems.append("It is a replica and accepts no writes: set REDIS_URL to the primary.")
         policy = info.get("maxmemory_policy", "noeviction")
         if not (policy == "noeviction" or policy.startswith("volatile-")):
             problems.append(
@@ -170,7 +172,7 @@ class RedisStore:
                 "Set appendonly yes."
             )
         elif info.get("aof_last_write_status", "ok") != "ok":
-            problems.append("It cannot write its append-only file: look at its disk.")
+            problems.append("It cannot write its append-only file: check its disk.")
         else:
             problems += await self._check_sync()
         return problems
@@ -179,7 +181,7 @@ class RedisStore:
         try:
             found: Any = await self._link.ask(lambda: self._client.config_get("appendfsync"), PATIENT_SECONDS)
         except StoreAway:
-            return []  # hosted Redises forbid CONFIG; INFO, which they allow, does not tell
+            return []  # hosted services forbid CONFIG, and INFO does not include appendfsync
         sync = found.get("appendfsync") or found.get(b"appendfsync")
         if sync in ("always", b"always"):
             return []

@@ -1,4 +1,4 @@
-"""One Redis as the store speaks to it: a bounded number of connections, 50 ms a call, no retries, a breaker."""
+"""The connection to Redis: a bounded number of sockets, 50 ms a call, no retries, a circuit breaker."""
 
 import asyncio
 import contextlib
@@ -20,36 +20,35 @@ from gazecrop.store.deadline import within
 T = TypeVar("T")
 
 SECONDS = 0.05  # for one call, connecting included; `?socket_timeout=0.2` in the URL changes it
-# At 0.1 ms of this process's time a call, 16 at once keep Redis as busy as one event loop can. With 64 a
-# burst on new connections took longer than 50 ms by its own weight. `?max_connections=` in the URL changes
-# it.
+# A call takes 0.1 ms of this process's time, so 16 at once use one event loop fully. With 64 a burst on new connections
+# took longer than 50 ms by itself. `?max_connections=` in the URL changes it.
 CONNECTIONS = 16
-# For what is asked once, at the start or by an operator: a name that is looked up for the first time in a
-# cluster may take longer than 50 ms, and without the id key there is no start.
+# For calls made once, at the start or by an operator: a first DNS lookup in a cluster may take longer than 50 ms, and
+# the server does not start without the id key.
 PATIENT_SECONDS = 2.0
-# How long a call may wait for one of them. When Redis hangs the breaker ends the wait much sooner.
+# How long a call may wait for a free connection. When Redis hangs, the breaker ends the wait much sooner.
 WAIT_FOR_CONNECTION = 1.0
 
 
 class Link:
-    """`client`: the commands, as `ask` is to run them."""
+    """`client`: the Redis commands. Run them through `ask`."""
 
     def __init__(self, url: str, clock: Callable[[], float] = time.monotonic) -> None:
-        """Connects at the first call. Raises StoreAway when the URL is none."""
+        """Connects at the first call. Raises StoreAway when the URL is not usable."""
         try:
             options: dict[str, Any] = dict(parse_url(url))
         except ValueError as error:
             raise StoreAway(log=f"REDIS_URL is not usable: {error}") from error
-        parts = urlsplit(url)  # what a log may show of it: no password
+        parts = urlsplit(url)  # the log shows the address without the password
         self._where = f"Redis at {parts.hostname or ''}{f':{parts.port}' if parts.port else ''}{parts.path}"
         self._seconds = options.pop("socket_timeout", SECONDS)
         connections = options.pop("max_connections", CONNECTIONS)
         ours: dict[str, Any] = {
             "max_connections": connections,
-            # `within` keeps the time instead: it is fairer, and the client's own way costs 30 us a call.
+            # `within` does it: it excludes our own delays, and the client's timeout costs 30 us a call.
             "socket_timeout": None,
             "socket_connect_timeout": None,
-            # The client's default is ten: a Redis that is down costs 3 s a call, not 0.4 ms; a hung one 4 s.
+            # The client's default is ten retries: a Redis that is down costs 3 s a call, not 0.4 ms; a hung one 4 s.
             "retry": Retry(NoBackoff(), 0),
             "health_check_interval": 30,
             "decode_responses": False,
@@ -70,17 +69,17 @@ class Link:
             else:
                 await self._slots.acquire()
         except TimeoutError:
-            raise self.away("all connections are busy") from None
+            raise self.away("has no free connection") from None
         try:
             if not self._breaker.allows():
-                raise self.away("is left alone for a moment after failures")
+                raise self.away("is not called for 2 s after five failures")
             try:
                 answer = await within(seconds or self._seconds, call)
-            except ResponseError as error:  # it answers, if only to refuse: out of memory, read-only replica
+            except ResponseError as error:  # Redis answered with an error: out of memory, for example
                 self._breaker.succeeded()
                 raise self.away(f"refused: {error}") from error
             except (RedisError, OSError, TimeoutError, RuntimeError) as error:
-                # RuntimeError: uvloop's word for writing to a transport that has just been closed.
+                # RuntimeError: uvloop raises it when a write meets a transport that has just been closed.
                 self._breaker.failed()
                 raise self.away(f"cannot be reached: {str(error) or 'no answer in time'}") from error
             except BaseException:

@@ -1,12 +1,11 @@
 """The embedded store: one SQLite file on a local disk (its log of changes, WAL, does not work over NFS).
 
-Reads are done on the event loop itself: they take about 20 us while the pages are cached, less than handing
-the work to a thread and back. Changes go through one writer thread, which commits all that wait in one
-transaction.
+Reads run on the event loop: they take about 20 us while the pages are cached, less than a change of threads. Changes go
+through one writer thread, which commits all waiting changes in one transaction.
 
-Durability. A focus, a deletion and the id key are committed with `synchronous = FULL`: on the disk before the
-call returns. Maps can be made again from their pictures, so `NORMAL` does for them: nothing is lost when the
-process is killed, the last ones may be when the power fails, and the file is whole in either case.
+Durability. A focus, a deletion, a report and the id key are committed with `synchronous = FULL`: on disk before the
+call returns. Maps can be made again from their pictures, so they use `NORMAL`: nothing is lost when the process is
+killed, the last maps may be lost in a power failure, and the file stays consistent in both cases.
 """
 
 import asyncio
@@ -36,11 +35,11 @@ GET_FOCUS = "SELECT x, y, revision FROM focus WHERE id = ?"
 SET_FOCUS = """
     INSERT INTO focus (id, x, y, revision) VALUES (?, ?, ?, ?)
     ON CONFLICT (id) DO UPDATE SET x = excluded.x, y = excluded.y, revision = excluded.revision"""
-# Each transaction that finds the file too large first drops this many maps: no fewer than a transaction adds,
-# and about 1 ms of work, for which a focus may have to wait.
+# A transaction on a file above its limit first deletes this many maps: at least as many as a transaction adds, and
+# about 1 ms of work, which delays a focus by as much.
 EVICT = 64
 EVICTION = "DELETE FROM maps WHERE rowid IN (SELECT rowid FROM maps ORDER BY used LIMIT ?)"
-ENOUGH_TOUCHES = 1024  # without any change they are written when so many wait
+ENOUGH_TOUCHES = 1024  # written when so many wait and nothing else is
 
 
 class SqliteStore:
@@ -55,10 +54,10 @@ class SqliteStore:
         touch_seconds: float = 3600.0,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """Opens or makes the file. Raises StoreAway, whose log text names the path, when that cannot be.
+        """Opens or makes the file. Raises StoreAway, whose log text names the path, when neither is possible.
 
-        `touch_seconds`: a map that is read is marked as used again after this time at the earliest, so that
-        reading costs no writes; an hour is fine enough for a store that holds weeks.
+        `touch_seconds`: the shortest time between two updates of a map's time of use; most reads cause no write.
+        An hour is precise enough for a store that holds weeks of maps.
         """
         self._path, self._max_focus = path, max_focus
         self._limit = megabytes * 1_000_000
@@ -78,7 +77,7 @@ class SqliteStore:
         return int(self._clock() * 1e6)
 
     def _evict(self, connection: Connection) -> None:
-        """Drops some of the least recently used maps when the file is above its limit."""
+        """Deletes some of the least recently used maps when the file is above its limit."""
         if self._excess(connection) > 0:
             connection.execute(EVICTION, (EVICT,))
 
@@ -90,13 +89,13 @@ class SqliteStore:
         return float(1 - self._limit / ((pages - free) * size))
 
     def _shrink(self, connection: Connection) -> None:
-        """For a limit that was lowered between two starts: evicts down to it and gives the pages back."""
+        """After the limit was lowered between two starts: evicts down to it and returns the pages to the disk."""
         while (excess := self._excess(connection)) > 0:
             (maps,) = connection.execute("SELECT count(*) FROM maps").fetchone()
             if not maps:
-                break  # it is all people's focal points
+                break  # the rest is focal points and reports, which are never evicted
             connection.execute(EVICTION, (max(EVICT, int(maps * excess * 0.9)),))
-            connection.executescript("PRAGMA incremental_vacuum")  # `execute` would give back one page only
+            connection.executescript("PRAGMA incremental_vacuum")  # `execute` would return one page only
 
     def _read(self, query: str, id: str) -> tuple[Any, ...] | None:
         try:
@@ -115,10 +114,10 @@ class SqliteStore:
             self._touched[id] = now
             if len(self._touched) >= ENOUGH_TOUCHES:
                 self._writer.post(self._touches())
-        return None if record is None else Entry(record, _whole(*row[2:]))
+        return None if record is None else Entry(record, _focus(*row[2:]))
 
     def _touches(self) -> Callable[[Connection], object]:
-        """The job that marks what was read since the last call as used."""
+        """The job that updates the time of use of all maps read since the last call."""
         rows = [(used, id) for id, used in self._touched.items()]
         self._touched = {}
         return lambda connection: connection.executemany(TOUCH, rows)
@@ -143,7 +142,7 @@ class SqliteStore:
 
     async def get_focus(self, id: str) -> Focus | None:
         row = self._read(GET_FOCUS, id)
-        return None if row is None else _whole(*row)
+        return None if row is None else _focus(*row)
 
     async def set_focus(self, id: str, x: float, y: float, condition: Condition) -> tuple[Focus, bool]:
         focus = Focus.new(x, y)
@@ -185,7 +184,7 @@ class SqliteStore:
     async def ping(self) -> None:
         self._read("SELECT 1 FROM secrets WHERE name = ?", "id_key")
         if not self._writer.is_there():
-            raise self._writer.away("was removed or replaced under this process; start it again")
+            raise self._writer.away("was removed or replaced while in use; restart the server")
 
     async def check(self) -> list[str]:
         """Reads the whole file, in a thread: seconds for a gigabyte."""
@@ -199,7 +198,7 @@ class SqliteStore:
         except sqlite3.Error as error:
             verdict = str(error)
         if verdict != "ok":
-            problems.append(f"{self._path} is damaged: {verdict}. Restore it, or move it away.")
+            problems.append(f"{self._path} is damaged: {verdict}. Restore a copy, or remove it.")
         missing = self._limit - self._path.stat().st_size
         free = shutil.disk_usage(self._path.parent).free
         if free < missing:
@@ -212,20 +211,20 @@ class SqliteStore:
     async def close(self) -> None:
         if self._touched:
             self._writer.post(self._touches())
-        self._reader.close()  # first: the last to close folds the log into the file, which a reader may not
+        self._reader.close()  # first: the last connection writes the log into the file, which a read-only one cannot
         await asyncio.to_thread(self._writer.stop)
 
 
 def _record(value: object) -> Record | None:
-    """None for what is not ours: it counts as a miss."""
+    """None for a value that is not a record: a miss."""
     try:
         return Record.unpack(value) if isinstance(value, bytes) else None
     except ValueError:
         return None
 
 
-def _whole(x: object, y: object, revision: object) -> Focus | None:
-    """None where the join found no focus."""
+def _focus(x: object, y: object, revision: object) -> Focus | None:
+    """None when the join found no focus."""
     if isinstance(x, float) and isinstance(y, float) and isinstance(revision, int):
         return Focus(x, y, revision)
     return None
@@ -233,4 +232,4 @@ def _whole(x: object, y: object, revision: object) -> Focus | None:
 
 def _present(connection: Connection, id: str) -> Focus | None:
     row = connection.execute(GET_FOCUS, (id,)).fetchone()
-    return None if row is None else _whole(*row)
+    return None if row is None else _focus(*row)

@@ -1,4 +1,4 @@
-"""Opening the SQLite file: made if missing; if foreign or broken, refused with its path in the text."""
+"""Opens the SQLite file. A missing one is made; a foreign or broken one is refused with its path in the text."""
 
 import logging
 import os
@@ -12,11 +12,11 @@ from gazecrop.errors import StoreAway
 
 log = logging.getLogger(__name__)
 
-APPLICATION = 0x475A4350  # "GZCP" in the file's header, so that `file` and we know it
+APPLICATION = 0x475A4350  # "GZCP" in the file's header: identifies our files
 VERSION = 1
-# How long a process waits for another that writes to the same file, before the client hears 503.
+# How long a process waits for another that writes to the same file; then the client gets 503.
 BUSY_SECONDS = 2.0
-# A reader waits for a writer only while that recovers the log after a crash; it would hold up the event loop.
+# A reader waits only while a writer recovers the log after a crash. The wait blocks the event loop, so it is short.
 BUSY_READ_SECONDS = 0.05
 
 SCHEMA = f"""
@@ -33,7 +33,7 @@ COMMIT;
 
 
 def open_file(path: Path) -> Connection:
-    """The connection that writes; for one thread at a time. Raises StoreAway with the reason and the path."""
+    """The writing connection, for one thread at a time. Raises StoreAway with the reason and the path."""
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
@@ -45,7 +45,7 @@ def open_file(path: Path) -> Connection:
         _prepare(connection, path)
     except sqlite3.Error as error:
         connection.close()
-        raise StoreAway(log=f"{path} cannot be used: {error}. Restore it, or move it away.") from error
+        raise StoreAway(log=f"{path} cannot be used: {error}. Restore a copy, or remove it.") from error
     except StoreAway:
         connection.close()
         raise
@@ -53,7 +53,7 @@ def open_file(path: Path) -> Connection:
 
 
 def open_reader(path: Path) -> Connection:
-    """A second connection that cannot write. `open_file` must have been called before."""
+    """A read-only connection. Call `open_file` first."""
     return sqlite3.connect(
         f"file:{quote(str(path.absolute()))}?mode=ro",
         uri=True,
@@ -64,30 +64,30 @@ def open_reader(path: Path) -> Connection:
 
 
 def _make_private(path: Path) -> None:
-    """0600, as the key of the ids lies in it. SQLite gives its two side files the same mode."""
+    """Mode 0600, because the file holds the key of the ids. SQLite gives its two side files the same mode."""
     try:
         if path.stat().st_mode & 0o077:
             path.chmod(0o600)
     except OSError as error:
-        log.warning("%s can be read by others and this cannot be changed: %s", path, error.strerror)
+        log.warning("%s is readable by other users and its mode cannot be changed: %s", path, error.strerror)
 
 
 def _prepare(connection: Connection, path: Path) -> None:
-    connection.execute("BEGIN")  # one look: another process may be making the file just now
+    connection.execute("BEGIN")  # one snapshot: another process may be making the file
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     connection.execute("COMMIT")
     if tables and application != APPLICATION:
-        raise StoreAway(log=f"{path} belongs to another program. Set GAZECROP_DATA_DIR, or move it away.")
+        raise StoreAway(log=f"{path} belongs to another program. Set GAZECROP_DATA_DIR, or remove it.")
     if version > VERSION:
         raise StoreAway(log=f"{path} was made by a newer Gazecrop (layout {version}, here {VERSION}).")
     if not tables:
-        # So that evicted pages can be given back when the limit is lowered; only before the first table.
+        # Lets a lowered limit return evicted pages; possible only before the first table is made.
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
     _use_log(connection)
     connection.executescript(SCHEMA)
-    # Only what people entered: a look at every map would take seconds in a file of a gigabyte.
+    # Only the tables of people's input: checking every map would take seconds in a file of a gigabyte.
     for table in ("focus", "secrets"):
         (verdict,) = connection.execute(f"PRAGMA quick_check('{table}')").fetchone()
         if verdict != "ok":
@@ -95,7 +95,7 @@ def _prepare(connection: Connection, path: Path) -> None:
 
 
 def _use_log(connection: Connection) -> None:
-    """Turns on the write-ahead log. SQLite does not wait for another process that is just doing the same."""
+    """Turns on the write-ahead log. SQLite itself does not wait for another process doing the same."""
     until = time.monotonic() + BUSY_SECONDS
     while True:
         try:

@@ -1,4 +1,4 @@
-"""The one thread that writes to the SQLite file: all that waits goes into one transaction."""
+"""The thread that writes to the SQLite file: all waiting jobs go into one transaction."""
 
 import asyncio
 import contextlib
@@ -16,8 +16,8 @@ from gazecrop.errors import StoreAway
 
 T = TypeVar("T")
 
-MOST_AT_ONCE = 64  # jobs of one transaction: bounds how long the first of them waits for the others
-# A disk that hangs: the client hears 503 after this. Longer than a wait for another process's transaction.
+MOST_AT_ONCE = 64  # jobs of one transaction; bounds how long the first waits for the others
+# On a hung disk the client gets 503 after this. Longer than the wait for another process's transaction.
 PATIENCE_SECONDS = 5.0
 
 
@@ -38,9 +38,9 @@ class Writer(threading.Thread):
         self._closed = False
 
     async def run_job(self, work: Callable[[Connection], T], *, durable: bool) -> T:
-        """Runs `work` in a transaction and returns its answer after the commit; durable: on the disk.
+        """Runs `work` in a transaction and returns its result after the commit; durable: on disk.
 
-        Raises StoreAway. Then, as with any database, the change may have been made if the answer was lost.
+        Raises StoreAway; the change may have been made all the same when only the answer was late.
         """
         answer: asyncio.Future[T] = self.post(work, durable=durable)
         try:
@@ -53,12 +53,12 @@ class Writer(threading.Thread):
         if self._closed:
             raise self.away("is closed")
         answer = asyncio.get_running_loop().create_future()
-        answer.add_done_callback(_look_at)
+        answer.add_done_callback(_retrieve)
         self._jobs.put(Job(work, durable, answer))
         return answer
 
     def stop(self) -> None:
-        """Commits what waits and closes the file. Blocks; a thread may call it."""
+        """Commits the waiting jobs and closes the file. Blocks: call it in a thread."""
         self._closed = True
         self._jobs.put(None)
         self.join(PATIENCE_SECONDS)
@@ -83,7 +83,7 @@ class Writer(threading.Thread):
         answers: list[Any]
         try:
             answers = self._commit(jobs)
-        except Exception as error:  # whatever it is, this thread must live on
+        except Exception as error:  # the thread must survive every error
             with contextlib.suppress(sqlite3.Error):
                 self._connection.execute("ROLLBACK")
             away = error if isinstance(error, StoreAway) else self.away(error)
@@ -94,10 +94,10 @@ class Writer(threading.Thread):
     def _commit(self, jobs: list[Job]) -> list[Any]:
         durable = any(job.durable for job in jobs)
         if durable and not self.is_there():
-            raise self.away("was removed or replaced under this process; start it again")
-        # In WAL mode FULL flushes the log to the disk at each commit, with all that was in it before.
+            raise self.away("was removed or replaced while in use; restart the server")
+        # In WAL mode FULL flushes the whole log to disk at each commit.
         self._connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
-        # A transaction that began by reading could fail to become a writing one without waiting its turn.
+        # IMMEDIATE: a transaction that starts with a read fails at its first write when another process writes.
         self._connection.execute("BEGIN IMMEDIATE")
         self._before(self._connection)
         answers = [job.work(self._connection) for job in jobs]
@@ -121,7 +121,7 @@ def _deliver(jobs: list[Job], answers: list[Any]) -> None:
             job.answer.set_result(answer)
 
 
-def _look_at(answer: asyncio.Future[Any]) -> None:
-    """Some jobs are not waited for; asyncio complains of exceptions that nobody looked at."""
+def _retrieve(answer: asyncio.Future[Any]) -> None:
+    """Some jobs are not awaited; asyncio logs exceptions that are never retrieved."""
     if not answer.cancelled():
         answer.exception()

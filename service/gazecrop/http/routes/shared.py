@@ -107,8 +107,8 @@ async def read_picture(request: Request) -> tuple[str, bytes]:
 async def analysed(request: Request, id: str, data: bytes, deadline: float | None) -> tuple[Known, bool]:
     """The map of an upload, and whether it is new. Raises as Pipeline.upload, and ClientGone."""
     parts = parts_of(request)
-    if (at_hand := parts.pipeline.at_hand(id)) is not None:
-        known, created = at_hand, False
+    if (in_memory := parts.pipeline.find_in_memory(id)) is not None:
+        known, created = in_memory, False
     else:
         work = parts.pipeline.upload(id, data, stages_of(request.scope), deadline)
         known, created = await unless_gone(request, work)
