@@ -1,4 +1,4 @@
-"""Every short example of the README runs, as it stands there, against a running server."""
+"""Every short example of the README and of docs/ runs, as printed there, against a running server."""
 
 import io
 import json
@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import httpx
 import pytest
@@ -19,7 +20,16 @@ from tests.conftest import ROOT, Server, command
 from tests.helpers.pictures import jpeg
 
 README = (ROOT / "README.md").read_text()
-BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", README, re.S | re.M)
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "SECURITY.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+]
+EXAMPLES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+BLOCKS = [
+    block for page in EXAMPLES for block in re.findall(r"^```(\w+)\n(.*?)^```", page.read_text(), re.S | re.M)
+]
 HOST = "http://127.0.0.1:8000"
 
 
@@ -121,12 +131,19 @@ def test_gazecrop(line: str, place: Path, server: Server) -> None:
         assert out.strip()
 
 
-def test_the_pictures_that_are_shown_are_there() -> None:
-    for file in re.findall(r"!\[\]\((\S+)\)", README):
-        with Image.open(io.BytesIO((ROOT / file).read_bytes())) as picture:
-            picture.load()
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#:\s]+)\)", page.read_text()):
+        assert (page.parent / target).exists(), target
 
 
-def test_the_links_lead_somewhere() -> None:
-    for target in re.findall(r"\]\(([^)#:\s]+)\)", README):
-        assert (ROOT / target).exists(), target
+def test_the_pictures_that_are_shown_are_pictures() -> None:
+    shown = [(page, file) for page in PAGES for file in re.findall(r"!\[[^]]*\]\((\S+)\)", page.read_text())]
+    assert len(shown) >= 5
+    for page, file in shown:
+        data = (page.parent / file).read_bytes()
+        if file.endswith(".svg"):
+            ElementTree.fromstring(data)
+        else:
+            with Image.open(io.BytesIO(data)) as picture:
+                picture.load()
