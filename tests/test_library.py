@@ -38,7 +38,7 @@ def test_a_path_the_bytes_and_an_image_give_the_same_box(tmp_path: Path) -> None
     assert repr(seen[0]) == "<gazecrop.Picture 640x480>"
 
 
-def test_it_is_what_the_command_line_says(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_boxes_are_those_of_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "cat.jpg"
     path.write_bytes(jpeg())
     assert main(["crop", str(path), "--ratios", "16:9"]) == 0
@@ -55,19 +55,19 @@ def test_the_map_is_numpy() -> None:
     assert abs((row + 0.5) / density.shape[0] - 0.25) < 0.1
 
 
-def test_the_map_travels_as_a_string() -> None:
+def test_the_map_round_trips_as_a_string() -> None:
     picture = gazecrop.look(draw(320, 240, (0.75, 0.25)))
     again = gazecrop.from_encoded(picture.encoded)
     asked = {"zoom": 1.5, "keep": [(0.7, 0.2, 0.1, 0.1)]}
     assert again.crops("1:1,9:16", **asked) == picture.crops("1:1,9:16", **asked)  # type: ignore[arg-type]
-    assert again.crop("1:1").confidence is None  # only the network knows how sure it is
+    assert again.crop("1:1").confidence is None  # the calibration belongs to the network
     assert 0 < (picture.crop("1:1").confidence or 0) < 1
     assert (again.points, again.good_ratios) == (picture.points, picture.good_ratios)
     with pytest.raises(ValueError, match="base64url"):
         gazecrop.from_encoded("no map!")
 
 
-def test_ratios_are_texts_or_numbers() -> None:
+def test_ratios_are_strings_or_numbers() -> None:
     picture = gazecrop.look(draw(320, 240))
     assert len(picture.crops()) == 10
     assert [crop.ratio.text for crop in picture.crops(["square", "16:9", 4 / 3])] == [
@@ -103,7 +103,7 @@ def test_options_are_those_of_the_api() -> None:
         {"avoid": [(0.5, 0.5, -0.1, 0.1)]},
     ],
 )
-def test_wrong_options_are_named(options: dict[str, object]) -> None:
+def test_invalid_options_are_reported(options: dict[str, object]) -> None:
     with pytest.raises(gazecrop.BadParameters) as caught:
         gazecrop.from_encoded(gazecrop.SaliencyGrid.uniform(3, 4, 40, 30).text).crop("1:1", **options)
     assert caught.value.problem()["errors"][0]["parameter"] in options
@@ -142,7 +142,7 @@ def test_flat_and_empty_images() -> None:
         gazecrop.look(Image.new("RGB", (0, 10)))
 
 
-def test_what_is_no_picture(tmp_path: Path) -> None:
+def test_invalid_pictures(tmp_path: Path) -> None:
     with pytest.raises(gazecrop.PictureError):
         gazecrop.look(b"nothing")
     with pytest.raises(FileNotFoundError):

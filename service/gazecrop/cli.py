@@ -1,4 +1,4 @@
-"""gazecrop: a dispatcher. Each command is imported only when it is asked for."""
+"""gazecrop: dispatches to the commands. Each is imported only when it runs, so that --help is fast."""
 
 import importlib
 import sys
@@ -11,10 +11,10 @@ COMMANDS = {
     "batch": ("gazecrop.commands.batch.command", "boxes for a whole library, resumable"),
     "audit": (
         "gazecrop.audit.command",
-        "whom the crops favour, how steady they are, what a switch would move",
+        "fairness and stability of the crops, and what another network would change",
     ),
-    "reports": ("gazecrop.commands.reports", "what people objected to"),
-    "doctor": ("gazecrop.commands.doctor", "what runs here, and whether serving would work"),
+    "reports": ("gazecrop.commands.reports", "the reports that people sent"),
+    "doctor": ("gazecrop.commands.doctor", "checks the network, the store and the settings"),
 }
 
 

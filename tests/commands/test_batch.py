@@ -37,7 +37,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def here(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No processes of its own, which take 2 s to start: for what is not about them."""
+    """Runs in this process, for tests that are not about workers: these take 2 s to start."""
 
     def lines(job: Job, items: Sequence[Item], workers: int) -> Generator[tuple[int, bytes], None, None]:
         model = Model.load(job.settings)
@@ -48,7 +48,7 @@ def here(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def plain(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What a run that nothing disturbs leaves."""
+    """The output of an undisturbed run."""
     folder = tmp_path_factory.mktemp("plain")
     assert main(["batch", str(source), str(folder), *ASKED]) == 1
     return folder
@@ -60,7 +60,7 @@ def answers(folder: Path) -> list[dict[str, object]]:
 
 
 def kept(folder: Path) -> dict[str, bytes]:
-    """Every file but those that come and go, and the account of what was asked."""
+    """Every file but the temporary ones and batch.json."""
     gone = {".lock", "journal.jsonl", "batch.json"}
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
@@ -79,14 +79,16 @@ def test_a_folder_becomes_json_lines_in_order(
     assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == found
 
 
-def test_what_is_unreadable_is_listed(source: Path, plain: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_unreadable_pictures_are_listed(
+    source: Path, plain: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     listed = (plain / "unreadable.txt").read_text().splitlines()
     assert [line.split("\t")[0] for line in listed] == library.UNREADABLE
     assert all(line.split("\t")[1] for line in listed)
-    assert main(["batch", str(source), str(plain), *ASKED]) == 1  # there is nothing to do, but still to tell
-    told = capsys.readouterr().err.splitlines()
-    assert [line.split(":")[0] for line in told[:-1]] == library.UNREADABLE
-    assert told[-1].startswith("16 pictures, 2 unreadable")
+    assert main(["batch", str(source), str(plain), *ASKED]) == 1  # nothing to do: the summary alone
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split(":")[0] for line in lines[:-1]] == library.UNREADABLE
+    assert lines[-1].startswith("16 pictures, 2 unreadable")
 
 
 @pytest.mark.usefixtures("here")
@@ -127,13 +129,13 @@ def test_cropped_files(source: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("here")
-def test_a_second_run_takes_in_only_what_is_new(source: Path, tmp_path: Path) -> None:
+def test_a_second_run_processes_only_new_pictures(source: Path, tmp_path: Path) -> None:
     folder, out = tmp_path / "in", tmp_path / "out"
     library.make(folder, 4)
     assert main(["batch", str(folder), str(out), *ASKED]) == 1
     before = kept(out)
     for path in folder.rglob("*.*g"):
-        path.unlink()  # to answer these again would be seen
+        path.unlink()  # answering these again would be an error
     (folder / "a").mkdir(exist_ok=True)
     (folder / "a" / "0.jpg").write_bytes(jpeg())
     assert main(["batch", str(folder), str(out), *ASKED]) == 1
@@ -143,7 +145,7 @@ def test_a_second_run_takes_in_only_what_is_new(source: Path, tmp_path: Path) ->
     assert set(after) - set(before) == {"part-00001.jsonl"}
 
 
-def test_a_folder_that_was_begun_otherwise_is_refused(
+def test_a_destination_of_other_options_is_refused(
     source: Path, plain: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["batch", str(source), str(plain), "--ratios", "1:1"]) == 2
@@ -155,16 +157,16 @@ def test_a_folder_that_was_begun_otherwise_is_refused(
 @pytest.mark.parametrize(
     ("given", "word"),
     [
-        ("nothing", "not there"),
+        ("nothing", "does not exist"),
         ("*.jpg", "no pictures"),
         ("empty", "no pictures"),
         ("text.txt", "neither"),
-        ("broken.tar", "plain, whole tar"),
-        ("packed.tar", "plain, whole tar"),
+        ("broken.tar", "complete, uncompressed tar"),
+        ("packed.tar", "complete, uncompressed tar"),
         ("list.csv", "--column"),
     ],
 )
-def test_a_source_that_is_none(
+def test_invalid_sources(
     given: str, word: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -178,11 +180,11 @@ def test_a_source_that_is_none(
     assert not (tmp_path / "out").exists()
 
 
-def test_a_list_names_each_picture_once_and_may_be_wrong(tmp_path: Path) -> None:
+def test_a_list_is_deduplicated_and_its_column_checked(tmp_path: Path) -> None:
     (tmp_path / "list.csv").write_text("\ufefffile\na.jpg\n\nb.jpg\na.jpg\n", encoding="utf-8")
     items = pictures_of(str(tmp_path / "list.csv"))
     assert [item.name for item in items] == ["a.jpg", "b.jpg"]
-    with pytest.raises(SourceError, match="there is no nose"):
+    with pytest.raises(SourceError, match="has the columns file, not nose"):
         pictures_of(str(tmp_path / "list.csv"), "nose")
 
 
@@ -197,7 +199,7 @@ def test_a_tar_that_was_cut_after_it_was_listed(tmp_path: Path) -> None:
         item.read()
 
 
-# What survives.
+# Resuming.
 
 
 def lines(folder: Path, names: list[str]) -> dict[str, bytes]:
@@ -257,7 +259,7 @@ def test_two_batches_do_not_share_a_folder(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("here")
-def test_a_picture_that_went_away_is_listed_not_waited_for(tmp_path: Path) -> None:
+def test_a_picture_removed_since_the_plan_is_listed_as_unreadable(tmp_path: Path) -> None:
     folder, out = tmp_path / "in", tmp_path / "out"
     library.make(folder, 2)
     question_of_an_earlier_run = out / "batch.json"
@@ -269,35 +271,35 @@ def test_a_picture_that_went_away_is_listed_not_waited_for(tmp_path: Path) -> No
     (out / "plan.jsonl").write_text('["gone.jpg","a/001.jpg"]\n')
     assert main(["batch", str(folder), str(out), *ASKED]) == 1
     assert [answer["file"] for answer in answers(out)][:2] == ["gone.jpg", "a/001.jpg"]
-    assert "gone.jpg\tit is not there any more" in (out / "unreadable.txt").read_text()
+    assert "gone.jpg\tno longer in the source" in (out / "unreadable.txt").read_text()
 
 
 class Deadly(Files):
-    """Kills the worker that is to write one of the crops."""
+    """Kills the worker that writes one of the crops."""
 
     def write(self, name: str, *_: object) -> None:
         if name == "a/001.jpg":
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-def test_a_picture_on_which_workers_die_is_given_up_and_no_other(source: Path, tmp_path: Path) -> None:
+def test_only_the_picture_that_kills_workers_is_given_up(source: Path, tmp_path: Path) -> None:
     job = Job(Settings(device="cpu"), parse("ratios=1:1"), Deadly(tmp_path))
     items = pictures_of(str(source))
     found = {place: json.loads(line) for place, line in local.lines(job, items, 2)}
     assert sorted(found) == list(range(len(items)))
     failed = {answer["file"]: answer["error"]["detail"] for answer in found.values() if "error" in answer}
     assert sorted(failed) == sorted([*library.UNREADABLE, "a/001.jpg"])
-    assert failed["a/001.jpg"] == "the worker died on it"
+    assert failed["a/001.jpg"] == "the worker process died"
 
 
-def test_workers_that_cannot_start_are_told(source: Path, tmp_path: Path) -> None:
+def test_workers_that_cannot_start_raise(source: Path, tmp_path: Path) -> None:
     job = Job(Settings(model="none"), parse(""), None)
     with pytest.raises(local.WorkersDie):
         list(local.lines(job, pictures_of(str(source)), 1))
 
 
-def test_a_disk_that_is_full_stops_the_batch(source: Path, tmp_path: Path) -> None:
-    (tmp_path / "1x1").write_bytes(b"")  # no folder can be made here
+def test_a_write_error_stops_the_batch(source: Path, tmp_path: Path) -> None:
+    (tmp_path / "1x1").write_bytes(b"")  # so that no folder can be created
     job = Job(Settings(device="cpu"), parse("ratios=1:1"), Files(tmp_path))
     with pytest.raises(OSError, match="1x1"):
         list(local.lines(job, pictures_of(str(source)), 1))
@@ -316,7 +318,7 @@ def journaled(out: Path) -> list[bytes]:
 
 
 def children(pid: int) -> list[int]:
-    """Of all its threads; none of a process that has just ended."""
+    """Child processes of all its threads; none of a process that has just ended."""
     found: list[int] = []
     for task in Path(f"/proc/{pid}/task").glob("*/children"):
         with suppress(OSError):
@@ -333,7 +335,7 @@ def alive(pid: int) -> bool:
 
 @pytest.mark.usefixtures("here")
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs /proc")
-def test_kill_9_loses_nothing_and_leaves_nobody_behind(tmp_path: Path) -> None:
+def test_kill_9_loses_nothing_and_leaves_no_process(tmp_path: Path) -> None:
     source, whole, out = tmp_path / "in", tmp_path / "whole", tmp_path / "out"
     library.make(source, 60)
     assert main(["batch", str(source), str(whole), *ASKED, "--crops"]) == 1
@@ -344,9 +346,9 @@ def test_kill_9_loses_nothing_and_leaves_nobody_behind(tmp_path: Path) -> None:
         running.kill()
     until(lambda: not any(map(alive, workers)), 60)
     answered = [json.loads(line.split(b" ", 2)[2])["file"] for line in journaled(out) if line.endswith(b"}")]
-    assert 16 <= len(answered) < 64  # it was in the middle
+    assert 16 <= len(answered) < 64  # it was killed in the middle
     for name in answered:
-        (source / name).unlink()  # to ask for one of these again would be seen
+        (source / name).unlink()  # reading one of these again would be an error
         (source / name).touch()
     assert main(["batch", str(source), str(out), *ASKED, "--crops"]) == 1
     assert kept(out) == kept(whole)
@@ -354,7 +356,7 @@ def test_kill_9_loses_nothing_and_leaves_nobody_behind(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("here")
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs /proc")
-def test_a_killed_worker_costs_no_picture(tmp_path: Path) -> None:
+def test_a_killed_worker_loses_no_picture(tmp_path: Path) -> None:
     source, whole, out = tmp_path / "in", tmp_path / "whole", tmp_path / "out"
     library.make(source, 40)
     assert main(["batch", str(source), str(whole), *ASKED]) == 1
@@ -368,7 +370,7 @@ def test_a_killed_worker_costs_no_picture(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs /proc")
-def test_ctrl_c_stops_and_says_how_to_go_on(tmp_path: Path) -> None:
+def test_ctrl_c_stops_and_says_how_to_resume(tmp_path: Path) -> None:
     source, out = tmp_path / "in", tmp_path / "out"
     library.make(source, 60)
     with begin(source, out) as running:
@@ -376,8 +378,8 @@ def test_ctrl_c_stops_and_says_how_to_go_on(tmp_path: Path) -> None:
         os.killpg(running.pid, signal.SIGINT)
         assert running.wait(60) == 130
         assert running.stderr is not None
-        told = running.stderr.read().decode()
-    assert told == "gazecrop batch: stopped; the same command goes on from here\n"
+        stderr = running.stderr.read().decode()
+    assert stderr == "gazecrop batch: stopped; the same command resumes it\n"
 
 
 @pytest.mark.usefixtures("here")
@@ -417,7 +419,7 @@ def test_ray_with_a_killed_worker_gives_the_same_files(tmp_path: Path) -> None:
         until(lambda: len(journaled(out)) >= 16, 120)
         workers = until(lambda: [pid for pid in descendants(running.pid) if working(pid)], 60)
         os.kill(workers[0], signal.SIGKILL)
-        assert len(journaled(out)) < 124  # it was in the middle
+        assert len(journaled(out)) < 124  # it was killed in the middle
         assert running.wait(300) == 1
     assert kept(out) == kept(whole)
 
@@ -428,7 +430,7 @@ def descendants(pid: int) -> list[int]:
 
 
 def working(pid: int) -> bool:
-    """A worker of Ray that is at our work: its title says what it runs."""
+    """A worker of Ray that runs our stages, by its process title."""
     try:
         return b"MapWorker" in Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:

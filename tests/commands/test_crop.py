@@ -25,7 +25,7 @@ def picture(tmp_path: Path) -> Path:
 def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
     try:
         status = main([str(argument) for argument in arguments])
-    except SystemExit as stop:  # argparse's
+    except SystemExit as stop:  # from argparse
         status = int(stop.code or 0)
     return status, *capsys.readouterr()
 
@@ -60,7 +60,7 @@ def test_without_ratios_every_profile(picture: Path, capsys: pytest.CaptureFixtu
     assert len(json.loads(out)["crops"]) == 10
 
 
-def test_the_parameters_of_the_api_do_the_same_here(
+def test_the_parameters_of_the_api_have_the_same_effect(
     picture: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     asked = ["--ratios", "1:1", "--zoom", "2", "--candidates", "3", "--keep", "0.8,0.1,0.1,0.1"]
@@ -76,7 +76,7 @@ def test_the_parameters_of_the_api_do_the_same_here(
     assert json.loads(out)["crops"][0]["unmet"] == [{"parameter": "avoid", "value": "0.1,0.1,0.5,0.8"}]
 
 
-def test_keep_and_avoid_stand_in_the_order_in_which_they_were_named(
+def test_keep_and_avoid_apply_in_the_order_of_the_command_line(
     picture: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     left, right = "0,0,0.1,0.1", "0.9,0,0.1,0.1"
@@ -89,7 +89,7 @@ def test_keep_and_avoid_stand_in_the_order_in_which_they_were_named(
     assert [each["value"] for each in json.loads(out)["crops"][0]["unmet"]] == [right]
 
 
-def test_everything_that_is_wrong_is_told_at_once(picture: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_all_errors_are_reported_together(picture: Path, capsys: pytest.CaptureFixture[str]) -> None:
     status, out, err = run(capsys, "crop", picture, "--ratios", "1:1,banana", "--zoom", "9", "--keep", "1")
     assert (status, out) == (2, "")
     assert len(err.splitlines()) == 3
@@ -101,10 +101,10 @@ def test_everything_that_is_wrong_is_told_at_once(picture: Path, capsys: pytest.
 
 
 @pytest.mark.parametrize("command", ["crop", "batch"])
-def test_the_ratios_say_the_shape_of_the_files(
+def test_width_and_height_together_are_refused(
     command: str, picture: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Width and height together would squash what was cropped."""
+    """Together they would distort the crop."""
     place = ["--out", tmp_path / "out"] if command == "crop" else [tmp_path / "out", "--crops"]
     status, out, err = run(
         capsys, command, picture.parent, *place, "--ratios", "1:1", "--width", "300", "--height", "100"
@@ -114,7 +114,7 @@ def test_the_ratios_say_the_shape_of_the_files(
     assert run(capsys, "crop")[0] == 2
 
 
-def test_a_wrong_setting_is_told_by_its_name(
+def test_an_invalid_setting_is_reported_by_its_name(
     picture: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GAZECROP_MODEL", "no-such")
@@ -125,9 +125,7 @@ def test_a_wrong_setting_is_told_by_its_name(
     assert status == 2 and err.startswith("GAZECROP_WORKERS")
 
 
-def test_a_folder_goes_on_past_what_cannot_be_read(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_unreadable_pictures_do_not_stop_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     names = library.make(tmp_path)
     status, out, err = run(capsys, "crop", tmp_path, "--ratios", "1:1", "--json")
     answers = [json.loads(line) for line in out.splitlines()]
@@ -135,7 +133,7 @@ def test_a_folder_goes_on_past_what_cannot_be_read(
     assert [answer["file"] for answer in answers] == names
     assert [answer["file"] for answer in answers if "error" in answer] == library.UNREADABLE
     assert [line.partition(":")[0] for line in err.splitlines()] == library.UNREADABLE
-    assert "\r" not in err  # no progress bar where no terminal is
+    assert "\r" not in err  # no progress bar without a terminal
     _, table, again = run(capsys, "crop", tmp_path, "--ratios", "1:1")
     assert [line.split()[0] for line in table.splitlines() if line[0] != " "] == [
         name for name in names if name not in library.UNREADABLE
@@ -143,7 +141,7 @@ def test_a_folder_goes_on_past_what_cannot_be_read(
     assert again == err
 
 
-def test_a_file_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     status, _, err = run(capsys, "crop", tmp_path / "none.jpg")
     assert (status, err) == (1, "none.jpg: No such file or directory\n")
 
@@ -152,7 +150,7 @@ def test_a_folder_without_pictures(tmp_path: Path, capsys: pytest.CaptureFixture
     assert run(capsys, "crop", tmp_path) == (2, "", "gazecrop crop: there are no pictures\n")
 
 
-def test_pictures_of_one_name_do_not_hide_each_other(
+def test_pictures_of_the_same_name_have_separate_outputs(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for folder, width in (("a", 300), ("b", 320)):
@@ -171,7 +169,7 @@ def test_pictures_of_one_name_do_not_hide_each_other(
 
 @pytest.mark.parametrize("stop", ["interrupt", "closed pipe"])
 def test_it_stops_at_once(tmp_path: Path, stop: str) -> None:
-    """Neither Ctrl-C nor `| head` waits for the pictures that are left."""
+    """Neither Ctrl-C nor `| head` waits for the remaining pictures."""
     library.make(tmp_path / "in", 120)
     asked = [str(tmp_path / "in"), "--json", "--ratios", "1:1", "--out", str(tmp_path / "out")]
     program = [sys.executable, "-m", "gazecrop.cli", "crop", *asked]
@@ -213,7 +211,7 @@ def test_cropped_files_in_a_size_and_a_format(picture: Path, tmp_path: Path) -> 
     assert main(["crop", str(picture), "--out", str(tmp_path), *asked]) == 0
     with Image.open(tmp_path / "1x1" / "cat.jpg.webp") as cropped:
         assert (cropped.format, cropped.size) == ("WEBP", (100, 100))
-    assert [path.name for path in (tmp_path / "1x1").iterdir()] == ["cat.jpg.webp"]  # nothing half-written
+    assert [path.name for path in (tmp_path / "1x1").iterdir()] == ["cat.jpg.webp"]  # no temporary files
 
 
 @pytest.mark.parametrize(
@@ -229,7 +227,7 @@ def test_cropped_files_in_a_size_and_a_format(picture: Path, tmp_path: Path) -> 
         ("shard.tar/0001.webp", "o/1.91x1/shard.tar/0001.webp.jpg"),
     ],
 )
-def test_a_crop_lies_below_its_folder_whatever_the_name(name: str, path: str) -> None:
+def test_a_crop_is_written_below_its_folder_for_any_name(name: str, path: str) -> None:
     assert Files(Path("o")).path(name, "1.91:1") == Path(path)
 
 
@@ -247,7 +245,7 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_progress_on_a_terminal_is_one_line_that_goes_away(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progress_on_a_terminal_is_one_line_that_is_cleared(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 0.0
     monkeypatch.setattr("gazecrop.console.progress.time.monotonic", lambda: now)
     terminal = Terminal()

@@ -15,7 +15,7 @@ def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def doctor(capsys: pytest.CaptureFixture[str]) -> tuple[int, dict[str, list[str]], str]:
-    """Exit status, what was found about each thing, all that was printed."""
+    """Exit status, the findings by subject, all output."""
     status = main(["doctor"])
     out = capsys.readouterr().out
     found: dict[str, list[str]] = {}
@@ -26,13 +26,13 @@ def doctor(capsys: pytest.CaptureFixture[str]) -> tuple[int, dict[str, list[str]
     return status, found, out
 
 
-def test_all_is_well(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_a_working_setup_passes(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     status, found, out = doctor(capsys)
     assert status == 0
     assert list(found) == ["release", "network", "device", "formats", "store", "address", "speed"]
     assert {state for states in found.values() for state in states} == {"ok"}
     assert "CPUExecutionProvider" in out and "SHA-256" in out and "AVIF" in out and " ms" in out
-    assert not (tmp_path / "data").exists()  # it looks, and makes nothing
+    assert not (tmp_path / "data").exists()  # nothing is created
 
 
 def test_a_network_that_cannot_be_loaded_fails(
@@ -65,14 +65,14 @@ def test_a_folder_that_cannot_be_made_fails(
     assert "GAZECROP_DATA_DIR" in out
 
 
-def test_the_embedded_store_is_opened_where_it_is(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_an_existing_embedded_store_is_opened(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "gazecrop.db").write_bytes(b"this is no database" * 100)
     status, found, _ = doctor(capsys)
     assert (status, found["store"]) == (1, ["FAIL"])
 
 
-def test_redis_that_is_away_fails_unless_the_server_could_start_without_it(
+def test_unreachable_redis_fails_unless_the_server_could_start_without_it(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1")
@@ -84,7 +84,7 @@ def test_redis_that_is_away_fails_unless_the_server_could_start_without_it(
 
 
 @pytest.mark.redis
-def test_redis_that_may_lose_focal_points_is_a_warning(
+def test_redis_settings_that_may_lose_focal_points_are_a_warning(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, redis_server: RedisServer
 ) -> None:
     monkeypatch.setenv("REDIS_URL", redis_server.url)
@@ -107,7 +107,7 @@ def test_an_address_in_use_is_a_warning(
     assert (status, found["address"]) == (0, ["warn"])
 
 
-def test_a_wrong_setting_is_told_by_its_name(
+def test_an_invalid_setting_is_reported_by_its_name(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PORT", "eight")

@@ -20,7 +20,7 @@ def picture(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("suffix", "format"), [("jpg", "JPEG"), ("png", "PNG"), ("webp", "WEBP"), ("AVIF", "AVIF")]
 )
-def test_the_suffix_says_the_format(picture: Path, suffix: str, format: str) -> None:
+def test_the_suffix_selects_the_format(picture: Path, suffix: str, format: str) -> None:
     out = picture.with_name(f"out.{suffix}")
     assert main(["explain", str(picture), "--ratios", "1:1", "--out", str(out)]) == 0
     with Image.open(out) as drawn:
@@ -71,7 +71,7 @@ def test_every_panel_of_the_figure_marks_the_point(tmp_path: Path) -> None:
         (["--out", "x.txt"], ".webp"),
     ],
 )
-def test_what_is_wrong_is_told(
+def test_invalid_options_are_reported(
     picture: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], word: str
 ) -> None:
     out = picture.with_name("out.png")

@@ -1,4 +1,4 @@
-"""gazecrop serve: a start that cannot be says why in one line."""
+"""gazecrop serve: a start that fails prints one line with the reason."""
 
 import os
 import sqlite3
@@ -12,7 +12,7 @@ from gazecrop.commands.serve import main
 
 
 def start(folder: Path, *arguments: str, **environment: str) -> tuple[int, str]:
-    """The exit status, and all that was said."""
+    """The exit status and all output."""
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("GAZECROP_") and k != "REDIS_URL"}
     settings = {"PORT": "0", "GAZECROP_DEVICE": "cpu", "GAZECROP_DATA_DIR": str(folder)}
     done = subprocess.run(
@@ -26,7 +26,7 @@ def start(folder: Path, *arguments: str, **environment: str) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
-def assert_told(found: tuple[int, str], *words: str) -> None:
+def assert_refused(found: tuple[int, str], *words: str) -> None:
     status, said = found
     (line,) = [line for line in said.splitlines() if "gazecrop: " in line]
     assert status == 3 and "Traceback" not in said
@@ -34,28 +34,28 @@ def assert_told(found: tuple[int, str], *words: str) -> None:
         assert word in line
 
 
-def test_a_network_that_is_not_there(tmp_path: Path) -> None:
-    assert_told(start(tmp_path, GAZECROP_MODEL="nope"), "GAZECROP_MODEL", "'nope'")
+def test_an_unknown_network(tmp_path: Path) -> None:
+    assert_refused(start(tmp_path, GAZECROP_MODEL="nope"), "GAZECROP_MODEL", "'nope'")
 
 
 def test_a_data_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    assert_told(start(tmp_path / "file" / "data"), "GAZECROP_DATA_DIR", "cannot be written")
+    assert_refused(start(tmp_path / "file" / "data"), "GAZECROP_DATA_DIR", "cannot be written")
 
 
 def test_a_database_of_another_program(tmp_path: Path) -> None:
     other = sqlite3.connect(tmp_path / "gazecrop.db")
     other.execute("CREATE TABLE theirs (x)")
     other.close()
-    assert_told(start(tmp_path), "gazecrop.db", "another program")
+    assert_refused(start(tmp_path), "gazecrop.db", "another program")
 
 
-def test_a_redis_that_is_away_while_the_key_is_there(tmp_path: Path) -> None:
-    assert_told(start(tmp_path, REDIS_URL=f"unix://{tmp_path}/nobody"), "cannot be reached")
+def test_redis_unreachable_while_it_holds_the_key(tmp_path: Path) -> None:
+    assert_refused(start(tmp_path, REDIS_URL=f"unix://{tmp_path}/nobody"), "cannot be reached")
 
 
 @pytest.mark.parametrize("port", ["99999", "-1", "http"])
-def test_a_port_that_is_none(
+def test_an_invalid_port(
     port: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("gazecrop.http.protocol.serve", lambda *_: None)

@@ -1,4 +1,4 @@
-"""What clients read: every link, position and piece of advice shows the box that was meant."""
+"""The JSON of crops: every link, position and piece of advice describes the right box."""
 
 import re
 from fractions import Fraction
@@ -28,7 +28,7 @@ def cropper(
     return Cropper(SaliencyGrid.from_density(density, width, height, rotated=rotated))
 
 
-def test_a_document_is_as_described() -> None:
+def test_a_document_matches_its_schema() -> None:
     made = cropper()
     crops = [made.crop(ratio, Options(candidates=3)) for ratio in ALL_PROFILES]
     document = answers.document("0" * 32, "v", "gaze-0", "jpeg", made, None, crops)
@@ -42,8 +42,8 @@ def test_a_document_is_as_described() -> None:
     assert SaliencyGrid.from_text(document["saliency"]["encoded"]).code == made.grid.code
 
 
-def test_the_example_of_the_contract() -> None:
-    """API.md's own numbers."""
+def test_the_example_of_api_md() -> None:
+    """The numbers of API.md."""
     box = Box(0, 412, 4000, 2250)
     assert answers.object_position(box, 4000, 3000) == "50% 54.93%"
     assert answers.links(box, rotated=False) == {
@@ -54,7 +54,7 @@ def test_the_example_of_the_contract() -> None:
     }
 
 
-def test_where_the_file_is_not_upright_only_links_that_turn_with_it_are_given() -> None:
+def test_for_a_rotated_file_only_links_of_tools_that_rotate_are_given() -> None:
     assert answers.links(Box(1, 2, 3, 4), rotated=True).keys() == {"imgproxy"}
     crop = cropper(rotated=True).crop(parse_ratio("1:1"), Options())
     assert answers.crop_answer(crop, cropper(rotated=True))["links"].keys() == {"imgproxy"}
@@ -117,7 +117,7 @@ def test_only_a_poor_crop_is_advised() -> None:
 def test_no_ratio_is_advised_where_another_ratio_would_not_help(
     options: Options, focus: tuple[float, float] | None
 ) -> None:
-    """The good span is that of plain windows; a crop poor for another reason must not be sent there."""
+    """The range of good ratios is that of plain windows; a crop that is poor for another reason gets no such advice."""
     density = np.full((30, 40), 0.001)
     density[:, 36:] = 1
     made = Cropper(SaliencyGrid.from_density(density, 4000, 3000))
@@ -134,14 +134,14 @@ def test_a_strip_beyond_every_ratio_has_no_good_one() -> None:
     assert answers.document("0" * 32, "v", "m", "jpeg", made, None, [crop])["good_ratios"] is None
 
 
-def test_what_was_not_met_is_named_as_it_was_sent() -> None:
+def test_unmet_constraints_are_repeated_as_sent() -> None:
     made = cropper()
     constraints = (Constraint("keep", 0, 0, 0.1, 1), Constraint("keep", 0.123456789, 0, 0.876543211, 1))
     answer = answers.crop_answer(made.crop(parse_ratio("1:1"), Options(constraints=constraints)), made)
     assert answer["unmet"] == [{"parameter": "keep", "value": "0.123456789,0,0.876543211,1"}]
 
 
-def test_the_focus_is_a_persons_before_the_networks() -> None:
+def test_a_persons_focus_outranks_the_networks() -> None:
     made = cropper()
     person = answers.focus_answer(made, Focus(0.1, 0.9, 1))
     assert person == {"x": 0.1, "y": 0.9, "source": "person"}
@@ -150,7 +150,7 @@ def test_the_focus_is_a_persons_before_the_networks() -> None:
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 5000), (5000, 1), (3, 2)])
-def test_the_smallest_pictures_have_sound_answers(size: tuple[int, int]) -> None:
+def test_the_smallest_pictures_have_valid_answers(size: tuple[int, int]) -> None:
     made = cropper(*size)
     for ratio in ALL_PROFILES:
         answer = answers.crop_answer(made.crop(ratio, Options(candidates=5)), made)

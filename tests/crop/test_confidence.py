@@ -1,4 +1,4 @@
-"""service/gazecrop/crop/confidence.py: the chance that a crop is one of the best."""
+"""service/gazecrop/crop/confidence.py: the probability that a crop is one of the best."""
 
 import math
 
@@ -27,7 +27,7 @@ def test_the_whole_picture_is_the_best_crop_of_itself() -> None:
     assert Calibration((0, 0, 0, 0), -50.0).confidence(1.0, 1.0, 1.0) == 1.0
 
 
-def test_confidence_stays_a_chance_whatever_the_weights() -> None:
+def test_confidence_is_a_probability_for_any_weights() -> None:
     for weights, intercept in (((1e9, 0.0, 0.0, 0.0), 0.0), ((0.0, 0.0, 0.0, -1e9), 0.0)):
         assert 0 <= Calibration(weights, intercept).confidence(0.99, 0.1, 0.3) <= 1
 

@@ -30,7 +30,7 @@ def constraints(drawn: list[tuple[str, tuple[int, ...]]]) -> tuple[Constraint, .
 
 
 def api_size(ratio: Ratio, width: int, height: int, zoom: Fraction) -> tuple[int, int]:
-    """API.md, word by word: if W/H > r then h = H, w = H r, else w = W, h = W/r; rounded half up, clamped."""
+    """The rule of API.md: if W/H > r then h = H, w = H r, else w = W, h = W/r; rounded half up, clamped."""
     r = Fraction(ratio.numerator, ratio.denominator)
     if Fraction(width, height) > r:
         w, h = height * r, Fraction(height)
@@ -42,7 +42,7 @@ def api_size(ratio: Ratio, width: int, height: int, zoom: Fraction) -> tuple[int
 
 @given(Ratios, st.integers(1, 70_000), st.integers(1, 70_000), Zooms)
 @settings(deadline=None, max_examples=500)
-def test_the_size_of_the_box_is_the_contract_s(ratio: Ratio, width: int, height: int, zoom: Fraction) -> None:
+def test_the_size_of_the_box_follows_api_md(ratio: Ratio, width: int, height: int, zoom: Fraction) -> None:
     size = box_size(ratio, width, height, zoom)
     assert size == api_size(ratio, width, height, zoom)
     assert 1 <= size[0] <= width and 1 <= size[1] <= height
@@ -57,7 +57,7 @@ def test_the_size_of_the_box_is_the_contract_s(ratio: Ratio, width: int, height:
         ("1:1", (3, 2), (2, 2)),
         ("2:1", (5, 5), (5, 3)),  # 2.5 is rounded up
         ("1:2", (5, 5), (3, 5)),
-        ("20:1", (3, 3), (3, 1)),  # 0.15 would be none
+        ("20:1", (3, 3), (3, 1)),  # 0.15 would be no pixel
         ("20:1", (1, 1), (1, 1)),
         ("1:1", (30000, 2), (2, 2)),
         ("1:20", (1, 260), (1, 20)),
@@ -77,7 +77,7 @@ def test_sizes(ratio: str, picture: tuple[int, int], size: tuple[int, int]) -> N
     st.integers(1, 5),
 )
 @settings(deadline=None, max_examples=300)
-def test_a_crop_is_inside_scored_exactly_and_honest_about_constraints(
+def test_a_crop_is_inside_scored_exactly_and_lists_unmet_constraints(
     grid: SaliencyGrid,
     ratio: Ratio,
     zoom: Fraction,
@@ -109,7 +109,7 @@ def test_a_crop_is_inside_scored_exactly_and_honest_about_constraints(
     assert crop.whole == (size == (grid.width, grid.height))
     assert crop.policy == (policy if policy != "auto" else "window" if focus is None else "focus")
 
-    # The longest beginning of the list that some box meets is met; of the rest, what is not met is named.
+    # The longest beginning of the list that some box meets is met; of the rest, the unmet ones are listed.
     boxes_asked = [(kind, brute.edges(percent, grid.width, grid.height)) for kind, percent in drawn]
 
     def met(kept: int, corner: brute.Corner) -> bool:
@@ -129,14 +129,14 @@ def test_a_crop_is_inside_scored_exactly_and_honest_about_constraints(
         assert all(score <= crop.importance for score in scores)
 
 
-def test_constraints_are_dropped_from_the_last_named() -> None:
+def test_the_last_constraint_is_dropped_first() -> None:
     grid = SaliencyGrid(np.array([[1, 31, 1, 1]], np.uint8), 400, 100)
     left, right, middle = (Constraint("keep", x, 0.2, 0.1, 0.2) for x in (0.0, 0.9, 0.1))
     crop = Cropper(grid).crop(parse_ratio("1:1"), Options(constraints=(left, right, middle)))
     assert (crop.box, crop.unmet) == (
         Box(0, 0, 100, 100),
         (right,),
-    )  # `middle` happens to be met all the same
+    )  # `middle` happens to be met as well
     crop = Cropper(grid).crop(parse_ratio("1:1"), Options(constraints=(right, left, middle)))
     assert (crop.box, crop.unmet) == (Box(300, 0, 100, 100), (left, middle))
     everything = Constraint("avoid", 0, 0, 1, 1)
@@ -197,7 +197,7 @@ def test_the_point_is_as_central_as_the_picture_allows(
     st.floats(0, 1), st.floats(0, 1), Ratios, Zooms, st.integers(1, 300), st.integers(1, 300), st.booleans()
 )
 @settings(deadline=None, max_examples=200)
-def test_a_person_s_focus_is_as_central_as_the_picture_allows(
+def test_a_persons_focus_is_as_central_as_the_picture_allows(
     x: float, y: float, ratio: Ratio, zoom: Fraction, width: int, height: int, named: bool
 ) -> None:
     grid = SaliencyGrid(np.array([[0, 31]], np.uint8), width, height, True)
@@ -213,7 +213,7 @@ def test_a_person_s_focus_is_as_central_as_the_picture_allows(
 
 
 @pytest.mark.parametrize("policy", ["window", "point", "centre"])
-def test_other_policies_do_not_look_at_the_focus(policy: Policy) -> None:
+def test_other_policies_ignore_the_focus(policy: Policy) -> None:
     grid = SaliencyGrid(np.array([[0, 1, 31, 1, 0, 0]], np.uint8), 600, 100)
     cropper, ratio = Cropper(grid), parse_ratio("1:1")
     there = cropper.crop(ratio, Options(policy), (0.0, 0.0))
@@ -268,8 +268,8 @@ def least_good(grid: SaliencyGrid, across: bool) -> int:
     raise AssertionError("the whole holds all")
 
 
-def test_confidence_is_told_of_window_crops_where_nobody_decided() -> None:
-    """From the share kept, that of the centre crop and the length (confidence.py), never where it means nothing."""
+def test_confidence_is_given_for_plain_window_crops_only() -> None:
+    """From the share kept, that of the centre crop and the length (confidence.py), None for every other crop."""
     calibration = Calibration((0.5, -2.0, 3.0, 0.25), -1.0)
     grid = SaliencyGrid(np.array([[8, 2, 0, 0]], np.uint8), 400, 100)
     cropper, ratio = Cropper(grid, calibration), parse_ratio("1:1")
@@ -295,11 +295,11 @@ def test_good_ratios_are_good_and_those_beyond_are_not(grid: SaliencyGrid) -> No
         Fraction(least_good(grid, True), grid.height),
         Fraction(grid.width, least_good(grid, False)),
     )
-    if narrow > 20 or broad < Fraction(1, 20):  # a strip: no ratio that may be asked keeps enough of it
+    if narrow > 20 or broad < Fraction(1, 20):  # a strip: no accepted ratio keeps enough of it
         assert cropper.good_ratios is None
         return
     assert cropper.good_ratios is not None
-    ends = [parse_ratio(text) for text in cropper.good_ratios]  # both can be asked for
+    ends = [parse_ratio(text) for text in cropper.good_ratios]  # both are accepted ratios
     low, high = (Fraction(end.numerator, end.denominator) for end in ends)
     narrow, broad = max(narrow, Fraction(1, 20)), min(broad, Fraction(20))
     assert narrow <= low <= min(narrow * Fraction(101, 100), broad)
@@ -310,8 +310,8 @@ def test_good_ratios_are_good_and_those_beyond_are_not(grid: SaliencyGrid) -> No
 
 
 @pytest.mark.parametrize("seed", range(30))
-def test_good_ratios_of_pictures_whose_corners_are_all_that_counts(seed: int) -> None:
-    """Their span is narrower than one percent, and both its ends lie beside the picture's own ratio."""
+def test_good_ratios_of_pictures_with_all_saliency_in_the_corners(seed: int) -> None:
+    """Their span is narrower than one percent, and both ends are beside the picture's own ratio."""
     rng = np.random.default_rng(seed)
     rows, columns = rng.integers(100, 256, 2).tolist()
     levels = np.zeros((rows, columns), np.uint8)

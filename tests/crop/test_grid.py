@@ -33,7 +33,7 @@ def same(a: SaliencyGrid, b: SaliencyGrid) -> bool:
 
 @given(grids(side=2**18, cells=40), st.booleans(), st.booleans())
 @settings(deadline=None, max_examples=100)
-def test_the_code_comes_back(grid: SaliencyGrid, symmetric: bool, rotated: bool) -> None:
+def test_a_code_round_trips(grid: SaliencyGrid, symmetric: bool, rotated: bool) -> None:
     grid = SaliencyGrid(grid.levels, grid.width, grid.height, symmetric, rotated)
     assert same(grid, SaliencyGrid.from_code(grid.code))
     assert same(grid, SaliencyGrid.from_text(grid.text))
@@ -41,7 +41,7 @@ def test_the_code_comes_back(grid: SaliencyGrid, symmetric: bool, rotated: bool)
     assert SaliencyGrid.from_code(grid.code).code == grid.code
 
 
-def test_the_format_is_the_one_described() -> None:
+def test_the_format_is_as_documented() -> None:
     grid = SaliencyGrid.from_code(packed(bytes([0, 1, 1, 3, 26, 0]), flags=2))
     assert grid.levels.tolist() == [[0, 1, 2], [3, 30, 31]]
     assert (grid.rows, grid.columns, grid.width, grid.height) == (2, 3, 640, 480)
@@ -104,7 +104,7 @@ def test_a_wrong_string_is_a_value_error(text: str) -> None:
 
 @given(st.binary(max_size=60), st.integers(0, len(GOOD) - 1), st.integers(0, 255))
 @settings(deadline=None, max_examples=300)
-def test_noise_is_a_value_error_or_a_sound_grid(noise: bytes, place: int, byte: int) -> None:
+def test_noise_is_a_value_error_or_a_valid_grid(noise: bytes, place: int, byte: int) -> None:
     damaged = GOOD[:place] + bytes([byte]) + GOOD[place + 1 :]
     for code in (noise, b"GC1" + noise, GOOD[:14] + noise, GOOD[:place], damaged):
         try:
@@ -154,7 +154,7 @@ def test_the_smallest_and_the_largest_numbers_scale(kind: type[np.floating]) -> 
     ],
 )
 @pytest.mark.parametrize("kind", [np.float32, np.float64])
-def test_what_is_no_density_is_a_value_error(density: object, kind: type[np.floating]) -> None:
+def test_an_invalid_density_is_a_value_error(density: object, kind: type[np.floating]) -> None:
     with pytest.raises(ValueError, match=r"\w"):
         SaliencyGrid.from_density(np.array(density, kind), 8, 8)
 

@@ -1,4 +1,4 @@
-"""The query of every crop answer: what it means, and that everything wrong is named at once."""
+"""The query parameters of crops: what they mean, and that all errors are reported together."""
 
 from fractions import Fraction
 from urllib.parse import urlencode
@@ -29,7 +29,7 @@ def test_the_defaults(query: str) -> None:
     )
 
 
-def test_everything_is_read() -> None:
+def test_every_parameter_is_parsed() -> None:
     wanted = parse(
         "ratios=16:9,square&policy=point&zoom=1.25&candidates=3&keep=0,0,0.5,1&avoid=0.9,0.9,0.1,0.1"
     )
@@ -47,7 +47,7 @@ def test_ratios_may_be_repeated_and_constraints_keep_their_order() -> None:
     assert kinds == ["avoid", "keep", "avoid"]
 
 
-def test_escapes_are_read() -> None:
+def test_percent_escapes_are_decoded() -> None:
     assert parse("ratios=16%3A9%2C1:1&%7aoom=2") == parse("ratios=16:9,1:1&zoom=2")
 
 
@@ -60,17 +60,17 @@ def test_zooms(zoom: str) -> None:
     "zoom",
     ["", "0", "0.999999999", "4.1", "-1", "+2", "1e0", "nan", "inf", "1/2", " 2", "٢", "2" * 400, "1_0"],
 )
-def test_what_is_no_zoom(zoom: str) -> None:
+def test_invalid_zooms(zoom: str) -> None:
     assert wrong(urlencode({"zoom": zoom})) == ["zoom"]
 
 
 @pytest.mark.parametrize("candidates", ["", "0", "6", "1.0", "-1", "a", "11"])
-def test_what_is_no_number_of_candidates(candidates: str) -> None:
+def test_invalid_numbers_of_candidates(candidates: str) -> None:
     assert wrong(f"candidates={candidates}") == ["candidates"]
 
 
 @pytest.mark.parametrize("policy", ["", "Auto", "window ", "best"])
-def test_what_is_no_policy(policy: str) -> None:
+def test_invalid_policies(policy: str) -> None:
     assert wrong(urlencode({"policy": policy})) == ["policy"]
     assert {parse(f"policy={known}").options.policy for known in POLICIES} == set(POLICIES)
 
@@ -88,7 +88,7 @@ def test_boxes(box: str) -> None:
     ["", "0,0,1", "0,0,1,1,1", "0,0,0,1", "0,0,1,0", "0.5,0,0.6,1", "-0.1,0,1,1", "nan,0,1,1", "1e-3,0,1,1", "a,b,c,d"]
     + [".5,0,.5,1", "0,0,1.1,1", "2,2,2,2", "0;0;1;1"],
 )  # fmt: skip
-def test_what_is_no_box(box: str) -> None:
+def test_invalid_boxes(box: str) -> None:
     for kind in ("keep", "avoid"):
         assert wrong(urlencode({kind: box})) == [kind]
 
@@ -99,7 +99,7 @@ def test_sixteen_of_each_kind() -> None:
     assert wrong(f"{both}&keep=0,0,1,1") == ["keep"]
 
 
-def test_all_that_is_wrong_is_named_at_once() -> None:
+def test_all_errors_are_reported_together() -> None:
     query = "ratios=x,0:1&policy=p&zoom=9&candidates=9&keep=1&avoid=2&other=3"
     assert sorted(wrong(query)) == sorted("ratios ratios policy zoom candidates keep avoid other".split())  # noqa: SIM905
 
@@ -111,25 +111,25 @@ def test_unknown_and_repeated_names_are_refused() -> None:
     assert parse("v=a+b", CROPPING | {"v"}).extra == {"v": "a b"}
 
 
-def test_look_gives_what_is_right_beside_what_is_wrong() -> None:
+def test_valid_parameters_are_returned_beside_the_errors() -> None:
     wanted, errors = parse_collecting_errors("zoom=2&policy=p&width=5", CROPPING | {"width"})
     assert wanted.options == Options("auto", Fraction(2)) and wanted.extra == {"width": "5"}
     assert [error["parameter"] for error in errors] == ["policy"]
 
 
 @pytest.mark.parametrize("query", ["zoom=%ff", "%c3%28=1", "&".join(["zoom=1"] * 65)])
-def test_a_query_that_is_none(query: str) -> None:
+def test_a_query_that_cannot_be_decoded(query: str) -> None:
     assert wrong(query) == ["query"]
 
 
-def test_long_queries_are_not_kept_in_memory_and_read_alike() -> None:
+def test_long_queries_are_not_cached_and_parsed_alike() -> None:
     short = "ratios=16:9&keep=0.1,0.1,0.2,0.2"
     long = short + "&keep=0.1,0.1,0.2,0.2" * 12
     assert len(long) > 256 and parse(long).ratios == parse(short).ratios
 
 
 @given(st.text(max_size=300))
-def test_any_query_is_read_or_refused(query: str) -> None:
+def test_any_query_is_parsed_or_refused(query: str) -> None:
     for text in (query, urlencode([("ratios", query), ("zoom", query), ("keep", query)], errors="replace")):
         try:
             assert parse(text).ratios
@@ -138,7 +138,7 @@ def test_any_query_is_read_or_refused(query: str) -> None:
 
 
 @given(st.text(max_size=40))
-def test_any_ratio_in_a_path_is_read_or_refused(text: str) -> None:
+def test_any_ratio_in_a_path_is_parsed_or_refused(text: str) -> None:
     try:
         assert Fraction(1, 20) <= Fraction(one_ratio(text).numerator, one_ratio(text).denominator) <= 20
     except BadParameters as error:

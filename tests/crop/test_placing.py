@@ -49,7 +49,7 @@ def test_a_zoomed_window_is_the_best_of_all(grid: SaliencyGrid, size: tuple[int,
 
 @given(grids(), sizes, st.booleans(), Constraints)
 @settings(deadline=None, max_examples=300)
-def test_constraints_hold_and_the_best_of_the_rest_is_found(
+def test_the_best_box_that_meets_the_constraints_is_found(
     grid: SaliencyGrid, size: tuple[int, int], whole: bool, drawn: list[tuple[str, tuple[int, ...]]]
 ) -> None:
     width, height = grid.width if whole else min(size[0], grid.width), min(size[1], grid.height)
@@ -61,7 +61,7 @@ def test_constraints_hold_and_the_best_of_the_rest_is_found(
 
 @given(grids(), sizes, sizes, Constraints)
 @settings(deadline=None, max_examples=200)
-def test_with_an_aim_the_nearest_of_the_rest_is_found(
+def test_with_an_aim_the_nearest_allowed_box_is_found(
     grid: SaliencyGrid, size: tuple[int, int], aim: tuple[int, int], drawn: list[tuple[str, tuple[int, ...]]]
 ) -> None:
     width, height = min(size[0], grid.width), min(size[1], grid.height)
@@ -190,14 +190,14 @@ def test_a_window_of_a_large_picture_is_the_best_of_all_offsets(seed: int) -> No
 
 @given(Percents, st.integers(1, 5000), st.integers(1, 5000))
 @settings(deadline=None, max_examples=300)
-def test_a_constraint_touches_the_pixels_that_its_decimals_say(
+def test_a_constraint_covers_the_pixels_of_its_decimals(
     percent: tuple[int, ...], width: int, height: int
 ) -> None:
     (constraint,) = constraints([("keep", percent)])
     assert constraint.edges(width, height) == brute.edges(percent, width, height)
 
 
-def test_a_constraint_beyond_the_picture_is_cut_to_it() -> None:
+def test_a_constraint_is_clipped_to_the_picture() -> None:
     assert Constraint("keep", 0.5, -0.5, 1.0, 3.0).edges(10, 20) == (5, 0, 10, 20)
 
 

@@ -91,7 +91,7 @@ def test_hills_too_near_or_too_low_are_no_points() -> None:
     assert len(find(SaliencyGrid.from_density(low, 400, 300))) == 1
 
 
-def test_of_many_hills_the_five_highest() -> None:
+def test_the_five_highest_of_many_hills_are_kept() -> None:
     places = [(x, y) for x in (0.15, 0.5, 0.85) for y in (0.2, 0.8)]
     density = sum((0.5 + 0.1 * i) * hill(x, y, sharp=300) for i, (x, y) in enumerate(places))
     points = find(SaliencyGrid.from_density(np.asarray(density), 400, 300))
@@ -116,5 +116,5 @@ def test_the_smoothing_is_in_exact_integers() -> None:
     levels[4, 4], levels[4, 0] = 31, 16
     middle, edge = find(SaliencyGrid(levels, 90, 90))
     assert (middle.x, middle.y, middle.score) == (0.5, 0.5, 1)
-    assert (edge.x, edge.y) == (0, 0.5)  # the edge is repeated: the top lies on it
+    assert (edge.x, edge.y) == (0, 0.5)  # the edge is repeated: the peak is on it
     assert edge.score == (16 * (6 + 4 + 1) * 6) / (31 * 6 * 6)

@@ -32,7 +32,7 @@ def test_spellings(text: str, value: Fraction) -> None:
 
 
 @pytest.mark.parametrize("name", PROFILES)
-def test_a_profile_carries_its_name_and_its_ratio(name: str) -> None:
+def test_a_profile_has_its_name_and_its_ratio(name: str) -> None:
     ratio = parse_ratio(name)
     plain = parse_ratio(PROFILES[name])
     assert (ratio.profile, ratio.text) == (name, PROFILES[name])
@@ -75,7 +75,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize("text", WRONG, ids=range(len(WRONG)))
-def test_what_is_no_ratio(text: str) -> None:
+def test_invalid_ratios(text: str) -> None:
     with pytest.raises(ValueError, match=r"\S") as caught:
         parse_ratio(text)
     assert len(str(caught.value)) < 300
@@ -97,12 +97,12 @@ def test_a_list() -> None:
 
 
 @pytest.mark.parametrize("text", [None, ""])
-def test_no_list_is_every_profile(text: str | None) -> None:
+def test_an_empty_list_is_every_profile(text: str | None) -> None:
     assert [ratio.profile for ratio in parse_ratios(text)] == list(PROFILES)
     assert parse_ratios(text) == list(ALL_PROFILES)
 
 
-def test_every_wrong_entry_of_a_list_is_named() -> None:
+def test_every_invalid_entry_of_a_list_is_reported() -> None:
     with pytest.raises(BadParameters) as caught:
         parse_ratios("16:9,banana,1:1,0:4,", parameter="ratio")
     errors = caught.value.problem()["errors"]

@@ -1,1 +1,1 @@
-"""What `gazecrop NAME` runs: one module per command, each with `main(argv) -> exit status`, imported when asked."""
+"""The commands `gazecrop NAME`: one module each, with `main(argv) -> exit status`."""

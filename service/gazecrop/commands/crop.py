@@ -1,4 +1,4 @@
-"""gazecrop crop: the boxes of pictures, as a table or as JSON lines, and the cropped files where --out says."""
+"""gazecrop crop: the boxes of pictures, as a table or as JSON lines; with --out also the cropped files."""
 
 import argparse
 import sys
@@ -68,10 +68,10 @@ def run(options: argparse.Namespace) -> int:
         return row(name, seen, crops)
 
     failed = []
-    # Decoding and inference leave Python's lock to others: as many pictures at once as there are workers.
+    # Decoding and inference release Python's lock: as many pictures at once as there are workers.
     with Progress(len(pictures)) as progress, ExitStack() as end:
         threads = ThreadPoolExecutor(settings.workers)
-        end.callback(threads.shutdown, cancel_futures=True)  # after Ctrl-C no further picture is begun
+        end.callback(threads.shutdown, cancel_futures=True)  # after Ctrl-C no further picture is started
         for result in threads.map(answer, pictures):
             if "error" in result:
                 failed.append(result)

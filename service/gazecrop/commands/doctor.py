@@ -1,5 +1,7 @@
-"""gazecrop doctor: what runs here, with the settings of this environment. Exit status 0: serving would work; 1: it
-would not (FAIL says why). A warning is for the operator and stops nothing."""
+"""gazecrop doctor: checks the network, the store, the address and the settings of this environment.
+
+Exit status 0: the server would start; 1: it would not (see the lines FAIL). Warnings do not change the status.
+"""
 
 import argparse
 import asyncio
@@ -69,7 +71,9 @@ def examine(settings: Settings) -> Iterator[Finding]:
         yield Finding("FAIL", "network", str(error))
     else:
         file = f"{model.name} ({model.precision}, {model.file}, SHA-256 {model.sha256[:16]}...)"
-        yield Finding("ok", "network", f"{file}: as the manifest says, and right about the known picture")
+        yield Finding(
+            "ok", "network", f"{file}: matches the manifest, and gives the expected map of the test picture"
+        )
         yield Finding("ok", "device", f"runs on {model.provider}; GAZECROP_DEVICE={settings.device}")
     yield from _formats()
     yield from asyncio.run(_store(settings))
@@ -107,7 +111,7 @@ async def _store(settings: Settings) -> list[Finding]:
         await store.ping()
         problems = await store.check()
     except StoreAway as error:
-        # With a key of its own the server starts and answers without its store, as `X-Degraded: store` says then.
+        # With GAZECROP_ID_KEY set the server starts without its store and answers with `X-Degraded: store`.
         state: Literal["warn", "FAIL"] = "warn" if settings.id_key else "FAIL"
         return [Finding(state, "store", str(error))]
     finally:
@@ -119,10 +123,10 @@ async def _store(settings: Settings) -> list[Finding]:
 
 
 def _could_be_made(file: Path) -> Finding:
-    """Without making it: the doctor may be another user than the server."""
+    """Checks without creating the file: the server may run as another user."""
     folder = next(parent for parent in file.absolute().parents if parent.exists())
     if os.access(folder, os.W_OK | os.X_OK):
-        return Finding("ok", "store", f"sqlite, {file} will be made at the first start")
+        return Finding("ok", "store", f"sqlite, {file} will be created at the first start")
     return Finding("FAIL", "store", f"sqlite, but {folder} cannot be written: set GAZECROP_DATA_DIR")
 
 
@@ -142,7 +146,7 @@ def _address(settings: Settings) -> Finding:
 
 
 def _speed(model: Model) -> Finding:
-    """One picture, a few times; the medians."""
+    """Median times of one picture."""
     file = BytesIO()
     rng = np.random.default_rng(0)
     noise = rng.integers(0, 24, (1200, 1600, 3), np.uint8)
@@ -155,7 +159,7 @@ def _speed(model: Model) -> Finding:
 
 
 def _timed(data: bytes, model: Model) -> tuple[float, ...]:
-    """Seconds of decoding, inference, cropping."""
+    """Seconds for decoding, inference, cropping."""
     marks = [time.perf_counter()]
     thumbnail = decode(data, Limits(), model.shapes)
     marks.append(time.perf_counter())

@@ -1,6 +1,6 @@
-"""gazecrop explain: a picture with its heat map, its salient points and the boxes of ratios drawn over it.
+"""gazecrop explain: draws the heat map, the salient points and the boxes of ratios over a picture.
 
-With --figure side by side instead: the heat map with the points, then the picture with the box of each ratio and the
+With --figure in panels instead: the heat map with the points, then the picture with the box of each ratio and the
 most salient point (the figure of Twitter's image-crop-analysis, `plot_img_crops`).
 """
 
@@ -29,7 +29,9 @@ def main(argv: Sequence[str]) -> int:
         prog="gazecrop explain", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("file", type=Path, metavar="FILE")
-    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="its suffix says the format")
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="FILE", help="its suffix selects the format"
+    )
     parser.add_argument("--layers", default=",".join(LAYERS), metavar="L,L", help="default: %(default)s")
     parser.add_argument("--figure", action="store_true", help="panels side by side, instead of layers")
     add_crop_options(parser)
@@ -41,7 +43,9 @@ def run(options: argparse.Namespace) -> int:
     asked = wanted(options)
     layers = options.layers.split(",")
     if unknown := [layer for layer in layers if layer not in LAYERS]:
-        raise BadParameters.one("layers", f"{unknown[0]!r} is no layer; there are {', '.join(LAYERS)}.")
+        raise BadParameters.one(
+            "layers", f"{unknown[0]!r} is not a layer; the layers are {', '.join(LAYERS)}."
+        )
     if options.out.suffix.lower() not in FORMATS:
         raise BadParameters.one("out", f"Its suffix is one of {', '.join(FORMATS)}.")
     model, limits = load()
@@ -64,7 +68,7 @@ def figure(
     boxes: Sequence[tuple[str, int, int, int, int]],
     format: str,
 ) -> bytes:
-    """`draw`: `explain` of one picture, all but the points and boxes given."""
+    """`draw`: `explain` of one picture, with all arguments but the points and the boxes."""
     files = [draw(points, (), layers=("heat", "points"), format="png", long_side=PANEL)]
     files += [
         draw(points[:1], (box,), layers=("boxes", "points"), format="png", long_side=PANEL) for box in boxes

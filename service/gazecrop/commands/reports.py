@@ -1,4 +1,4 @@
-"""gazecrop reports: what people objected to, and its export."""
+"""gazecrop reports: lists or exports the reports that people sent."""
 
 import argparse
 import json

@@ -1,4 +1,4 @@
-"""gazecrop serve: the server, set up by the environment (`settings.py`)."""
+"""gazecrop serve: runs the server, with the settings of the environment (`settings.py`)."""
 
 import argparse
 import logging
@@ -17,7 +17,7 @@ def main(argv: Sequence[str]) -> int:
         level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s"
     )
 
-    from gazecrop.app import create_app  # after the settings: a wrong one is told at once
+    from gazecrop.app import create_app  # after the settings, so that an invalid one is reported at once
     from gazecrop.http.protocol import serve
 
     app = create_app(settings)

@@ -1,1 +1,1 @@
-"""What command-line programs share: settings, options, progress, and the files they read and write."""
+"""Shared by all commands: settings, options, progress, and the files they read and write."""

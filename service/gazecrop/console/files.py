@@ -1,4 +1,4 @@
-"""Which files of a folder are pictures, and where the crop of a picture goes."""
+"""Finds the pictures of a folder, and writes crops as files."""
 
 import os
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ from gazecrop.crop.cropping import Crop
 from gazecrop.picture.decode import Limits
 from gazecrop.picture.render import crop as render
 
-# A folder also holds texts and side-cars; what a file is, its bytes decide, but these alone are looked at.
+# In a folder only these are read, since it may also hold texts and side-cars. The format follows from the bytes.
 _OWN = {
     "jpeg": {".jpg", ".jpeg", ".jpe", ".jfif"},
     "png": {".png"},
@@ -36,7 +36,7 @@ def pictures_below(folder: str | Path) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """How crops are written as files: below `folder` one folder for each ratio, in it the names of the pictures."""
+    """How crops are written as files: `folder`/16x9/NAME, one folder for each ratio, NAME as in the results."""
 
     folder: Path
     format: str = "jpeg"
@@ -45,7 +45,7 @@ class Files:
     quality: int | None = None
 
     def path(self, name: str, ratio: str) -> Path:
-        """`name` is the picture's; whatever it holds, the path lies below `folder`."""
+        """`name`: the picture's. For any name the path is below `folder`."""
         parts = [part for part in PurePosixPath(name.replace("\\", "/")).parts if part not in ("/", ".")]
         inner = PurePosixPath(*("_" if part == ".." else part.replace(":", "_") for part in parts))
         if inner.suffix.lower() not in _OWN[self.format]:  # cat.png beside cat.jpg: cat.png.jpg
@@ -53,7 +53,7 @@ class Files:
         return self.folder / ratio.replace(":", "x") / inner
 
     def write(self, name: str, data: bytes, crops: Iterable[Crop], limits: Limits) -> None:
-        """Each file appears whole or not at all. Raises PictureError."""
+        """Writes each file atomically. Raises PictureError, OSError."""
         for crop in crops:
             path = self.path(name, crop.ratio.text)
             file = render(

@@ -1,4 +1,4 @@
-"""What several commands share: the API's parameters as options, how crops are written, settings, errors in one line."""
+"""Shared by several commands: the API's parameters as options, how crops are written, errors in one line."""
 
 import argparse
 import os
@@ -16,7 +16,7 @@ from gazecrop.picture.render import LONGEST_SIDE, MEDIA_TYPES
 from gazecrop.pipeline import limits_of
 from gazecrop.settings import Settings
 
-USAGE = 2  # exit status: what was asked is wrong, or nothing can run here
+USAGE = 2  # exit status: the call or the settings are wrong
 SOME_UNREADABLE = 1
 STOPPED = 130
 
@@ -44,9 +44,11 @@ def wanted(options: argparse.Namespace) -> Wanted:
     pairs = [(name, getattr(options, name)) for name in ("ratios", "policy", "zoom", "candidates")]
     found = parse(urlencode([*pairs, *options.boxes]))
     if found.options.policy == "focus":
-        raise BadParameters.one("policy", "A person's focus is kept by the server; here is none.")
+        raise BadParameters.one(
+            "policy", "The policy focus needs a focus set by a person, which only the server stores."
+        )
     if getattr(options, "width", None) and getattr(options, "height", None):
-        detail = "The ratios say the shape: give the width or the height, not both."
+        detail = "The ratio sets the shape: give the width or the height, not both."
         raise BadParameters.one("height", detail)
     return found
 
@@ -63,7 +65,7 @@ def add_file_options(parser: argparse.ArgumentParser) -> None:
 
 
 def upto(most: int) -> Callable[[str], int]:
-    """For argparse: a whole number from 1."""
+    """An argparse type: a whole number from 1 to `most`."""
 
     def number(text: str) -> int:
         if not (text.isdecimal() and len(text) < 10 and 1 <= int(text) <= most):
@@ -74,7 +76,7 @@ def upto(most: int) -> Callable[[str], int]:
 
 
 def load(settings: Settings | None = None) -> tuple[Model, Limits]:
-    """The network and the limits that the settings say. Raises ModelError."""
+    """The network and the limits of the settings. Raises ModelError."""
     settings = settings or read_settings()
     return Model.load(settings), limits_of(settings)
 
@@ -88,7 +90,7 @@ def exit_status(command: str, run: Callable[[], int]) -> int:
             print(f"gazecrop {command}: --{one['parameter']}: {one['detail']}", file=sys.stderr)
         return USAGE
     except (GazecropError, ModelError, OSError) as error:
-        if isinstance(error, BrokenPipeError):  # `| head` has seen enough; what is left to flush goes nowhere
+        if isinstance(error, BrokenPipeError):  # `| head` has ended; the rest of the output is discarded
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 0
         print(f"gazecrop {command}: {error}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""One picture's answer as a JSON line: the API's image document without what only a server has, or what went wrong."""
+"""The result of one picture as a JSON line: the API's image document without the id and version, or the error."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ def row(name: str, picture: Picture, crops: list[Crop]) -> dict[str, Any]:
 
 
 def failure(name: str, error: Exception) -> dict[str, Any]:
-    """What a line says instead of crops."""
+    """The line of a picture that could not be read."""
     if isinstance(error, GazecropError):
         problem = error.problem()
         return {

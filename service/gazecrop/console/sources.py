@@ -1,4 +1,4 @@
-"""The pictures of a library: a folder, a glob, tar files (WebDataset's), a CSV or Parquet list. Names, not bytes."""
+"""Lists the pictures of a library: a folder, a glob, tar files (WebDataset's), a CSV or Parquet list."""
 
 import csv
 import glob
@@ -11,14 +11,8 @@ from typing import Any
 
 from gazecrop.console.files import is_picture, pictures_below
 
-COLUMNS = (
-    "path",
-    "file",
-    "filename",
-    "file_name",
-    "image",
-    "name",
-)  # where a list is looked for, in this order
+# The column of paths in a list: the first of these that it has.
+COLUMNS = ("path", "file", "filename", "file_name", "image", "name")
 
 
 class SourceError(Exception):
@@ -27,7 +21,7 @@ class SourceError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One picture: its name in the results, and where its bytes are (in a tar: a part of it)."""
+    """One picture: its name in the results, and the file or the part of a tar with its bytes."""
 
     name: str
     path: str
@@ -40,12 +34,12 @@ class Item:
             file.seek(self.offset)
             data = file.read(self.size)
         if len(data) < self.size:
-            raise OSError(f"{self.path} ends before this picture does")
+            raise OSError(f"{self.path} ends before the end of this picture")
         return data
 
 
 def pictures_of(source: str, column: str | None = None) -> list[Item]:
-    """Every picture once, in order. `column`: of a list. Raises SourceError."""
+    """Every picture once, in order. `column`: of the paths in a list. Raises SourceError."""
     try:
         items = list({item.name: item for item in _items(source, column)}.values())
     except (OSError, tarfile.TarError, csv.Error, UnicodeDecodeError) as error:
@@ -72,21 +66,21 @@ def _items(source: str, column: str | None) -> Iterable[Item]:
         case ".parquet":
             return _listed(path, _parquet(path, column))
     if not path.exists():
-        raise SourceError(f"{source} is not there")
+        raise SourceError(f"{source} does not exist")
     raise SourceError(f"{source} is neither a folder nor a .tar, .csv or .parquet (nor a glob in quotes)")
 
 
 def _tar(path: Path, name: str) -> Iterator[Item]:
-    """A plain tar is read in place: only its headers here, and each picture where it lies when its turn comes."""
-    place = str(path.absolute())
+    """An uncompressed tar is read in place: here its headers, later each picture at its offset."""
+    archive_path = str(path.absolute())
     try:
         with tarfile.open(path, "r:") as archive:
             for member in archive:
                 if member.isreg() and is_picture(member.name):
-                    yield Item(f"{name}/{member.name}", place, member.offset_data, member.size)
+                    yield Item(f"{name}/{member.name}", archive_path, member.offset_data, member.size)
     except tarfile.ReadError as error:
         raise SourceError(
-            f"{path} is not a plain, whole tar ({error}); a compressed one has to be unpacked"
+            f"{path} is not a complete, uncompressed tar ({error}); decompress it first"
         ) from error
 
 
@@ -119,13 +113,11 @@ def _column(path: Path, names: Iterable[str], asked: str | None) -> str:
         if name in known:
             return name
     has = f"{path} has the columns {', '.join(known) or '(none)'}"
-    raise SourceError(
-        f"{has}; there is no {asked}" if asked else f"{has}: say with --column which has the paths"
-    )
+    raise SourceError(f"{has}, not {asked}" if asked else f"{has}: name the one with the paths by --column")
 
 
 def arrow() -> Any:
-    """pyarrow, which nothing but Parquet needs. Raises SourceError with the extra's name."""
+    """pyarrow, which only Parquet needs. Raises SourceError with the extra's name."""
     try:
         import pyarrow
         import pyarrow.parquet

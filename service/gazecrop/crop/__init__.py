@@ -1,1 +1,1 @@
-"""What a saliency map says: the grid, its points, and the crop boxes of any ratio. Pure."""
+"""The saliency grid, its salient points, and the crop boxes of any ratio. Pure: everything follows from the grid."""

@@ -1,4 +1,4 @@
-"""What clients read: the JSON of crops and of image documents (API.md), as plain dicts."""
+"""The JSON of crops and of image documents (API.md), as plain dicts."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from gazecrop.crop.placing import Box, Constraint
 
 
 def crop_answer(crop: Crop, cropper: Cropper) -> dict[str, Any]:
-    """One crop as clients see it."""
+    """The JSON object of one crop."""
     grid, box, ratio = cropper.grid, crop.box, crop.ratio
     answer: dict[str, Any] = {"ratio": ratio.text}
     if ratio.profile:
@@ -39,7 +39,7 @@ def crop_answer(crop: Crop, cropper: Cropper) -> dict[str, Any]:
             }
             for other, importance in crop.alternatives
         ]
-    if box.width == grid.width or box.height == grid.height:  # object-position slides, it cannot zoom
+    if box.width == grid.width or box.height == grid.height:  # object-position shifts, it cannot zoom
         answer["css"] = {"object-position": object_position(box, grid.width, grid.height)}
     answer["links"] = links(box, rotated=grid.rotated)
     return answer
@@ -55,8 +55,9 @@ def constraint_answer(constraint: Constraint) -> dict[str, str]:
 
 
 def advice(crop: Crop, cropper: Cropper) -> dict[str, Any]:
-    """For a poor crop: the nearest ratio that would be good, and the canvas on which nothing would be cut. The ratio is
-    None where no other ratio would help: there is none, or a policy, a zoom or a constraint decided."""
+    """For a poor crop: the nearest ratio that would be good, and the size of the canvas that shows the whole picture in
+    this ratio. The ratio is None where no other one would help: none is good, or a policy, a zoom or a constraint
+    determined the box."""
     grid, ratio = cropper.grid, crop.ratio
     span = cropper.good_ratios if crop.plain else None
     wider = ratio.numerator * grid.height > grid.width * ratio.denominator
@@ -75,9 +76,10 @@ def _share(offset: int, room: int) -> str:
 
 
 def links(box: Box, *, rotated: bool) -> dict[str, str]:
-    """The same box in other tools' words. Those that would count in the stored, unrotated frame are left out."""
+    """The same box in the syntax of other tools. Tools that count in the stored frame are left out
+    for a file that is not stored upright (`rotated`)."""
     x, y, width, height = box.x, box.y, box.width, box.height
-    found = {"imgproxy": f"crop:{width}:{height}:nowe:{x}:{y}"}  # it turns its gravity with the picture
+    found = {"imgproxy": f"crop:{width}:{height}:nowe:{x}:{y}"}  # it rotates before it crops
     if not rotated:
         found["iiif"] = f"{x},{y},{width},{height}"
         found["cloudinary"] = f"c_crop,x_{x},y_{y},w_{width},h_{height}"
@@ -102,7 +104,7 @@ def document(
     focus: Focus | None,
     crops: list[Crop],
 ) -> dict[str, Any]:
-    """The image document: what one upload answers with."""
+    """The image document: the answer to an upload."""
     grid = cropper.grid
     span = cropper.good_ratios
     return {

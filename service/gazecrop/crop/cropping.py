@@ -1,4 +1,4 @@
-"""Grid + ratio + policy -> crop. Pure; all that a crop answer says is computed here, from the grid alone."""
+"""Grid + ratio + policy -> crop. Pure: everything in a crop answer is computed from the grid alone."""
 
 from dataclasses import dataclass
 from fractions import Fraction
@@ -24,7 +24,7 @@ def verdict(importance: float) -> Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a caller asks of every crop of one call. `zoom` 1 to 4; `candidates` 1 to 5."""
+    """Parameters of all crops of one call. `zoom` 1 to 4; `candidates` 1 to 5."""
 
     policy: Policy = "auto"
     zoom: Fraction = Fraction(1)
@@ -34,10 +34,10 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Crop:
-    """One answer. `policy` is the one that was followed; `unmet` the constraints that could not be; `importance` the
-    share of the picture's saliency in the box; `centred` that of the plain centre crop of the same size; `confidence`
-    the chance that it is one of the best, None where it is not known or a person decided; `plain`: the window of its
-    ratio, with no zoom and no constraints."""
+    """The crop of one ratio. `policy`: the one applied, never `auto`; `unmet`: the constraints that the box does not
+    meet; `importance`: the share of the picture's saliency in the box; `centred`: that of the centre crop of the same
+    size; `confidence`: the probability that it is one of the best, None without a calibration and for every crop that
+    is not `plain`; `plain`: policy window, without zoom and constraints; `whole`: the box is the whole picture."""
 
     ratio: Ratio
     box: Box
@@ -56,7 +56,7 @@ class Crop:
 
 
 class Cropper:
-    """A grid and what is derived from it once: sums, points, the span of good ratios. Immutable; safe to share."""
+    """A grid and what is computed from it once: sums, points, the range of good ratios. Immutable; thread-safe."""
 
     def __init__(self, grid: SaliencyGrid, calibration: Calibration | None = None) -> None:
         self.grid = grid
@@ -69,8 +69,8 @@ class Cropper:
 
     @cached_property
     def good_ratios(self) -> tuple[str, str] | None:
-        """The span of ratios whose window keeps 0.80 of the importance, in simplest terms within 1 % inwards. None for
-        a strip of which no ratio that may be asked keeps that much."""
+        """The range of ratios whose window keeps 0.80 of the importance; each end is the simplest fraction within 1 %
+        inside the exact end. None for a strip so long that no accepted ratio (1:20 to 20:1) keeps that much."""
         width, height = self.grid.width, self.grid.height
         narrow = Fraction(_least_good(self.field.across, self.field.total), height)
         broad = Fraction(width, _least_good(self.field.down, self.field.total))
@@ -84,7 +84,7 @@ class Cropper:
         )
 
     def crop(self, ratio: Ratio, options: Options, focus: tuple[float, float] | None = None) -> Crop:
-        """The crop of one ratio. `focus`: a person's point, in fractions. Policy `focus` needs it."""
+        """The crop of one ratio. `focus`: the point that a person set, in fractions; policy `focus` requires it."""
         grid, field = self.grid, self.field
         width, height = box_size(ratio, grid.width, grid.height, options.zoom)
         policy: Policy = options.policy
@@ -94,7 +94,7 @@ class Cropper:
 
         kept = list(options.constraints)
         while (box := place(field, width, height, aim, kept)) is None:
-            kept.pop()  # dropped from the last named to the first; with none left there always is a box
+            kept.pop()  # the last constraint is dropped first; without constraints there is always a box
         unmet = [c for c in options.constraints[len(kept) :] if not c.met(box, grid.width, grid.height)]
 
         found: list[Box] = []
@@ -103,7 +103,7 @@ class Cropper:
             if other is None:
                 break
             found.append(other)
-        # In two dimensions a later search has more places to try, so that it may find the better one.
+        # In two dimensions a later search tries more positions, so that it may find a better box.
         others = sorted(((each, field.sum(each)) for each in found), key=lambda scored: -scored[1])
         centre = Box((grid.width - width) // 2, (grid.height - height) // 2, width, height)
         importance, centred = field.sum(box) / field.total, field.sum(centre) / field.total
@@ -129,7 +129,7 @@ class Cropper:
     def _aim(
         self, policy: Policy, width: int, height: int, focus: tuple[float, float] | None
     ) -> tuple[int, int] | None:
-        """The corner that the policy wants the box at; None: wherever it holds most."""
+        """The corner that the policy aims at, in pixels; None: the box with most saliency."""
         grid = self.grid
         if policy == "window":
             return None
@@ -159,7 +159,7 @@ def _half_up(numerator: int, denominator: int) -> int:
 
 
 def _centred(point: float, length: int, side: int) -> int:
-    """The offset at which a window has the point as near to its middle as the picture allows."""
+    """The offset of the window whose middle is nearest to the point, inside the picture."""
     return min(max(floor(point * side - length / 2 + 0.5), 0), side - length)
 
 
@@ -169,7 +169,7 @@ def _least_good(profile: Profile, total: int) -> int:
     middle, step = (
         profile.shortest(GOOD),
         1,
-    )  # nearly always right: begin there, and double the step away from it
+    )  # nearly always the answer: start there and double the step away from it
     while low < high:
         if profile.sums(profile.bends(middle), middle).max() >= GOOD * total:
             high = middle

@@ -1,11 +1,11 @@
-"""SaliencyGrid: where people look, as small integers, and its one code for the cache, the URL and JavaScript.
+"""SaliencyGrid: a saliency map as small integers, and its encoding for the cache, the URL and JavaScript.
 
 The code (version 1), big-endian: `G C 1`, columns u8, rows u8, flags u8, width u32, height u32, then one byte a cell,
 row by row, as one raw DEFLATE stream (RFC 1951). The byte is the level minus (left + upper - upper left), modulo 32:
 the plane through the neighbours, predictor 4 of lossless JPEG (ITU-T T.81, H.1.2.1). On 200 photographs that makes the
 string 329 characters long in the median and 428 at the 95th percentile; plain levels 421 and 587. The string is the
 base64url of the code without padding (RFC 4648, section 5).
-32 linear levels lose nothing against floats: the crop score stays the same to 0.1.
+32 linear levels are as good as floats: the crop score differs by less than 0.1.
 """
 
 import base64
@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 TOP = 31  # the highest level: five bits
-EXACT = 2**53  # every sum over a grid stays below, so that a double holds it: 40 x 30 cells up to 242,000 MP
+EXACT = 2**53  # every sum over a grid is below, so that a double is exact: 40 x 30 cells up to 242,000 MP
 _HEADER = struct.Struct(">3sBBBII")
 _MAGIC = b"GC1"
 _URL_SAFE = re.compile(r"[A-Za-z0-9_-]*")
@@ -50,7 +50,7 @@ class SaliencyGrid:
         rotated: bool = False,
     ) -> "SaliencyGrid":
         """`density`: float[rows, columns], non-negative. `symmetry`: maps whose asymmetry is below it count as
-        symmetric (the network's manifest says). Raises ValueError for NaN, infinities and empty maps."""
+        symmetric (a value of the network's manifest). Raises ValueError for NaN, infinities and empty maps."""
         peak = float(density.max())
         if not (np.isfinite(peak) and peak > 0 and float(density.min()) >= 0):
             raise ValueError("the density is not finite, non-negative and positive somewhere")
@@ -62,7 +62,7 @@ class SaliencyGrid:
     def uniform(
         cls, rows: int, columns: int, width: int, height: int, *, rotated: bool = False
     ) -> "SaliencyGrid":
-        """The map of a picture that shows nothing: every crop of it is the centre crop."""
+        """The map of a picture of one colour: every crop is the centre crop."""
         return cls(_frozen(np.full((rows, columns), TOP, np.uint8)), width, height, True, rotated)
 
     @property
@@ -75,7 +75,7 @@ class SaliencyGrid:
 
     @cached_property
     def flat(self) -> bool:
-        """True when no cell differs from another: there is nothing to crop by."""
+        """True when all cells are equal: no crop is better than another."""
         return bool((self.levels == self.levels[0, 0]).all())
 
     @cached_property
@@ -99,8 +99,8 @@ class SaliencyGrid:
 
     @classmethod
     def from_code(cls, code: bytes) -> "SaliencyGrid":
-        """Raises ValueError for anything that is not one whole, sound grid; memory is bounded by the header's
-        255 x 255 cells."""
+        """Raises ValueError for anything but one complete, valid grid; memory is bounded by the header's 255 x 255
+        cells."""
         try:
             magic, columns, rows, flags, width, height = _HEADER.unpack_from(code)
             unpacker = zlib.decompressobj(-15)
@@ -110,16 +110,16 @@ class SaliencyGrid:
         if magic != _MAGIC or flags & ~(_SYMMETRIC | _ROTATED):
             raise ValueError("not the code of a grid, or of a later version")
         if len(cells) != columns * rows or not unpacker.eof or unpacker.unused_data:
-            raise ValueError("the cells of the grid are not as many as its header says")
+            raise ValueError("the number of cells differs from the header's")
         if not 0 < TOP * columns * rows * width * height < EXACT or max(width, height) >= 2**31:
-            raise ValueError("a grid has a size, and one whose sums are exact")
+            raise ValueError("the picture's size is zero, or too large for exact sums")
         differences = np.frombuffer(cells, np.uint8).reshape(rows, columns)
         if not 0 < differences.max() <= TOP:
-            raise ValueError("the levels of a grid are 0 to 31, and one at least is not 0")
+            raise ValueError("the levels of a grid are 0 to 31, and at least one is not 0")
         sums = differences.cumsum(axis=0, dtype=np.uint8).cumsum(axis=1, dtype=np.uint8)
         levels = (sums & TOP).astype(np.uint8, copy=False)
         grid = cls(_frozen(levels), width, height, bool(flags & _SYMMETRIC), bool(flags & _ROTATED))
-        grid.__dict__["code"] = code  # where `cached_property` keeps it: a known map is not packed again
+        grid.__dict__["code"] = code  # where `cached_property` stores it: it is not packed again
         return grid
 
     @classmethod

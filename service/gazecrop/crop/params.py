@@ -1,4 +1,4 @@
-"""The query parameters of every crop answer (API.md), read in one place; all that is wrong is named at once."""
+"""Parses the query parameters of crops (API.md), for all endpoints alike. All errors are reported together."""
 
 import re
 from collections.abc import Callable
@@ -20,14 +20,14 @@ _DECIMAL = re.compile(r"\d{1,6}(\.\d{1,9})?", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a query asks for. `extra`: the parameters beside those of a crop, as sent."""
+    """A parsed query. `extra`: the parameters other than those of a crop, as sent."""
 
     ratios: tuple[Ratio, ...]
     options: Options
     extra: dict[str, str]
 
     def of(self, ratio: Ratio) -> "Wanted":
-        """The same for one ratio."""
+        """The same options for one ratio."""
         return Wanted((ratio,), self.options, self.extra)
 
 
@@ -50,7 +50,7 @@ def parse_collecting_errors(query: str, allowed: frozenset[str]) -> tuple[Wanted
         pairs = parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=64)
     except ValueError:
         raise BadParameters.one(
-            "query", "The query string cannot be read: 64 UTF-8 parameters at most."
+            "query", "The query string cannot be decoded: it is UTF-8 with at most 64 parameters."
         ) from None
     errors: list[dict[str, Any]] = []
     values: dict[str, str] = {}
@@ -130,7 +130,7 @@ def _parse_box(name: str, value: str, constraints: list[Constraint], errors: lis
 
 @lru_cache(maxsize=1024)
 def one_ratio(text: str) -> Ratio:
-    """The ratio in a path. Raises BadParameters."""
+    """Parses the ratio of a URL's path. Raises BadParameters."""
     try:
         return parse_ratio(text)
     except ValueError as error:

@@ -1,12 +1,12 @@
-"""Where a box of a given size goes: exact sums of saliency over the grid, hard constraints, ties to the middle.
+"""Placement of a box of given size: exact sums of saliency over the grid, hard constraints, ties to the middle.
 
 The map is a piecewise-constant density: cell (row, column) covers width/columns x height/rows pixels. Lengths are
 counted in pixel x cell units (a pixel is `columns` units wide, a cell `width`), so that every cell border and every
 pixel border is an integer, and so is every sum: below 31 x 64e6 x 1200 < 2^53, exact in int64 and in a double alike.
-gazecrop.js finds the same boxes because nothing here is ever rounded.
+gazecrop.js finds the same boxes because nothing is rounded.
 
-Along an axis the sum in a sliding window is piecewise linear, with its bends where one of the window's ends meets a
-cell border. The largest sum over whole pixels is therefore at a pixel beside a bend: a few hundred candidates.
+Along an axis the sum in a sliding window is piecewise linear, with bends where an end of the window is at a cell
+border. The largest sum over whole pixels is therefore at a pixel beside a bend: a few hundred candidates.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ from gazecrop.crop.grid import SaliencyGrid
 
 Ints = NDArray[np.int64]
 _START = np.zeros(1, np.int64)
-SLACK = 1e-6  # of a pixel: 0.1 + 0.2 of a side is 0.3 of it, whatever binary fractions say
+SLACK = 1e-6  # of a pixel: 0.1 + 0.2 of a side is 0.3 of it in spite of binary rounding
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Constraint:
 
 
 class Field:
-    """A grid made ready for placing: its cumulative sums, computed once. Immutable."""
+    """The cumulative sums of a grid, computed once. Immutable."""
 
     def __init__(self, grid: SaliencyGrid) -> None:
         self.width, self.height = grid.width, grid.height
@@ -92,7 +92,7 @@ class Field:
 
 
 class Profile:
-    """One axis of the picture, the other one whole: `levels` summed across it, `across` its pixels."""
+    """One axis of the picture. `levels`: summed over the other axis; `side`, `across`: pixels along and across it."""
 
     def __init__(self, levels: Ints, side: int, across: int) -> None:
         cells = len(levels)
@@ -121,7 +121,7 @@ class Profile:
         return ends
 
     def shortest(self, share: float) -> int:
-        """About the length of the shortest window that holds this share of the sum: one end is at a cell border."""
+        """Approximate length of the shortest window with this share of the sum: one end is at a cell border."""
         need = share * self._heights[-1]
         starts = self._heights <= self._heights[-1] - need
         ends = np.interp(self._heights[starts] + need, self._heights, self._borders)
@@ -129,7 +129,7 @@ class Profile:
         return min(max(ceil(length), 1), self.side)
 
     def bends(self, length: int) -> Ints:
-        """Offsets among which the best window is: the pixels beside a bend of its sum, the ends and the middle."""
+        """Offsets that include the best window's: the pixels beside a bend of its sum, the ends and the middle."""
         room = self.side - length
         found = np.concatenate((self._beside, self._beside - length, (room // 2, room - room // 2)))
         np.maximum(found, 0, out=found)
@@ -137,10 +137,10 @@ class Profile:
         return found
 
     def best(self, length: int) -> int:
-        """The offset of the window that holds most; of equal ones the nearest to the middle, then the smaller."""
+        """The offset of the window with the largest sum; of equal ones the nearest to the middle, then the smaller."""
         offsets, room = self.bends(length), self.side - length
         sums = self.sums(offsets, length)
-        equal: set[int] = set(offsets[sums == sums.max()].tolist())  # an end is there twenty times
+        equal: set[int] = set(offsets[sums == sums.max()].tolist())  # an end occurs about twenty times
         return min(equal, key=lambda offset: (abs(2 * offset - room), offset))
 
 
@@ -170,14 +170,12 @@ def place(
 ) -> Box | None:
     """The best box of width x height pixels.
 
-    Without `aim` the one that holds most saliency, of equal ones the nearest to the middle; with it, the one whose
-    corner is nearest to that pixel. It meets every constraint, and overlaps none of the boxes `apart` (of the same
-    size) by an intersection over union above 0.5. None when there is no such box. The best is exactly that, but for
-    `apart` in two dimensions: their limits are curves, of which only the ends and the crossings of bends are tried.
+    Without `aim`: the one with most saliency, of equal ones the nearest to the middle. With it: the one whose corner is
+    nearest to that pixel. It meets every constraint, and its intersection over union with each of the boxes `apart` (of
+    the same size) is at most 0.5. None when there is no such box. The result is optimal except with `apart` in two
+    dimensions: their limits are curves, of which only the ends and the crossings with bends are tried.
     """
-    if (
-        aim is None and not constraints and not apart
-    ):  # most crops; along one axis nothing else is to be tried
+    if aim is None and not constraints and not apart:  # most crops: along one axis a shorter way
         if height == field.height:
             return Box(field.across.best(width), 0, width, height)
         if width == field.width:
@@ -199,7 +197,7 @@ def place(
     if left > right or top > bottom:
         return None
     if avoid or apart:
-        # A limit of what is allowed bends the sum too: the best place may be right beside it.
+        # The best box may also be at the border of a forbidden region.
         third_x, third_y = -(-width // 3), -(-height // 3)
         more_x = [x for e in avoid for x in (e[0] - width, e[2])]
         more_y = [y for e in avoid for y in (e[1] - height, e[3])]

@@ -1,4 +1,4 @@
-"""The salient points of a grid: separated local maxima with scores, finer than a cell. gazecrop.js does the same."""
+"""The salient points of a grid: separated local maxima with scores, finer than a cell. The same as in gazecrop.js."""
 
 from dataclasses import dataclass
 
@@ -24,8 +24,8 @@ class Point:
 def find(grid: SaliencyGrid) -> tuple[Point, ...]:
     """The points, most salient first; none when the map is flat.
 
-    The levels are smoothed by the binomial (1, 4, 6, 4, 1)² first: 32 levels tie too often for an argmax. All in
-    integers, so that another language finds the same maxima; equal ones: the upper, then the left first.
+    The levels are first smoothed by the binomial (1, 4, 6, 4, 1)²: 32 levels tie too often for an argmax. All in
+    integers, so that another language finds the same maxima. Of equal ones the upper, then the left is first.
     """
     if grid.flat:
         return ()
@@ -60,7 +60,7 @@ def _binomial(values: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def _edged(values: NDArray[np.int64], by: int) -> NDArray[np.int64]:
-    """The first and the last row repeated: np.pad does the same in ten times the time."""
+    """The first and the last row repeated; np.pad takes ten times as long."""
     return np.concatenate((values[:1],) * by + (values,) + (values[-1:],) * by)
 
 
@@ -71,6 +71,6 @@ def _highest(values: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def _vertex(before: int, here: int, after: int) -> float:
-    """Where between -0.5 and 0.5 the parabola through three neighbours has its top; 0 on a plateau."""
+    """The vertex, between -0.5 and 0.5, of the parabola through three neighbours; 0 on a plateau."""
     bend = before - 2 * here + after
     return (before - after) / (2 * bend) if bend else 0.0

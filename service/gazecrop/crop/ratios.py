@@ -18,7 +18,7 @@ PROFILES = {
     "wide": "21:9",
     "banner": "3:1",
 }
-MOST = 16  # ratios in one call, as Google's crop hints; more is an error here, not silence
+MOST = 16  # ratios in one call, the limit of Google's crop hints
 WIDEST = 20  # 20:1, and 1:20
 
 _NUMBER = r"\d{1,6}(?:\.\d{1,6})?"
@@ -27,7 +27,7 @@ _RATIO = re.compile(rf"({_NUMBER})(?::({_NUMBER}))?", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
-    """`numerator / denominator` = width / height, exactly as written; `text` as asked."""
+    """`numerator / denominator` = width / height, exactly; `text` as written by the caller, profiles resolved."""
 
     text: str
     numerator: int
@@ -81,11 +81,11 @@ def simplest(low: Fraction, high: Fraction) -> str:
 
 
 def _simplest(a: int, b: int, c: int, d: int) -> tuple[int, int]:
-    """Of all fractions in [a/b, c/d]; with Fractions it takes five times the time."""
+    """Of all fractions in [a/b, c/d]; on integers, since Fractions take five times as long."""
     whole = -(-a // b)
     if whole * d <= c:
         return whole, 1
-    whole -= 1  # both ends lie between it and the next: invert what is behind the point
+    whole -= 1  # both ends are between it and the next integer: invert their fractional parts
     denominator, rest = _simplest(d, c - whole * d, b, a - whole * b)
     return whole * denominator + rest, denominator
 

@@ -1,2 +1,2 @@
-"""`gazecrop batch`, in parts: what is read (sources), what is done (work), where it runs (local, cluster), what is
-kept (results)."""
+"""`gazecrop batch`: the work on each picture (work), on this machine (local) or a Ray cluster (cluster), and the files
+of results (results, tables)."""

@@ -1,7 +1,7 @@
-"""The same work on a Ray cluster, as operators of Ray Data: decode, infer, answer. A worker that dies is replaced and
-what it had is done again; the answers go to the disk here, in the driver, the same way as without a cluster.
+"""The work on a Ray cluster, as operators of Ray Data: decode, infer, answer. A worker that dies is replaced and its
+blocks are repeated; the driver writes the answers, as it does without a cluster.
 
-Every machine must have gazecrop installed and see the pictures, and the folder of cropped files, under the same paths.
+Every machine needs gazecrop, and the pictures and the folder of cropped files under the same paths.
 """
 
 import logging
@@ -15,7 +15,7 @@ from gazecrop.commands.batch.work import Job, answer, decode_one, infer
 from gazecrop.console.sources import Item
 from gazecrop.model import Model
 
-BATCH = 16  # pictures in a block: 0.4 s of work, and what is done twice when a worker dies
+BATCH = 16  # pictures in a block: 0.4 s of work, repeated when a worker dies
 Columns = dict[str, Any]
 
 
@@ -24,8 +24,8 @@ class NoRay(Exception):
 
 
 def lines(job: Job, items: Sequence[Item], address: str) -> Generator[tuple[int, bytes], None, None]:
-    """(place in `items`, JSON line), in any order. `address`: of the cluster, or "local" for one of its own on this
-    machine. Raises NoRay, and what a worker raises."""
+    """(place in `items`, JSON line), in any order. `address`: of the cluster, or "local" for a new one on this
+    machine. Raises NoRay, and any exception of a worker."""
     try:
         import ray
         import ray.data
@@ -33,7 +33,7 @@ def lines(job: Job, items: Sequence[Item], address: str) -> Generator[tuple[int,
         raise NoRay("--ray needs Ray: install the extra [ray]") from None
 
     ray.init(address, log_to_driver=False, logging_level="error")
-    logging.getLogger("ray.data").setLevel(logging.ERROR)  # progress is told here
+    logging.getLogger("ray.data").setLevel(logging.ERROR)  # `command` prints the progress
     try:
         ray.data.DataContext.get_current().enable_progress_bars = False
         resources = ray.cluster_resources()
@@ -64,7 +64,7 @@ def _decode(batch: Columns, job: Job, shapes: Sequence[tuple[int, int]]) -> Colu
 
 
 class _Infer:
-    """An actor: it loads the network once."""
+    """An actor, which loads the network once."""
 
     def __init__(self, job: Job) -> None:
         self._model = Model.load(job.settings)

@@ -4,7 +4,7 @@ SRC is a folder (with all below it), a glob in quotes, a .tar (as WebDataset has
 .parquet list with a column of paths. DST is a folder: part-00000.jsonl and so on hold one JSON object for each picture,
 in the order of SRC; with --table parquet one row for each box. unreadable.txt lists what could not be read.
 
-The same command again goes on where it was stopped, however it was stopped, and takes in pictures that have come since.
+The same command resumes a stopped or killed run, and adds pictures that are new in SRC.
 """
 
 import argparse
@@ -38,7 +38,7 @@ from gazecrop.console.rows import failure, line
 from gazecrop.console.sources import SourceError, arrow, pictures_of
 from gazecrop.model import Model, calibration_of
 
-SHOWN = 20  # unreadable pictures that are named on the terminal; all are in the file
+SHOWN = 20  # unreadable pictures listed on the terminal; the file lists all
 
 
 def main(argv: Sequence[str]) -> int:
@@ -77,10 +77,10 @@ def run(options: argparse.Namespace) -> int:
         asked = question(options, job, Model.load(job.settings))
         with Results(options.destination, asked, list(items), options.table) as results:
             todo = list(results.missing())
-            # What was in the plan, but is not in the source any more.
+            # Pictures of the plan that are no longer in the source.
             for part, place, name in todo:
                 if name not in items:
-                    results.add(part, place, line(failure(name, OSError("it is not there any more"))))
+                    results.add(part, place, line(failure(name, OSError("no longer in the source"))))
             todo = [each for each in todo if each[2] in items]
             asked_items = [items[name] for _, _, name in todo]
             workers = options.workers or job.settings.workers
@@ -99,12 +99,12 @@ def run(options: argparse.Namespace) -> int:
         print(f"gazecrop batch: {error}", file=sys.stderr)
         return USAGE
     except KeyboardInterrupt:
-        print("gazecrop batch: stopped; the same command goes on from here", file=sys.stderr)
+        print("gazecrop batch: stopped; the same command resumes it", file=sys.stderr)
         return STOPPED
 
 
 def question(options: argparse.Namespace, job: Job, model: Model) -> dict[str, Any]:
-    """What the answers depend on: a folder that was begun with other values is not gone on with."""
+    """All that the answers depend on: a folder with results of other values is refused."""
     crop = job.wanted.options
     return {
         "release": __version__,

@@ -1,4 +1,4 @@
-"""The work on this machine, one process per core. A worker that dies takes no picture along but the one it died on."""
+"""The work on this machine, one process per core. If workers die, only the picture that kills them is given up."""
 
 import os
 import signal
@@ -16,8 +16,8 @@ from gazecrop.console.rows import failure, line
 from gazecrop.console.sources import Item
 from gazecrop.model import Model
 
-UNIT = 8  # pictures that go to a worker at once: 0.2 s of work, against 1 ms to hand it over
-ALONE, LOST = 2, 3  # how often a unit's pool died under it: next it runs alone; then its picture is given up
+UNIT = 8  # pictures sent to a worker at once: 0.2 s of work for 1 ms of transfer
+ALONE, LOST = 2, 3  # deaths of the pool while a unit ran: then it runs alone; then its picture is given up
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class _Unit:
 
 
 class WorkersDie(Exception):
-    """They die before they are given anything: it is not the pictures."""
+    """Workers die before they get any picture."""
 
 
 def lines(job: Job, items: Sequence[Item], workers: int) -> Generator[tuple[int, bytes], None, None]:
@@ -52,7 +52,7 @@ def lines(job: Job, items: Sequence[Item], workers: int) -> Generator[tuple[int,
             for unit in [again for each in flying.values() for again in each.after_a_death()]:
                 if unit.deaths == LOST:
                     name = items[unit.places[0]].name
-                    yield unit.places[0], line(failure(name, OSError("the worker died on it")))
+                    yield unit.places[0], line(failure(name, OSError("the worker process died")))
                 else:
                     waiting.appendleft(unit)
         finally:
@@ -60,7 +60,7 @@ def lines(job: Job, items: Sequence[Item], workers: int) -> Generator[tuple[int,
 
 
 def _start_all(pool: ProcessPoolExecutor, workers: int) -> None:
-    """Ctrl-C is the parent's to handle: workers that start while it is ignored ignore it for ever."""
+    """Only the parent handles Ctrl-C: workers inherit that SIGINT is ignored while they start."""
     here = threading.current_thread() is threading.main_thread()
     before = signal.signal(signal.SIGINT, signal.SIG_IGN) if here else None
     try:
@@ -71,11 +71,11 @@ def _start_all(pool: ProcessPoolExecutor, workers: int) -> None:
     try:
         wait(up, return_when=FIRST_COMPLETED).done.pop().result()
     except BrokenProcessPool:
-        raise WorkersDie("the workers die at their start; is there enough memory?") from None
+        raise WorkersDie("the worker processes die at their start; is there enough memory?") from None
 
 
 def _may_fly(unit: _Unit, flying: dict[Future[list[bytes]], _Unit], workers: int) -> bool:
-    """Two units for each worker, so that none waits; a suspect alone, so that it is known who dies on what."""
+    """Two units for each worker, so that none is idle; a suspect unit runs alone, to find the picture that kills."""
     if unit.deaths == ALONE or any(other.deaths == ALONE for other in flying.values()):
         return not flying
     return len(flying) < 2 * workers
@@ -86,14 +86,14 @@ _model: Model
 
 
 def _start(job: Job) -> None:
-    """In each worker."""
+    """Initialises a worker process."""
     global _job, _model
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _job, _model = job, Model.load(job.settings)
 
 
 def _end_with_parent() -> None:
-    """A worker holds both ends of its queue: it would wait for ever for a parent that was killed."""
+    """A worker has both ends of its queue open: without this it would wait forever after the parent was killed."""
     if parent := parent_process():
         parent.join()
         os._exit(1)

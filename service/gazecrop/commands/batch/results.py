@@ -1,9 +1,9 @@
-"""What a batch keeps, so that nothing is lost when it is killed and the end is the same as if it had not been.
+"""The files of a batch. A batch that is killed and resumed leaves the same files as one that is not.
 
-batch.json          what was asked, and the network that answered: a run with other options does not go on here
-plan.jsonl          the names, a list in a line for each part; names that come later go behind
-journal.jsonl       answers of parts that are not complete yet, appended as they come
-part-00000.jsonl    (or .parquet) a complete part, in the order of the plan; it appears whole or not at all
+batch.json          the options and the network: a run with others is refused
+plan.jsonl          the names, one list in a line for each part; new names are appended
+journal.jsonl       answers of incomplete parts, appended one by one
+part-00000.jsonl    (or .parquet) a complete part, in the order of the plan, written atomically
 unreadable.txt      name, tab, reason
 """
 
@@ -18,15 +18,15 @@ import orjson
 from gazecrop.commands.batch import tables
 
 PART = 1000  # pictures in a part
-_JOURNAL_LIMIT = 64_000_000  # bytes, then only what is still needed is kept
+_JOURNAL_LIMIT = 64_000_000  # bytes; above, entries of complete parts are dropped
 
 
 class Refused(Exception):
-    """This folder is not for this run. The text is for the user."""
+    """This folder belongs to another run. The text is for the user."""
 
 
 class Results:
-    """The folder of one batch, locked while it is open. `question`: what the answers depend on."""
+    """The folder of one batch, locked while it is open. `question`: all that the answers depend on."""
 
     def __init__(self, folder: Path, question: dict[str, Any], names: Sequence[str], format: str) -> None:
         """`format`: jsonl or parquet. Raises Refused, and OSError."""
@@ -37,7 +37,7 @@ class Results:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             self._lock.close()
-            raise Refused(f"another batch is at work in {folder}") from None
+            raise Refused(f"another batch is running in {folder}") from None
         try:
             self._agree(question)
         except Refused:
@@ -63,20 +63,20 @@ class Results:
         return sum(map(len, self.parts))
 
     def missing(self) -> Iterator[tuple[int, int, str]]:
-        """(part, place, name) of all that has no answer yet, in order."""
+        """(part, place, name) of every picture without an answer, in order."""
         for part, names in enumerate(self.parts):
             if part not in self.complete:
                 known = self._pending.get(part, {})
                 yield from ((part, place, name) for place, name in enumerate(names) if place not in known)
 
     def add(self, part: int, place: int, line: bytes) -> None:
-        """Keeps one answer: it survives the death of this process when this returns."""
+        """Stores one answer: when this returns, it survives the death of this process."""
         self._journal.write(b"%d %d " % (part, place) + line)
         self._pending.setdefault(part, {})[place] = line
         self._finish(part)
 
     def finish(self) -> None:
-        """Writes the parts that the journal has completed, and the list of unreadable pictures."""
+        """Writes the parts that the journal completes, and the sorted list of unreadable pictures."""
         for part in list(self._pending):
             self._finish(part)
         if not self._pending:
@@ -96,7 +96,7 @@ class Results:
         if len(lines) < len(self.parts[part]):
             return
         ordered = [lines[place] for place in range(len(lines))]
-        # Most lines are 3 kB without an error: only those that may have one are parsed.
+        # Lines are 3 kB and rarely errors: only those that may be one are parsed.
         failed = [a for line in ordered if b'"error":' in line and "error" in (a := orjson.loads(line))]
         if failed:
             with (self._folder / "unreadable.txt").open("ab") as file:
@@ -116,14 +116,14 @@ class Results:
         path = self._folder / "batch.json"
         if not path.exists():
             if any(self._folder.glob("part-*")):
-                raise Refused(f"{self._folder} holds parts, but not what was asked for them")
+                raise Refused(f"{self._folder} has results, but no batch.json with their options")
             _replace(path, orjson.dumps(question, option=orjson.OPT_INDENT_2))
             return
         before = orjson.loads(path.read_bytes())
         differ = [key for key in question if before.get(key) != question[key]]
         if differ:
             detail = "; ".join(f"{key} was {before.get(key)!r}, now {question[key]!r}" for key in differ)
-            raise Refused(f"{self._folder} was begun otherwise ({detail}): choose another folder")
+            raise Refused(f"{self._folder} has results of other options ({detail}): choose another folder")
 
     def _plan(self, names: Sequence[str]) -> list[list[str]]:
         path = self._folder / "plan.jsonl"
@@ -146,7 +146,7 @@ class Results:
                 yield int(part), int(place), line
 
     def _start_journal(self) -> None:
-        """Anew, with what is pending only: a torn last line must not stand before the next."""
+        """Rewrites it with pending answers only, without a torn last line."""
         path = self._folder / "journal.jsonl"
         pending = ((part, at, line) for part, lines in self._pending.items() for at, line in lines.items())
         _replace(path, b"".join(b"%d %d " % (part, at) + line for part, at, line in pending))
@@ -160,7 +160,7 @@ def _line(value: Any) -> bytes:
 def _whole(line: bytes) -> bool:
     try:
         orjson.loads(line)
-    except orjson.JSONDecodeError:  # the machine, not only the process, went down
+    except orjson.JSONDecodeError:  # the machine failed, not only the process
         return False
     return True
 
@@ -171,7 +171,7 @@ def _reason(answer: dict[str, Any]) -> bytes:
 
 
 def _replace(path: Path, data: bytes) -> None:
-    """The file is there whole, and on the disk, or not at all."""
+    """Writes the file atomically and durably."""
     unfinished = path.with_name(f".{path.name}.part")
     with unfinished.open("wb") as file:
         file.write(data)

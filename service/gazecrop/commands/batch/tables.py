@@ -1,4 +1,4 @@
-"""Answers as a flat Parquet table: one row for each box; one without a box for a picture that could not be read."""
+"""Answers as a flat Parquet table: one row for each crop; one without a crop for an unreadable picture."""
 
 from collections.abc import Iterable, Iterator
 from io import BytesIO
@@ -27,7 +27,7 @@ def parquet(answers: Iterable[dict[str, Any]]) -> bytes:
 
 
 def rows(answer: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """A JSON line's rows; what is missing in one is null."""
+    """The rows of a JSON line; missing values are null."""
     if "error" in answer:
         yield {"file": answer["file"], "error": answer["error"]["detail"]}
         return

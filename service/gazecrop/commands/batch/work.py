@@ -1,5 +1,5 @@
-"""What is done to each picture, in three stages that run in one process or spread over a cluster: decode, infer,
-answer. A picture that fails has its answer already, a line of bytes, and goes through the later stages untouched."""
+"""The work on each picture, in three stages: decode, infer, answer. They run in one process, or spread over a cluster.
+A picture that fails becomes its JSON line (bytes), which later stages pass on."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from gazecrop.store.base import Record
 
 @dataclass(frozen=True)
 class Job:
-    """All that a worker must know. Picklable."""
+    """The parameters of a worker. Picklable."""
 
     settings: Settings
     wanted: Wanted
@@ -32,7 +32,7 @@ class Job:
 
 
 def decode_one(item: Item, job: Job, shapes: Sequence[tuple[int, int]]) -> Thumbnail | bytes:
-    """What cannot be read does not stop the others, nor does a picture that finds a fault of ours."""
+    """Any error is the answer of this picture alone, an error of our own code included."""
     try:
         return decode(item.read(), job.limits, shapes)
     except Exception as error:
@@ -40,7 +40,7 @@ def decode_one(item: Item, job: Job, shapes: Sequence[tuple[int, int]]) -> Thumb
 
 
 def infer(decoded: Sequence[Thumbnail | bytes], model: Model) -> list[Record | bytes]:
-    """Batches of one shape, as large as the network likes them."""
+    """Runs the network on batches of one shape, of its largest batch size."""
     records: list[Record | bytes] = [each if isinstance(each, bytes) else b"" for each in decoded]
     shapes: dict[tuple[int, ...], list[tuple[int, Thumbnail]]] = {}
     for place, each in enumerate(decoded):
@@ -58,14 +58,14 @@ def infer(decoded: Sequence[Thumbnail | bytes], model: Model) -> list[Record | b
 
 
 def answer(item: Item, record: Record | bytes, job: Job) -> bytes:
-    """The JSON line; the cropped files are there when it returns. Raises OSError when they cannot be written."""
+    """Writes the cropped files and gives the JSON line. Raises OSError when they cannot be written."""
     if isinstance(record, bytes):
         return record
     picture = Picture(record, job.calibration)
     crops = crops_of(picture, job.wanted)
     if job.files:
         try:
-            data = item.read()  # again: to hold a whole unit's files costs more than the page cache does
+            data = item.read()  # again: from the page cache, instead of holding a unit's files in memory
         except OSError as error:
             return line(failure(item.name, error))
         try:
