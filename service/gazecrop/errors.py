@@ -1,4 +1,4 @@
-"""Everything that can go wrong, as one tree. A client sees `problem+json` (RFC 9457) made of these.
+"""All errors, as one tree. Clients get them as `problem+json` (RFC 9457).
 
     GazecropError                500  internal_error
     ├── PictureError
@@ -6,7 +6,7 @@
     │   ├── PictureUnreadable    422  picture_unreadable
     │   └── TooManyPixels        413  too_many_pixels
     ├── RequestError
-    │   ├── BadParameters        422  bad_parameters      (`errors` lists every one that is wrong)
+    │   ├── BadParameters        422  bad_parameters      (`errors` lists each of them)
     │   ├── BodyTooLarge         413  body_too_large
     │   ├── BodyTooSlow          408  body_too_slow
     │   ├── CrossOrigin          400  cross_origin        (a preflight only)
@@ -26,7 +26,7 @@
     ├── DeadlinePassed           504  deadline_passed
     └── StoreFull                507  store_full
 
-`detail` is written for the client and never holds internals; `log` is the text for the operator.
+`detail` is written for the client and never contains internals; `log` is the text for the operator.
 """
 
 from collections.abc import Mapping
@@ -34,7 +34,7 @@ from typing import Any, ClassVar
 
 
 class GazecropError(Exception):
-    """Base of all. `members` are further fields of the problem document (parameter, limit, received, fix)."""
+    """Base class. `members` are further fields of the problem document (parameter, limit, received, fix)."""
 
     status: ClassVar[int] = 500
     slug: ClassVar[str] = "internal_error"
@@ -49,7 +49,7 @@ class GazecropError(Exception):
         self.members = members
 
     def problem(self) -> dict[str, Any]:
-        """The RFC 9457 document of this error; `type` is a stable path, so that clients may switch on it."""
+        """The RFC 9457 document of this error; `type` is a stable path, which clients can match on."""
         document = {"type": f"/problems/{self.slug}", "title": self.title, "status": self.status}
         if self.detail:
             document["detail"] = self.detail
@@ -57,7 +57,7 @@ class GazecropError(Exception):
 
 
 class PictureError(GazecropError):
-    """The bytes are at fault."""
+    """The uploaded bytes are at fault."""
 
 
 class NotAPicture(PictureError):
@@ -93,11 +93,11 @@ class BodyTooLarge(RequestError):
 
 
 class BodyTooSlow(RequestError):
-    status, slug, title = 408, "body_too_slow", "The body came too slowly"
+    status, slug, title = 408, "body_too_slow", "The body was received too slowly"
 
 
 class CrossOrigin(RequestError):
-    status, slug, title = 400, "cross_origin", "Pages of other origins may not ask this here"
+    status, slug, title = 400, "cross_origin", "This cross-origin request is not allowed"
 
 
 class Unauthorized(RequestError):
@@ -105,7 +105,7 @@ class Unauthorized(RequestError):
 
 
 class Forbidden(RequestError):
-    status, slug, title = 403, "forbidden", "This key is not known"
+    status, slug, title = 403, "forbidden", "This key is not valid"
 
 
 class NotFound(RequestError):
@@ -113,7 +113,7 @@ class NotFound(RequestError):
 
 
 class ImageNotFound(NotFound):
-    slug, title = "image_not_found", "No map is kept for this id"
+    slug, title = "image_not_found", "No map is stored for this id"
 
 
 class FocusNotFound(NotFound):
@@ -129,22 +129,22 @@ class NotAcceptable(RequestError):
 
 
 class PreconditionFailed(RequestError):
-    status, slug, title = 412, "precondition_failed", "The precondition does not hold"
+    status, slug, title = 412, "precondition_failed", "The precondition failed"
 
 
 class TooManyReports(RequestError):
-    status, slug, title = 429, "too_many_reports", "Too many reports from here just now"
+    status, slug, title = 429, "too_many_reports", "Too many reports from this address"
 
 
 class Unavailable(GazecropError):
-    status, slug, title = 503, "unavailable", "Not available just now"
+    status, slug, title = 503, "unavailable", "Temporarily unavailable"
 
     def __init__(self, detail: str = "", *, retry_after: int = 1, log: str = "", **members: Any) -> None:
         super().__init__(detail, log=log, headers={"Retry-After": str(retry_after)}, **members)
 
 
 class Overloaded(Unavailable):
-    slug, title = "overloaded", "Too much work at once"
+    slug, title = "overloaded", "Too many requests at once"
 
 
 class Draining(Unavailable):
@@ -164,4 +164,4 @@ class StoreFull(GazecropError):
 
 
 class ClientGone(Exception):
-    """The client closed the connection before its request was whole. Not in the tree: there is nobody to answer."""
+    """The client closed the connection before its request was complete. Outside the tree: no response can be sent."""

@@ -22,7 +22,7 @@ def place(api: httpx.Client) -> str:
 
 
 @pytest.mark.parametrize("path", SHOWN)
-def test_what_has_not_changed_is_304(api: httpx.Client, place: str, path: str) -> None:
+def test_an_unchanged_resource_is_304(api: httpx.Client, place: str, path: str) -> None:
     full = api.get(place + path)
     tag = full.headers["etag"]
     assert tag.startswith('"') and full.headers["cache-control"] == "no-cache"
@@ -58,7 +58,7 @@ def test_head_works_where_get_does(api: httpx.Client, path: str) -> None:
     assert (head.status_code, head.content) == (200, b"") and int(head.headers["content-length"]) > 10
 
 
-def test_every_question_has_its_own_etag(api: httpx.Client, place: str) -> None:
+def test_every_target_has_its_own_etag(api: httpx.Client, place: str) -> None:
     other = api.post("/v1/images", content=jpeg(seed=701)).headers["location"]
     tags = [api.get(p + path).headers["etag"] for p in (place, other) for path in SHOWN]
     assert len(set(tags)) == len(tags)
@@ -66,7 +66,7 @@ def test_every_question_has_its_own_etag(api: httpx.Client, place: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["", "/crops", "/crops/1:1", "/saliency"])
-def test_with_the_present_version_an_answer_keeps_for_a_year(
+def test_with_the_current_version_a_response_is_cacheable_for_a_year(
     api: httpx.Client, place: str, path: str
 ) -> None:
     version = api.get(place).json()["version"]

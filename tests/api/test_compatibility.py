@@ -1,4 +1,4 @@
-"""The two vendors' doors, proven with the vendors' own clients (plain http on loopback, as the README says)."""
+"""The two compatibility endpoints with the vendors' own clients (over plain http on loopback, as in the README)."""
 
 import base64
 import warnings
@@ -27,7 +27,7 @@ with warnings.catch_warnings():
 
 GOOGLE, AZURE = "/v1/images:annotate", "/computervision/imageanalysis:analyze"
 NOT_FETCHED = "never fetches"
-STRANGE_RATIOS: list[Any] = [
+INVALID_RATIOS: list[Any] = [
     1,
     {"a": 1},
     [None],
@@ -61,7 +61,7 @@ def google_client(url: str) -> vision.ImageAnnotatorClient:
 
 
 def azure_client(url: str, key: str = "any") -> ImageAnalysisClient:
-    """The policy of its own refuses plain http; this one sends the same header."""
+    """The default policy refuses plain http; this one sends the same header."""
     credential = AzureKeyCredential(key)
     policy = AzureKeyCredentialPolicy(credential, "Ocp-Apim-Subscription-Key")
     return ImageAnalysisClient(url, credential, authentication_policy=policy, retry_total=0)
@@ -144,7 +144,7 @@ def google_post(api: httpx.Client, one: Any, **more: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("spelling", ["camel", "snake", "number", "url-safe", "unpadded"])
-def test_google_s_json_is_read_in_every_spelling(api: httpx.Client, spelling: str) -> None:
+def test_google_s_json_is_read_in_every_form(api: httpx.Client, spelling: str) -> None:
     data = next(d for s in range(500, 600) if (d := jpeg(seed=s)) and len(d) % 3)  # with padding
     content = base64.b64encode(data).decode()
     if spelling == "url-safe":
@@ -168,7 +168,7 @@ def test_google_s_json_is_read_in_every_spelling(api: httpx.Client, spelling: st
     [b"", b"{", b"[]", b"null", b"{}", b'{"requests": 1}', b'{"requests": {}}', b'{"requests": []}', b"\xff"]
     + [b'{"requests":[' + b"{}," * 16 + b"{}]}", b'{"requests": "\\ud800"}'],
 )
-def test_what_google_s_door_cannot_read_is_400(api: httpx.Client, body: bytes) -> None:
+def test_an_invalid_body_of_google_s_is_400(api: httpx.Client, body: bytes) -> None:
     answer = api.post(f"{GOOGLE}?%24alt=json%3Benum-encoding%3Dint", content=body)
     error = answer.json()["error"]
     assert (answer.status_code, error["code"], error["status"]) == (400, 400, "INVALID_ARGUMENT")
@@ -188,11 +188,11 @@ def test_what_google_s_door_cannot_read_is_400(api: httpx.Client, body: bytes) -
         {"features": [{"type": 9}], "imageContext": {"cropHintsParams": []}},
         *(
             {"features": [{"type": 9}], "imageContext": {"cropHintsParams": {"aspectRatios": ratios}}}
-            for ratios in STRANGE_RATIOS
+            for ratios in INVALID_RATIOS
         ),
     ],
 )  # fmt: skip
-def test_a_strange_request_at_google_s_door_is_its_own_error(api: httpx.Client, one: Any) -> None:
+def test_an_invalid_request_of_google_s_has_its_own_error(api: httpx.Client, one: Any) -> None:
     found = google_post(api, one)
     assert found.keys() == {"error"} and found["error"]["code"] in (3, 12) and found["error"]["message"]
 
@@ -244,14 +244,14 @@ def test_azure_s_client_raises_its_own_errors(azure: ImageAnalysisClient, pictur
     ["", "?features=", "?features=caption", "?features=smartCrops,read"]
     + [f"?features=smartCrops&smartcrops-aspect-ratios={v}" for v in ("x", "0", "nan", "1_0", "-1", "1;2", "1," * 20)],
 )  # fmt: skip
-def test_what_azure_s_door_cannot_read_is_400(api: httpx.Client, picture: bytes, query: str) -> None:
+def test_an_invalid_query_of_azure_s_is_400(api: httpx.Client, picture: bytes, query: str) -> None:
     answer = api.post(AZURE + query, content=picture)
     error = answer.json()["error"]
     assert (answer.status_code, error["code"]) == (400, "InvalidRequest")
     assert error["message"] and error["innererror"]["code"] == "bad_parameters"
 
 
-def test_what_azure_s_client_may_say_is_accepted(azure: ImageAnalysisClient, picture: bytes) -> None:
+def test_azure_s_other_parameters_are_accepted(azure: ImageAnalysisClient, picture: bytes) -> None:
     answer = azure.analyze(
         image_data=picture,
         visual_features=[VisualFeatures.SMART_CROPS],
@@ -263,20 +263,20 @@ def test_what_azure_s_client_may_say_is_accepted(azure: ImageAnalysisClient, pic
     assert answer.smart_crops is not None and len(answer.smart_crops.list) == 1
 
 
-def test_what_azure_s_door_does_not_know_is_named(api: httpx.Client, picture: bytes) -> None:
+def test_parameters_that_azure_does_not_have_are_named(api: httpx.Client, picture: bytes) -> None:
     answer = api.post(f"{AZURE}?features=smartCrops&smartcrop-ratios=1&features=read", content=picture)
     message = answer.json()["error"]["message"]
     assert answer.status_code == 400 and "'smartcrop-ratios' is not" in message and "features" in message
 
 
 @pytest.mark.parametrize("path", [GOOGLE, f"{AZURE}?features=smartCrops"])
-def test_a_deadline_must_be_one_at_the_doors_too(api: httpx.Client, path: str) -> None:
+def test_an_invalid_deadline_is_refused_in_the_vendors_form(api: httpx.Client, path: str) -> None:
     answer = api.post(path, content=b"{}", headers={"x-request-timeout": "nan"})
     assert answer.status_code == 400 and "X-Request-Timeout" in answer.json()["error"]["message"]
 
 
 @pytest.mark.parametrize("path", [GOOGLE, AZURE])
-def test_errors_of_the_doors_have_their_vendors_shape(api: httpx.Client, path: str) -> None:
+def test_errors_have_the_vendors_form(api: httpx.Client, path: str) -> None:
     answer = api.get(path)
     assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
     assert answer.headers["content-type"] == "application/json" and answer.json().keys() == {"error"}
@@ -284,7 +284,7 @@ def test_errors_of_the_doors_have_their_vendors_shape(api: httpx.Client, path: s
     assert long.status_code == 400 and "bytes" in long.json()["error"]["message"]
 
 
-def test_a_picture_in_google_s_json_has_the_limit_of_any(api: httpx.Client) -> None:
+def test_a_picture_in_google_s_json_has_the_same_limit_as_an_upload(api: httpx.Client) -> None:
     content = base64.b64encode(bytes(20_000_001)).decode()
     refused = metric(api, "gazecrop_decode_errors_total", reason="unsupported_picture")
     found = google_post(api, {"features": [{"type": 9}], "image": {"content": content}})

@@ -72,14 +72,14 @@ def test_every_spelling_of_a_ratio_is_one_crop(api: httpx.Client, place: str) ->
     ]
     + ["%00", "%FF", "٣:٢", "9" * 400, "1:" + "0" * 300, "Square", "1.2345678"],
 )
-def test_what_is_no_ratio_is_named(api: httpx.Client, place: str, ratio: str) -> None:
+def test_an_invalid_ratio_is_named(api: httpx.Client, place: str, ratio: str) -> None:
     assert wrong(api.get(f"{place}/crops/{ratio}")) == ["ratio"]
     if ratio not in ("", "1,1", "%FF"):
         assert wrong(api.get(f"{place}/crops?ratios=1:1,{ratio}")) == ["ratios"]
 
 
 @pytest.mark.parametrize("path", ["crops/16/9", "crops/16%2F9", "crops/1:1/", "crop", "crops2/1:1"])
-def test_what_is_no_path_is_not_found(api: httpx.Client, place: str, path: str) -> None:
+def test_other_paths_are_not_found(api: httpx.Client, place: str, path: str) -> None:
     problem(api.get(f"{place}/{path}"), 404, "not_found")
 
 
@@ -108,14 +108,16 @@ def test_a_wrong_parameter_is_named(api: httpx.Client, place: str, query: str, n
     assert wrong(api.get(f"{place}/crops?{query}")) == names
 
 
-def test_sixteen_of_each_constraint_are_taken(api: httpx.Client, place: str) -> None:
+def test_sixteen_of_each_constraint_are_accepted(api: httpx.Client, place: str) -> None:
     query = "&".join(["keep=0.4,0.4,0.1,0.1"] * 16 + ["avoid=0,0,0.01,0.01"] * 16)
     [crop] = crops(api, place, f"?ratios=1:1&{query}")
     box = crop["box"]
     assert "unmet" not in crop and box["x"] <= 256 and box["x"] + box["width"] >= 320
 
 
-def test_what_cannot_be_met_is_said_the_last_named_first(api: httpx.Client, place: str) -> None:
+def test_an_unmet_constraint_is_reported_and_the_first_one_has_priority(
+    api: httpx.Client, place: str
+) -> None:
     left, right = "keep=0,0,0.1,1", "keep=0.9,0,0.1,1"
     for first, last in ((left, right), (right, left)):
         [crop] = crops(api, place, f"?ratios=1:1&{first}&{last}")
@@ -157,8 +159,8 @@ def test_a_crop_costs_no_inference_and_counts_by_its_template(api: httpx.Client,
     assert metric(api, "gazecrop_stage_seconds_count", stage="infer") == inferred
 
 
-def test_a_focus_set_or_taken_back_changes_the_kept_answers(api: httpx.Client) -> None:
-    """The answers of the hot route are kept: never beyond a change."""
+def test_a_focus_set_or_removed_invalidates_cached_responses(api: httpx.Client) -> None:
+    """The responses of the hot route are cached, but never beyond a change."""
     place = api.post("/v1/images", content=jpeg(seed=110)).headers["location"]
     target = f"{place}/crops/1:1?zoom=2"
     first = api.get(target)

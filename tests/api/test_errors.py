@@ -1,4 +1,4 @@
-"""Every error of API.md, with its status, type and members; and never a 500, whatever is sent."""
+"""Every documented error with its status, type and members. Never a 500, whatever is sent."""
 
 import contextlib
 import socket
@@ -19,7 +19,7 @@ UPLOADS = ("/v1/images", "/v1/crop?ratio=1:1", "/v1/explain")
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    """A server that takes 100 kB within a second, from wherever the page is."""
+    """A server that accepts 100 kB within a second, and two other origins."""
     settings = {
         "GAZECROP_MAX_BYTES": "100000",
         "GAZECROP_BODY_SECONDS": "1",
@@ -48,7 +48,7 @@ def test_404(api: httpx.Client) -> None:
         problem(api.get(f"/v1/images/{'0' * 32}{path}"), 404, "image_not_found")
 
 
-def test_a_404_is_not_kept_by_caches(api: httpx.Client) -> None:
+def test_a_404_is_not_cached(api: httpx.Client) -> None:
     """The picture may be uploaded in the next second."""
     assert api.get(f"/v1/images/{'0' * 32}").headers["cache-control"] == "no-store"
 
@@ -69,12 +69,10 @@ def test_405_names_what_is_allowed(api: httpx.Client, path: str, allowed: str) -
         assert (answer.status_code, answer.headers["allow"]) == (405, allowed), method
         if method != "HEAD":
             detail = problem(answer, 405, "method_not_allowed")["detail"]
-            assert (
-                detail == f"What is allowed here: {allowed}."
-            )  # true of a HEAD, too, which is routed as a GET
+            assert detail == f"What is allowed here: {allowed}."  # also for HEAD, which is routed as GET
 
 
-def test_408_a_body_that_comes_too_slowly(small: httpx.Client) -> None:
+def test_408_a_slow_body(small: httpx.Client) -> None:
     began = time.monotonic()
     answer = answer_of(begin_upload(str(small.base_url).rstrip("/"), b"x" * 5000, sent=10))
     document = problem(answer, 408, "body_too_slow")
@@ -97,13 +95,13 @@ def test_413_by_content_length_and_by_chunks(small: httpx.Client, path: str) -> 
     assert problem(form, 413, "body_too_large")["limit"] == 100_000
 
 
-def test_413_tells_before_the_body_is_sent(server: Server) -> None:
+def test_413_is_sent_before_the_body_is_read(server: Server) -> None:
     answer = answer_of(begin_upload(server.url, bytes(20_000_001), sent=0))
     assert problem(answer, 413, "body_too_large")["received"] == 20_000_001
 
 
 def png_header(width: int, height: int) -> bytes:
-    """A PNG that says its size and holds no pixel."""
+    """A PNG with a size in its header and no pixels."""
     ihdr = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     parts = ((b"IHDR", ihdr), (b"IDAT", zlib.compress(b"")), (b"IEND", b""))
     chunks = (struct.pack(">I", len(d)) + n + d + struct.pack(">I", zlib.crc32(n + d)) for n, d in parts)
@@ -139,7 +137,7 @@ def test_413_too_many_pixels_by_the_header_alone(api: httpx.Client, small: httpx
         b'{"url": "https://e.org"}',
     ],
 )
-def test_415_what_is_no_picture_we_read(api: httpx.Client, data: bytes) -> None:
+def test_415_formats_that_are_not_read(api: httpx.Client, data: bytes) -> None:
     """PostScript, FITS, Photoshop: Pillow would open them."""
     answer = api.post("/v1/images", content=data, headers={"content-type": "image/jpeg"})
     assert "JPEG" in problem(answer, 415, "unsupported_picture")["detail"]
@@ -192,19 +190,19 @@ def test_422_a_parameter_where_none_is_read(api: httpx.Client, picture: bytes) -
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "nan", "inf", "3601", "1_0", "", "x", "0x1", "1e3", "٣"])
-def test_422_a_deadline_that_is_none(api: httpx.Client, picture: bytes, value: str) -> None:
+def test_422_an_invalid_deadline(api: httpx.Client, picture: bytes, value: str) -> None:
     for path in UPLOADS:
         answer = api.post(path, content=picture, headers={b"x-request-timeout": value.encode()})
         assert wrong(answer) == ["X-Request-Timeout"]
 
 
 @pytest.mark.parametrize("value", ["5", "0.5", "3600", "1e-9", "0.000001"])
-def test_a_deadline_matters_only_to_work(api: httpx.Client, picture: bytes, value: str) -> None:
+def test_a_deadline_applies_only_to_work(api: httpx.Client, picture: bytes, value: str) -> None:
     api.post("/v1/images", content=picture)
     assert api.post("/v1/images", content=picture, headers={"x-request-timeout": value}).status_code == 200
 
 
-def test_504_when_it_is_too_late_to_begin(api: httpx.Client) -> None:
+def test_504_when_the_deadline_has_passed(api: httpx.Client) -> None:
     for path in UPLOADS:
         answer = api.post(path, content=jpeg(seed=600), headers={"x-request-timeout": "0.000001"})
         problem(answer, 504, "deadline_passed")
@@ -267,7 +265,7 @@ def exchange(server: Server, request: bytes) -> bytes:
     ],
 )  # fmt: skip
 def test_never_a_500(server: Server, line: bytes) -> None:
-    """What the HTTP parser refuses is plain text; everything else is of this application, and its errors problems."""
+    """The HTTP parser refuses in plain text; every other error is a problem document."""
     answer = exchange(server, line + b"\r\nHost: x\r\nConnection: close\r\n\r\n")
     head, _, body = answer.partition(b"\r\n\r\n")
     status = int(head.split()[1])
@@ -278,12 +276,12 @@ def test_never_a_500(server: Server, line: bytes) -> None:
     assert b"root:" not in body and b"import" not in body[:200] or b"/page.js" in line
 
 
-def test_no_redirect_is_made_of_the_clients_host(server: Server) -> None:
+def test_no_redirect_uses_the_host_of_the_client(server: Server) -> None:
     answer = exchange(server, b"GET /v1/images/ HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 404") and b"evil.example" not in answer
 
 
-def test_cors_opens_for_the_origins_that_are_set(small: httpx.Client, api: httpx.Client) -> None:
+def test_cors_allows_the_configured_origins(small: httpx.Client, api: httpx.Client) -> None:
     ours = {"origin": "https://b.example"}
     asked = ours | {
         "access-control-request-method": "PUT",

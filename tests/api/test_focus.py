@@ -1,4 +1,4 @@
-"""/v1/images/{id}/focus: a person's point outranks the network, is durable, and is never changed unseen."""
+"""/v1/images/{id}/focus: a person's point takes precedence over the network, is durable, and has no lost updates."""
 
 from collections.abc import Iterator
 from itertools import count
@@ -26,7 +26,7 @@ def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
 def replicas(
     redis: RedisServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[httpx.Client, httpx.Client]]:
-    """Two servers on one Redis, which takes four focal points at most."""
+    """Two servers on one Redis, which accept at most four focal points."""
     settings = {
         "REDIS_URL": f"{redis.url}?socket_timeout=1",  # 50 ms may be too short for a Redis on a busy machine
         "GAZECROP_MAX_FOCUS": "4",
@@ -43,7 +43,7 @@ def replicas(
 
 @pytest.fixture
 def place(api: httpx.Client) -> Iterator[str]:
-    """A picture that no other test knows, on the server with the embedded store."""
+    """A picture that no other test uses, on the server with the embedded store."""
     yield from uploaded(api)
 
 
@@ -128,7 +128,9 @@ def test_lost_updates_are_refused(
     assert anew.status_code == 201 and anew.headers["etag"] not in (tag, old)
 
 
-def test_it_holds_for_every_ratio_and_outranks_the_network(api: httpx.Client, place: str) -> None:
+def test_it_applies_to_every_ratio_and_takes_precedence_over_the_network(
+    api: httpx.Client, place: str
+) -> None:
     before = api.get(place).json()
     api.put(f"{place}/focus", json={"x": 0.9, "y": 0.8})
     after = api.get(place).json()
@@ -193,7 +195,7 @@ def test_another_replica_sees_it(replicas: tuple[httpx.Client, httpx.Client], sh
     until(lambda: second.get(shared).status_code == 404)
 
 
-def test_when_there_are_too_many_it_is_507(replicas: tuple[httpx.Client, httpx.Client]) -> None:
+def test_too_many_are_507(replicas: tuple[httpx.Client, httpx.Client]) -> None:
     api = replicas[0]
     places = [api.post("/v1/images", content=jpeg(seed=next(_seeds))).headers["location"] for _ in range(5)]
     answers = [api.put(f"{place}/focus", json=POINT) for place in places]
@@ -206,7 +208,7 @@ def test_when_there_are_too_many_it_is_507(replicas: tuple[httpx.Client, httpx.C
         api.delete(place)
 
 
-def test_the_id_must_be_known(api: httpx.Client) -> None:
+def test_the_id_must_exist(api: httpx.Client) -> None:
     for id in ("0" * 32, "x", "%00", "%FF", "a" * 5000):
         problem(api.put(f"/v1/images/{id}/focus", json=POINT), 404, "image_not_found")
         problem(api.get(f"/v1/images/{id}/focus"), 404, "focus_not_found")
@@ -225,7 +227,7 @@ def test_the_id_must_be_known(api: httpx.Client) -> None:
         (b'{"\\ud800": 1}', ["body"]), (b"[" * 2000, ["body"]), (b'{"x":' * 700, ["body"]),
     ],
 )  # fmt: skip
-def test_what_is_no_focus_is_refused(api: httpx.Client, place: str, body: bytes, names: list[str]) -> None:
+def test_an_invalid_focus_is_refused(api: httpx.Client, place: str, body: bytes, names: list[str]) -> None:
     assert wrong(api.put(f"{place}/focus", content=body)) == names
 
 
@@ -239,7 +241,7 @@ def test_the_body_is_small_json(api: httpx.Client, place: str) -> None:
 def test_redis_goes_and_comes_back(
     replicas: tuple[httpx.Client, httpx.Client], redis: RedisServer, shared: str
 ) -> None:
-    """Uploads and cached crops answer on; a person's focus is never promised falsely; then all is as before."""
+    """Uploads and cached crops keep working; a focus is never confirmed without being stored; then all recovers."""
     api, data = replicas[0], jpeg(seed=next(_seeds))
     known = api.get(shared).json()
     redis.stop()

@@ -24,7 +24,7 @@ def test_alive_and_ready(api: httpx.Client) -> None:
     )
 
 
-def test_the_stages_are_told_to_the_client_and_counted(api: httpx.Client) -> None:
+def test_the_stages_are_in_server_timing_and_in_the_metrics(api: httpx.Client) -> None:
     def stages(answer: httpx.Response) -> list[str]:
         parts = re.fullmatch(r"(\w+;dur=[\d.e+-]+(, )?)*", answer.headers.get("server-timing", ""))
         assert parts, answer.headers["server-timing"]
@@ -53,7 +53,7 @@ def test_a_request_id_is_echoed(api: httpx.Client, id: str) -> None:
 
 
 @pytest.mark.parametrize("id", ["", "x" * 65, "é", "a\tb"])
-def test_what_is_not_short_and_printable_is_replaced(api: httpx.Client, id: str) -> None:
+def test_a_request_id_that_is_not_short_and_printable_is_replaced(api: httpx.Client, id: str) -> None:
     answer = api.get("/healthz", headers={b"x-request-id": id.encode("latin-1")})
     made = answer.headers.get("x-request-id")
     assert made and made != id and re.fullmatch(r"[0-9a-f-]+", made)
@@ -71,7 +71,7 @@ def test_request_ids_differ(api: httpx.Client) -> None:
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_files_are_counted_by_where_they_lie(
+def test_files_are_counted_by_their_folder(
     api: httpx.Client, path: str, route: str, status: int, method: str
 ) -> None:
     count = partial(metric, api, "gazecrop_requests_total", route=route, method=method, status=str(status))
@@ -80,7 +80,7 @@ def test_files_are_counted_by_where_they_lie(
     until(lambda: count() == before + 1)  # its end may be counted after its last byte has come
 
 
-def test_labels_stay_bounded_whatever_is_asked(api: httpx.Client) -> None:
+def test_labels_stay_bounded_for_any_request(api: httpx.Client) -> None:
     def series() -> set[str]:
         return {line.rpartition(" ")[0] for line in api.get("/metrics").text.splitlines() if line[:1] != "#"}
 
@@ -103,7 +103,7 @@ def test_labels_stay_bounded_whatever_is_asked(api: httpx.Client) -> None:
     assert series() == before
 
 
-def test_metrics_speak_both_formats(api: httpx.Client) -> None:
+def test_metrics_have_both_formats(api: httpx.Client) -> None:
     plain = api.get("/metrics")
     assert plain.headers["content-type"].startswith("text/plain; version=")
     openmetrics = api.get("/metrics", headers={"accept": "application/openmetrics-text; version=1.0.0"})
@@ -120,7 +120,7 @@ def test_sizes_of_pictures_and_unreadable_ones_are_counted(api: httpx.Client) ->
     assert metric(api, "gazecrop_decode_errors_total", reason="unsupported_picture") == errors + 1
 
 
-def test_page_and_reference_come_from_here_alone(api: httpx.Client) -> None:
+def test_page_and_reference_load_nothing_from_other_origins(api: httpx.Client) -> None:
     for path in ("/", "/docs"):
         page = api.get(path)
         assert page.headers["content-security-policy"].startswith(POLICY)
@@ -133,7 +133,7 @@ def test_page_and_reference_come_from_here_alone(api: httpx.Client) -> None:
             assert asset.headers["content-security-policy"].startswith(POLICY)
 
 
-def test_files_are_always_whole(api: httpx.Client) -> None:
+def test_files_are_always_complete(api: httpx.Client) -> None:
     whole = api.get("/page.js")
     for wanted in ("bytes=0-3", "bytes=99999999-", "nonsense"):
         part = api.get("/page.js", headers={"range": wanted})

@@ -1,4 +1,4 @@
-"""/v1/images: uploads in every shape, the document, what is kept and what is forgotten."""
+"""/v1/images: every form of upload, the document, what is stored and deleted."""
 
 import io
 import random
@@ -28,7 +28,7 @@ def upload(api: httpx.Client, data: bytes, query: str = "") -> dict[str, Any]:
     return document
 
 
-def test_a_new_picture_is_201_with_its_location_and_a_known_one_200(api: httpx.Client) -> None:
+def test_a_new_picture_is_201_with_its_location_and_a_stored_one_200(api: httpx.Client) -> None:
     data = jpeg(seed=100)
     new, known = api.post("/v1/images", content=data), api.post("/v1/images", content=data)
     assert (new.status_code, known.status_code) == (201, 200)
@@ -60,7 +60,7 @@ def test_every_way_of_sending_gives_one_id(api: httpx.Client, picture: bytes) ->
 
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF"])
-def test_the_format_is_told_by_the_bytes(api: httpx.Client, format: str) -> None:
+def test_the_format_is_detected_from_the_bytes(api: httpx.Client, format: str) -> None:
     data = encode(draw(200, 150, seed=3), format)
     answer = api.post("/v1/images", content=data, headers={"content-type": "image/jpeg"})
     assert answer.json()["image"] == {"width": 200, "height": 150, "format": format.lower()}
@@ -91,7 +91,7 @@ def largest(ratio: Fraction, width: int, height: int, zoom: Fraction) -> tuple[i
     "size", [(640, 480), (100, 400), (1, 260), (260, 1), (1, 1), (30000, 2), (2, 3), (1999, 1333)]
 )
 def test_boxes_have_the_size_of_the_contract(api: httpx.Client, size: tuple[int, int]) -> None:
-    """Also of strips and single pixels; every box is inside, every number finite."""
+    """Also for strips and single pixels; every box is inside, every number finite."""
     data = encode(draw(*size) if min(size) > 8 else Image.effect_noise(size, 90).convert("RGB"), "PNG")
     ratios = ["1:1", "16:9", "9:16", "1.91:1", "1.7778", "20:1", "1:20", "3:2", "0.333:0.5", "4.1:3"]
     for zoom in ("1", "1.5", "4"):
@@ -174,7 +174,7 @@ def test_however_a_picture_is_stored_its_crop_is_the_same(api: httpx.Client, ori
     [Image.new("RGB", (90, 60), c) for c in ("black", "white", "#123456")]
     + [Image.new("RGBA", (90, 60), (255, 0, 0, 0))],
 )
-def test_pictures_that_show_nothing_are_cropped_at_the_centre(api: httpx.Client, flat: Image.Image) -> None:
+def test_flat_pictures_are_cropped_at_the_centre(api: httpx.Client, flat: Image.Image) -> None:
     document = upload(api, encode(flat, "PNG"), "?ratios=1:1,3:1&zoom=2")
     assert document["flat"] is True and document["points"] == []
     assert document["focus"] == {"x": 0.5, "y": 0.5, "source": "model"}
@@ -185,7 +185,7 @@ def test_pictures_that_show_nothing_are_cropped_at_the_centre(api: httpx.Client,
     assert document["crops"][0]["importance_fraction"] == round(30 * 30 / (90 * 60), 4)
 
 
-def test_deleting_forgets_map_and_focus(api: httpx.Client) -> None:
+def test_deleting_removes_map_and_focus(api: httpx.Client) -> None:
     data = jpeg(seed=101)
     location = api.post("/v1/images", content=data).headers["location"]
     assert api.put(f"{location}/focus", json={"x": 0.9, "y": 0.9}).status_code == 201

@@ -1,4 +1,4 @@
-"""GAZECROP_API_KEYS: every call needs one, but for the probes, the metrics and the page's files."""
+"""GAZECROP_API_KEYS: every call needs a key except the probes, the metrics and the page's files."""
 
 from collections.abc import Iterator
 
@@ -76,10 +76,10 @@ def test_every_call_needs_a_key(anyone: httpx.Client, method: str, path: str) ->
 def test_how_a_key_is_sent(anyone: httpx.Client, headers: dict[str, str], status: int) -> None:
     raw = {name.encode(): value.encode("latin-1") for name, value in headers.items()}
     assert anyone.get("/v1/images/x/crops", headers=raw).status_code == status
-    assert anyone.get("/v1/images/x?key=first-key").status_code == 401  # it would end up in logs
+    assert anyone.get("/v1/images/x?key=first-key").status_code == 401  # it would be written to access logs
 
 
-def test_the_doors_take_their_vendors_keys(anyone: httpx.Client) -> None:
+def test_the_compatibility_endpoints_accept_their_vendors_keys(anyone: httpx.Client) -> None:
     ways: list[tuple[str, dict[str, str]]] = [
         (GOOGLE, {"x-goog-api-key": KEYS[0]}), (f"{GOOGLE}?key={KEYS[0]}", {}), (GOOGLE, bearer(KEYS[1])),
         (AZURE, {"ocp-apim-subscription-key": KEYS[0]}), (AZURE, bearer(KEYS[0])),
@@ -107,7 +107,7 @@ def test_azure_s_client_raises_its_own_errors(locked: Server, picture: bytes) ->
 
 
 def test_answers_are_private_where_keys_are_set(anyone: httpx.Client, picture: bytes) -> None:
-    """Whatever the setting says: a shared cache must not answer those who have no key."""
+    """Regardless of the setting: a shared cache must not serve clients without a key."""
     key = bearer(KEYS[0])
     place = anyone.post("/v1/images", content=picture, headers=key).headers["location"]
     version = anyone.get(place, headers=key).json()["version"]

@@ -1,4 +1,4 @@
-"""More than one at once: single flight, clients that leave, a full queue, deadlines. One decoder, two may wait."""
+"""Concurrent requests: single flight, disconnects, a full queue, deadlines. One decoder, a queue of two."""
 
 import socket
 from collections.abc import Callable, Iterator
@@ -29,18 +29,18 @@ def api(tight: Held) -> Iterator[httpx.Client]:
 
 @pytest.fixture
 def begin(tight: Held) -> Iterator[Begin]:
-    """`begin_upload` at this server; what is left of the connections is closed after the test."""
+    """`begin_upload` at this server; open connections are closed after the test."""
     with ExitStack() as connections:
         yield lambda *body, **more: connections.enter_context(begin_upload(tight.url, *body, **more))
 
 
 def plain(shade: int) -> bytes:
-    """It shows nothing, so the network is not asked."""
+    """A flat picture, for which no inference is needed."""
     return encode(Image.new("L", (64, 64), shade), "PNG")
 
 
 class Holder:
-    """An upload at the only decoder, which stands still: everything that comes now waits at the gate."""
+    """An upload at the only decoder, which is blocked: all further uploads wait at the gate."""
 
     def __init__(self, api: httpx.Client, begin: Begin, shade: int) -> None:
         self._api = api
@@ -68,7 +68,7 @@ def gone(api: httpx.Client) -> float:
 
 
 def test_uploads_of_the_same_bytes_are_one_inference(tight: Held, api: httpx.Client, begin: Begin) -> None:
-    """Who began it leaves; the others still get its answer."""
+    """The first client disconnects; the others still get the result."""
     data, left = jpeg(seed=1), gone(api)
     with tight.decoding():
         holder = Holder(api, begin, 1)
@@ -86,7 +86,9 @@ def test_uploads_of_the_same_bytes_are_one_inference(tight: Held, api: httpx.Cli
     assert holder.inferred() == 1
 
 
-def test_when_all_have_left_the_work_is_not_begun(tight: Held, api: httpx.Client, begin: Begin) -> None:
+def test_when_all_clients_have_disconnected_the_work_is_not_begun(
+    tight: Held, api: httpx.Client, begin: Begin
+) -> None:
     data, left = jpeg(seed=2), gone(api)
     with tight.decoding():
         holder = Holder(api, begin, 2)
@@ -102,7 +104,7 @@ def test_when_all_have_left_the_work_is_not_begun(tight: Held, api: httpx.Client
 
 
 def test_a_deadline_ends_only_the_request_that_set_it(tight: Held, api: httpx.Client, begin: Begin) -> None:
-    """504 before the work began; who joined that work without a deadline is answered."""
+    """504 before the work began; a request without a deadline that joined it gets its result."""
     data = jpeg(seed=3)
     with tight.decoding():
         holder = Holder(api, begin, 3)
@@ -128,15 +130,17 @@ def test_a_full_queue_refuses_before_the_body_is_read(tight: Held, api: httpx.Cl
         assert int(refused.headers["retry-after"]) >= 1 and refused.headers["connection"] == "close"
         for path in ("/v1/crop?ratio=1:1", "/v1/explain"):
             problem(api.post(path, content=jpeg(seed=7)), 503, "overloaded")
-        door = api.post("/v1/images:annotate", json={"requests": [{}]})
-        assert (door.status_code, door.json()["error"]["status"]) == (503, "UNAVAILABLE")
+        google = api.post("/v1/images:annotate", json={"requests": [{}]})
+        assert (google.status_code, google.json()["error"]["status"]) == (503, "UNAVAILABLE")
         assert metric(api, "gazecrop_shed_total", gate="decode") == shed + 4
     assert [answer_of(each).status_code for each in (holder.connection, *waiting)] == [201] * 3
     assert api.post("/v1/images", content=jpeg(seed=6)).status_code == 201
 
 
-def test_who_waits_for_a_drawing_may_leave(tight: Held, api: httpx.Client, begin: Begin) -> None:
-    """Rendering has a queue of its own, and its place is free again."""
+def test_a_client_that_waits_for_rendering_may_disconnect(
+    tight: Held, api: httpx.Client, begin: Begin
+) -> None:
+    """Rendering has its own queue, and the place in it is freed."""
     route = "/v1/crop"
     left = metric(api, "gazecrop_requests_total", route=route, status="499")
     data = plain(5)

@@ -48,7 +48,7 @@ def test_the_crop_is_the_box_of_the_document(api: httpx.Client) -> None:
         ("ratio=square&zoom=4", (120, 120)), ("ratio=20:1&width=10", (10, 1)),
     ],
 )  # fmt: skip
-def test_the_size_is_as_asked_and_never_enlarged(
+def test_the_size_is_as_requested_and_never_enlarged(
     api: httpx.Client, picture: bytes, query: str, size: tuple[int, int]
 ) -> None:
     assert crop(api, picture, query).size == size
@@ -63,7 +63,7 @@ def test_the_size_is_as_asked_and_never_enlarged(
         ("ratio=1:1&width=4899&format=webp&enlarge=true", {"width": 4898}),
     ],
 )  # fmt: skip
-def test_more_pixels_than_are_made_are_an_error_before_the_body_is_read(
+def test_too_many_output_pixels_are_refused_before_the_body_is_read(
     api: httpx.Client, query: str, limits: dict[str, int]
 ) -> None:
     answer = api.post(f"/v1/crop?{query}", content=b"no picture")
@@ -74,12 +74,12 @@ def test_more_pixels_than_are_made_are_an_error_before_the_body_is_read(
 @pytest.mark.parametrize(
     "query", ["width=4898", "height=4898", "width=3464&format=avif", "width=8192&ratio=20:1"]
 )
-def test_as_many_pixels_as_are_made_may_be_asked_for(api: httpx.Client, picture: bytes, query: str) -> None:
+def test_the_most_output_pixels_may_be_requested(api: httpx.Client, picture: bytes, query: str) -> None:
     ratio = "" if "ratio" in query else "&ratio=1:1"
     assert max(crop(api, picture, query + ratio).size) == (640 if "20:1" in query else 480)
 
 
-def test_a_box_of_more_pixels_than_are_made_is_scaled_down(
+def test_a_box_with_more_pixels_than_allowed_is_scaled_down(
     start_server: Callable[..., Server], picture: bytes
 ) -> None:
     with client(start_server(GAZECROP_MAX_MEGAPIXELS_OUT="0.1").url) as small:
@@ -117,7 +117,7 @@ def test_the_format_is_by_parameter_or_accept(
     assert opened(answer).format == format and answer.headers["vary"] == "Accept"
 
 
-def test_what_is_not_accepted_is_406(api: httpx.Client, picture: bytes) -> None:
+def test_an_unacceptable_format_is_406(api: httpx.Client, picture: bytes) -> None:
     for path in ("/v1/crop?ratio=1:1", "/v1/explain"):
         answer = api.post(path, content=picture, headers={"accept": "text/html, image/gif"})
         problem(answer, 406, "not_acceptable")
@@ -131,7 +131,7 @@ def test_quality_counts(api: httpx.Client, photo: Callable[[str], Path]) -> None
     assert sizes == sorted(sizes) and sizes[0] < sizes[2] / 2
 
 
-def test_no_metadata_goes_out_and_turned_pictures_stand_upright(api: httpx.Client) -> None:
+def test_metadata_is_stripped_and_rotated_pictures_are_upright(api: httpx.Client) -> None:
     scene = draw(640, 480, disc=(0.8, 0.5))
     exif = Image.Exif()
     exif[0x0112], exif[0x010E] = 6, "secret words"
@@ -160,7 +160,7 @@ def test_transparent_pictures_stay_transparent_where_they_can(api: httpx.Client)
 
 
 def test_it_counts_as_an_upload(api: httpx.Client) -> None:
-    """The map is kept, nothing else; the second time nothing is analysed; a person's focus holds here too."""
+    """Only the map is stored; a second request needs no inference; a person's focus applies here, too."""
     data = jpeg(seed=400)
     id = api.post("/v1/crop?ratio=9:16", content=data).headers["x-gazecrop-id"]
     inferred = metric(api, "gazecrop_stage_seconds_count", stage="infer")
@@ -200,7 +200,7 @@ def test_a_wrong_parameter_is_named(api: httpx.Client, picture: bytes, query: st
 
 
 @pytest.mark.parametrize("path", ["/v1/crop?ratio=1:1", "/v1/explain"])
-def test_what_is_no_picture_is_refused(api: httpx.Client, picture: bytes, path: str) -> None:
+def test_unreadable_bytes_are_refused(api: httpx.Client, picture: bytes, path: str) -> None:
     problem(api.post(path, content=b"GIF?"), 415, "unsupported_picture")
     problem(api.post(path, content=picture[:3000]), 422, "picture_unreadable")
 
@@ -235,7 +235,7 @@ def test_each_layer_draws_something_of_its_own(api: httpx.Client, picture: bytes
     assert 0 < np.abs(drawn["points"] - plain).mean() < np.abs(drawn["heat"] - plain).mean()
 
 
-def test_an_explanation_shows_the_boxes_asked_for(api: httpx.Client, picture: bytes) -> None:
+def test_an_explanation_shows_the_requested_boxes(api: httpx.Client, picture: bytes) -> None:
     def shown(query: str) -> bytes:
         return api.post(f"/v1/explain?layers=boxes&format=png&{query}", content=picture).content
 

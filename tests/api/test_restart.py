@@ -1,4 +1,4 @@
-"""SIGTERM, and the same store again: what is under way ends, nothing that was kept is lost."""
+"""SIGTERM, then a restart on the same store: requests in progress end, nothing stored is lost."""
 
 import asyncio
 from collections.abc import Iterator
@@ -21,11 +21,11 @@ DRAINED, OLD, FOCUSED = (jpeg(seed=seed) for seed in (10, 11, 12))
 
 @dataclass
 class Before:
-    """What the first server answered, and how it ended."""
+    """The responses and the exit status of the first server."""
 
     ready: httpx.Response
     refused: httpx.Response
-    looked_at: httpx.Response
+    read: httpx.Response
     drained: httpx.Response
     status: int
     old: dict[str, Any]
@@ -45,17 +45,17 @@ def before(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Before, S
         until(lambda: api.get("/readyz").status_code == 200)
         first.process.terminate()
         until(lambda: api.get("/readyz").status_code == 503)
-        ready, looked_at = api.get("/readyz"), api.get(location)
+        ready, read = api.get("/readyz"), api.get(location)
         refused = api.post("/v1/images", content=jpeg(seed=13))
         half.sendall(DRAINED[1000:])
         drained = answer_of(half)
         api.close()
-        yield Before(ready, refused, looked_at, drained, first.process.wait(30), old, focused), first
+        yield Before(ready, refused, read, drained, first.process.wait(30), old, focused), first
 
 
 @pytest.fixture(scope="module")
 def again(before: tuple[Before, Server]) -> Iterator[httpx.Client]:
-    """A second server over the same store, where one map was left by an older network."""
+    """A second server on the same store, with one map of an older network."""
     folder = before[1].data_dir.parent
 
     async def forge() -> None:
@@ -69,18 +69,18 @@ def again(before: tuple[Before, Server]) -> Iterator[httpx.Client]:
         yield api
 
 
-def test_draining_is_told_and_new_uploads_are_refused(before: tuple[Before, Server]) -> None:
+def test_draining_is_reported_and_new_uploads_are_refused(before: tuple[Before, Server]) -> None:
     for answer in (before[0].ready, before[0].refused):
         problem(answer, 503, "draining")
         assert int(answer.headers["retry-after"]) >= 1
     assert before[0].refused.headers["connection"] == "close"
 
 
-def test_look_ups_are_answered_to_the_end(before: tuple[Before, Server]) -> None:
-    assert before[0].looked_at.status_code == 200
+def test_reads_are_served_until_the_end(before: tuple[Before, Server]) -> None:
+    assert before[0].read.status_code == 200
 
 
-def test_the_upload_under_way_ends_and_the_process_exits_with_0(before: tuple[Before, Server]) -> None:
+def test_the_upload_in_progress_ends_and_the_exit_status_is_0(before: tuple[Before, Server]) -> None:
     assert (before[0].drained.status_code, before[0].status) == (201, 0)
 
 

@@ -44,7 +44,7 @@ def test_accept_chooses(api: httpx.Client, place: str, accept: str | None, kind:
 
 
 @pytest.mark.parametrize("accept", ["text/html", "image/jpeg", "image/png;q=0", "*/*;q=0", "nonsense"])
-def test_what_cannot_be_made_is_406(api: httpx.Client, place: str, accept: str) -> None:
+def test_an_unacceptable_format_is_406(api: httpx.Client, place: str, accept: str) -> None:
     problem(api.get(f"{place}/saliency", headers={"accept": accept}), 406, "not_acceptable")
 
 
@@ -57,7 +57,7 @@ def test_the_heat_map_has_the_shape_of_the_picture(api: httpx.Client, place: str
     assert abs(x / bright.shape[1] - 0.3) < 0.1 and abs(y / bright.shape[0] - 0.4) < 0.1
 
 
-def test_each_form_has_its_own_etag(api: httpx.Client, place: str) -> None:
+def test_each_format_has_its_own_etag(api: httpx.Client, place: str) -> None:
     tags = {api.get(f"{place}/saliency", headers={"accept": a}).headers["etag"] for a in ("image/png", "*/*")}
     assert len(tags) == 2
     for accept in ("image/png", "*/*"):

@@ -1,6 +1,6 @@
-"""A client that holds every answer against /openapi.json: status, content type, headers, body.
+"""A client that validates every response against /openapi.json: status, content type, headers, body.
 
-So each test of the HTTP edge is also one of the documentation.
+Each test of the HTTP interface is thus also one of the documentation.
 """
 
 import re
@@ -13,13 +13,13 @@ import httpx
 from jsonschema_rs import Draft202012Validator
 
 T = TypeVar("T")
-# Of HTTP itself, and of CORS: in no OpenAPI document.
+# Headers of HTTP and CORS, which OpenAPI documents do not list.
 PLAIN = {"content-length", "content-type", "date", "connection", "transfer-encoding"}
 CORS = "access-control-"
 
 
 class Contract:
-    """`seen` counts the (operation, status) pairs that were really answered."""
+    """`seen`: the (method, path, status) triples that occurred."""
 
     def __init__(self, document: dict[str, Any]) -> None:
         self.document = document
@@ -74,7 +74,7 @@ class Contract:
 
 
 def problem(response: httpx.Response, status: int, slug: str) -> dict[str, Any]:
-    """The problem document of an answer that must be this one."""
+    """The problem document of a response, which must have this status and type."""
     assert response.status_code == status, response.text[:300]
     assert response.headers["content-type"] == "application/problem+json"
     document: dict[str, Any] = response.json()
@@ -84,18 +84,18 @@ def problem(response: httpx.Response, status: int, slug: str) -> dict[str, Any]:
 
 
 def wrong(response: httpx.Response) -> list[str]:
-    """Which parameters a 422 names."""
+    """The parameters that a 422 names."""
     return [one["parameter"] for one in problem(response, 422, "bad_parameters")["errors"]]
 
 
 def client(url: str, **options: Any) -> httpx.Client:
-    """A client of a running server that holds it to its own OpenAPI document."""
+    """A client of a running server that validates its responses against its OpenAPI document."""
     document = httpx.get(f"{url}/openapi.json", timeout=30).json()
     return httpx.Client(base_url=url, timeout=30, event_hooks={"response": [Contract(document)]}, **options)
 
 
 def metric(api: httpx.Client, name: str, **labels: str) -> float:
-    """One value of /metrics; 0 when it does not exist yet."""
+    """One value of /metrics; 0 if it does not exist yet."""
     wanted = {f'{label}="{value}"' for label, value in labels.items()}
     for line in api.get("/metrics").text.splitlines():
         found = re.fullmatch(rf"{name}(?:\{{(.*)\}})? (\S+)", line)
@@ -105,10 +105,10 @@ def metric(api: httpx.Client, name: str, **labels: str) -> float:
 
 
 def until(holds: Callable[[], T], seconds: float = 20) -> T:
-    """What it gives as soon as that is true, or a list with something in it; fails the test when it never is."""
+    """Polls `holds` until its result is truthy, and returns it. Fails the test after `seconds`."""
     deadline = time.monotonic() + seconds
     while not (found := holds()):
-        assert time.monotonic() < deadline, "it never came"
+        assert time.monotonic() < deadline, f"not true within {seconds} s"
         time.sleep(0.005)
     return found
 
@@ -116,7 +116,7 @@ def until(holds: Callable[[], T], seconds: float = 20) -> T:
 def begin_upload(
     url: str, data: bytes, sent: int | None = None, headers: str = "", path: str = "/v1/images"
 ) -> socket.socket:
-    """An upload on a connection of its own, with only so much of its body sent."""
+    """Starts an upload on a new connection and sends the first `sent` bytes of its body (None: all)."""
     host, port = url.removeprefix("http://").split(":")
     connection = socket.create_connection((host, int(port)), timeout=30)
     head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(data)}\r\n{headers}\r\n"
@@ -125,7 +125,7 @@ def begin_upload(
 
 
 def answer_of(connection: socket.socket) -> httpx.Response:
-    """Reads one answer, and closes the connection."""
+    """Reads one response and closes the connection."""
     with connection, connection.makefile("rb") as file:
         status = int(file.readline().split()[1])
         headers = {}

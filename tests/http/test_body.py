@@ -18,7 +18,7 @@ FORM = (b"content-type", b'Multipart/Form-Data; boundary="edge"')
 
 
 def receiving(*chunks: bytes, ends: bool = True) -> Receive:
-    """A client that sends these chunks, and then is done or gone."""
+    """A client that sends these chunks, then ends its request or disconnects."""
     messages: list[Message] = [{"type": "http.request", "body": chunk, "more_body": True} for chunk in chunks]
     if ends:
         messages.append({"type": "http.request"} if not messages else {**messages.pop(), "more_body": False})
@@ -57,7 +57,7 @@ def cut(data: bytes, size: int) -> list[bytes]:
 DIGEST = blake3(PICTURE, key=KEY).hexdigest()
 
 
-async def test_what_needs_no_id_is_not_hashed() -> None:
+async def test_without_a_hasher_nothing_is_hashed() -> None:
     assert await read_body(receiving(PICTURE), (), 20_000, 30) == PICTURE
     assert await read_body(receiving(form((b"file", PICTURE))), (FORM,), 20_000, 30) == PICTURE
 
@@ -83,9 +83,9 @@ async def test_an_empty_body_is_empty() -> None:
     assert (await read(form((b"file", b"")), headers=(FORM,)))[0] == b""
 
 
-async def test_the_limit_holds_by_the_header_before_anything_is_read() -> None:
+async def test_the_limit_applies_to_content_length_before_anything_is_read() -> None:
     async def receive() -> Message:
-        raise AssertionError("nothing must be read")
+        raise AssertionError("the body must not be read")
 
     for headers, allowed in (((), 100), ((FORM,), 100 + FRAMING)):
         with pytest.raises(BodyTooLarge) as error:
@@ -95,7 +95,7 @@ async def test_the_limit_holds_by_the_header_before_anything_is_read() -> None:
         assert error.value.members == {"limit": 100, "received": allowed + 1}
 
 
-async def test_the_limit_holds_as_it_comes() -> None:
+async def test_the_limit_applies_while_reading() -> None:
     assert await read(*cut(PICTURE, 1000), limit=len(PICTURE)) == (PICTURE, DIGEST)
     with pytest.raises(BodyTooLarge) as error:
         await read(*cut(PICTURE, 1000), limit=len(PICTURE) - 1)
@@ -121,19 +121,19 @@ async def test_a_length_that_is_no_number_is_refused(value: bytes) -> None:
     assert error.value.members["errors"][0]["parameter"] == "Content-Length"
 
 
-async def test_a_slow_body_is_given_up() -> None:
+async def test_a_slow_body_times_out() -> None:
     async def receive() -> Message:
         await asyncio.sleep(0.004)
         return {"type": "http.request", "body": b"x", "more_body": True}
 
-    with pytest.raises(BodyTooSlow) as error:  # every chunk comes in time, the whole does not
+    with pytest.raises(BodyTooSlow) as error:  # each chunk is in time, the whole body is not
         await read_body(receive, (), 1_000_000, 0.05, blake3())
     assert error.value.headers == {"Connection": "close"}
     assert error.value.status == 408
 
 
 @pytest.mark.parametrize("headers", [(), (FORM,)])
-async def test_a_client_that_leaves_is_no_error_of_a_request(headers: tuple[Header, ...]) -> None:
+async def test_a_client_that_disconnects_is_not_a_request_error(headers: tuple[Header, ...]) -> None:
     with pytest.raises(ClientGone) as error:
         await read(form((b"file", PICTURE)), headers=headers, ends=False)
     assert not isinstance(error.value, RequestError)
@@ -157,7 +157,9 @@ async def test_a_client_that_leaves_is_no_error_of_a_request(headers: tuple[Head
         (FORM[1], b"--edge\r\n" + b"x" * 9000, "RFC 7578"),
     ],
 )
-async def test_forms_that_are_wrong_say_how(content_type: bytes, sent: bytes, words: str) -> None:
+async def test_invalid_forms_are_refused_with_the_reason(
+    content_type: bytes, sent: bytes, words: str
+) -> None:
     with pytest.raises(BadParameters) as error:
         await read(*cut(sent, 500), headers=((b"content-type", content_type),))
     assert words in error.value.detail

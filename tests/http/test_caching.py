@@ -7,7 +7,7 @@ from gazecrop.http.caching import control, etag, matches
 TAG = '"abc-00000001"'
 
 
-def test_an_etag_is_strong_and_tells_versions_and_targets_apart() -> None:
+def test_an_etag_is_strong_and_differs_between_versions_and_targets() -> None:
     tags = {etag(version, target) for version in ("a", "b") for target in ("/x", "/x?y", "/é\ud7ff")}
     assert len(tags) == 6
     assert all(tag[0] == tag[-1] == '"' and tag.isascii() and '"' not in tag[1:-1] for tag in tags)
@@ -27,7 +27,7 @@ def test_what_does_not_match(condition: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("default", "asked", "private", "expected"),
+    ("default", "requested", "private", "expected"),
     [
         ("no-cache", None, False, "no-cache"),
         ("no-cache", "old", False, "no-cache"),
@@ -42,5 +42,5 @@ def test_what_does_not_match(condition: str) -> None:
         ("", None, True, "private"),
     ],
 )
-def test_how_long_an_answer_keeps(default: str, asked: str | None, private: bool, expected: str) -> None:
-    assert control(default, asked, "v1", private=private) == expected
+def test_cache_control(default: str, requested: str | None, private: bool, expected: str) -> None:
+    assert control(default, requested, "v1", private=private) == expected

@@ -1,4 +1,4 @@
-"""The hot route's own memory: bounded, and nothing in it outlives a DELETE. (What it answers: test_api_crops.py.)"""
+"""The response cache of the hot route: bounded, and cleared by a DELETE. (Its responses: tests/api/test_crops.py.)"""
 
 import sys
 from types import SimpleNamespace
@@ -10,7 +10,13 @@ from starlette.types import Message, Receive, Scope, Send
 
 from gazecrop.concurrency.bodies import Bodies
 from gazecrop.crop.grid import SaliencyGrid
-from gazecrop.http.front import GOOGLE_TIMES, KEPT, KEPT_BYTES, KEPT_TARGET, Front
+from gazecrop.http.front import (
+    CACHED_BODY_BYTES,
+    CACHED_RESPONSES,
+    CACHED_TARGET_CHARS,
+    GOOGLE_BODY_FACTOR,
+    Front,
+)
 from gazecrop.http.problems import GOOGLE
 from gazecrop.metrics import Stages
 from gazecrop.pipeline import Known, Picture, Pipeline
@@ -22,7 +28,7 @@ KNOWN = Known(ID, Picture(Record("gaze-0", "jpeg", GRID.code)), None, degraded=F
 
 
 class Pipe:
-    """Knows one picture, and counts how often crops are computed."""
+    """Has one picture, and counts how often crops are computed."""
 
     def __init__(self) -> None:
         self.computed = 0
@@ -71,14 +77,14 @@ async def ask(front: Front, target: str, method: str = "GET", body: bytes = b"")
 CROP = f"/v1/images/{ID}/crops/1:1"
 
 
-async def test_the_same_question_is_computed_once_and_again_after_a_delete(front: Front, pipe: Pipe) -> None:
+async def test_the_same_request_is_computed_once_and_again_after_a_delete(front: Front, pipe: Pipe) -> None:
     first = await ask(front, CROP)
     assert await ask(front, CROP) == first and pipe.computed == 1
     await ask(front, f"/v1/images/{ID}", "DELETE")
     assert await ask(front, CROP) == first and pipe.computed == 2
 
 
-async def test_an_answer_under_way_at_a_delete_is_not_kept(
+async def test_a_response_in_progress_at_a_delete_is_not_cached(
     front: Front, pipe: Pipe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def slow(id: str, stages: Stages) -> Known:
@@ -92,25 +98,30 @@ async def test_an_answer_under_way_at_a_delete_is_not_kept(
     assert pipe.computed == 2
 
 
-async def test_a_long_question_is_not_kept(front: Front, pipe: Pipe) -> None:
-    spaced = CROP + "?v=" + "0" * KEPT_TARGET
-    assert len(await ask(front, spaced)) < KEPT_BYTES
+async def test_a_long_target_is_not_cached(front: Front, pipe: Pipe) -> None:
+    spaced = CROP + "?v=" + "0" * CACHED_TARGET_CHARS
+    assert len(await ask(front, spaced)) < CACHED_BODY_BYTES
     await ask(front, spaced)
     assert pipe.computed == 2
 
 
-async def test_what_is_kept_stays_below_12_megabytes(front: Front) -> None:
-    for number in range(KEPT + 10):
+async def test_the_cache_stays_below_12_megabytes(front: Front) -> None:
+    for number in range(CACHED_RESPONSES + 10):
         await ask(front, f"{CROP}?v={number}")
-    kept = front._kept
-    assert len(kept) == KEPT
-    version, target = next(iter(kept))
-    longest = sys.getsizeof("0" * KEPT_TARGET) + sys.getsizeof(bytes(KEPT_BYTES))
-    entry = longest + sys.getsizeof(version) + sys.getsizeof((version, target)) + sys.getsizeof(kept) / KEPT
-    assert KEPT * entry < 12e6
+    cache = front._cache
+    assert len(cache) == CACHED_RESPONSES
+    version, target = next(iter(cache))
+    longest = sys.getsizeof("0" * CACHED_TARGET_CHARS) + sys.getsizeof(bytes(CACHED_BODY_BYTES))
+    entry = (
+        longest
+        + sys.getsizeof(version)
+        + sys.getsizeof((version, target))
+        + sys.getsizeof(cache) / CACHED_RESPONSES
+    )
+    assert CACHED_RESPONSES * entry < 12e6
 
 
-async def test_google_s_door_counts_its_body_as_what_is_made_of_it() -> None:
+async def test_a_body_of_google_s_format_counts_with_all_that_is_decoded_from_it() -> None:
     bodies, held = Bodies(1000), []
 
     async def framework(scope: Scope, receive: Receive, send: Send) -> None:
@@ -123,4 +134,4 @@ async def test_google_s_door_counts_its_body_as_what_is_made_of_it() -> None:
     front.parts = parts
     for path in ("/v1/images", GOOGLE):
         await ask(front, path, "POST", b"x" * 100)
-    assert held == [100, 100 * GOOGLE_TIMES] and bodies.held == 0
+    assert held == [100, 100 * GOOGLE_BODY_FACTOR] and bodies.held == 0

@@ -1,4 +1,4 @@
-"""/openapi.json: whole, and true: schemathesis finds nothing. (`contract.py` holds every other test to it.)"""
+"""/openapi.json: complete, and correct by schemathesis. (`contract.py` checks the responses of the other tests.)"""
 
 import re
 from collections.abc import Iterator
@@ -32,13 +32,13 @@ def test_every_resource_of_the_contract_is_in_it(document: dict[str, Any]) -> No
     }  # fmt: skip
 
 
-def test_every_reference_leads_somewhere_and_every_schema_is_used(document: dict[str, Any]) -> None:
+def test_every_reference_resolves_and_every_schema_is_used(document: dict[str, Any]) -> None:
     references = set(re.findall(r"'\$ref': '([^']+)'", str(document)))
     schemas = {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
     assert references <= schemas and schemas - references == set()
 
 
-def test_every_operation_says_what_it_does_and_never_promises_a_500(document: dict[str, Any]) -> None:
+def test_every_operation_has_a_summary_and_no_500(document: dict[str, Any]) -> None:
     for path, methods in document["paths"].items():
         for operation in methods.values():
             assert operation["summary"] and operation["tags"], path
@@ -57,14 +57,14 @@ def test_the_reference_shows_this_document(api: httpx.Client, document: dict[str
 
 @pytest.fixture(scope="module")
 def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A service of its own: what is left here of focal points and of an hour's reports is nobody else's."""
+    """A separate service: the focal points and reports left here do not affect other tests."""
     with serving(tmp_path_factory.mktemp("fuzzed")) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
 def real(fuzzed: Server) -> tuple[bytes, str]:
-    """A picture, and the id under which its map and a focus are kept."""
+    """A picture, and the id of its map and focus."""
     picture = jpeg(160, 120, seed=900)
     id = httpx.post(f"{fuzzed.url}/v1/images", content=picture, timeout=30).json()["id"]
     httpx.put(f"{fuzzed.url}/v1/images/{id}/focus", json={"x": 0.2, "y": 0.3})
@@ -72,17 +72,17 @@ def real(fuzzed: Server) -> tuple[bytes, str]:
 
 
 def check(case: Any, fuzzed: Server, real: tuple[bytes, str]) -> None:
-    """With the real id, or the tests would end at a 404; half of the uploads are a picture."""
+    """Uses the real id, as the tests would otherwise get only 404; half of the uploads are a picture."""
     picture, id = real
     if "id" in (case.path_parameters or {}) and case.method != "DELETE":
         case.path_parameters["id"] = id
     if isinstance(case.body, bytes) and len(case.body) % 2:
         case.body = picture
-    # That check knows no rule beyond JSON schema: ratios from 1:20 to 20:1, boxes inside the picture, real pictures.
+    # That check has no rules beyond JSON schema: ratios from 1:20 to 20:1, boxes inside the picture, real pictures.
     case.call_and_validate(base_url=fuzzed.url, excluded_checks=[positive_data_acceptance])
 
 
-# 503, 504 and 507 are answers of this server, described as such; 500 is none.
+# 503, 504 and 507 are documented responses; 500 is not.
 EXPECTED = {"not_a_server_error": {"expected-statuses": ["2xx", "3xx", "4xx", "503", "504", "507"]}}
 
 

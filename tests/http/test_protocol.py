@@ -1,4 +1,4 @@
-"""Over real sockets: limits, refusals that arrive while the client is still sending, the drain."""
+"""Over real sockets: limits, refusals that reach a client which is still sending, the drain."""
 
 import contextlib
 import logging
@@ -59,7 +59,7 @@ class Running:
         return socket.create_connection(("127.0.0.1", self.port), timeout=20)
 
     def ask(self, *parts: bytes) -> bytes:
-        """Everything that comes back until the server closes."""
+        """Everything received until the server closes."""
         with self.connect() as client:
             for part in parts:
                 client.sendall(part)
@@ -192,7 +192,7 @@ def test_curl_sees_the_refusal_of_50_mb(running: Running, tmp_path: Path) -> Non
         assert (out.returncode, out.stdout, out.stderr) == (0, b"body_too_large 413", b"")
 
 
-def test_a_short_body_that_nobody_read_keeps_the_connection(running: Running) -> None:
+def test_a_short_unread_body_keeps_the_connection(running: Running) -> None:
     with running.connect() as client:
         for _ in range(2):
             client.sendall(b"POST /ignore HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n")
@@ -200,7 +200,7 @@ def test_a_short_body_that_nobody_read_keeps_the_connection(running: Running) ->
             client.sendall(b"x" * 1000)
 
 
-def test_an_endless_body_that_nobody_reads_does_not_keep_it(running: Running) -> None:
+def test_an_endless_unread_body_does_not(running: Running) -> None:
     with running.connect() as client:
         client.sendall(b"POST /ignore HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
         assert client.recv(65536).endswith(b"ignored")
@@ -225,13 +225,13 @@ def test_slow_heads_are_closed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_body_that_stops_after_the_answer_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(protocol, "LEFTOVER_SECONDS", 0.2)
+    monkeypatch.setattr(protocol, "UNREAD_SECONDS", 0.2)
     with serving() as server, server.connect() as client:
         client.sendall(b"POST /ignore HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nx")
         assert everything(client).endswith(b"ignored")
 
 
-def test_a_client_that_leaves_in_its_body_is_counted_and_nothing_else(
+def test_a_client_that_disconnects_in_its_body_is_counted_and_not_logged(
     running: Running, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("gazecrop", "uvicorn"):
@@ -313,7 +313,7 @@ def ask(port: int, target: str) -> bytes:
         return client.recv(65536)
 
 
-def test_sigterm_lets_what_is_under_way_end(
+def test_sigterm_lets_requests_in_progress_end(
     process: Callable[[float], "subprocess.Popen[str]"], unused_port: int
 ) -> None:
     server = process(20)
@@ -325,7 +325,7 @@ def test_sigterm_lets_what_is_under_way_end(
         assert server.stdout and server.stdout.readline() == "begun\n"
         assert ask(unused_port, "/readyz").startswith(b"HTTP/1.1 200")
         server.send_signal(signal.SIGTERM)
-        while ask(unused_port, "/readyz").startswith(b"HTTP/1.1 200"):  # until the signal is seen
+        while ask(unused_port, "/readyz").startswith(b"HTTP/1.1 200"):  # until the signal is handled
             time.sleep(0.01)
         assert ask(unused_port, "/readyz").startswith(b"HTTP/1.1 503")
         assert slow.recv(65536).startswith(b"HTTP/1.1 200")
@@ -334,7 +334,7 @@ def test_sigterm_lets_what_is_under_way_end(
     assert (server.returncode, out) == (0, "stopped\n"), err
 
 
-def test_what_outlasts_the_drain_is_told_so(
+def test_a_request_that_outlasts_the_drain_gets_503(
     process: Callable[[float], "subprocess.Popen[str]"], unused_port: int
 ) -> None:
     server = process(0.3)

@@ -1,1 +1,1 @@
-"""The HTTP interface: protocol limits, bodies, keys, caching, error documents, routes."""
+"""The HTTP interface: protocol limits, bodies, API keys, caching, problem documents, routes."""

@@ -1,4 +1,4 @@
-"""Reads the API key of a request and checks it."""
+"""Extracts the API key of a request and checks it."""
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 from gazecrop.errors import Forbidden, Unauthorized
 from gazecrop.keys import Keys
 
-# The compatibility endpoints also accept the headers that their vendors' clients send.
+# The compatibility endpoints also accept the key headers of their vendors' clients.
 AZURE_HEADERS = (b"ocp-apim-subscription-key",)
 GOOGLE_HEADERS = (b"x-goog-api-key",)
 
@@ -21,23 +21,23 @@ def check(
 ) -> None:
     """Returns, or raises `Unauthorized` without a key and `Forbidden` for an unknown one.
 
-    headers: as ASGI gives them, names in lower case. names: further headers whose whole value is the key.
-    query: the query string in which `key=` may carry it, as Google's clients send it. On other paths a key in the
-    address is not accepted: it would be written to access logs.
+    headers: ASGI headers, names in lower case. names: further headers whose whole value is the key.
+    query: a query string in which `key=` is accepted, as Google's clients send it. Elsewhere a key in the URL is
+    rejected: URLs are written to access logs.
     """
     if not keys:
         return
-    key = _sent(headers, names, query)
+    key = _sent_key(headers, names, query)
     if key is None:
         raise Unauthorized(
             "Every call needs a key: Authorization: Bearer KEY.",
             headers={"WWW-Authenticate": "Bearer"},
         )
     if key not in keys:
-        raise Forbidden("This key is not known here.")
+        raise Forbidden("This key is not valid here.")
 
 
-def _sent(
+def _sent_key(
     headers: Iterable[tuple[bytes, bytes]], names: Sequence[bytes], query: bytes | None
 ) -> bytes | None:
     for name, value in headers:

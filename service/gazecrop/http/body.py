@@ -1,4 +1,4 @@
-"""Reads the body of an upload under its limits: bytes, seconds, parts. Raw or multipart, hashed as it comes."""
+"""Reads the body of an upload, raw or multipart, within its limits (bytes, seconds, parts). Hashes it as it arrives."""
 
 import asyncio
 import logging
@@ -12,10 +12,10 @@ from starlette.types import Receive
 from gazecrop.errors import BadParameters, BodyTooLarge, BodyTooSlow, ClientGone
 
 FIELD = b"file"
-FRAMING = 64_000  # bytes of a multipart body beyond the file: boundaries, part headers, other small fields
-MAX_PARTS = 64  # each costs about 10 µs of the event loop, and 20 MB hold 400,000 of them
+FRAMING = 64_000  # bytes of a multipart body beyond the file: boundaries, part headers, other fields
+MAX_PARTS = 64  # each takes about 10 µs of the event loop, and 20 MB can hold 400,000 of them
 
-logging.getLogger("python_multipart").setLevel(logging.ERROR)  # it warns of every malformed body
+logging.getLogger("python_multipart").setLevel(logging.ERROR)  # it logs a warning for every malformed body
 
 
 class Hasher(Protocol):
@@ -29,10 +29,11 @@ async def read_body(
     seconds: float,
     hasher: Hasher | None = None,
 ) -> bytes:
-    """The uploaded file. `hasher`, where there is one, is fed with exactly these bytes: both ways give one id.
+    """The uploaded file. `hasher`, if given, is updated with exactly these bytes, so that raw and multipart uploads of
+    a file have the same id.
 
-    headers: as ASGI has them. max_bytes: of the file; a multipart body may be 64 kB longer. seconds: for the whole.
-    Raises `BodyTooLarge` (by Content-Length before anything is read, else as it comes), `BodyTooSlow`,
+    headers: ASGI headers. max_bytes: of the file; a multipart body may be 64 kB longer. seconds: for the whole body.
+    Raises `BodyTooLarge` (by Content-Length before anything is read, else while reading), `BodyTooSlow`,
     `BadParameters` (multipart without the field `file`), `ClientGone`. All but the last ask to close the connection.
     """
     form = None
@@ -46,7 +47,7 @@ async def read_body(
             limit = max_bytes + FRAMING
     if length is not None and length > limit:
         raise _too_large(max_bytes, length)
-    take = form or _Raw(hasher)
+    reader = form or _Raw(hasher)
     count = 0
     try:
         async with asyncio.timeout(seconds):
@@ -60,15 +61,15 @@ async def read_body(
                 count += len(chunk)
                 if count > limit:
                     raise _too_large(max_bytes)
-                take.chunk(chunk)
+                reader.feed(chunk)
     except TimeoutError:
         raise BodyTooSlow(
-            f"The body did not come within {seconds:g} seconds.",
+            f"The body was not received within {seconds:g} seconds.",
             headers=_CLOSE,
             limit=seconds,
             received=count,
         ) from None
-    return take.whole()
+    return reader.finish()
 
 
 class _Raw:
@@ -78,17 +79,17 @@ class _Raw:
         self._hasher = hasher
         self._chunks: list[bytes] = []
 
-    def chunk(self, data: bytes) -> None:
+    def feed(self, data: bytes) -> None:
         if self._hasher is not None:
             self._hasher.update(data)
         self._chunks.append(data)
 
-    def whole(self) -> bytes:
+    def finish(self) -> bytes:
         return self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
 
 
 class _Form:
-    """multipart/form-data (RFC 7578): the part named `file`; others are read over."""
+    """multipart/form-data (RFC 7578): the part named `file`; other parts are skipped."""
 
     def __init__(self, content_type: bytes, hasher: Hasher | None, max_bytes: int) -> None:
         boundary = parse_options_header(content_type.decode("latin-1"))[1].get(b"boundary")
@@ -106,8 +107,8 @@ class _Form:
                 boundary,
                 {
                     "on_part_begin": self._begin,
-                    "on_header_field": self._name,
-                    "on_header_value": self._content,
+                    "on_header_field": self._header_name,
+                    "on_header_value": self._header_value,
                     "on_header_end": self._header_end,
                     "on_headers_finished": self._headers_finished,
                     "on_part_data": self._data,
@@ -117,13 +118,13 @@ class _Form:
         except FormParserError as error:
             raise _malformed("the boundary is too long") from error
 
-    def chunk(self, data: bytes) -> None:
+    def feed(self, data: bytes) -> None:
         try:
             self._parser.write(data)
         except FormParserError as error:
             raise _malformed("it does not follow RFC 7578") from error
 
-    def whole(self) -> bytes:
+    def finish(self) -> bytes:
         if not self._ended:
             raise _malformed("its last boundary is missing")
         if not self._files:
@@ -137,10 +138,10 @@ class _Form:
         self._inside = False
         self._header = self._value = self._disposition = b""
 
-    def _name(self, data: bytes, start: int, end: int) -> None:
+    def _header_name(self, data: bytes, start: int, end: int) -> None:
         self._header += data[start:end]
 
-    def _content(self, data: bytes, start: int, end: int) -> None:
+    def _header_value(self, data: bytes, start: int, end: int) -> None:
         self._value += data[start:end]
 
     def _header_end(self) -> None:
@@ -181,7 +182,7 @@ def _length(value: bytes) -> int:
 
 def _too_large(limit: int, received: int | None = None) -> BodyTooLarge:
     more: dict[str, Any] = {} if received is None else {"received": received}
-    return BodyTooLarge(f"At most {limit:,} bytes are taken here.", headers=_CLOSE, limit=limit, **more)
+    return BodyTooLarge(f"The limit here is {limit:,} bytes.", headers=_CLOSE, limit=limit, **more)
 
 
 def _malformed(reason: str) -> BadParameters:

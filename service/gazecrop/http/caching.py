@@ -6,7 +6,7 @@ YEAR = 31_536_000
 
 
 def etag(version: str, target: str) -> str:
-    """The strong ETag of what `target` (path, query and chosen format) shows of a picture at `version`."""
+    """The strong ETag of the response for `target` (path, query and chosen format) and a picture's `version`."""
     return f'"{version}-{crc32(target.encode()):08x}"'
 
 
@@ -17,12 +17,15 @@ def matches(condition: str, tag: str) -> bool:
     return any(part.strip().removeprefix("W/") in (tag, "*") for part in condition.split(","))
 
 
-def control(default: str, asked: str | None, version: str, *, private: bool) -> str:
-    """Cache-Control: a year where `?v=` is this very version, else the setting's; never shared where keys are set."""
-    value = f"max-age={YEAR}, immutable" if asked == version else default
+def control(default: str, requested: str | None, version: str, *, private: bool) -> str:
+    """Cache-Control: one year if `?v=` equals the current version, else `default`.
+
+    requested: the value of `?v=`. private: API keys are set, so that no shared cache may store the response.
+    """
+    value = f"max-age={YEAR}, immutable" if requested == version else default
     if private:
         directives = [part.strip() for part in value.split(",")]
         return ", ".join(
             ["private", *(one for one in directives if one.lower() not in ("public", "private", ""))]
         )
-    return f"public, {value}" if asked == version else value
+    return f"public, {value}" if requested == version else value

@@ -1,4 +1,4 @@
-"""CORS as the settings say. Starlette's, but a preflight that is refused is told so as every error is."""
+"""CORS by Starlette's middleware, with a problem document for a refused preflight."""
 
 from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
@@ -8,7 +8,7 @@ from starlette.types import ASGIApp
 from gazecrop.errors import CrossOrigin
 from gazecrop.http import problems
 
-# What a script of another origin may read of an answer.
+# Response headers that scripts of other origins may read.
 EXPOSED = (
     "ETag",
     "Location",
@@ -22,7 +22,7 @@ EXPOSED = (
 
 
 class Cors(CORSMiddleware):
-    """Opens the API to scripts of these origins, all methods and headers."""
+    """Allows scripts of these origins, with all methods and headers."""
 
     def __init__(self, app: ASGIApp, origins: tuple[str, ...]) -> None:
         super().__init__(
@@ -34,7 +34,7 @@ class Cors(CORSMiddleware):
         if answer.status_code == 200:
             return answer
         refused = problems.answer(CrossOrigin(f"{bytes(answer.body).decode()}."))
-        # `Vary` among them, and what is allowed; never the refused origin.
+        # Vary and the Access-Control-Allow-* headers; never the refused origin.
         for name, value in answer.headers.items():
             refused.headers.setdefault(name, value)
         return refused

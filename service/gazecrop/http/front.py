@@ -1,7 +1,7 @@
-"""The ASGI app in front: keys, HEAD, problem documents, and the hot route, GET of crops, without the framework.
+"""The outermost part of the API: checks keys, handles HEAD, and serves the hot route, GET of crops.
 
-Through FastAPI's routing a crop is answered at 0.67 of the rate of a trivial route, from here at over 1. The same
-paths are declared in `routes/crops.py` for OpenAPI; they are answered here only.
+Crops bypass the framework: through FastAPI's routing they reach 0.67 of the rate of a trivial route, from here more
+than 1. `routes/crops.py` declares the same paths for OpenAPI only.
 """
 
 from collections import OrderedDict
@@ -19,30 +19,31 @@ from gazecrop.parts import Parts
 IMAGES = "/v1/images/"
 MANY = CROPPING | {"v"}
 ONE = MANY - {"ratios"}
-# Answers, the longest of them and the longest question: 11 MB at most, 2.6 kB each with all that Python adds.
-KEPT, KEPT_BYTES, KEPT_TARGET = 4096, 2048, 256
-# Bytes held at Google's door for each of a body: its JSON, the parser's copy, the strings, the pictures' own bytes. By
-# the peak of a fresh server 3.0 for 2 to 16 pictures in 40 MB, 3.4 for one in 27 MB, 3.8 in the URL's alphabet.
-GOOGLE_TIMES = 4
+# Limits of the response cache: 11 MB at most, as an entry takes 2.6 kB with Python's overhead.
+CACHED_RESPONSES, CACHED_BODY_BYTES, CACHED_TARGET_CHARS = 4096, 2048, 256
+# Bytes in memory for each byte of a body in Google's format: the JSON, the parser's copy, the strings, the decoded
+# pictures. Peak of a fresh server: 3.0 for 2 to 16 pictures in 40 MB, 3.4 for one in 27 MB, 3.8 in base64url.
+GOOGLE_BODY_FACTOR = 4
 Headers = list[tuple[bytes, bytes]]
-Kept = OrderedDict[tuple[str, str], bytes]  # by version and target
+Cache = OrderedDict[tuple[str, str], bytes]  # (version, target) -> body
 
 
 class Front:
-    """Wraps the framework's app. `parts` is set when the server has started."""
+    """Wraps the framework's app. `parts` is None until the server has started."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
         self.parts: Parts | None = None
-        # Version and target determine an answer, and most clients ask for the same few ratios: a third of the time.
-        self._kept: Kept = OrderedDict()
+        # Version and target determine a response, and most clients request the same few ratios: saves two thirds of the
+        # time.
+        self._cache: Cache = OrderedDict()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or self.parts is None:
             return await self._app(scope, receive, send)
         if scope["method"] != "HEAD":
             return await self._answer(scope, receive, send, self.parts)
-        as_get = {**scope, "method": "GET"}  # a copy: the server beneath must still know that it is a HEAD
+        as_get = {**scope, "method": "GET"}  # a copy: uvicorn must still see a HEAD
         try:
             await self._answer(as_get, receive, _without_body(send), self.parts)
         finally:
@@ -59,11 +60,15 @@ class Front:
         except GazecropError as error:
             return await problems.answer(error, path)(scope, receive, send)
         try:
-            with parts.bodies.counted(receive, GOOGLE_TIMES if path == problems.GOOGLE else 1) as counted:
+            with parts.bodies.counted(
+                receive, GOOGLE_BODY_FACTOR if path == problems.GOOGLE else 1
+            ) as counted:
                 await self._app(scope, counted, send)
         finally:
-            if scope["method"] == "DELETE":  # rare, so that all may go
-                self._kept = OrderedDict()  # a new one: an answer under way keeps itself in the old one
+            if scope["method"] == "DELETE":  # rare enough to clear everything
+                self._cache = (
+                    OrderedDict()
+                )  # a new object: responses being computed are stored in the old one
 
     def _check_key(self, scope: Scope, path: str, parts: Parts) -> None:
         """The probes, the metrics and the page's files need no key."""
@@ -77,7 +82,7 @@ class Front:
             check(parts.keys, scope["headers"])
 
     async def _crops(self, scope: Scope, send: Send, parts: Parts, path: str, steps: list[str]) -> None:
-        """GET /v1/images/{id}/crops and /v1/images/{id}/crops/{ratio}: memory, grid, bytes."""
+        """GET /v1/images/{id}/crops and /v1/images/{id}/crops/{ratio}, from the map in memory or in the store."""
         query = scope["query_string"].decode("latin-1")
         if len(steps) == 3:
             scope["gazecrop.route"] = "/v1/images/{id}/crops/{ratio}"
@@ -85,7 +90,7 @@ class Front:
         else:
             scope["gazecrop.route"] = "/v1/images/{id}/crops"
             wanted = parse(query, MANY)
-        pipeline, kept, stages = parts.pipeline, self._kept, scope["gazecrop.stages"]
+        pipeline, cache, stages = parts.pipeline, self._cache, scope["gazecrop.stages"]
         known = await pipeline.find(steps[0], stages)
         version = known.version
         target = f"{path}?{query}"
@@ -99,27 +104,27 @@ class Front:
             headers.append((b"x-degraded", b"store"))
         for name, value in scope["headers"]:
             if name == b"if-none-match" and caching.matches(value.decode("latin-1"), tag):
-                return await _send(send, 304, headers, b"")
-        body = kept.get((version, target))
+                return await _respond(send, 304, headers, b"")
+        body = cache.get((version, target))
         if body is None:
             cropper = known.picture.cropper
             with stages.time("crop"):
                 crops = await pipeline.crops_aside(known, wanted)
                 found = [answers.crop_answer(crop, cropper) for crop in crops]
                 body = orjson.dumps(found[0] if len(steps) == 3 else {"crops": found})
-            _keep(kept, version, target, body)
+            _store(cache, version, target, body)
         headers += [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
-        await _send(send, 200, headers, body)
+        await _respond(send, 200, headers, body)
 
 
-def _keep(kept: Kept, version: str, target: str, body: bytes) -> None:
-    if len(body) <= KEPT_BYTES and len(target) <= KEPT_TARGET:
-        kept[version, target] = body
-        if len(kept) > KEPT:
-            kept.popitem(last=False)
+def _store(cache: Cache, version: str, target: str, body: bytes) -> None:
+    if len(body) <= CACHED_BODY_BYTES and len(target) <= CACHED_TARGET_CHARS:
+        cache[version, target] = body
+        if len(cache) > CACHED_RESPONSES:
+            cache.popitem(last=False)
 
 
-async def _send(send: Send, status: int, headers: Headers, body: bytes) -> None:
+async def _respond(send: Send, status: int, headers: Headers, body: bytes) -> None:
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 

@@ -1,4 +1,4 @@
-"""Errors as clients see them: problem+json (RFC 9457), and on the two doors what their vendors' clients understand."""
+"""Error responses: problem+json (RFC 9457), and on the compatibility endpoints their vendors' own error objects."""
 
 from typing import Any
 
@@ -22,18 +22,18 @@ _GOOGLE_STATUS = {
 
 
 def answer(error: GazecropError, path: str = "") -> Response:
-    """The answer to a request for `path` that ended in this error."""
+    """The response to a request for `path` that failed with this error."""
     if path == GOOGLE:
         return _vendor(error, vendor_status(error), google_error(error))
     if path == AZURE:
         return _vendor(error, vendor_status(error), azure_error(error))
-    # A shared cache may keep a 404 for minutes on its own account; the picture may be uploaded in the next second.
+    # Shared caches may store a 404 for minutes by default, and the picture may be uploaded in the next second.
     headers = {"Cache-Control": "no-store"} | error.headers
     return Response(orjson.dumps(error.problem()), error.status, headers, "application/problem+json")
 
 
 def vendor_status(error: GazecropError) -> int:
-    """The vendors know no 415 and no 422: a picture or a parameter that is wrong is a 400."""
+    """The vendors' APIs have neither 415 nor 422: an invalid picture or parameter is a 400."""
     return 400 if error.status in (413, 415, 422) else error.status
 
 

@@ -1,7 +1,7 @@
-"""uvicorn's protocol with limits on heads, left-over bodies and idle connections; the server's start and drain.
+"""uvicorn's protocol with limits on heads, unread bodies and idle connections; start and drain of the server.
 
-What the application sees, it limits itself (a slow body: `body.py`). Here is what it cannot see: heads that are
-endless or half sent, trailers, bodies that nobody reads any more. What is refused here is answered in plain text.
+The application limits what it reads itself (a slow body: `body.py`). This module limits what the application never
+sees: endless or incomplete heads, trailers, bodies that it does not read. Refusals here are plain text.
 """
 
 import asyncio
@@ -20,28 +20,25 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from gazecrop.settings import Settings
 
 HEAD_BYTES = 32_768  # request line, headers and trailers; nginx takes 4 times 8 kB
-HEAD_SECONDS = 10.0  # for a whole head, from its first byte or the connection's start
-IDLE_SECONDS = (
-    75  # of a kept connection: longer than the 60 s of common load balancers, or they reuse a closed one
-)
-LEFTOVER_BYTES, LEFTOVER_SECONDS = (
-    262_144,
-    5.0,
-)  # of a body that nobody reads, before the connection is closed
-LINGER_BYTES, LINGER_SECONDS = 64 * 2**20, 10.0  # read and thrown away after a refusal
-CONNECTIONS = 1_000  # a last fence above the gates: plain 503
+HEAD_SECONDS = 10.0  # for a whole head, from its first byte or the start of the connection
+# Keep-alive: longer than the 60 s of common load balancers, which would otherwise reuse a closed connection.
+IDLE_SECONDS = 75
+# Of a body that the application does not read, before the connection is closed.
+UNREAD_BYTES, UNREAD_SECONDS = 262_144, 5.0
+LINGER_BYTES, LINGER_SECONDS = 64 * 2**20, 10.0  # read and discarded after a refusal
+CONNECTIONS = 1_000  # backstop above the gates: uvicorn's own 503
 
 
 class Protocol(HttpToolsProtocol):
-    """One connection. `check` must be called about once a second: cheaper than timers for every request."""
+    """One connection. `check` must be called about once a second, which is cheaper than timers for every request."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._gentle = _Gentle(self)
-        self._head_since: float | None = self.loop.time()  # None: no head is under way
-        self._inside = False  # between a head and the end of its body
-        self._unseen = 0  # bytes that went into the parser, and nothing came out
-        self._leftover, self._leftover_since = 0, 0.0
+        self._closing_transport = _LingeringTransport(self)
+        self._head_since: float | None = self.loop.time()  # None: no head is being received
+        self._in_body = False  # between the end of a head and the end of its body
+        self._pending = 0  # bytes fed to the parser that have produced no event yet
+        self._unread, self._unread_since = 0, 0.0
         self._lingering = False
         self._discarded = 0
 
@@ -51,35 +48,35 @@ class Protocol(HttpToolsProtocol):
             if self._discarded > LINGER_BYTES:
                 self.transport.close()
             return
-        if self._head_since is None and not self._inside:
+        if self._head_since is None and not self._in_body:
             self._head_since = self.loop.time()
-        self._unseen += len(data)
+        self._pending += len(data)
         super().data_received(data)
-        if self._unseen > HEAD_BYTES and not self._lingering and not self.transport.is_closing():
+        if self._pending > HEAD_BYTES and not self._lingering and not self.transport.is_closing():
             self._refuse(431, "The head of this request is too large.")
 
     def on_headers_complete(self) -> None:
         self._head_since = None
-        self._inside = True
-        # The bytes of a body may have come with the head, so these are counted anew.
-        if self._unseen > HEAD_BYTES and self._head_size() > HEAD_BYTES:
+        self._in_body = True
+        # The body may have arrived with the head, so the head alone is counted again.
+        if self._pending > HEAD_BYTES and self._head_size() > HEAD_BYTES:
             self.app = _head_too_large
         super().on_headers_complete()
-        self.headers = []  # for trailers, which must not appear among the headers of a request under way
-        self.cycle.transport = self._gentle  # type: ignore[assignment]
+        self.headers = []  # trailers must not be added to the headers of the current request
+        self.cycle.transport = self._closing_transport  # type: ignore[assignment]
 
     def on_body(self, body: bytes) -> None:
-        # Twice: chunked bodies have framing, and chunks of a few bytes each are legal.
-        self._unseen = max(0, self._unseen - 2 * len(body))
+        # Twice, for the framing of chunked bodies: chunks of a few bytes are legal.
+        self._pending = max(0, self._pending - 2 * len(body))
         if self.cycle.response_complete:
-            self._leftover += len(body)
-            if self._leftover > LEFTOVER_BYTES:
+            self._unread += len(body)
+            if self._unread > UNREAD_BYTES:
                 self.linger()
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        self._inside = False
-        self._unseen = 0
+        self._in_body = False
+        self._pending = 0
         super().on_message_complete()
         if self.cycle.response_complete:  # uvicorn's idle timer was stopped by the rest of this body
             self._head_since = self.loop.time()
@@ -89,37 +86,37 @@ class Protocol(HttpToolsProtocol):
             self.server_state.total_requests += 1
             return
         super().on_response_complete()
-        if self._inside:
-            self._leftover, self._leftover_since = 0, self.loop.time()
+        if self._in_body:
+            self._unread, self._unread_since = 0, self.loop.time()
 
     def check(self) -> None:
-        """Closes the connection when its time is up."""
+        """Closes the connection if one of its time limits has passed."""
         if self._lingering or self.transport.is_closing():
             return
         if self.cycle is not None and not self.cycle.response_complete:
             return
         now = self.loop.time()
-        if self._inside:
-            if now - self._leftover_since > LEFTOVER_SECONDS:
+        if self._in_body:
+            if now - self._unread_since > UNREAD_SECONDS:
                 self.linger()
         elif self._head_since is not None and now - self._head_since > HEAD_SECONDS:
-            if self._unseen:
-                self._refuse(408, "The head of this request came too slowly.")
+            if self._pending:
+                self._refuse(408, "The head of this request was not received in time.")
             else:
                 self.transport.close()
 
-    def close_gently(self) -> None:
-        """At once when the request was read to its end, else with lingering."""
-        if self._inside:
+    def close_after_response(self) -> None:
+        """At once if the request was read completely, else with lingering."""
+        if self._in_body:
             self.linger()
         else:
             self.transport.close()
 
     def linger(self) -> None:
-        """Ends our half of the connection and reads on for a while, into nothing (RFC 9112, section 9.6).
+        """Closes our half of the connection, then reads and discards for a while (RFC 9112, section 9.6).
 
-        Closing with unread bytes makes the kernel send a reset, and a client that is still sending its body would
-        then lose the answer that tells it why to stop.
+        Closing with unread bytes makes the kernel send a reset. A client that is still sending its body would then
+        lose the response.
         """
         if self._lingering or self.transport.is_closing():
             return
@@ -156,8 +153,8 @@ class Protocol(HttpToolsProtocol):
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
 
 
-class _Gentle:
-    """What a request's cycle takes for its transport: only `close` differs."""
+class _LingeringTransport:
+    """The transport given to a request's cycle. Only `close` differs from the real one."""
 
     __slots__ = ("_protocol", "is_closing", "write")
 
@@ -167,7 +164,7 @@ class _Gentle:
         self.is_closing = protocol.transport.is_closing
 
     def close(self) -> None:
-        self._protocol.close_gently()
+        self._protocol.close_after_response()
 
 
 async def _head_too_large(scope: Scope, receive: Receive, send: Send) -> None:
@@ -179,8 +176,8 @@ async def _head_too_large(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 class Server(uvicorn.Server):
-    """Drains at SIGTERM: tells the application, and goes on accepting while what was under way ends, so that probes
-    and new clients hear that it is not ready instead of a refused connection; then it closes."""
+    """Drains at SIGTERM: notifies the application and keeps accepting connections until the requests in progress have
+    ended, so that probes and new clients get a 503 instead of a refused connection. Then it closes."""
 
     def __init__(self, config: uvicorn.Config, seconds: float, draining: Callable[[], object]) -> None:
         super().__init__(config)
@@ -195,10 +192,10 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._draining()
         deadline = time.monotonic() + self._seconds
-        under_way = set(self.server_state.tasks)
-        while under_way and time.monotonic() < deadline and not self.force_exit:
-            await asyncio.wait(under_way, timeout=0.1)
-            under_way = {task for task in under_way if not task.done()}
+        in_progress = set(self.server_state.tasks)
+        while in_progress and time.monotonic() < deadline and not self.force_exit:
+            await asyncio.wait(in_progress, timeout=0.1)
+            in_progress = {task for task in in_progress if not task.done()}
             self._check()
         left = max(0.0, deadline - time.monotonic())
         self.config.timeout_graceful_shutdown = left  # type: ignore[assignment]  # float works, and 0.5 is not 0
@@ -206,7 +203,7 @@ class Server(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
-        """uvicorn raises the signal again at the end, which would make a clean drain look like a kill."""
+        """uvicorn raises the signal again at the end, and a clean drain would look like a kill."""
         with super().capture_signals():
             yield
             self._captured_signals.clear()
@@ -218,7 +215,7 @@ class Server(uvicorn.Server):
 
 
 def make_server(app: ASGIApp, settings: Settings, draining: Callable[[], object] = lambda: None) -> Server:
-    """The server, not yet running."""
+    """The server, not started."""
     logs: dict[str, Any] = copy.deepcopy(LOGGING_CONFIG)
     logs["loggers"]["gazecrop"] = {
         "handlers": ["default"],
@@ -235,7 +232,7 @@ def make_server(app: ASGIApp, settings: Settings, draining: Callable[[], object]
         lifespan="on",
         log_config=logs,
         log_level=settings.log_level,
-        access_log=False,  # it costs a quarter of the throughput; metrics tell more
+        access_log=False,  # it costs a quarter of the throughput; the metrics show more
         server_header=False,
         timeout_keep_alive=IDLE_SECONDS,
         limit_concurrency=CONNECTIONS,
@@ -244,6 +241,6 @@ def make_server(app: ASGIApp, settings: Settings, draining: Callable[[], object]
 
 
 def serve(app: ASGIApp, settings: Settings, draining: Callable[[], object] = lambda: None) -> None:
-    """Runs until SIGTERM or SIGINT, then drains: `draining` is called at once, what is under way may end within
-    `settings.drain_seconds`. Returns, so that the process exits with 0; SystemExit(3) when it could not start."""
+    """Runs until SIGTERM or SIGINT, then drains: `draining` is called at once, and requests in progress have
+    `settings.drain_seconds` to end. Returns afterwards (exit status 0). Raises SystemExit(3) if it could not start."""
     make_server(app, settings, draining).run()

@@ -1,4 +1,4 @@
-"""The schema at /openapi.json: what the framework collects, and what it cannot know."""
+"""The schema at /openapi.json: what the framework collects, completed by hand."""
 
 from typing import Any
 
@@ -9,11 +9,11 @@ from pydantic.json_schema import models_json_schema
 from gazecrop.http.openapi import schemas
 
 _REF = "#/components/schemas/{model}"
-_SENT = (schemas.Problem, schemas.Report)  # models that only stand in hand-written parts
+_REFERENCED = (schemas.Problem, schemas.Report)  # models that only hand-written parts refer to
 
 
 class Api(FastAPI):
-    """The framework's application with a whole schema; made when it is first asked for (50 ms)."""
+    """The framework's application with the completed schema, which is built at its first request (50 ms)."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
@@ -29,9 +29,9 @@ class Api(FastAPI):
 
 
 def complete(schema: dict[str, Any]) -> dict[str, Any]:
-    """Adds the models of `_SENT` and the keys; takes out the 422 that the framework promises for every parameter it
-    reads itself, and that it never gives, since a path segment is always a string."""
-    _, models = models_json_schema([(model, "serialization") for model in _SENT], ref_template=_REF)
+    """Adds the models of `_REFERENCED` and the security scheme. Removes the 422 that the framework documents for every
+    path parameter: it never occurs, as a path segment is always a valid string."""
+    _, models = models_json_schema([(model, "serialization") for model in _REFERENCED], ref_template=_REF)
     components = schema.setdefault("components", {})
     components["schemas"] = components.get("schemas", {}) | models["$defs"]
     for name in ("HTTPValidationError", "ValidationError"):
@@ -40,7 +40,7 @@ def complete(schema: dict[str, Any]) -> dict[str, Any]:
         if "application/json" in operation["responses"].get("422", {}).get("content", {}):
             del operation["responses"]["422"]
     components["securitySchemes"] = {
-        "key": {"type": "http", "scheme": "bearer", "description": "Where GAZECROP_API_KEYS is set."}
+        "key": {"type": "http", "scheme": "bearer", "description": "If GAZECROP_API_KEYS is set."}
     }
     schema["security"] = [{}, {"key": []}]
     return schema

@@ -1,5 +1,4 @@
-"""What OpenAPI says of what is sent: parameters, headers, bodies. Read by params.py and by the routes, not by the
-framework."""
+"""OpenAPI of requests: parameters, headers, bodies. `crop/params.py` and the routes parse them, not the framework."""
 
 from typing import Any
 
@@ -27,7 +26,7 @@ DEADLINE: dict[str, Any] = {
     "name": "X-Request-Timeout",
     "in": "header",
     "required": False,
-    "description": "Seconds: work that has not begun by then is not begun, and the answer is 504.",
+    "description": "Seconds. Work that has not begun by then is not started, and the response is 504.",
     "schema": {"type": "number", "exclusiveMinimum": 0, "maximum": 3600},
 }
 GOOGLE_BODY = {
@@ -45,7 +44,7 @@ GOOGLE_BODY = {
         },
     },
 }
-# What Azure's SDK sends beside what we read: their clients need not be changed.
+# Further parameters of Azure's SDK, accepted and ignored so that its clients work unchanged.
 AZURE_IGNORED = ("api-version", "gender-neutral-caption", "language", "model-version")
 AZURE_PARAMETERS = {
     "parameters": [
@@ -54,7 +53,7 @@ AZURE_PARAMETERS = {
                 "name": name,
                 "in": "query",
                 "schema": {"type": "string"},
-                "description": "Azure's; changes nothing here.",
+                "description": "Azure's parameter, ignored here.",
             }
             for name in AZURE_IGNORED
         ),
@@ -101,19 +100,19 @@ IF_MATCH = {
             "name": "If-Match",
             "in": "header",
             "schema": {"type": "string"},
-            "description": "Only over this ETag.",
+            "description": "Only if the current focus has one of these ETags.",
         },
         {
             "name": "If-None-Match",
             "in": "header",
             "schema": {"type": "string"},
-            "description": "`*`: only create. ETags: only over another than these.",
+            "description": "`*`: only if there is no focus yet. ETags: only if the current focus has none of these.",
         },
     ]
 }
 _QUERY: dict[str, dict[str, Any]] = {
     "ratio": {
-        "description": "16:9, 1.91:1, 1.7778 or a profile's name. Or say width and height.",
+        "description": "16:9, 1.91:1, 1.7778 or the name of a profile. Alternatively give width and height.",
         "schema": {"type": "string", "pattern": f"^{_RATIO}$", "example": "1:1"},
     },
     "width": {
@@ -125,15 +124,15 @@ _QUERY: dict[str, dict[str, Any]] = {
         "schema": {"type": "integer", "minimum": 1, "maximum": 8192},
     },
     "enlarge": {
-        "description": "Whether a small crop may be enlarged to the size asked for.",
+        "description": "Whether a small crop may be enlarged to the requested size.",
         "schema": {"type": "boolean", "default": False},
     },
     "format": {
-        "description": "Of the output; default: by Accept, else JPEG.",
+        "description": "Of the output. Default: by Accept, else JPEG.",
         "schema": {"type": "string", "enum": ["jpeg", "webp", "avif", "png"]},
     },
     "quality": {
-        "description": "Of the encoder; default 82 (JPEG), 80 (WebP), 60 (AVIF).",
+        "description": "Of the encoder. Default: 82 (JPEG), 80 (WebP), 60 (AVIF).",
         "schema": {"type": "integer", "minimum": 1, "maximum": 100},
     },
     "layers": {
@@ -141,12 +140,12 @@ _QUERY: dict[str, dict[str, Any]] = {
         "schema": {"type": "string", "pattern": f"^{_LAYER}(,{_LAYER})*$", "default": "heat,points,boxes"},
     },
     "ratios": {
-        "description": "Up to 16, comma-separated: 16:9, 1.91:1, 1.7778 or a profile's name. Default: every profile.",
+        "description": "Up to 16, comma-separated: 16:9, 1.91:1, 1.7778, a profile's name. Default: every profile.",
         "schema": {"type": "string", "pattern": f"^({_RATIO}(,{_RATIO}){{0,15}})?$", "example": "16:9,1:1"},
     },
     "policy": {
-        "description": "window: holds most saliency. point: the most salient point in the middle. centre. "
-        "focus: the person's point in the middle. auto: focus where there is one, else window.",
+        "description": "window: the box with most saliency. point: the most salient point as central as possible. "
+        "centre. focus: the focus that a person set, as central as possible. auto: focus if one is set, else window.",
         "schema": {
             "type": "string",
             "enum": ["auto", "window", "point", "centre", "focus"],
@@ -158,25 +157,25 @@ _QUERY: dict[str, dict[str, Any]] = {
         "schema": {"type": "number", "minimum": 1, "maximum": 4, "default": 1},
     },
     "keep": {
-        "description": "x,y,width,height in fractions; must be wholly inside the box. Repeatable.",
+        "description": "x,y,width,height as fractions: must be entirely inside the box. Repeatable.",
         "schema": {"type": "array", "items": _BOX, "maxItems": 16},
     },
     "avoid": {
-        "description": "x,y,width,height in fractions; must be wholly outside the box. Repeatable.",
+        "description": "x,y,width,height as fractions: must be entirely outside the box. Repeatable.",
         "schema": {"type": "array", "items": _BOX, "maxItems": 16},
     },
     "candidates": {
-        "description": "How many boxes: those after the first are in `alternatives`.",
+        "description": "Number of boxes. All but the first are in `alternatives`.",
         "schema": {"type": "integer", "minimum": 1, "maximum": 5, "default": 1},
     },
     "v": {
-        "description": "The document's version: the answer may then be cached for a year.",
+        "description": "The document's version: the response may then be cached for a year.",
         "schema": {"type": "string"},
     },
 }
 
 
 def query(*names: str, deadline: bool = False) -> dict[str, Any]:
-    """The OpenAPI of these parameters, for `openapi_extra`. `deadline`: and of X-Request-Timeout."""
-    found = [{"name": name, "in": "query", "required": False, **_QUERY[name]} for name in names]
-    return {"parameters": [*found, *([DEADLINE] if deadline else [])]}
+    """The OpenAPI of these query parameters, for `openapi_extra`. deadline: with the header X-Request-Timeout."""
+    parameters = [{"name": name, "in": "query", "required": False, **_QUERY[name]} for name in names]
+    return {"parameters": [*parameters, *([DEADLINE] if deadline else [])]}

@@ -1,4 +1,4 @@
-"""What OpenAPI says of what is answered: statuses, headers, problems, and the contents that are no model."""
+"""OpenAPI of responses: statuses, headers, problems, and content without a model."""
 
 from typing import Any
 
@@ -10,18 +10,18 @@ from gazecrop.http.openapi.schemas import Saliency
 Responses = dict[int | str, dict[str, Any]]
 _TEXT = {"type": "string"}
 _HEADERS = {
-    "X-Request-Id": "The client's where it sent a short printable one, else a new one; stands in the log.",
-    "Server-Timing": "What this request needed, in milliseconds: read, queue, decode, infer, crop, render, store.",
-    "ETag": "Strong; of the map, the network, the focus, the parameters and the release.",
-    "Cache-Control": "no-cache, or what was set; a year with ?v= and the present version; private with keys.",
+    "X-Request-Id": "The client's if it sent a short printable one, else a new one. It is in the log.",
+    "Server-Timing": "Milliseconds of each stage: read, queue, decode, infer, crop, render, store.",
+    "ETag": "Strong. Depends on the map, the network, the focus, the parameters and the release.",
+    "Cache-Control": "no-cache or the setting; one year if ?v= is the current version; private if keys are set.",
     "Location": "The picture's resource.",
     "Vary": "Accept.",
-    "X-Degraded": "What was not available: `store`.",
-    "X-Gazecrop-Box": "x,y,width,height of the crop, pixels of the upright picture.",
+    "X-Degraded": "What was unavailable: `store`.",
+    "X-Gazecrop-Box": "x,y,width,height of the crop in pixels of the upright picture.",
     "X-Gazecrop-Id": "The picture's id.",
     "Retry-After": "Seconds.",
     "WWW-Authenticate": "Bearer.",
-    "Connection": "close, where the body was not read.",
+    "Connection": "close, if the body was not read.",
 }
 _OPTIONAL = {"Server-Timing", "X-Degraded", "Connection"}
 _OF_PROBLEM = {
@@ -35,22 +35,22 @@ _OF_PROBLEM = {
 _PROBLEMS = {
     400: "The request is wrong, or the picture cannot be read",
     401: "A key is needed",
-    403: "The key is not known",
-    404: "No map is kept for this id",
+    403: "The key is not valid",
+    404: "No map is stored for this id",
     406: "None of the accepted formats can be made",
-    408: "The body came too slowly",
-    412: "The precondition does not hold",
+    408: "The body was received too slowly",
+    412: "The precondition failed",
     413: "The body is too long, or the picture has too many pixels",
     415: "Not a picture that this server reads",
-    422: "Parameters are wrong, or the picture is corrupt",
+    422: "Parameters are invalid, or the picture is corrupt",
     429: "Too many reports from one address",
-    503: "Overloaded, draining, or the store is away",
+    503: "Overloaded, draining, or the store is unavailable",
     504: "The deadline of X-Request-Timeout passed before the work began",
     507: "The store is full",
 }
 
-FRESH = ("ETag", "Cache-Control", "X-Degraded")  # headers of what a GET answers about a picture
-NOT_MODIFIED = {"description": "Not modified: what the client has is what it would get"}
+FRESH = ("ETag", "Cache-Control", "X-Degraded")  # headers of every GET of a picture
+NOT_MODIFIED = {"description": "Not modified"}
 PICTURE = {
     "description": "The picture",
     "content": {f"image/{name}": {"schema": BINARY} for name in ("jpeg", "webp", "avif", "png")},
@@ -60,18 +60,18 @@ METRICS = {"description": "Every metric", "content": {"text/plain": {}, "applica
 
 
 def responses(answers: dict[int, Any], *problems: int, headers: tuple[str, ...] = ()) -> Responses:
-    """The answers of an operation: models by status, with these headers, then the problems. 500 is never one: it
-    would be a defect."""
-    found: Responses = {}
+    """The responses of an operation: `answers` (models by status) with these headers, then `problems`. 500 is never
+    documented: it would be a defect."""
+    documented: Responses = {}
     for status, answer in answers.items():
         described = answer if isinstance(answer, dict) else {"model": answer}
-        found[status] = described | {"headers": _described("X-Request-Id", "Server-Timing", *headers)}
+        documented[status] = described | {"headers": _described("X-Request-Id", "Server-Timing", *headers)}
     content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    return found | {status: _problem(status, content, "Cache-Control") for status in problems}
+    return documented | {status: _problem(status, content, "Cache-Control") for status in problems}
 
 
 def vendor_responses(description: str, model: type[BaseModel]) -> Responses:
-    """Of a door: its vendor's own error object, whatever went wrong."""
+    """The responses of a compatibility endpoint: every error is the vendor's own error object."""
     error = {"type": "object", "required": ["error"], "properties": {"error": {"type": "object"}}}
     found = responses({200: {"description": description, "model": model}})
     for status in (400, 401, 403, 408, 503, 504):

@@ -1,5 +1,5 @@
-"""The answers as OpenAPI describes them. Nothing is built from these at run time (answers.py builds plain dicts, which
-is several times as fast); tests hold every real answer against them."""
+"""The models of OpenAPI. No response is built from them (`crop/answers.py` builds plain dicts, several times as fast);
+the tests validate every real response against them."""
 
 from typing import Literal
 
@@ -20,7 +20,7 @@ class Box(Schema):
 
 
 class Normalized(Schema):
-    """The box in fractions of the picture's sides."""
+    """The box as fractions of the picture's sides."""
 
     x: float = Field(ge=0, le=1)
     y: float = Field(ge=0, le=1)
@@ -46,9 +46,9 @@ class Canvas(Schema):
 
 class Advice(Schema):
     nearest_good_ratio: str | None = Field(
-        description="Null where no other ratio would help: a policy, a zoom or a constraint decided, or there is none."
+        description="Null if no other ratio would help: a policy, a zoom or a constraint decided, or none is good."
     )
-    pad_to: Canvas = Field(description="The smallest canvas of the ratio that holds the whole picture.")
+    pad_to: Canvas = Field(description="The smallest canvas of the ratio that contains the whole picture.")
 
 
 class Crop(Schema):
@@ -60,16 +60,16 @@ class Crop(Schema):
     confidence: float | None = Field(
         ge=0,
         le=1,
-        description="The chance that the window crop keeps at least 90 % of what the best crop of its ratio would keep "
-        "of where people look, calibrated on people. Null where a person decided, or the map is flat, or not known.",
+        description="The probability that the window crop keeps at least 90 % of what the best crop of its ratio would "
+        "keep, calibrated on human gaze. Null if a person decided, the map is flat, or it is unknown.",
     )
     verdict: Literal["good", "tight", "poor"]
     policy: Literal["window", "point", "centre", "focus"]
-    advice: Advice | None = Field(None, description="Of a poor crop.")
+    advice: Advice | None = Field(None, description="Only of a poor crop.")
     unmet: list[Constraint] = Field([], description="The constraints that this box does not meet.")
     alternatives: list[Alternative] = Field([], description="Further boxes, best first.")
     css: dict[str, str] = Field({}, description="For an img with object-fit: cover.")
-    links: dict[str, str] = Field(description="The same box in other tools' words.")
+    links: dict[str, str] = Field(description="The same box in the syntax of other tools.")
 
 
 class Crops(Schema):
@@ -108,7 +108,7 @@ class Span(Schema):
 class PortableMap(Schema):
     rows: int
     columns: int
-    encoded: str = Field(description="The whole map; gazecrop.js and gazecrop.crop.grid read it.")
+    encoded: str = Field(description="The whole map, as gazecrop.js and gazecrop.crop.grid read it.")
 
 
 class Document(Schema):
@@ -120,9 +120,7 @@ class Document(Schema):
     points: list[Point]
     symmetric: bool
     flat: bool
-    good_ratios: Span | None = Field(
-        description="Null for a strip of which no ratio that may be asked keeps as much."
-    )
+    good_ratios: Span | None = Field(description="Null for a strip of which no allowed ratio keeps enough.")
     saliency: PortableMap
     crops: list[Crop]
 
@@ -139,7 +137,7 @@ class Reported(Schema):
 
 
 class Fractions(Schema):
-    """A box in fractions of the upright picture."""
+    """A box as fractions of the upright picture."""
 
     x: float = Field(ge=0, le=1)
     y: float = Field(ge=0, le=1)
@@ -161,7 +159,7 @@ class Report(Schema):
     should_keep: list[Fractions] = Field([], max_length=16)
     text: str = Field("", max_length=4000)
     picture: str | None = Field(
-        None, description="The picture in base64, only where the person chose to add it."
+        None, description="The picture in base64, only if the person chose to add it."
     )
 
 
@@ -176,7 +174,7 @@ class Polygon(Schema):
 
 class CropHint(Schema):
     boundingPoly: Polygon
-    confidence: float = Field(0, ge=0, le=1, description="Left out where it is not known.")
+    confidence: float = Field(0, ge=0, le=1, description="Absent if it is unknown.")
     importanceFraction: float = Field(ge=0, le=1)
 
 
@@ -232,9 +230,9 @@ class Alive(Schema):
 class Ready(Schema):
     status: Literal["ready"]
     model: str
-    provider: str = Field(description="Of ONNX Runtime: where the network runs.")
+    provider: str = Field(description="The execution provider of ONNX Runtime that runs the network.")
     store: bool = Field(
-        description="Whether the store answered last time. It is no condition of being ready."
+        description="Whether the store answered the last request. Not a condition of readiness."
     )
 
 
@@ -244,7 +242,7 @@ class Wrong(BaseModel):
 
 
 class Problem(BaseModel):
-    """RFC 9457; further members say limit, received, fix."""
+    """RFC 9457. Further members: limit, received, fix."""
 
     model_config = ConfigDict(extra="allow")
 

@@ -1,6 +1,6 @@
-"""Azure AI Vision's door: Image Analysis 4.0, smartCrops only. Azure's own closes on 2028-09-25.
+"""Compatible with Azure AI Vision's Image Analysis 4.0, smartCrops only. Azure retires its service on 2028-09-25.
 
-Any ratio from 1:20 to 20:1, where Azure stops at 0.75 to 1.80.
+Ratios from 1:20 to 20:1; Azure allows 0.75 to 1.80.
 """
 
 import re
@@ -33,7 +33,7 @@ _NUMBER = re.compile(r"\d{1,6}(\.\d{1,9})?", re.ASCII)
 @router.post(
     AZURE,
     summary="Azure Image Analysis 4.0, smartCrops only",
-    responses=vendor_responses("What Azure answers: metadata and smartCropsResult", schemas.Analysed),
+    responses=vendor_responses("Azure's response: metadata and smartCropsResult", schemas.Analysed),
     openapi_extra=AZURE_PARAMETERS | UPLOAD,
 )
 async def analyze(request: Request) -> Response:
@@ -46,11 +46,11 @@ async def analyze(request: Request) -> Response:
     features = [feature.strip().lower() for feature in query.get("features", "").split(",")]
     if features != ["smartcrops"]:
         raise BadParameters.one(
-            "features", "Of Azure's features only smartCrops is here: features=smartCrops."
+            "features", "Of Azure's features only smartCrops is supported: features=smartCrops."
         )
     if request.headers.get("content-type", "").lower().startswith("application/json"):
         raise BadParameters.one(
-            "url", "This server never fetches: send the picture as application/octet-stream."
+            "url", "This server never fetches URLs: send the picture as application/octet-stream."
         )
     listed = query.get("smartcrops-aspect-ratios", "")
     numbers = [_number(one) for one in listed.split(",") if one]

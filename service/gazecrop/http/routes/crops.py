@@ -1,4 +1,4 @@
-"""GET of crops, as OpenAPI shows it. `fast.py` answers these paths before the framework sees them."""
+"""OpenAPI of GET crops. `http/front.py` serves these paths; the framework never gets them."""
 
 from fastapi import APIRouter
 
@@ -16,7 +16,7 @@ router = APIRouter(tags=["images"])
     openapi_extra=query("ratios", "policy", "zoom", "keep", "avoid", "candidates", "v"),
 )
 async def many(id: str) -> None:
-    raise AssertionError("answered by gazecrop.http.front")
+    raise AssertionError("served by gazecrop.http.front")
 
 
 @router.get(
@@ -26,4 +26,4 @@ async def many(id: str) -> None:
     openapi_extra=query("policy", "zoom", "keep", "avoid", "candidates", "v"),
 )
 async def one(id: str, ratio: str) -> None:
-    raise AssertionError("answered by gazecrop.http.front")
+    raise AssertionError("served by gazecrop.http.front")

@@ -1,4 +1,5 @@
-"""A person's focal point: it outranks the network for every ratio, and survives maps, restarts and new networks."""
+"""The focal point that a person sets. It takes precedence over the network for every ratio, and outlives maps, restarts
+and new networks."""
 
 import re
 from typing import Any
@@ -67,8 +68,8 @@ async def put(request: Request, id: str) -> Response:
 @router.delete(
     "/v1/images/{id}/focus",
     status_code=204,
-    summary="Take the focus back",
-    responses=responses({204: {"description": "There is none any more"}}, 401, 403, 412, 422, 503),
+    summary="Remove the focus",
+    responses=responses({204: {"description": "Removed, or there was none"}}, 401, 403, 412, 422, 503),
     openapi_extra=IF_MATCH,
 )
 async def delete(request: Request, id: str) -> Response:
@@ -87,8 +88,8 @@ def tag(focus: Focus) -> str:
 
 
 def condition(request: Request) -> Condition:
-    """If-Match, where a weak tag matches nothing, and If-None-Match, where it does (RFC 9110, sections 13.1.1 and
-    13.1.2). A tag that is none of ours matches no revision."""
+    """If-Match (strong comparison) and If-None-Match (weak comparison), RFC 9110, sections 13.1.1 and 13.1.2. A foreign
+    tag matches no revision."""
     match = _tags(request, "if-match")
     none = _tags(request, "if-none-match") or []
     return Condition(
@@ -99,7 +100,7 @@ def condition(request: Request) -> Condition:
 
 
 def _tags(request: Request, name: str) -> list[str] | None:
-    """What a header lists, over all its lines; None: it was not sent."""
+    """The list of a header over all its lines; None if it was not sent."""
     lines = request.headers.getlist(name)
     return [part.strip() for line in lines for part in line.split(",")] if lines else None
 
@@ -110,7 +111,7 @@ def _revision(one: str) -> int:
 
 
 def coordinates(content: Any) -> tuple[float, float]:
-    """Raises BadParameters for all but {"x": 0..1, "y": 0..1}."""
+    """Raises BadParameters unless it is {"x": 0..1, "y": 0..1}."""
     if not isinstance(content, dict):
         raise BadParameters.one("body", 'The body is a JSON object: {"x": 0.31, "y": 0.42}.')
     errors = [
@@ -121,7 +122,7 @@ def coordinates(content: Any) -> tuple[float, float]:
         or not 0 <= content[name] <= 1
     ]
     errors += [
-        {"parameter": name[:40], "detail": f"{name[:40]!r} is not a part of a focus."}
+        {"parameter": name[:40], "detail": f"{name[:40]!r} is not a member of a focus."}
         for name in list(content)[:16]
         if name not in ("x", "y")
     ]

@@ -1,7 +1,7 @@
-"""Google Cloud Vision's door: `images:annotate`, CROP_HINTS only, so that a client of Vision needs another host alone.
+"""Compatible with Google Cloud Vision's `images:annotate`, CROP_HINTS only: a client of Vision only changes its host.
 
-Shape: google/cloud/vision/v1/image_annotator.proto in its JSON mapping (both spellings of names, enums by name or
-number). Unlike Vision, a surplus ratio is an error and not ignored, and `importanceFraction` is never above 1.
+Format: google/cloud/vision/v1/image_annotator.proto in its JSON mapping (both spellings of names, enums by name or
+number). Unlike in Vision, more than 16 ratios are an error, and `importanceFraction` is never above 1.
 """
 
 import asyncio
@@ -41,7 +41,7 @@ INVALID_ARGUMENT, DEADLINE_EXCEEDED, UNIMPLEMENTED, UNAVAILABLE = 3, 4, 12, 14  
     GOOGLE,
     summary="Google Vision's images:annotate, CROP_HINTS only",
     responses=vendor_responses(
-        "What Vision answers: one entry of `responses` for each request", schemas.AnnotatedAll
+        "Vision's response: one entry of `responses` for each request", schemas.AnnotatedAll
     ),
     openapi_extra=GOOGLE_BODY,
 )
@@ -52,7 +52,7 @@ async def annotate(request: Request) -> Response:
     if errors:
         raise BadParameters(errors)
     refuse_early(parts)
-    # In a thread, for tens of megabytes of JSON would stop the event loop; without a name, so that the body goes.
+    # In a thread: tens of megabytes of JSON would block the event loop. The body has no name here, so that it is freed.
     wanted = await asyncio.to_thread(
         _parse, await read_limited(request, parts.settings.max_google_body_bytes)
     )
@@ -74,14 +74,14 @@ def _parse(body: bytes) -> list[Any]:
 
 
 async def _answer(request: Request, one: Any, deadline: float | None) -> dict[str, Any]:
-    """One entry of `responses`: what is wrong with one request does not fail the others."""
+    """One entry of `responses`. An error of one request does not affect the others."""
     parts = parts_of(request)
     try:
         one = _object(one, "requests[]")
         features = [_object(feature, "features[]").get("type") for feature in _list(one, "features")]
         others = [feature for feature in features if feature not in CROP_HINTS]
         if len(others) == len(features):
-            return {"error": _status(UNIMPLEMENTED, "Of Vision's features only CROP_HINTS is here.")}
+            return {"error": _status(UNIMPLEMENTED, "Of Vision's features only CROP_HINTS is supported.")}
         context = _object(_get(one, "imageContext", "image_context") or {}, "imageContext")
         hints = _object(_get(context, "cropHintsParams", "crop_hints_params") or {}, "cropHintsParams")
         ratios = ratios_of(_get(hints, "aspectRatios", "aspect_ratios") or [], "aspectRatios")
@@ -90,7 +90,7 @@ async def _answer(request: Request, one: Any, deadline: float | None) -> dict[st
         hinted = [_hint(crop) for crop in crops_of(parts, known, ratios)]
         answer: dict[str, Any] = {"cropHintsAnnotation": {"cropHints": hinted}}
         if others:
-            answer["error"] = _status(UNIMPLEMENTED, "Of Vision's features only CROP_HINTS is here.")
+            answer["error"] = _status(UNIMPLEMENTED, "Of Vision's features only CROP_HINTS is supported.")
         return answer
     except GazecropError as error:
         if isinstance(error, PictureError):
@@ -100,13 +100,13 @@ async def _answer(request: Request, one: Any, deadline: float | None) -> dict[st
 
 
 def _content(one: Mapping[str, Any], parts: Parts) -> tuple[str, bytes]:
-    """The id and the bytes of a picture. Raises BadParameters, BodyTooLarge."""
+    """The id and the bytes of the picture of one request. Raises BadParameters, BodyTooLarge."""
     image = _object(one.get("image") or {}, "image")
     content = image.get("content")
     if not isinstance(content, str):
-        detail = "image.content is needed, in base64: this server never fetches, neither URLs nor buckets."
+        detail = "image.content is required, in base64: this server never fetches URLs or buckets."
         raise BadParameters.one("image.content", detail)
-    if "-" in content or "_" in content:  # proto3's JSON takes both alphabets, with padding and without
+    if "-" in content or "_" in content:  # proto3's JSON accepts both alphabets, with or without padding
         content = content.translate(_STANDARD)
     if len(content) % 4:
         content += "=" * (-len(content) % 4)
@@ -116,7 +116,7 @@ def _content(one: Mapping[str, Any], parts: Parts) -> tuple[str, bytes]:
         raise BadParameters.one("image.content", "image.content is not base64.") from None
     limit = parts.settings.max_bytes
     if len(data) > limit:
-        raise BodyTooLarge(f"A picture may have {limit:,} bytes here.", limit=limit, received=len(data))
+        raise BodyTooLarge(f"The limit of a picture is {limit:,} bytes.", limit=limit, received=len(data))
     return identify(parts, data), data
 
 
@@ -153,5 +153,5 @@ def _object(content: Any, name: str) -> Mapping[str, Any]:
 def _list(content: Mapping[str, Any], name: str) -> list[Any]:
     found = content.get(name)
     if not isinstance(found, list) or not found:
-        raise BadParameters.one(name, f"{name} is a list of one entry at least.")
+        raise BadParameters.one(name, f"{name} is a list of at least one entry.")
     return found[:64]

@@ -1,6 +1,6 @@
-"""Probes and metrics. Alive: the event loop turns. Ready: the network has answered the known picture rightly (the
-server does not listen before), and this process is not draining. The store is in neither: it is a cache, and a store
-that is away must not take every replica with it; it shows in `gazecrop_store_up`."""
+"""Probes and metrics. Alive: the event loop runs. Ready: the network has passed its self-test (the server does not
+listen before), and the process is not draining. Neither depends on the store: it is a cache, and an unavailable store
+must not take down every replica. Its state is in `gazecrop_store_up`."""
 
 from fastapi import APIRouter, Request, Response
 
@@ -12,7 +12,7 @@ from gazecrop.http.routes.shared import json_answer, parts_of
 router = APIRouter(tags=["operation"])
 
 
-@router.get("/healthz", summary="Alive: the event loop turns", responses=responses({200: Alive}))
+@router.get("/healthz", summary="Alive: the event loop runs", responses=responses({200: Alive}))
 async def alive() -> Response:
     return json_answer({"status": "alive"})
 

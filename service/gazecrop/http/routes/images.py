@@ -1,4 +1,4 @@
-"""The resource of this server: maps of pictures. Upload, look up, crop, forget. (`fast.py` answers crops first.)"""
+"""Upload, read and delete pictures' maps. (`http/front.py` serves GET crops.)"""
 
 import asyncio
 from typing import Any
@@ -38,8 +38,8 @@ ONLY_VERSION = frozenset({"v"})
     "/v1/images",
     status_code=201,
     summary="Upload a picture, get its crops",
-    description="The body is the file itself, whatever its Content-Type says, or multipart/form-data with the field "
-    "`file`. 201 when the picture is new, 200 when its bytes are known. Nothing but its map is kept.",
+    description="The body is the file itself, whatever its Content-Type, or multipart/form-data with the field "
+    "`file`. 201 if the picture is new, 200 if its map is stored. Only the map is stored, not the picture.",
     responses=responses(
         {200: schemas.Document, 201: schemas.Document},
         *(401, 403, 408, 413, 415, 422, 503, 504),
@@ -51,13 +51,13 @@ async def upload(request: Request) -> Response:
     parts, stages = parts_of(request), stages_of(request.scope)
     wanted, errors = parse_collecting_errors(raw_query(request.scope), CROPPING)
     deadline = deadline_of(request, errors)
-    if errors:  # what is wrong is told before a body is read
+    if errors:  # refused before the body is read
         raise BadParameters(errors)
     id, data = await read_picture(request)
     known, created = await analysed(request, id, data, deadline)
     query, version, picture = raw_query(request.scope), known.version, known.picture
     if picture.answered is None or picture.answered[:2] != (version, query):
-        # The same bytes come again with the same question: the crops of all profiles are a third of that answer's time.
+        # The same upload often comes again, and the crops of all profiles take a third of its time.
         with stages.time("crop"):
             document = image_document(known, await parts.pipeline.crops_aside(known, wanted))
             picture.answered = version, query, orjson.dumps(document)
@@ -87,8 +87,8 @@ async def show(request: Request, id: str) -> Response:
 @router.delete(
     "/v1/images/{id}",
     status_code=204,
-    summary="Forget everything about a picture: its map, its focus, copies of it added to reports",
-    responses=responses({204: {"description": "Forgotten, or never known"}}, 401, 403, 422, 503),
+    summary="Delete everything about a picture: its map, its focus, copies of it in reports",
+    responses=responses({204: {"description": "Deleted, or there was nothing"}}, 401, 403, 422, 503),
 )
 async def forget(request: Request, id: str) -> Response:
     reject_query_parameters(request)
@@ -142,7 +142,7 @@ def target(request: Request) -> str:
 
 
 def prefers_png(accept: str) -> bool:
-    """Whether a heat map is wanted rather than JSON; nothing said: JSON. Raises NotAcceptable for neither."""
+    """Whether `Accept` prefers a heat map to JSON, the default. Raises NotAcceptable if it accepts neither."""
     png, json = quality(accept, "image", "png"), quality(accept, "application", "json")
     if png <= 0 and json <= 0:
         raise NotAcceptable("The map is served as application/json or image/png.")

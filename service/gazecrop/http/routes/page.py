@@ -1,4 +1,4 @@
-"""The page at `/`, and the reference at `/docs`: static files from this server alone, under one strict policy."""
+"""The page at `/` and the reference at `/docs`: static files of this server under a strict Content-Security-Policy."""
 
 from collections.abc import Awaitable, Callable
 from importlib.util import find_spec
@@ -11,8 +11,8 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
 PAGE = Path(__file__).parents[2] / "page"
-SWAGGER = "fastapi_swagger"  # a package that carries Swagger UI's files; nothing else of it is used
-# Nothing from elsewhere, nothing inline. Pictures are shown before they are sent (blob:) and drawn (data:).
+SWAGGER = "fastapi_swagger"  # a package with the files of Swagger UI; nothing else of it is used
+# No other origins, nothing inline. Pictures are shown before their upload (blob:) and drawn (data:).
 POLICY = (
     "default-src 'self'; img-src 'self' blob: data:; object-src 'none'; base-uri 'none'; form-action 'self'; "
     "frame-ancestors 'self'"
@@ -27,20 +27,19 @@ HEADERS = {
 
 
 class File(FileResponse):
-    """Always whole: `Range` may be ignored (RFC 9110, section 14.2), and the framework answers wrong ones in plain
-    text."""
+    """Always the complete file: `Range` may be ignored (RFC 9110, section 14.2), and the framework's response to an
+    invalid one is plain text."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await super().__call__(_without_range(scope), receive, send)
 
 
 class Files(StaticFiles):
-    """A folder, every file of it whole and under the policy."""
+    """A folder of complete files under the policy."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scope["gazecrop.route"] = (
-            f"{scope['root_path']}/{{file}}"  # one label for all, of what is missing too
-        )
+        # One label for all files, missing ones included.
+        scope["gazecrop.route"] = f"{scope['root_path']}/{{file}}"
         await super().__call__(_without_range(scope), receive, send)
 
     def file_response(self, *args: Any, **more: Any) -> Response:
@@ -50,7 +49,7 @@ class Files(StaticFiles):
 
 
 def mount_files(api: FastAPI) -> None:
-    """Every file of page/ at the root, every folder under its name. Not one mount at `/`: that would swallow the
+    """Serves every file of page/ at the root and every folder under its name. A single mount at `/` would replace the
     404s and 405s of the API."""
     for path in sorted(PAGE.iterdir()):
         if path.is_dir():

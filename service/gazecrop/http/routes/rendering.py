@@ -1,4 +1,4 @@
-"""Bytes in, picture out: the crop itself, or the upload with its explanation drawn over it. Only the map is kept."""
+"""Bytes in, picture out: the crop, or the upload with its explanation drawn over it. Only the map is stored."""
 
 import asyncio
 from collections.abc import Callable
@@ -15,13 +15,13 @@ from gazecrop.http.openapi.parameters import UPLOAD, query
 from gazecrop.http.openapi.responses import PICTURE, responses
 from gazecrop.http.routes.shared import (
     analysed,
+    cancel_on_disconnect,
     deadline_of,
     parts_of,
     quality,
     raw_query,
     read_picture,
     stages_of,
-    unless_gone,
 )
 from gazecrop.picture.decode import Limits
 from gazecrop.picture.explain import LAYERS, LONG_SIDE, explain
@@ -38,9 +38,9 @@ EXPLAIN = (CROPPING - {"candidates"}) | OUTPUT | {"layers"}
 @router.post(
     "/v1/crop",
     summary="A picture in, its crop out",
-    description="Nothing but the map is kept. Metadata is stripped; never enlarged unless `enlarge=true`. A crop has "
-    "at most 24 megapixels (`GAZECROP_MAX_MEGAPIXELS_OUT`), half of it as AVIF or PNG: a larger box is scaled down to "
-    "it, a larger `width` or `height` is an error.",
+    description="Only the map is stored, not the picture. Metadata is stripped. Never enlarged unless `enlarge=true`. "
+    "A crop has at most 24 megapixels (`GAZECROP_MAX_MEGAPIXELS_OUT`), half of it as AVIF or PNG: a larger box is "
+    "scaled down to it, a larger `width` or `height` is an error.",
     response_class=Response,
     responses=responses(
         {200: PICTURE},
@@ -124,7 +124,7 @@ async def explain_picture(request: Request) -> Response:
 def drawing(
     known: Known, crops: list[Crop], data: bytes, layers: list[str], form: str, grade: int | None
 ) -> Callable[[Limits], bytes]:
-    """The drawing of an explanation, to be run in a thread."""
+    """The function that draws an explanation, to be run in a thread."""
     cropper = known.picture.cropper
     points = [(point.x, point.y, point.score) for point in cropper.points]
     boxes = [
@@ -146,8 +146,8 @@ async def _rendered(
     headers: dict[str, str],
     deadline: float | None,
 ) -> Response:
-    """Runs the drawing, of so many pixels, on the renderers' own threads, behind their own gate: encoding cannot
-    starve analysis."""
+    """Runs `work`, whose output has `pixels`, in the renderers' threads behind their own gate. Encoding thus does not
+    delay analysis."""
     parts = parts_of(request)
     header = inspect(data)
 
@@ -157,7 +157,7 @@ async def _rendered(
                 limits = limits_of(parts.settings)
                 return await asyncio.get_running_loop().run_in_executor(parts.renderers, work, limits)
 
-    picture = await unless_gone(request, render())
+    picture = await cancel_on_disconnect(request, render())
     if known.degraded:
         headers["X-Degraded"] = "store"
     return Response(picture, 200, headers | {"Vary": "Accept"}, MEDIA_TYPES[form])
@@ -166,17 +166,17 @@ async def _rendered(
 def _ratio(
     extra: dict[str, str], width: int | None, height: int | None, errors: list[dict[str, Any]]
 ) -> Ratio | None:
-    """The ratio as said, or that of width and height."""
+    """The parameter `ratio`, or the ratio of width and height."""
     text = extra.get("ratio")
     if text is None and "width" in extra and "height" in extra:
         if width is None or height is None:
-            return None  # which is among the errors
+            return None  # already among the errors
         text = f"{width}:{height}"
     elif text is None:
-        errors.append({"parameter": "ratio", "detail": "Say the ratio, or width and height together."})
+        errors.append({"parameter": "ratio", "detail": "ratio is required, or width and height together."})
         return None
     elif "width" in extra and "height" in extra:
-        detail = "width and height together say the ratio; leave one of the three out."
+        detail = "width and height together define the ratio: leave out one of the three."
         errors.append({"parameter": "ratio", "detail": detail})
     try:
         return one_ratio(text)
@@ -186,20 +186,20 @@ def _ratio(
 
 
 def _area(
-    asked: dict[str, int | None], ratio: Ratio, form: str, most: int, errors: list[dict[str, Any]]
+    sides: dict[str, int | None], ratio: Ratio, form: str, most: int, errors: list[dict[str, Any]]
 ) -> None:
-    """Names the sides that ask for more than `most` pixels, whether or not the picture would have them."""
-    width, height = asked["width"], asked["height"]
+    """Adds an error for each side that requests more than `most` pixels, whether or not the picture has as many."""
+    width, height = sides["width"], sides["height"]
     across = width or (height or 0) * ratio.value
     down = height or across / ratio.value
-    scale = min(1.0, LONGEST_SIDE / max(across, down, 1))  # nothing longer is made
+    scale = min(1.0, LONGEST_SIDE / max(across, down, 1))  # the output is never longer
     if across * down * scale**2 <= most:
         return
     limits = {"width": isqrt(int(most * ratio.value)), "height": isqrt(int(most / ratio.value))}
     for name, limit in limits.items():
-        if asked[name] is not None:
+        if sides[name] is not None:
             detail = f"{name} is at most {limit} here: a crop has at most {most / 1e6:g} megapixels as {form.upper()}."
-            errors.append({"parameter": name, "detail": detail, "limit": limit, "received": str(asked[name])})
+            errors.append({"parameter": name, "detail": detail, "limit": limit, "received": str(sides[name])})
 
 
 def _number(extra: dict[str, str], name: str, most: int, errors: list[dict[str, Any]]) -> int | None:
@@ -231,13 +231,13 @@ def _layers(extra: dict[str, str], errors: list[dict[str, Any]]) -> list[str]:
 
 
 def _format(request: Request, extra: dict[str, str], errors: list[dict[str, Any]]) -> str:
-    """By parameter, else the best that `Accept` names (`*/*` alone: JPEG). Raises NotAcceptable."""
+    """The parameter `format`, else the best one in `Accept` (`*/*` alone: JPEG). Raises NotAcceptable."""
     if "format" in extra:
         return _one_of(extra, "format", tuple(MEDIA_TYPES), errors)
     accept = request.headers.get("accept", "")
-    grades = {name: quality(accept, *media.split("/")) for name, media in MEDIA_TYPES.items()}
-    # At equal grades one that is named comes before one that a range like */* covers.
-    best = max(grades, key=lambda name: (grades[name], MEDIA_TYPES[name] in accept.lower()))
-    if grades[best] <= 0:
-        raise NotAcceptable(f"A crop is made as {', '.join(MEDIA_TYPES.values())}.")
+    weights = {name: quality(accept, *media.split("/")) for name, media in MEDIA_TYPES.items()}
+    # Of equal weights a named type precedes one that only matches a range like */*.
+    best = max(weights, key=lambda name: (weights[name], MEDIA_TYPES[name] in accept.lower()))
+    if weights[best] <= 0:
+        raise NotAcceptable(f"Crops can be made as {', '.join(MEDIA_TYPES.values())}.")
     return best

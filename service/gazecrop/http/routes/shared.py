@@ -1,4 +1,4 @@
-"""What every route does alike: find the parts, read the deadline, notice a client that left, answer GETs by ETag."""
+"""Shared by the routes: the parts, the deadline, bodies, cancellation when a client disconnects, caching headers."""
 
 import asyncio
 import re
@@ -42,12 +42,12 @@ def raw_query(scope: Scope) -> str:
 
 
 def reject_query_parameters(request: Request) -> None:
-    """Raises BadParameters where a query says anything: it would be ignored."""
+    """Raises BadParameters for any query parameter, as it would be ignored."""
     parse(raw_query(request.scope), frozenset())
 
 
 def deadline_of(request: Request, errors: list[dict[str, Any]]) -> float | None:
-    """`X-Request-Timeout` in seconds, as a monotonic time. What is wrong with it is added to `errors`."""
+    """`X-Request-Timeout` as a monotonic time; None without it. Appends to `errors` if it is invalid."""
     text = request.headers.get("x-request-timeout")
     if text is None:
         return None
@@ -60,27 +60,27 @@ def deadline_of(request: Request, errors: list[dict[str, Any]]) -> float | None:
 
 
 def refuse_early(parts: Parts) -> None:
-    """Before a body is read, when nothing has been spent yet. Raises Draining, Overloaded."""
+    """Sheds load before the body is read. Raises Draining, Overloaded."""
     try:
         if parts.draining:
             raise Draining("This server is shutting down.")
         parts.gate.refuse_if_full()
     except Unavailable as error:
-        error.headers["Connection"] = "close"  # tells the client to stop sending
+        error.headers["Connection"] = "close"  # so that the client stops sending
         raise
 
 
-async def unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:
-    """Runs the work while the client is there. The framework alone would finish it for nobody."""
+async def cancel_on_disconnect(request: Request, work: Coroutine[Any, Any, T]) -> T:
+    """Runs the work and cancels it when the client disconnects. Raises ClientGone then."""
     task = asyncio.ensure_future(work)
-    gone = asyncio.ensure_future(_disconnect(request))
+    disconnect = asyncio.ensure_future(_disconnect(request))
     try:
-        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({task, disconnect}, return_when=asyncio.FIRST_COMPLETED)
         if not task.done():
             raise ClientGone
         return task.result()
     finally:
-        gone.cancel()
+        disconnect.cancel()
         task.cancel()
 
 
@@ -111,21 +111,22 @@ async def analysed(request: Request, id: str, data: bytes, deadline: float | Non
         known, created = in_memory, False
     else:
         work = parts.pipeline.upload(id, data, stages_of(request.scope), deadline)
-        known, created = await unless_gone(request, work)
+        known, created = await cancel_on_disconnect(request, work)
     grid = known.picture.cropper.grid
     parts.metrics.input_megapixels.observe(grid.width * grid.height / 1e6)
     return known, created
 
 
 async def read_limited(request: Request, limit: int, seconds: float = SECONDS_FOR_JSON) -> bytes:
-    """A body that is no picture. Raises BodyTooLarge, BodyTooSlow, BadParameters (a form), ClientGone."""
+    """A body of at most `limit` bytes that is not a picture. Raises BodyTooLarge, BodyTooSlow, BadParameters (a form),
+    ClientGone."""
     if request.headers.get("content-type", "").lower().startswith("multipart/"):
-        raise BadParameters.one("body", "The body is JSON here, not a form.")
+        raise BadParameters.one("body", "The body must be JSON here, not a form.")
     return await read_body(request.receive, request.scope["headers"], limit, seconds)
 
 
 def identify(parts: Parts, data: bytes) -> str:
-    """The id of a picture's bytes: nobody without the key can compute it from the file."""
+    """The id of a picture's bytes: a keyed hash, which cannot be computed without the server's key."""
     return blake3(data, key=parts.id_key).hexdigest(IDS)
 
 
@@ -147,14 +148,17 @@ def json_answer(content: Any, status: int = 200, headers: dict[str, str] | None 
     return Response(orjson.dumps(content), status, headers, "application/json")
 
 
-def fresh_headers(parts: Parts, known: Known, target: str, asked: str | None) -> dict[str, str]:
-    """The caching headers of an answer about a picture. `target`: what tells it from other answers about it."""
+def fresh_headers(parts: Parts, known: Known, target: str, requested: str | None) -> dict[str, str]:
+    """The caching headers of a response about a picture.
+
+    target: distinguishes it from other responses about the picture. requested: the value of `?v=`.
+    """
     settings = parts.settings
     version = known.version
     private = bool(settings.api_keys)
     headers = {
         "ETag": caching.etag(version, target),
-        "Cache-Control": caching.control(settings.cache_control, asked, version, private=private),
+        "Cache-Control": caching.control(settings.cache_control, requested, version, private=private),
     }
     if known.degraded:
         headers["X-Degraded"] = "store"

@@ -1,4 +1,4 @@
-"""What the two doors do alike: ratios as numbers, and a crop of the server's choice where none is asked for."""
+"""Shared by the two compatibility endpoints: ratios as numbers, and a crop of the server's choice without ratios."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ _FITTING = tuple(ratio for ratio in ALL_PROFILES if 0.5 <= ratio.value <= 2)
 
 
 def ratios_of(values: Any, parameter: str) -> tuple[Ratio, ...]:
-    """Ratios as the vendors send them, as numbers. Raises BadParameters."""
+    """Parses ratios in the vendors' form, as numbers. Raises BadParameters."""
     if not isinstance(values, list) or len(values) > MOST:
         raise BadParameters.one(parameter, f"{parameter} is a list of at most {MOST} numbers.", limit=MOST)
     for value in values:
@@ -23,8 +23,8 @@ def ratios_of(values: Any, parameter: str) -> tuple[Ratio, ...]:
 
 
 def crops_of(parts: Parts, known: Known, ratios: tuple[Ratio, ...]) -> list[Crop]:
-    """The crops of these ratios. Of none: one between 0.5 and 2, the smallest that is good, or else the one that
-    keeps most."""
+    """The crops of these ratios. Without ratios: one between 0.5 and 2, the smallest good one, else the one with
+    most importance."""
     crops = parts.pipeline.crops(known, Wanted(ratios or _FITTING, Options(), {}))
     if ratios:
         return crops
