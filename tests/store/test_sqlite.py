@@ -270,6 +270,49 @@ async def test_a_full_disk_is_said_and_survived(open_store: Callable[..., Sqlite
     await store.put(name(1), RECORD)
 
 
+async def test_on_a_full_disk_only_the_changes_that_need_space_fail(
+    open_store: Callable[..., SqliteStore],
+) -> None:
+    """Deletions, focal points and large maps that wait together: one transaction, of which the maps do not fit."""
+    store = open_store(max_focus=100)
+    await fill(store, range(20))
+    for number in range(5):
+        await store.set_focus(name(number), 0.1, 0.1, ANY)
+    pages = "PRAGMA max_page_count = 1"  # SQLite takes the present size where that is more
+    await store._writer.run_job(lambda connection: connection.execute(pages), durable=False)
+    large = Record("gaze-0", "jpeg", bytes(100_000))
+    outcomes = await asyncio.gather(
+        *(store.put(name(100 + number), large) for number in range(10)),
+        *(store.delete(name(number)) for number in range(10)),
+        *(store.set_focus(name(number), 0.9, 0.9, ANY) for number in range(10, 15)),
+        *(store.put(name(200 + number), large) for number in range(10)),
+        return_exceptions=True,
+    )
+    assert all(isinstance(outcome, StoreAway) for outcome in (*outcomes[:10], *outcomes[25:]))
+    assert outcomes[10:20] == [None] * 10
+    assert [found.x for found, _ in outcomes[20:25]] == [0.9] * 5  # type: ignore[misc]
+    assert [await store.get(name(number)) for number in range(10)] == [None] * 10
+    assert [await store.get_focus(name(number)) for number in range(5)] == [None] * 5
+
+
+async def test_a_job_that_raises_fails_alone(open_store: Callable[..., SqliteStore]) -> None:
+    store = open_store()
+    runs: list[str] = []
+
+    def wrong(connection: sqlite3.Connection) -> None:
+        runs.append("wrong")
+        connection.execute("DELETE FROM maps")
+        raise OverflowError("no such number")
+
+    outcomes = await asyncio.gather(
+        store.put(A, RECORD), store._writer.run_job(wrong, durable=True), return_exceptions=True
+    )
+    assert outcomes[0] == Entry(RECORD, None)
+    assert isinstance(outcomes[1], StoreAway)
+    assert await store.get(A) == Entry(RECORD, None), "its own change was not rolled back"
+    assert runs
+
+
 async def test_a_file_removed_under_the_process_is_no_false_yes(
     open_store: Callable[..., SqliteStore], path: Path
 ) -> None:

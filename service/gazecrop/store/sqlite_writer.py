@@ -1,4 +1,7 @@
-"""The thread that writes to the SQLite file: all waiting jobs go into one transaction."""
+"""The thread that writes to the SQLite file: all waiting jobs go into one transaction.
+
+When a job fails, all of them are rolled back and each runs again in a transaction of its own: a failing job fails alone.
+"""
 
 import asyncio
 import contextlib
@@ -80,25 +83,34 @@ class Writer(threading.Thread):
     def _serve(self, jobs: list[Job]) -> None:
         if not jobs:
             return
-        answers: list[Any]
-        try:
-            answers = self._commit(jobs)
-        except Exception as error:  # the thread must survive every error
-            with contextlib.suppress(sqlite3.Error):
-                self._connection.execute("ROLLBACK")
-            away = error if isinstance(error, StoreAway) else self.away(error)
-            answers = [away] * len(jobs)
+        answers = self._attempt(jobs)
         with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile
             jobs[0].answer.get_loop().call_soon_threadsafe(_deliver, jobs, answers)
 
-    def _commit(self, jobs: list[Job]) -> list[Any]:
-        durable = any(job.durable for job in jobs)
+    def _attempt(self, jobs: list[Job]) -> list[Any]:
+        """The result of each job, a StoreAway for each that failed."""
+        began = False
+        try:
+            self._begin(durable=any(job.durable for job in jobs))
+            began = True
+            return self._commit(jobs)
+        except Exception as error:  # the thread must survive every error
+            with contextlib.suppress(sqlite3.Error):
+                self._connection.execute("ROLLBACK")
+            # When no transaction can begin (the file is gone, another process holds the lock), all jobs fail.
+            if began and len(jobs) > 1:
+                return [self._attempt([job])[0] for job in jobs]
+            return [error if isinstance(error, StoreAway) else self.away(error)] * len(jobs)
+
+    def _begin(self, *, durable: bool) -> None:
         if durable and not self.is_there():
             raise self.away("was removed or replaced while in use; restart the server")
         # In WAL mode FULL flushes the whole log to disk at each commit.
         self._connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
         # IMMEDIATE: a transaction that starts with a read fails at its first write when another process writes.
         self._connection.execute("BEGIN IMMEDIATE")
+
+    def _commit(self, jobs: list[Job]) -> list[Any]:
         self._before(self._connection)
         answers = [job.work(self._connection) for job in jobs]
         self._connection.execute("COMMIT")
