@@ -139,7 +139,7 @@ class App:
             render_gate=render_gate,
             renderers=renderers,
             id_key=id_key,
-            inbox=Inbox(settings.data_dir, settings.reports_megabytes),
+            inbox=Inbox(store),
             turnstile=Turnstile(settings.reports_per_hour),
         )
         api.state.parts = self._front.parts = parts

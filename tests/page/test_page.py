@@ -19,7 +19,7 @@ from gazecrop.crop.answers import object_position
 from gazecrop.crop.cropping import Cropper, Options
 from gazecrop.crop.grid import SaliencyGrid
 from gazecrop.crop.ratios import parse_ratio
-from gazecrop.store.inbox import Inbox
+from gazecrop.store.sqlite_reports import read
 from tests.conftest import ROOT, Server
 from tests.helpers.chromium import chromium
 from tests.helpers.pictures import draw, encode, jpeg
@@ -393,13 +393,13 @@ def test_a_report_carries_the_picture_only_when_ticked(opened: Open, server: Ser
     page.get_by_text("Send the report").click()
     expect(page.locator("#report")).to_contain_text(f"{'with' if ticked else 'without'} the picture")
     shot(page, "report")
-    last = list(Inbox(server.data_dir, 1).read())[-1]
+    report = list(read(server.data_dir / "gazecrop.db"))[-1]
+    last = report.document
     assert (last["id"], last["kind"], last["text"]) == (id, "biased", "The disc is cut.")
     assert last["crops"][0] == {"ratio": "9:16", "policy": "window", "box": box(page)}
     assert last["should_keep"] == [{"x": 0.4, "y": 0.4, "width": 0.2, "height": 0.2}]
     assert ("picture" in last) == ticked
-    if ticked:
-        assert (server.data_dir / last["picture"]).read_bytes() == data
+    assert report.picture == (data if ticked else None)
 
 
 def test_a_picture_is_forgotten(opened: Open, server: Server) -> None:

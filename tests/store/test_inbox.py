@@ -1,72 +1,54 @@
-"""The inbox: nothing lost, bounded, rate-limited."""
+"""The inbox: nothing lost, bounded, rate-limited, and a deletion finds the pictures in it."""
 
+import asyncio
 import base64
 import os
 import subprocess
 import sys
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import httpx
 import pytest
 
 from gazecrop.commands.reports import main
-from gazecrop.errors import StoreFull, TooManyReports
-from gazecrop.store.inbox import INBOX, PICTURES, Inbox, Turnstile
-from tests.conftest import Server
-from tests.helpers.contract import wrong
+from gazecrop.errors import TooManyReports
+from gazecrop.settings import Settings
+from gazecrop.store import open_store
+from gazecrop.store.base import Store
+from gazecrop.store.inbox import Inbox, Turnstile
+from gazecrop.store.sqlite_reports import read
+from tests.conftest import RedisServer, Server
+from tests.helpers.contract import client, wrong
 from tests.helpers.pictures import jpeg
 
-REPORT = {"id": "0" * 32, "kind": "biased", "text": "cut off\nmy aunt", "crops": [{"ratio": "16:9"}]}
+ID = "0" * 32
+REPORT = {"id": ID, "kind": "biased", "text": "cut off\nmy aunt", "crops": [{"ratio": "16:9"}]}
 
 
-def test_what_is_added_is_read_back_in_order(tmp_path: Path) -> None:
-    inbox = Inbox(tmp_path / "new", 1)
-    ids = [inbox.add(REPORT | {"text": text}, None) for text in ("one", "two", "dré")]
-    kept = list(Inbox(tmp_path / "new", 1).read())
-    assert [report["report"] for report in kept] == ids
-    assert [report["text"] for report in kept] == ["one", "two", "dré"]
-    assert all("picture" not in report for report in kept)
+@pytest.fixture(params=["sqlite", pytest.param("redis", marks=pytest.mark.redis)])
+def environment(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The settings of a store, for the service and the command alike."""
+    monkeypatch.setenv("GAZECROP_DATA_DIR", str(tmp_path))
+    if request.param == "redis":
+        monkeypatch.setenv("REDIS_URL", request.getfixturevalue("redis_server").url)
 
 
-def test_a_picture_is_kept_only_when_it_comes_and_for_the_owner_alone(tmp_path: Path) -> None:
-    id = Inbox(tmp_path, 1).add(REPORT, b"picture")
-    kept = tmp_path / PICTURES / f"{'0' * 32}-{id}"
-    assert kept.read_bytes() == b"picture"
-    assert os.stat(kept).st_mode & 0o777 == os.stat(tmp_path / INBOX).st_mode & 0o777 == 0o600
+@pytest.fixture
+async def store(environment: None) -> AsyncIterator[Store]:
+    opened = open_store(Settings())
+    yield opened
+    await opened.close()
 
 
-def test_the_inbox_is_bounded_over_restarts(tmp_path: Path) -> None:
-    Inbox(tmp_path, 1).add(REPORT, b"x" * 700_000)
-    inbox = Inbox(tmp_path, 1)
-    with pytest.raises(StoreFull):
-        inbox.add(REPORT, b"x" * 400_000)
-    inbox.add(REPORT, None)
-    assert len(list(inbox.read())) == 2
-    assert len(list((tmp_path / PICTURES).iterdir())) == 1
-
-
-def test_forgetting_a_picture_removes_its_files_alone_and_makes_room(tmp_path: Path) -> None:
-    inbox = Inbox(tmp_path, 1)
-    inbox.forget("0" * 32)  # there is no inbox yet
-    for id in ("0" * 32, "1" * 32):
-        inbox.add(REPORT | {"id": id}, b"x" * 400_000)
-    for other in ("*", "0" * 31, "", "../reports", "2" * 32):
-        inbox.forget(other)
-    assert len(list((tmp_path / PICTURES).iterdir())) == 2
-    inbox.forget("0" * 32)
-    (left,) = (tmp_path / PICTURES).iterdir()
-    assert left.name.startswith("1" * 32)
-    assert len(list(inbox.read())) == 2  # what was said stays
-    inbox.add(REPORT, b"x" * 400_000)
-
-
-def test_a_line_cut_by_a_crash_hides_no_other(tmp_path: Path) -> None:
-    inbox = Inbox(tmp_path, 1)
-    inbox.add(REPORT, None)
-    with (tmp_path / INBOX).open("ab") as file:
-        file.write(b'{"report": "cut\n')
-    inbox.add(REPORT, None)
-    assert len(list(inbox.read())) == 2
+async def test_a_report_gets_an_id_a_time_and_the_name_of_its_picture(store: Store) -> None:
+    inbox = Inbox(store)
+    ids = [await inbox.add(REPORT, None), await inbox.add(REPORT, b"picture")]
+    plain, with_picture = [report async for report in store.reports()]
+    assert [plain.document["report"], with_picture.document["report"]] == ids
+    assert plain.document["at"].endswith("Z") and plain.document["text"] == REPORT["text"]
+    assert "picture" not in plain.document and plain.picture is None
+    assert (with_picture.document["picture"], with_picture.picture) == (f"{ID}-{ids[1]}", b"picture")
 
 
 def test_the_turnstile_refills_evenly_and_tells_when_to_come_back() -> None:
@@ -84,19 +66,38 @@ def test_the_turnstile_refills_evenly_and_tells_when_to_come_back() -> None:
         turnstile.enter("a")
 
 
-def test_the_command_lists_and_exports(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_the_command_lists_exports_and_saves_pictures(
+    environment: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("GAZECROP_DATA_DIR", str(tmp_path))
-    Inbox(tmp_path, 1).add(REPORT, b"picture")
-    assert main([]) == 0
+    async def change(forget: bool = False) -> str:
+        store = open_store(Settings())
+        number = await Inbox(store).add(REPORT, b"picture")
+        if forget:
+            await store.delete(ID)
+        await store.close()
+        return number
+
+    name = f"{ID}-{asyncio.run(change())}"
+    folder = tmp_path / "pictures"
+    assert main(["--pictures", str(folder)]) == 0
     listed = capsys.readouterr().out
-    assert "biased" in listed and "16:9" in listed and "cut off my aunt" in listed and PICTURES in listed
+    assert "biased" in listed and "16:9" in listed and "cut off my aunt" in listed and name in listed
+    assert (folder / name).read_bytes() == b"picture"
+    assert os.stat(folder / name).st_mode & 0o777 == 0o600
     assert main(["--json"]) == 0
     assert '"text": "cut off\\nmy aunt"' in capsys.readouterr().out
-    Inbox(tmp_path, 1).forget("0" * 32)
+    asyncio.run(change(forget=True))
     assert main([]) == 0
-    assert "picture: forgotten" in capsys.readouterr().out
+    assert capsys.readouterr().out.count("picture: forgotten") == 2
+
+
+def test_the_command_makes_no_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("GAZECROP_DATA_DIR", str(tmp_path / "absent"))
+    assert main([]) == 0
+    assert "No reports in" in capsys.readouterr().err
+    assert not (tmp_path / "absent").exists()
 
 
 def test_the_command_names_a_wrong_setting(
@@ -110,9 +111,13 @@ def test_the_command_names_a_wrong_setting(
 
 
 def test_the_command_ends_quietly_when_its_output_is_closed(tmp_path: Path) -> None:
-    inbox = Inbox(tmp_path, 10)
-    for _ in range(20):
-        inbox.add(REPORT | {"text": "x" * 4000}, None)
+    async def fill() -> None:
+        store = open_store(Settings(data_dir=tmp_path))
+        for _ in range(20):
+            await Inbox(store).add(REPORT | {"text": "x" * 4000}, None)
+        await store.close()
+
+    asyncio.run(fill())
     listing = subprocess.Popen(
         [sys.executable, "-m", "gazecrop.cli", "reports", "--json"],
         env=os.environ | {"GAZECROP_DATA_DIR": str(tmp_path)},
@@ -139,12 +144,58 @@ def test_the_picture_of_a_report_is_the_one_it_names_and_goes_with_it(
     assert wrong(report(other)) == ["picture"]
     answer = report(data)
     assert answer.status_code == 201 and answer.json()["picture_kept"]
-    kept = server.data_dir / PICTURES / f"{id}-{answer.json()['report']}"
-    assert kept.read_bytes() == data
+
+    def kept() -> list[tuple[str, bytes | None]]:
+        """The texts and pictures of the reports about this picture."""
+        reports = read(server.data_dir / "gazecrop.db")
+        return [(one.document["text"], one.picture) for one in reports if one.document["id"] == id]
+
+    assert kept() == [("cut", data)]
     assert api.delete(f"/v1/images/{id}").status_code == 204
-    assert not kept.exists()
-    assert [one["text"] for one in Inbox(server.data_dir, 1).read() if one["id"] == id] == ["cut"]
+    assert kept() == [("cut", None)]
 
 
 def test_a_report_that_is_no_json_is_refused(api: httpx.Client) -> None:
     assert wrong(api.post("/v1/reports", content=b"{")) == ["body"]
+
+
+def report_with_picture(api: httpx.Client, data: bytes) -> str:
+    id: str = api.post("/v1/images", content=data).json()["id"]
+    content = {"id": id, "text": "cut", "picture": base64.b64encode(data).decode()}
+    assert api.post("/v1/reports", json=content).status_code == 201
+    return id
+
+
+async def test_deletions_of_one_reported_picture_at_once_all_succeed(
+    server: Server, api: httpx.Client
+) -> None:
+    """Two at once, sixty times: each found the other's file gone, when the pictures were files."""
+    ids = [report_with_picture(api, jpeg(seed=900 + number)) for number in range(20)]
+    async with httpx.AsyncClient(base_url=server.url) as together:
+        for id in ids:
+            answers = await asyncio.gather(*(together.delete(f"/v1/images/{id}") for _ in range(6)))
+            assert {answer.status_code for answer in answers} == {204}
+
+
+@pytest.mark.redis
+def test_replicas_share_reports_and_a_deletion_on_one_forgets_for_all(
+    start_server: Callable[..., Server], redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = {"REDIS_URL": f"{redis_server.url}?socket_timeout=2", "GAZECROP_REPORTS_MEGABYTES": "1"}
+    first, second = (start_server(**settings) for _ in range(2))
+    data = jpeg(seed=950)
+    with client(first.url) as one, client(second.url) as other:
+        id = report_with_picture(one, data)
+        assert report_with_picture(other, data) == id
+
+        async def pictures() -> list[bytes | None]:
+            store = open_store(Settings(redis_url=settings["REDIS_URL"]))
+            try:
+                return [report.picture async for report in store.reports()]
+            finally:
+                await store.close()
+
+        monkeypatch.setenv("REDIS_URL", settings["REDIS_URL"])
+        assert asyncio.run(pictures()) == [data, data]
+        assert other.delete(f"/v1/images/{id}").status_code == 204
+        assert asyncio.run(pictures()) == [None, None]

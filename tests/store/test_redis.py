@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 
 from gazecrop.errors import ImageNotFound, StoreAway
 from gazecrop.store import redis_link
-from gazecrop.store.base import Condition, Entry, Record
+from gazecrop.store.base import Condition, Entry, Record, Report
 from gazecrop.store.breaker import Breaker
 from gazecrop.store.redis import RedisStore
 from tests.conftest import RedisServer, command, free_port
@@ -300,6 +300,27 @@ async def test_out_of_memory_refuses_changes_and_still_reads(store: RedisStore, 
     assert await store.get(A) is None
     await raw.config_set("maxmemory", 0)
     await store.put(B, RECORD)
+
+
+async def test_out_of_memory_a_deletion_forgets_pictures_in_reports(store: RedisStore, raw: Redis) -> None:
+    report = Report({"id": A, "picture": "one"}, b"picture")
+    await store.add_report(report)
+    await raw.config_set("maxmemory", 1)
+    with pytest.raises(StoreAway, match="refused.*memory"):
+        await store.add_report(report)
+    await store.delete(A)
+    assert [found.picture async for found in store.reports()] == [None]
+    await raw.config_set("maxmemory", 0)
+    (document,) = await raw.lrange("gazecrop:reports", 0, -1)
+    assert int(await raw.get("gazecrop:report-bytes")) == len(document)  # type: ignore[arg-type]
+
+
+async def test_foreign_values_in_the_place_of_reports(store: RedisStore, raw: Redis) -> None:
+    await raw.set(f"gazecrop:report-pictures:{A}", "foreign")
+    await store.delete(A)
+    await raw.rpush("gazecrop:reports", "{", "7")
+    await store.add_report(Report({"id": B}, None))
+    assert [found.document async for found in store.reports()] == [{"id": B}]
 
 
 async def test_a_replica_refuses_changes_and_still_reads(store: RedisStore, raw: Redis) -> None:

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from gazecrop.errors import StoreAway
-from gazecrop.store import sqlite_file
-from gazecrop.store.base import Condition, Entry, Record
+from gazecrop.store import sqlite_file, sqlite_reports
+from gazecrop.store.base import Condition, Entry, Record, Report
 from gazecrop.store.sqlite import SqliteStore
 
 A = "a" * 32
@@ -293,6 +293,66 @@ async def test_on_a_full_disk_only_the_changes_that_need_space_fail(
     assert [found.x for found, _ in outcomes[20:25]] == [0.9] * 5  # type: ignore[misc]
     assert [await store.get(name(number)) for number in range(10)] == [None] * 10
     assert [await store.get_focus(name(number)) for number in range(5)] == [None] * 5
+
+
+async def test_reports_do_not_push_maps_out(open_store: Callable[..., SqliteStore]) -> None:
+    store = open_store(megabytes=1, reports_megabytes=3)
+    await fill(store, range(100))
+    for number in range(4):
+        await store.add_report(Report({"id": name(number), "picture": "x"}, bytes(700_000)))
+    await fill(store, range(100, 400))
+    assert await store.get(name(0)) == Entry(record(0), None)
+    await store.close()
+    store = open_store(megabytes=1, reports_megabytes=3)
+    assert await store.get(name(0)) == Entry(record(0), None)
+
+
+async def test_a_report_that_was_not_written_takes_no_room(open_store: Callable[..., SqliteStore]) -> None:
+    store = open_store(reports_megabytes=1)
+    (pages,) = await store._writer.run_job(lambda c: c.execute("PRAGMA page_count").fetchone(), durable=False)
+
+    async def allow(pages: int) -> None:
+        await store._writer.run_job(lambda c: c.execute(f"PRAGMA max_page_count = {pages}"), durable=False)
+
+    await allow(pages + 10)
+    large = Report({"id": A, "picture": "x"}, bytes(900_000))
+    for _ in range(3):
+        with pytest.raises(StoreAway, match="full"):
+            await store.add_report(large)
+    await allow(1_000_000)
+    await store.add_report(large)
+    assert [found async for found in store.reports()] == [large]
+
+
+async def test_a_file_of_the_first_layout_gets_reports(
+    open_store: Callable[..., SqliteStore], path: Path
+) -> None:
+    store = open_store()
+    await store.put(A, RECORD)
+    await store.close()
+    with sqlite3.connect(path) as connection:
+        for table in ("reports", "reports_total"):
+            connection.execute(f"DROP TABLE {table}")
+        connection.execute("PRAGMA user_version = 1")
+    connection.close()
+    assert list(sqlite_reports.read(path)) == []
+    store = open_store()
+    await store.add_report(Report({"id": A}, None))
+    assert await store.get(A) == Entry(RECORD, None)
+    assert [found.document async for found in store.reports()] == [{"id": A}]
+    with sqlite3.connect(path) as connection:
+        connection.execute("INSERT INTO reports (id, bytes, document) VALUES ('a', 1, '7'), ('a', 2, '{')")
+    connection.close()
+    assert [found.document async for found in store.reports()] == [{"id": A}]
+
+
+async def test_a_large_report_does_not_leave_a_large_log(
+    open_store: Callable[..., SqliteStore], path: Path
+) -> None:
+    store = open_store()
+    await store.add_report(Report({"id": A, "picture": "x"}, bytes(20_000_000)))
+    await fill(store, range(10))
+    assert path.with_name(f"{path.name}-wal").stat().st_size < 5_000_000
 
 
 async def test_a_job_that_raises_fails_alone(open_store: Callable[..., SqliteStore]) -> None:

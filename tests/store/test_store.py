@@ -10,7 +10,7 @@ from gazecrop.crop.focus import Focus
 from gazecrop.errors import ImageNotFound, PreconditionFailed, StoreAway, StoreFull
 from gazecrop.settings import Settings
 from gazecrop.store import open_store
-from gazecrop.store.base import Condition, Entry, Record, Store
+from gazecrop.store.base import Condition, Entry, Record, Report, Store
 from gazecrop.store.redis import RedisStore
 from gazecrop.store.sqlite import SqliteStore
 
@@ -27,10 +27,12 @@ OpenStore = Callable[[], Store]
 def open_one(request: pytest.FixtureRequest, tmp_path: Path) -> OpenStore:
     """Opens the same store each time, as replicas do, or a process that starts again."""
     if request.param == "sqlite":
-        return lambda: SqliteStore(tmp_path / "gazecrop.db", megabytes=10, max_focus=MAX_FOCUS)
+        return lambda: SqliteStore(
+            tmp_path / "gazecrop.db", megabytes=10, max_focus=MAX_FOCUS, reports_megabytes=1
+        )
     # Its time-out of 50 ms is not the question here, and a busy machine is not a broken promise.
     url = f"{request.getfixturevalue('redis_server').url}?socket_timeout=2"
-    return lambda: RedisStore(url, map_days=1, max_focus=MAX_FOCUS)
+    return lambda: RedisStore(url, map_days=1, max_focus=MAX_FOCUS, reports_megabytes=1)
 
 
 @pytest.fixture
@@ -301,3 +303,63 @@ def test_the_settings_choose_the_store(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("REDIS_URL", "http://127.0.0.1")
     with pytest.raises(StoreAway, match="REDIS_URL"):
         open_store(Settings())
+
+
+def report(id: str = A, size: int = 0, text: str = "") -> Report:
+    """With a picture of so many bytes, or without one."""
+    document = {"id": id, "text": text} | ({"picture": f"{id}-{text}"} if size else {})
+    return Report(document, bytes(size) if size else None)
+
+
+async def everything(store: Store) -> list[Report]:
+    return [found async for found in store.reports()]
+
+
+async def test_reports_come_back_in_order_on_every_replica(store: Store, other: Store) -> None:
+    assert await everything(store) == []
+    sent = [report(A, 10, "one"), report(B, 0, "two"), report(A, 300_000, "dré"), report(B, 7, "four")]
+    for number, each in enumerate(sent):
+        await (store, other)[number % 2].add_report(each)
+    assert await everything(store) == await everything(other) == sent
+
+
+async def test_more_reports_than_one_read_takes(store: Store) -> None:
+    sent = [report(A, number % 3, str(number)) for number in range(250)]
+    for each in sent:
+        await store.add_report(each)
+    assert await everything(store) == sent
+
+
+async def test_deleting_forgets_the_pictures_in_reports_and_not_the_texts(store: Store, other: Store) -> None:
+    for id, text in ((A, "a1"), (A, "a2"), (B, "b")):
+        await store.add_report(report(id, 5, text))
+    for id in ("*", "a" * 31, "", "../reports", "c" * 32):
+        await other.delete(id)
+    assert [found.picture for found in await everything(store)] == [bytes(5)] * 3
+    await other.delete(A)
+    kept = [(found.document["text"], found.picture) for found in await everything(store)]
+    assert kept == [("a1", None), ("a2", None), ("b", bytes(5))]
+
+
+async def test_the_size_of_all_reports_is_bounded_also_after_a_restart(open_one: OpenStore) -> None:
+    first = open_one()
+    await first.add_report(report(A, 700_000, "kept"))
+    await first.close()
+    store = open_one()
+    for _ in range(2):
+        with pytest.raises(StoreFull) as full:
+            await store.add_report(report(B, 400_000, "refused"))
+        assert full.value.members == {"limit": 1_000_000}
+    await store.add_report(report(B, 200_000, "fits"))
+    await store.delete(A)
+    await store.add_report(report(B, 700_000, "fits again"))
+    assert [found.document["text"] for found in await everything(store)] == ["kept", "fits", "fits again"]
+    await store.close()
+
+
+async def test_deletions_at_once_give_the_room_back_once(store: Store, other: Store) -> None:
+    for _ in range(20):
+        await store.add_report(report(A, 900_000, "kept"))
+        await asyncio.gather(*(each.delete(A) for each in (store, other) for _ in range(5)))
+    with pytest.raises(StoreFull):
+        await store.add_report(report(A, 1_000_000, "refused"))

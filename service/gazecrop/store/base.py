@@ -1,7 +1,8 @@
 """The interface of the stores. Redis and SQLite implement it; `memory.py` is the cache in front of either."""
 
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from gazecrop.crop.focus import Focus
 from gazecrop.errors import ImageNotFound, PreconditionFailed, StoreFull
@@ -32,6 +33,23 @@ class Record:
 class Entry:
     record: Record
     focus: Focus | None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A person's report about a crop, as stored.
+
+    `document`: its JSON members; "id" is the picture's. A report that came with the picture has "picture", a file name
+    for it. `picture`: the bytes of that picture; None without one, and after the picture's id was deleted.
+    """
+
+    document: dict[str, Any]
+    picture: bytes | None
+
+
+def reports_full(limit: int) -> StoreFull:
+    """`limit`: of all reports and their pictures, in bytes."""
+    return StoreFull("The inbox for reports is full; please tell the operator of this server.", limit=limit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +98,9 @@ class Store(Protocol):
         """Stores the map. Returns it with the focus that was set for these bytes earlier, if any."""
 
     async def delete(self, id: str) -> None:
-        """Deletes map and focus; durable when it returns."""
+        """Deletes the map, the focus and the pictures attached to reports about the id; durable when it returns.
+
+        The reports' texts stay."""
 
     async def get_focus(self, id: str) -> Focus | None: ...
 
@@ -91,6 +111,12 @@ class Store(Protocol):
 
     async def delete_focus(self, id: str, condition: Condition) -> bool:
         """True when there was one. Raises PreconditionFailed."""
+
+    async def add_report(self, report: Report) -> None:
+        """Stores a report; durable when it returns. Raises StoreFull (over `reports_megabytes`)."""
+
+    def reports(self) -> AsyncGenerator[Report, None]:
+        """All reports, the oldest first. For the command line: it may block."""
 
     async def id_key(self) -> bytes:
         """The 32 random bytes that key the ids: made once, the same for all replicas on this store."""

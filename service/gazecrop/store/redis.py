@@ -4,6 +4,7 @@
     gazecrop:focus:ID    a packed Focus; never expires, so `volatile-*` never evicts it
     gazecrop:focuses     the set of ids that have a focus: SCARD is their number
     gazecrop:id_key      32 random bytes; never expires
+    gazecrop:report...   people's reports: redis_reports.py
 
 A focus has its own key, so that one MGET reads map and focus: 81 us a call; a pipeline of GET and HGET takes 122. The
 number of focal points is the size of a set, not a counter: adding or removing an id twice has no effect, so it cannot
@@ -12,13 +13,14 @@ drift. Keys that depend on each other are changed by one script, so no reader se
 
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar, cast
 
 from gazecrop.crop.focus import Focus
 from gazecrop.errors import StoreAway
 from gazecrop.store.base import Condition, Entry, Outcome, Record, settle
 from gazecrop.store.redis_link import PATIENT_SECONDS, Link
+from gazecrop.store.redis_reports import BYTES, RedisReports, pictures_of
 
 T = TypeVar("T")
 
@@ -54,10 +56,19 @@ redis.call('SADD', KEYS[3], ARGV[1])
 return present and 'replaced' or 'created'
 """
 
+# KEYS: map, focus, focuses, the pictures of reports about the id, the size of all reports. ARGV: id.
 # A script, not MULTI: a Redis out of memory refuses everything inside MULTI, deletions too.
 FORGET = """
 redis.call('DEL', KEYS[1], KEYS[2])
 redis.call('SREM', KEYS[3], ARGV[1])
+if redis.call('TYPE', KEYS[4]).ok == 'hash' then
+  local size = 0
+  for _, name in ipairs(redis.call('HKEYS', KEYS[4])) do
+    size = size + redis.call('HSTRLEN', KEYS[4], name)
+  end
+  redis.call('DEL', KEYS[4])
+  redis.call('DECRBY', KEYS[5], size)
+end
 return 'deleted'
 """
 
@@ -88,13 +99,21 @@ class RedisStore:
     name = "redis"
 
     def __init__(
-        self, url: str, *, map_days: float, max_focus: int, clock: Callable[[], float] = time.monotonic
+        self,
+        url: str,
+        *,
+        map_days: float,
+        max_focus: int,
+        reports_megabytes: int = 200,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Connects at the first call. Raises StoreAway when the URL is not usable."""
         self._link = Link(url, clock)
         self._client = self._link.client
         self._map_seconds = max(1, round(map_days * 86400))
         self._max_focus = max_focus
+        self._reports = RedisReports(self._link, reports_megabytes * 1_000_000)
+        self.add_report, self.reports = self._reports.add, self._reports.read
 
     async def get(self, id: str) -> Entry | None:
         values = await self._link.ask(lambda: self._client.mget(_map(id), _focus(id)))
@@ -109,7 +128,8 @@ class RedisStore:
         return Entry(record, _unpack(Focus.unpack, values[0]))
 
     async def delete(self, id: str) -> None:
-        await self._link.ask(lambda: self._eval(FORGET, id))
+        keys = (_map(id), _focus(id), FOCUSES, pictures_of(id), BYTES)
+        await self._link.ask(lambda: self._eval(FORGET, keys, id))
 
     async def get_focus(self, id: str) -> Focus | None:
         values = await self._link.ask(lambda: self._client.mget(_focus(id)))
@@ -128,15 +148,15 @@ class RedisStore:
             "" if condition.match is None else str(len(condition.match)),
             *(revision.to_bytes(8, "big") for revision in (*(condition.match or ()), *condition.other)),
         ]
+        keys = (_map(id), _focus(id), FOCUSES)
         outcome = await self._link.ask(
-            lambda: self._eval(CHANGE_FOCUS, id, value, self._max_focus, *arguments)
+            lambda: self._eval(CHANGE_FOCUS, keys, id, value, self._max_focus, *arguments)
         )
         return settle(cast(Outcome, outcome.decode()), self._max_focus)
 
-    def _eval(self, script: str, id: str, *arguments: bytes | str | int) -> Awaitable[bytes]:
+    def _eval(self, script: str, keys: Sequence[str], *arguments: bytes | str | int) -> Awaitable[bytes]:
         # The text each time, not its hash: changes are rare, and a restart of Redis empties its script cache.
-        keys = (_map(id), _focus(id), FOCUSES)
-        return cast(Awaitable[bytes], self._client.eval(script, 3, *keys, id, *arguments))
+        return cast(Awaitable[bytes], self._client.eval(script, len(keys), *keys, *arguments))
 
     async def id_key(self) -> bytes:
         pipe = self._client.pipeline(transaction=False)

@@ -14,13 +14,14 @@ import secrets
 import shutil
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 from sqlite3 import Connection
 from typing import Any
 
 from gazecrop.crop.focus import Focus
-from gazecrop.store.base import Condition, Entry, Outcome, Record, settle
+from gazecrop.store import sqlite_reports
+from gazecrop.store.base import Condition, Entry, Outcome, Record, Report, reports_full, settle
 from gazecrop.store.sqlite_file import open_file, open_reader
 from gazecrop.store.sqlite_writer import Writer
 
@@ -51,16 +52,17 @@ class SqliteStore:
         *,
         megabytes: int,
         max_focus: int,
+        reports_megabytes: int = 200,
         touch_seconds: float = 3600.0,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """Opens or makes the file. Raises StoreAway, whose log text names the path, when neither is possible.
 
         `touch_seconds`: the shortest time between two updates of a map's time of use; most reads cause no write.
-        An hour is precise enough for a store that holds weeks of maps.
+        An hour is precise enough for a store that holds weeks of maps. The file may grow to the sum of both limits.
         """
         self._path, self._max_focus = path, max_focus
-        self._limit = megabytes * 1_000_000
+        self._limit, self._reports_limit = megabytes * 1_000_000, reports_megabytes * 1_000_000
         self._touch_after, self._clock = round(touch_seconds * 1e6), clock
         self._touched: dict[str, int] = {}
         connection = open_file(path)
@@ -77,7 +79,7 @@ class SqliteStore:
         return int(self._clock() * 1e6)
 
     def _evict(self, connection: Connection) -> None:
-        """Deletes some of the least recently used maps when the file is above its limit."""
+        """Deletes some of the least recently used maps when the file without the reports is above its limit."""
         if self._excess(connection) > 0:
             connection.execute(EVICTION, (EVICT,))
 
@@ -86,7 +88,7 @@ class SqliteStore:
         (size,) = connection.execute("PRAGMA page_size").fetchone()
         (pages,) = connection.execute("PRAGMA page_count").fetchone()
         (free,) = connection.execute("PRAGMA freelist_count").fetchone()
-        return float(1 - self._limit / ((pages - free) * size))
+        return float(1 - (self._limit + sqlite_reports.total(connection)) / ((pages - free) * size))
 
     def _shrink(self, connection: Connection) -> None:
         """After the limit was lowered between two starts: evicts down to it and returns the pages to the disk."""
@@ -137,6 +139,7 @@ class SqliteStore:
         def work(connection: Connection) -> None:
             connection.execute("DELETE FROM maps WHERE id = ?", (id,))
             connection.execute("DELETE FROM focus WHERE id = ?", (id,))
+            sqlite_reports.forget(connection, id)
 
         await self._writer.run_job(work, durable=True)
 
@@ -172,6 +175,15 @@ class SqliteStore:
 
         return settle(await self._writer.run_job(work, durable=True), self._max_focus)
 
+    async def add_report(self, report: Report) -> None:
+        limit = self._reports_limit
+        if not await self._writer.run_job(lambda c: sqlite_reports.add(c, report, limit), durable=True):
+            raise reports_full(limit)
+
+    async def reports(self) -> AsyncGenerator[Report, None]:
+        for report in sqlite_reports.read(self._path):
+            yield report
+
     async def id_key(self) -> bytes:
         def work(connection: Connection) -> bytes:
             made = ("id_key", secrets.token_bytes(32))
@@ -199,7 +211,7 @@ class SqliteStore:
             verdict = str(error)
         if verdict != "ok":
             problems.append(f"{self._path} is damaged: {verdict}. Restore a copy, or remove it.")
-        missing = self._limit - self._path.stat().st_size
+        missing = self._limit + self._reports_limit - self._path.stat().st_size
         free = shutil.disk_usage(self._path.parent).free
         if free < missing:
             problems.append(

@@ -13,12 +13,13 @@ from gazecrop.errors import StoreAway
 log = logging.getLogger(__name__)
 
 APPLICATION = 0x475A4350  # "GZCP" in the file's header: identifies our files
-VERSION = 1
+VERSION = 2  # 2: with people's reports, whose pictures a deletion must find
 # How long a process waits for another that writes to the same file; then the client gets 503.
 BUSY_SECONDS = 2.0
 # A reader waits only while a writer recovers the log after a crash. The wait blocks the event loop, so it is short.
 BUSY_READ_SECONDS = 0.05
 
+# The triggers keep the total size of the reports: it changes in the same transaction as the rows, so it cannot drift.
 SCHEMA = f"""
 BEGIN IMMEDIATE;
 CREATE TABLE IF NOT EXISTS maps (id TEXT NOT NULL UNIQUE, value BLOB NOT NULL, used INTEGER NOT NULL);
@@ -26,6 +27,17 @@ CREATE INDEX IF NOT EXISTS maps_used ON maps (used);
 CREATE TABLE IF NOT EXISTS focus (id TEXT PRIMARY KEY, x REAL NOT NULL, y REAL NOT NULL,
     revision INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS secrets (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS reports (number INTEGER PRIMARY KEY, id TEXT NOT NULL, bytes INTEGER NOT NULL,
+    document BLOB NOT NULL, picture BLOB);
+CREATE INDEX IF NOT EXISTS reports_id ON reports (id);
+CREATE TABLE IF NOT EXISTS reports_total (bytes INTEGER NOT NULL);
+INSERT INTO reports_total SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM reports_total);
+CREATE TRIGGER IF NOT EXISTS report_added AFTER INSERT ON reports
+    BEGIN UPDATE reports_total SET bytes = bytes + new.bytes; END;
+CREATE TRIGGER IF NOT EXISTS report_changed AFTER UPDATE OF bytes ON reports
+    BEGIN UPDATE reports_total SET bytes = bytes + new.bytes - old.bytes; END;
+CREATE TRIGGER IF NOT EXISTS report_removed AFTER DELETE ON reports
+    BEGIN UPDATE reports_total SET bytes = bytes - old.bytes; END;
 PRAGMA application_id = {APPLICATION};
 PRAGMA user_version = {VERSION};
 COMMIT;
@@ -86,6 +98,8 @@ def _prepare(connection: Connection, path: Path) -> None:
         # Lets a lowered limit return evicted pages; possible only before the first table is made.
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
     _use_log(connection)
+    # A report's picture may have 20 MB. After the next checkpoint the log is truncated to its usual size.
+    connection.execute("PRAGMA journal_size_limit = 4194304")
     connection.executescript(SCHEMA)
     # Only the tables of people's input: checking every map would take seconds in a file of a gigabyte.
     for table in ("focus", "secrets"):

@@ -1,6 +1,7 @@
 """The thread that writes to the SQLite file: all waiting jobs go into one transaction.
 
-When a job fails, all of them are rolled back and each runs again in a transaction of its own: a failing job fails alone.
+When a job fails, all of them are rolled back and each runs again in a transaction of its own, so that only the failing
+one fails.
 """
 
 import asyncio

@@ -1,6 +1,5 @@
 """Upload, read and delete pictures' maps. (`http/front.py` serves GET crops.)"""
 
-import asyncio
 from typing import Any
 
 import orjson
@@ -93,7 +92,6 @@ async def show(request: Request, id: str) -> Response:
 async def forget(request: Request, id: str) -> Response:
     reject_query_parameters(request)
     parts = parts_of(request)
-    await asyncio.to_thread(parts.inbox.forget, id)
     with stages_of(request.scope).time("store"):
         await parts.maps.delete(id)
     return Response(status_code=204)

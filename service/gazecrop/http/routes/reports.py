@@ -39,7 +39,7 @@ async def add_report(request: Request) -> Response:
     body = await read_limited(request, 64_000 + parts.settings.max_bytes * 4 // 3)
     content, picture = await asyncio.to_thread(_read, parts, body)  # up to 27 MB at the default limits
     stored = content.model_dump(exclude={"picture"}, exclude_defaults=True)
-    id = await asyncio.to_thread(parts.inbox.add, stored, picture)
+    id = await parts.inbox.add(stored, picture)
     return json_answer({"report": id, "picture_kept": picture is not None}, 201)
 
 
