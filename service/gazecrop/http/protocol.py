@@ -12,11 +12,13 @@ import time
 from collections.abc import Callable, Generator
 from typing import Any
 
+import httptools
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.config import LOGGING_CONFIG
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from gazecrop.http.upgrade import continuing_parser, substitute_head
 from gazecrop.settings import Settings
 
 HEAD_BYTES = 32_768  # request line, headers and trailers; nginx takes 4 times 8 kB
@@ -51,9 +53,23 @@ class Protocol(HttpToolsProtocol):
         if self._head_since is None and not self._in_body:
             self._head_since = self.loop.time()
         self._pending += len(data)
-        super().data_received(data)
+        self._unset_keepalive_if_required()
+        self._feed(data)
         if self._pending > HEAD_BYTES and not self._lingering and not self.transport.is_closing():
             self._refuse(431, "The head of this request is too large.")
+
+    def _feed(self, data: bytes) -> None:
+        try:
+            while True:
+                try:
+                    return self.parser.feed_data(data)
+                except httptools.HttpParserUpgrade as offer:
+                    head = substitute_head(self.scope["headers"], self.cycle.keep_alive)
+                    data = head + data[offer.args[0] :]
+                    self.parser = continuing_parser(self)
+        except httptools.HttpParserError:
+            self.logger.warning("Invalid HTTP request received.")
+            self._refuse(400, "Invalid HTTP request received.")
 
     def on_headers_complete(self) -> None:
         self._head_since = None
@@ -75,6 +91,8 @@ class Protocol(HttpToolsProtocol):
         super().on_body(body)
 
     def on_message_complete(self) -> None:
+        if self.parser.should_upgrade():
+            return  # the end of the head: the body follows through another parser
         self._in_body = False
         self._pending = 0
         super().on_message_complete()
@@ -132,12 +150,6 @@ class Protocol(HttpToolsProtocol):
             self.loop.call_later(1.0, self.transport.close)
         else:
             super().shutdown()
-
-    def send_400_response(self, msg: str) -> None:
-        self._refuse(400, msg)
-
-    def _unsupported_upgrade_warning(self) -> None:
-        """Nothing: the request is answered as HTTP/1.1, which is right (RFC 9110, 7.8), and curl --http2 asks often."""
 
     def _refuse(self, status: int, text: str) -> None:
         headers = (

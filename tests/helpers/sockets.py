@@ -1,0 +1,84 @@
+"""A small ASGI app behind the server's protocol, in a thread, and raw sockets to it."""
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Generator
+from dataclasses import dataclass
+
+from blake3 import blake3
+from starlette.types import Receive, Scope, Send
+
+from gazecrop.errors import GazecropError
+from gazecrop.http import protocol
+from gazecrop.http.body import read_body
+from gazecrop.metrics import Metrics, Observe
+from gazecrop.settings import Settings
+
+MB = 1_000_000
+
+
+async def app(scope: Scope, receive: Receive, send: Send) -> None:
+    """/read takes 1 MB at most; /ignore answers without reading; /trailers shows its headers after the body."""
+    if scope["type"] == "lifespan":
+        while (message := await receive())["type"] != "lifespan.shutdown":
+            await send({"type": f"{message['type']}.complete"})
+        await send({"type": "lifespan.shutdown.complete"})
+        return
+    scope["gazecrop.route"] = scope["path"]
+    status, headers, body = 200, [], b"ignored"
+    if scope["path"] != "/ignore":
+        try:
+            body = b"%d" % len(await read_body(receive, scope["headers"], MB, 30, blake3()))
+        except GazecropError as error:
+            status, body = error.status, error.slug.encode()
+            headers = [(name.lower().encode(), value.encode()) for name, value in error.headers.items()]
+    if scope["path"] == "/trailers":
+        body = b" ".join(name for name, _ in scope["headers"])
+    headers.append((b"content-length", b"%d" % len(body)))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+@dataclass
+class Running:
+    port: int
+    server: protocol.Server
+    metrics: Metrics
+
+    def connect(self) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", self.port), timeout=20)
+
+    def ask(self, *parts: bytes) -> bytes:
+        """Everything received until the server closes."""
+        with self.connect() as client:
+            for part in parts:
+                client.sendall(part)
+            return everything(client)
+
+
+def everything(client: socket.socket) -> bytes:
+    answer = b""
+    with contextlib.suppress(ConnectionResetError):
+        while chunk := client.recv(65536):
+            answer += chunk
+    return answer
+
+
+@contextlib.contextmanager
+def serving() -> Generator[Running]:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        metrics = Metrics()
+        server = protocol.make_server(
+            Observe(app, metrics), Settings(PORT=0, drain_seconds=5, log_level="error")
+        )
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        while not server.started:
+            time.sleep(0.005)
+        yield Running(listener.getsockname()[1], server, metrics)
+        server.should_exit = True
+        thread.join(20)
+        assert not thread.is_alive()
