@@ -3,6 +3,8 @@
 import json
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +44,11 @@ def averager(network: nn.Module, decay: float) -> torch.optim.swa_utils.Averaged
     return torch.optim.swa_utils.AveragedModel(network, multi_avg_fn=mean)
 
 
+def cores(threads: int) -> ThreadPoolExecutor:
+    """As many workers, torch with one thread in each."""
+    return ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
+
+
 class Learner:
     """A network while it learns. The mean of its weights is what is judged and kept."""
 
@@ -54,12 +61,14 @@ class Learner:
         warm: int,
         decay: float,
         average: float,
+        threads: int = 1,
     ) -> None:
-        self.network = network
+        self.network, self.threads = network, threads
         self.adam = torch.optim.AdamW(parameters, weight_decay=decay)
         self.schedule = cosine(self.adam, steps, warm)
         self.averaged = averager(network, average)
         self.log: list[dict[str, Any]] = []
+        self.cores = cores(threads)
         network.train()
 
     @property
@@ -71,6 +80,27 @@ class Learner:
         """One step down the gradient of a scalar loss."""
         self.adam.zero_grad()
         loss.backward()
+        self._descend()
+
+    def share(self, loss: Callable[[slice], Tensor], count: int) -> None:
+        """One step down the gradient of a batch's mean loss: of `count` pictures, `loss` gives that of a part.
+
+        Each core has its own part. torch's own threads wait for each other in every layer: beside other work a
+        transformer's step took 29 s with two of them, 7 s in two parts.
+        """
+        learning = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
+        ends = [round(count * k / self.threads) for k in range(self.threads + 1)]
+        parts = [slice(*both) for both in pairwise(ends) if both[0] < both[1]]
+
+        def of(part: slice) -> tuple[Tensor, ...]:
+            return torch.autograd.grad(loss(part) * ((part.stop - part.start) / count), learning)
+
+        found = list(self.cores.map(of, parts))
+        for parameter, *each in zip(learning, *found, strict=True):
+            parameter.grad = sum(each[1:], each[0])
+        self._descend()
+
+    def _descend(self) -> None:
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
         self.adam.step()
         self.schedule.step()
