@@ -16,8 +16,8 @@ from model_store.recipe.make import (
     calibrate,
     compose,
     distil,
-    ensemble,
     export,
+    maps,
     prune,
     quantise,
     teachers,
@@ -61,7 +61,7 @@ def stages(smoke: bool) -> dict[str, Callable[[], None]]:
         "export gaze-0": lambda: export.main(export.Options(default=False, smoke=smoke)),
         "calibrate gaze-0": lambda: calibrate.main(calibrate.Options(epochs=epochs(4), smoke=smoke)),
         "teachers": lambda: teachers.main(teachers.Options(epochs=epochs(5), smoke=smoke)),
-        "maps": lambda: ensemble.main(ensemble.Options(smoke=smoke)),
+        "maps": lambda: maps.main(maps.Options(smoke=smoke)),
         "folds": lambda: folds.main(folds.Options(epochs=epochs(4), smoke=smoke)),
         "plain, lite0": lambda: train.main(
             train.Options(name="plain-lite0", body="lite0", epochs=epochs(6), smoke=smoke)

@@ -42,7 +42,7 @@ class Ensemble(nn.Module):
 
     def __init__(self, teachers: dict[str, nn.Module], students: Sequence[nn.Module] = ()) -> None:
         super().__init__()
-        bodies = {KINDS[name][1] for name in teachers}
+        bodies = {KINDS[name][1] for name in teachers if name in KINDS}
         self.lower = nn.ModuleDict({body: imagenet.student(body) for body in bodies})
         self.teachers = nn.ModuleDict(teachers)
         self.students = nn.ModuleList(students)
@@ -54,6 +54,9 @@ class Ensemble(nn.Module):
             eighth = {body: lower.lower(x) for body, lower in self.lower.items()}
             found = []
             for name, teacher in self.teachers.items():
+                if name not in KINDS:  # a transformer
+                    found.append(teacher(x))
+                    continue
                 body = KINDS[name][1]
                 inputs = [eighth[body]]
                 if isinstance(teacher, Pyramid):

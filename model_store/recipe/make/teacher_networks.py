@@ -180,4 +180,4 @@ KINDS: dict[str, tuple[type[Contextual] | type[Attentive] | type[Pyramid], str]]
     "contextual-lite": (Contextual, "lite2"),
     "attentive-lite": (Attentive, "lite2"),
 }
-ENSEMBLE = ("contextual-lite", "attentive-lite")  # those that students learn from
+ENSEMBLE = ("dino", "dino-b")  # those that students learn from: finetune.py's

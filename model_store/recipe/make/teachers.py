@@ -1,11 +1,11 @@
-"""Stage 3a, teachers: larger networks of different kinds, on human gaze.
+"""Stage 3a, teachers: larger networks of different kinds, on human gaze; then those of finetune.py, all exported.
 
 python -m model_store.recipe.make.teachers                               # all, one after the other
 python -m model_store.recipe.make.teachers --kind=attentive --threads=1  # one: two can be trained at once
 """
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from model_store.recipe import data
-from model_store.recipe.make import imagenet
+from model_store.recipe.make import finetune, imagenet
 from model_store.recipe.make.ensemble import apart, export
 from model_store.recipe.make.learn import Learner, groups
 from model_store.recipe.make.losses import gaze_loss
@@ -109,7 +109,11 @@ def main(options: Options) -> None:
         return
     teachers = {kind: train(kind, options, folder) for kind in KINDS}
     wanted = {f"teacher-{kind}": {kind: teacher} for kind, teacher in teachers.items()}
-    wanted["ensemble"] = {kind: teachers[kind] for kind in ENSEMBLE}
+    for one in finetune.MEMBERS:
+        epochs = min(one.epochs, options.epochs)
+        its = replace(one, epochs=epochs, threads=options.threads, smoke=options.smoke)
+        wanted[f"teacher-{one.name}"] = {one.name: finetune.train(its)}
+    wanted["ensemble"] = {name: wanted[f"teacher-{name}"][name] for name in ENSEMBLE}
     for name, members in wanted.items():
         if not (folder / f"{name}.onnx").exists():
             export(members, folder / f"{name}.onnx")

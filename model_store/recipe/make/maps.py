@@ -1,0 +1,102 @@
+"""Stage 3b, maps: what the ensemble's members think of every picture, each member's kept apart, and their mean.
+
+    python -m model_store.recipe.make.maps                              # the members of teacher_networks.ENSEMBLE
+    python -m model_store.recipe.make.maps --members=dino --shards=gaze # some of it; what is there is not asked anew
+
+SHARDS-MEMBER.npy holds float16 [n, rows, columns], NaN where nobody was asked yet; both mirrored passes are averaged.
+SHARDS-teacher.npy, which students learn from, holds the mean of densities (not of logarithms: a teacher that is sure
+and wrong should not veto the others). "val" is asked, too, for the members' scores; no stage learns from it.
+"""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from model_store.recipe import data
+from model_store.recipe.make import finetune
+from model_store.recipe.make.ensemble import apart
+from model_store.recipe.make.export import session
+from model_store.recipe.make.teacher_networks import ENSEMBLE, KINDS
+from model_store.recipe.make.train import scores
+from model_store.recipe.options import parse
+
+Ask = Callable[[np.ndarray], np.ndarray]  # uint8 [n, h, w, 3] of data.LARGE -> densities [n, rows, columns]
+
+
+@dataclass(frozen=True)
+class Options:
+    members: str = ",".join(ENSEMBLE)
+    shards: str = "gaze,photos,composed"
+    without: str = ""  # a collection left out, which no member saw either
+    threads: int = 2
+    smoke: bool = False
+
+
+def asked(member: str, options: Options) -> Ask:
+    """A transformer from its checkpoint, in bfloat16 where that is fast; any other network from its exported file."""
+    folder, name = data.folder(options.smoke), f"teacher-{member}{apart(options.without)}"
+    if member in KINDS:
+        run = session(folder / f"{name}.onnx", options.threads)
+        return lambda pixels: run.run(None, {"picture": np.ascontiguousarray(pixels)})[0]
+    network = finetune.load(folder / f"{name}.pt")
+    return lambda pixels: finetune.predict(network, pixels)
+
+
+def write(member: str, shards: str, options: Options) -> None:
+    """Asks for what is not there yet, in the order of the shards."""
+    folder, pictures = data.folder(options.smoke), data.read(shards, options.smoke)
+    path = folder / f"{shards}-{member}{apart(options.without)}.npy"
+    if not path.exists():
+        np.save(path, np.full((len(pictures.about), *data.GRID), np.nan, np.float16))
+    out = np.load(path, mmap_mode="r+")
+    left = np.flatnonzero(np.isnan(out[:, 0, 0]))
+    if not len(left):
+        return
+    ask, pixels, began = asked(member, options), pictures.pixels(data.LARGE), time.time()
+    for i in range(0, len(left), 8):
+        some = left[i : i + 8]
+        out[some] = ask(pixels[some])
+        if i % 400 == 0 or i + 8 >= len(left):
+            out.flush()
+            print(
+                f"{shards}, {member}: {i + len(some)} of {len(left)}, {time.time() - began:.0f} s", flush=True
+            )
+
+
+def mean(members: list[str], shards: str, options: Options) -> np.ndarray:
+    """float32 [n, rows, columns] of all members together."""
+    end = f"{apart(options.without)}.npy"
+    folder = data.folder(options.smoke)
+    return np.mean([np.load(folder / f"{shards}-{one}{end}").astype(np.float32) for one in members], 0)
+
+
+def judge(members: list[str], options: Options) -> dict[str, dict[str, float]]:
+    """Scores on "val" of each member and of all."""
+    gaze = data.read("gaze", options.smoke)
+    val = gaze.where("val")
+    groups = {one: [one] for one in members} | {"ensemble": members}
+    return {name: scores(mean(some, "gaze", options)[val], gaze, val) for name, some in groups.items()}
+
+
+def main(options: Options) -> None:
+    torch.set_num_threads(options.threads)
+    members, folder = options.members.split(","), data.folder(options.smoke)
+    for shards in options.shards.split(","):
+        for member in members:
+            write(member, shards, options)
+        maps = mean(members, shards, options).astype(np.float16)
+        draft = folder / f"{shards}-teacher.draft.npy"
+        np.save(draft, maps)
+        draft.rename(folder / f"{shards}-teacher{apart(options.without)}.npy")
+        if shards == "gaze" and not options.without:
+            found = judge(members, options)
+            print(json.dumps(found), flush=True)
+            (folder / "ensemble.json").write_text(json.dumps(found, indent=1))
+
+
+if __name__ == "__main__":
+    main(parse(Options))
