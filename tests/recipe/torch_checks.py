@@ -1,14 +1,28 @@
 """What test_recipe.py runs with the Python that has torch: plain functions, no pytest."""
 
 import json
-from itertools import repeat
+from itertools import pairwise, repeat
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import onnx
+import onnxruntime
 import torch
 
 from model_store.recipe.judge import cost, folds, scores
-from model_store.recipe.make import channels, distil, export, learn, losses, prune
+from model_store.recipe.make import (
+    channels,
+    dino,
+    distil,
+    export,
+    finetune,
+    harm,
+    learn,
+    losses,
+    prune,
+    shipped,
+    transformer,
+)
 from model_store.recipe.make.backbones import BODIES, Widths
 from model_store.recipe.make.material import Batch, recoloured
 from model_store.recipe.make.network import Student, multiply_adds
@@ -192,3 +206,110 @@ def test_rows_that_are_not_made_anew_stay() -> None:
         assert kept["a peer"]["crop_score"] == 0.3333
         assert kept["other"]["crop_score"] == 57.1235
         assert export.manifest(store)["networks"]["net"]["scores"]["int8"]["crop_score"] == 57.1235
+
+
+def test_dino_is_the_packaged_file() -> None:
+    """The last hidden state of torch's trunk and of the file's graph, on a shape that neither was made for."""
+    model = onnx.load(str(dino.packaged()))
+    for dimension, size in zip(model.graph.input[0].type.tensor_type.shape.dim, (1, 3, 98, 126), strict=True):
+        dimension.dim_value = size
+    del model.graph.output[:]
+    last = "/backbone/layernorm/Add_1_output_0"
+    model.graph.output.append(onnx.helper.make_tensor_value_info(last, onnx.TensorProto.FLOAT, None))
+    run = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    trunk = dino.pretrained((6, 12)).eval()
+    picture = 255 * torch.rand(1, 3, 98, 126, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        middle, found = trunk(picture)
+    (wanted,) = run.run(None, {"input_image": ((picture - trunk.mean) / trunk.deviation).numpy()})
+    tokens = torch.from_numpy(wanted)[:, 1:].transpose(1, 2).view(1, dino.WIDTH, 7, 9)
+    assert tokens.abs().max() > 5 and middle.shape == found.shape
+    assert (found - tokens).abs().max() < 2e-4
+
+
+def test_a_transformer_gives_densities_and_a_mirrored_mean() -> None:
+    torch.manual_seed(2)
+    network = transformer.Transformer(dino.Trunk(transformer.TAPS), (42, 56)).eval()
+    pixels = torch.randint(0, 255, (2, 60, 80, 3), dtype=torch.uint8)
+    with torch.no_grad():
+        assert network(pixels).shape == (2, 30, 40)
+    maps = finetune.predict(network, pixels.numpy())
+    assert abs(maps.sum((1, 2)) - 1).max() < 1e-4
+    assert abs(maps - maps[:, :, ::-1]).max() > 1e-6
+    assert abs(finetune.predict(network, pixels.numpy()[:, :, ::-1])[:, :, ::-1] - maps).max() < 1e-6
+
+
+def test_lower_blocks_learn_less() -> None:
+    network = transformer.Transformer(dino.Trunk(transformer.TAPS))
+    options = finetune.Options()
+    rates = {id(p): group["lr"] for group in finetune.groups(network, options) for p in group["params"]}
+    assert set(rates) == {id(p) for p in network.parameters()}
+    trunk = network.trunk
+    depths = [trunk.patches.weight, *(block.fc1.weight for block in trunk.blocks)]
+    found = [rates[id(weight)] for weight in depths]
+    assert found[-1] == options.top == rates[id(trunk.norm.weight)]
+    assert all(abs(low / high - options.fall) < 1e-6 for low, high in pairwise(found))
+    assert rates[id(network.head.weight)] == options.rate
+
+
+def test_a_student_comes_back_from_its_file() -> None:
+    path = Path("model_store") / "gaze-1.onnx"
+    pixels = torch.randint(0, 255, (2, 240, 320, 3), dtype=torch.uint8)
+    with torch.no_grad():
+        found = shipped.student(path)(pixels).exp().numpy()
+    (wanted,) = export.session(path).run(None, {"picture": pixels.numpy()})
+    assert abs(found - wanted).max() < 1e-4 * wanted.max()
+
+
+def test_harm_moves_maps_with_pictures() -> None:
+    """A bright spot on grey, and a map that is where it is."""
+    pixels, maps = torch.full((60, 80, 3), 90, dtype=torch.uint8), torch.zeros(2, 15, 20)
+    pixels[12:16, 56:60], maps[0, 3, 14] = 250, 1.0
+
+    def apart(x: torch.Tensor, y: torch.Tensor) -> float:
+        """Between the spot and the map's maximum, in sides."""
+        spot = torch.nonzero(x.float().mean(2) > 0.9 * x.float().mean(2).max()).float().mean(0)
+        cell = torch.nonzero(y[0] == y[0].max()).float().mean(0)
+        return float(
+            ((spot + 0.5) / torch.tensor([60, 80]) - (cell + 0.5) / torch.tensor([15, 20])).abs().max()
+        )
+
+    ways = [harm.turned(pixels, maps, quarters) for quarters in (1, 3)]
+    ways += [harm.shifted(pixels, maps, harm.tilt(degrees, 60, 80), None) for degrees in (-12.0, 12.0)]
+    ways.append(harm.shifted(pixels, maps, torch.tensor([[1.4, 0, 0.2], [0, 1.2, -0.1]]), torch.zeros(3)))
+    for x, y in ways:
+        assert x.shape == pixels.shape and x.dtype == torch.uint8
+        assert not torch.equal(x, pixels) and apart(x, y) < 0.05
+        assert torch.allclose(y.sum((1, 2)), torch.tensor([1.0, 0.0]), atol=1e-4)
+    same, where = harm.shifted(pixels, maps, harm.tilt(0.0, 60, 80), None)
+    assert torch.equal(same, pixels) and torch.allclose(where, maps, atol=1e-4)
+    soft = harm.blurred(pixels, 2.0).float()
+    assert soft.max() < 250 and abs(soft.mean() - pixels.float().mean()) < 0.5
+
+
+def test_a_loss_with_mirrors_asks_for_the_same_map_of_both() -> None:
+    torch.manual_seed(5)
+    student = Student(SMALL).eval()
+    pixels = torch.randint(0, 255, (2, 64, 96, 3), dtype=torch.uint8)
+    soft = torch.softmax(torch.randn(2, 96), 1).view(2, 8, 12)
+    batch = Batch(pixels, torch.zeros_like(soft), soft)
+    other = Batch(pixels.flip(2), torch.zeros_like(soft), soft.flip(2))
+    with torch.no_grad():
+        plain = [distil.step_loss(student, one, 0.5, 0.0) for one in (batch, other)]
+        small, large = (distil.step_loss(student, batch, 0.5, weight) for weight in (1e-6, 1.0))
+    assert torch.allclose(small, (plain[0] + plain[1]) / 2, atol=1e-4)
+    assert large > small
+
+
+def test_gradients_of_parts_are_those_of_the_batch() -> None:
+    torch.manual_seed(6)
+    network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(6, 12), torch.nn.Unflatten(1, (3, 4)))
+    network.append(torch.nn.LogSoftmax(2))
+    x, y = torch.randn(5, 6), torch.rand(5, 3, 4)
+    finetune.loss(network(x), y).backward()
+    wanted = [p.grad.clone() for p in network.parameters()]
+    parameters = [{"params": network.parameters(), "lr": 0.0}]
+    learner = learn.Learner(network, parameters, steps=1, warm=1, decay=0.0, average=0.9, threads=2)
+    learner.share(lambda part: finetune.loss(network(x[part]), y[part]), len(x))
+    for p, gradient in zip(network.parameters(), wanted, strict=True):
+        assert torch.allclose(p.grad, gradient, atol=1e-6)

@@ -8,6 +8,7 @@ All layers learn, from pixels; `--frozen` holds what lies below 1/8 still, as in
 
 import json
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from model_store.recipe import data
 from model_store.recipe.make.imagenet import freeze
 from model_store.recipe.make.learn import Learner, groups, of_decoder
 from model_store.recipe.make.losses import correlation, divergence, gaze_loss
-from model_store.recipe.make.material import Material
+from model_store.recipe.make.material import Batch, Material
 from model_store.recipe.make.network import Conv, Student, multiply_adds
 from model_store.recipe.make.train import load, save, scores
 from model_store.recipe.options import parse
@@ -41,6 +42,10 @@ class Options:
     human: float = 0.5  # weight of human gaze against the teachers' maps, where there is both
     teachers: bool = True  # their maps; without them human gaze is all there is
     frozen: bool = False
+    harmed: float = 0.0  # share of pictures seen as users send them: harm.py
+    mirror: float = (
+        0.0  # weight of the divergence between a picture's map and its mirror image's: half of each batch
+    )
     int8: bool = False  # weights are rounded to what int8 will hold
     seed: int = 5
     threads: int = 2
@@ -58,6 +63,20 @@ def loss(log_p: Tensor, human: Tensor, teacher: Tensor, share: float) -> Tensor:
     weight = torch.where(teacher.sum((1, 2)) > 0, weight, torch.ones_like(weight))
     hard = gaze_loss(log_p, human)
     return (weight * hard + (1 - weight) * soft).mean()
+
+
+def step_loss(
+    student: Student, whole: Batch, share: float, mirror: float, part: slice = slice(None)
+) -> Tensor:
+    """Of a part of a batch; with `mirror` of it and its mirror images, whose maps shall be each other's."""
+    batch = whole.part(part)
+    if not mirror:
+        return loss(student(batch.pixels), batch.human, batch.teacher, share)
+    one, other = student(torch.cat([batch.pixels, batch.pixels.flip(2)])).chunk(2)
+    other = other.flip(2)
+    apart = (one.exp() - other.exp()) * (one - other)  # KL both ways
+    both = loss(one, batch.human, batch.teacher, share) + loss(other, batch.human, batch.teacher, share)
+    return both / 2 + mirror * apart.sum((1, 2)).mean()
 
 
 class Int8(nn.Module):
@@ -110,7 +129,7 @@ def note(folder: Path, student: Student, options: Options, log: list[dict[str, A
 
 def main(options: Options) -> None:
     torch.manual_seed(options.seed)
-    torch.set_num_threads(options.threads)
+    torch.set_num_threads(1)  # the learner gives each core its own part of a batch
     folder = data.folder(options.smoke)
     final = folder / f"{options.name}.pt"
     if final.exists():
@@ -123,9 +142,10 @@ def main(options: Options) -> None:
     material = Material(
         folder,
         tuple(options.kinds.split(",")),
-        size=options.batch,
+        size=options.batch // 2 if options.mirror else options.batch,
         seed=options.seed,
         teachers=options.teachers,
+        harmed=options.harmed,
         without=options.without,
         smoke=options.smoke,
     )
@@ -137,6 +157,7 @@ def main(options: Options) -> None:
         warm=50,
         decay=options.decay,
         average=options.average,
+        threads=options.threads,
     )
     share = options.human if options.teachers else 1.0
     resume = folder / f"{options.name}.resume.pt"
@@ -145,7 +166,7 @@ def main(options: Options) -> None:
     ):
         material.reseed(options.seed + epoch)
         for batch in material.epoch():
-            learner.step(loss(student(batch.pixels), batch.human, batch.teacher, share))
+            learner.share(partial(step_loss, student, batch, share, options.mirror), len(batch.pixels))
     found = learner.mean
     for layer in found.modules():
         if parametrize.is_parametrized(layer):

@@ -3,7 +3,7 @@
 Pictures with fixations, photographs that nobody looked at, those of the squashed collection, whose own densities are
 not used, and pictures composed of all these. Half of all are mirrored, half are seen in other colours, three tenths
 worn (smaller, then saved as a poor JPEG): their maps are those of the picture as it was, so that a student learns to
-see through it.
+see through it. A share `harmed` is blurred, dark, turned, tilted or bordered, its maps along with it.
 """
 
 from collections.abc import Iterator
@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from model_store.recipe import data
+from model_store.recipe.make import harm
 
 
 def teacher_maps(shards: str, folder: Path, without: str = "") -> np.ndarray:
@@ -46,6 +47,9 @@ class Batch:
     human: Tensor
     teacher: Tensor
 
+    def part(self, which: slice) -> "Batch":
+        return Batch(self.pixels[which], self.human[which], self.teacher[which])
+
 
 class Material:
     """`kinds` of pictures ("gaze", "photos", "squashed", "composed"), in batches of `size`, drawn anew in every epoch.
@@ -63,10 +67,11 @@ class Material:
         teachers: bool = True,
         worn: float = 0.3,
         coloured: float = 0.5,
+        harmed: float = 0.0,
         without: str = "",
         smoke: bool = False,
     ) -> None:
-        self.size, self.worn, self.coloured = size, worn, coloured
+        self.size, self.worn, self.coloured, self.harmed = size, worn, coloured, harmed
         self.reseed(seed)
         self.gaze = data.read("gaze", smoke)
         shards = [name for name in ("photos", "composed") if name in kinds]
@@ -121,6 +126,8 @@ class Material:
         x, y = torch.from_numpy(pixels), torch.from_numpy(maps)
         flipped = torch.from_numpy(np.flatnonzero(self.draw.random(len(rows)) < 0.5))
         x[flipped], y[flipped] = x[flipped].flip(2), y[flipped].flip(3)
+        for i in np.flatnonzero(self.draw.random(len(rows)) < self.harmed) if self.harmed else ():
+            x[i], y[i] = harm.any_of(x[i], y[i], self.draw)
         other = torch.from_numpy(np.flatnonzero(self.draw.random(len(rows)) < self.coloured))
         if len(other):
             x[other] = recoloured(x[other], self.torch_draw)
