@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from gazecrop.audit.commands import card
-from gazecrop.audit.material.looks import of_function
 from gazecrop.audit.material.maps import Maps
 from gazecrop.audit.material.portraits import read_people, readable
+from gazecrop.audit.material.saliency_models import of_function
 from gazecrop.audit.report import card_tables
 from gazecrop.audit.studies.pairs import Asked
 from gazecrop.cli import main

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from gazecrop.audit.commands.crowd import data, html
-from gazecrop.audit.material.looks import of_function
 from gazecrop.audit.material.maps import Maps
 from gazecrop.audit.material.portraits import identified, read_people
+from gazecrop.audit.material.saliency_models import of_function
 from gazecrop.audit.studies.crowd import NAMES, Crowd, Seen, one, summed
 from gazecrop.cli import main
 from tests.helpers.portraits import even, write_people

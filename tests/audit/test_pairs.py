@@ -8,17 +8,17 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from gazecrop.audit.material.covariates import COVARIATES, covariates
 from gazecrop.audit.material.joins import LAYOUTS, Shape, joined, plan
-from gazecrop.audit.material.looks import of_function
 from gazecrop.audit.material.maps import Maps
 from gazecrop.audit.material.portraits import Person, Sight, read_people, readable, sight
-from gazecrop.audit.material.skin import COVARIATES, covariates
+from gazecrop.audit.material.saliency_models import of_function
 from gazecrop.audit.studies import pairs
-from gazecrop.audit.studies.causes import causes
+from gazecrop.audit.studies.bootstrap import Estimate, estimates
 from gazecrop.audit.studies.cells import Cell, cells, draw_pairs
+from gazecrop.audit.studies.covariate_effects import causes
 from gazecrop.audit.studies.favour import favour, measures
 from gazecrop.audit.studies.pairs import Asked, Outcome, first_place, persons
-from gazecrop.audit.studies.resample import Estimate, estimates
 from gazecrop.console.sources import Item
 from gazecrop.crop.grid import SaliencyGrid
 from tests.helpers.portraits import coarse, even, towards_blue, towards_bright, towards_left, write_people

@@ -6,14 +6,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from gazecrop.audit.material import drawn_people as figures
-from gazecrop.audit.material.looks import of_function
+from gazecrop.audit.material.covariates import covariates, ita, lab
 from gazecrop.audit.material.maps import Maps
 from gazecrop.audit.material.portraits import Sight, identified, read_people, readable, sight, with_room
-from gazecrop.audit.material.skin import covariates, ita, lab
+from gazecrop.audit.material.saliency_models import of_function
 from gazecrop.audit.studies import changes, gaze
+from gazecrop.audit.studies.bootstrap import estimates
 from gazecrop.audit.studies.favour import mass_in
 from gazecrop.audit.studies.gaze import body_of, head_of
-from gazecrop.audit.studies.resample import estimates
 from gazecrop.console.sources import SourceError
 from gazecrop.crop.cropping import Cropper
 from gazecrop.crop.grid import SaliencyGrid

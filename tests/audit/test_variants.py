@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gazecrop.audit.material.looks import of_function
 from gazecrop.audit.material.maps import Maps
 from gazecrop.audit.material.portraits import Person, Sight, read_people, readable
+from gazecrop.audit.material.saliency_models import of_function
 from gazecrop.audit.report.card_tables import alike, short
 from gazecrop.audit.studies.cells import cells
 from gazecrop.audit.studies.pairs import Asked

@@ -26,7 +26,7 @@ COMMANDS = {
     "changes": "people",
     "people": "people",
     "crowd": "crowd",
-    "fetch-wikicelb": "fetch",
+    "fetch-wikicelb": "fetch_wikicelb",
     "stability": "library",
     "compare": "library",
     "lock": "library",

@@ -21,18 +21,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gazecrop.audit.commands import people as command_people
+from gazecrop.audit.material.covariates import covariates
 from gazecrop.audit.material.faces import Faces, yunet
-from gazecrop.audit.material.library import Eyes, Move
-from gazecrop.audit.material.looks import Look, of_onnx, served
+from gazecrop.audit.material.folder_crops import Eyes, Move
 from gazecrop.audit.material.maps import Maps
 from gazecrop.audit.material.portraits import Person, read_people, sight
-from gazecrop.audit.material.skin import covariates
+from gazecrop.audit.material.saliency_models import Look, of_onnx, served
+from gazecrop.audit.people_audit import STUDIES, drawn_items, prepared, run, write
 from gazecrop.audit.report import card_tables, summary
-from gazecrop.audit.studies import compare, crowd, golden, pairs, stability, variants
+from gazecrop.audit.studies import compare, crowd, lock_file, pairs, stability, variants
+from gazecrop.audit.studies.bootstrap import Estimate
 from gazecrop.audit.studies.cells import Cell, cells
 from gazecrop.audit.studies.pairs import Asked, Outcome
-from gazecrop.audit.studies.resample import Estimate
-from gazecrop.audit.studies.run_people import STUDIES, drawn_items, prepared, run, write
 from gazecrop.console.environment import read_settings
 from gazecrop.console.options import load
 from gazecrop.console.progress import Progress
@@ -201,10 +201,10 @@ def _of_photographs(items: Sequence[Item], options: argparse.Namespace, maps: Ma
             found, _ = compare.study(items, sides, RATIOS, settings.workers, lambda failed: None)
             rows += [replace(row, name=name) for row in found[:1]]
         if options.lock:
-            lock = golden.read(options.lock)
-            now = golden.boxes(items, eyes, RATIOS, asked, settings.workers, lambda failed: None)
+            lock = lock_file.read(options.lock)
+            now = lock_file.boxes(items, eyes, RATIOS, asked, settings.workers, lambda failed: None)
             some = {name: about for name, about in lock["pictures"].items() if name in now}
-            moves: list[Move] = [*golden.compared(some, now).moves]
+            moves: list[Move] = [*lock_file.compared(some, now).moves]
             rows.append(stability.row(f"from {lock['network']} before to this network", moves))
     return {"stability": card_tables.moves(steady), "switches": card_tables.moves(rows)}
 

@@ -8,12 +8,12 @@ from typing import Any
 
 from gazecrop import __version__
 from gazecrop.audit.material.faces import FILE, yunet
-from gazecrop.audit.material.looks import served
 from gazecrop.audit.material.maps import Maps
+from gazecrop.audit.material.saliency_models import served
+from gazecrop.audit.people_audit import write
 from gazecrop.audit.report.page import page, paragraph, section, share, table
 from gazecrop.audit.report.pair_sections import points
 from gazecrop.audit.studies.crowd import Crowd, study
-from gazecrop.audit.studies.run_people import write
 from gazecrop.console.environment import read_settings
 from gazecrop.console.options import USAGE, exit_status, load
 from gazecrop.console.progress import Progress

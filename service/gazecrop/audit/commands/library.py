@@ -10,11 +10,11 @@ from pathlib import Path
 
 from PIL import ImageDraw
 
-from gazecrop.audit.material.library import MOVED, Eyes, Move
+from gazecrop.audit.material.folder_crops import MOVED, Eyes, Move
 from gazecrop.audit.material.maps import Maps
-from gazecrop.audit.report import library_tables as tables
-from gazecrop.audit.studies import compare, golden, stability
-from gazecrop.audit.studies.run_people import write
+from gazecrop.audit.people_audit import write
+from gazecrop.audit.report import crop_moves as tables
+from gazecrop.audit.studies import compare, lock_file, stability
 from gazecrop.console.environment import read_settings
 from gazecrop.console.options import USAGE, exit_status, load
 from gazecrop.console.progress import Progress
@@ -118,16 +118,16 @@ def compared(options: argparse.Namespace) -> int:
 def locked(options: argparse.Namespace) -> int:
     ratios, asked = _ratios(options.ratios), _asked(options.policy)
     model, found = _boxes(options.source, ratios, asked)
-    options.lock.write_text(golden.text(found, model, ratios, asked.policy), encoding="utf-8")
+    options.lock.write_text(lock_file.text(found, model, ratios, asked.policy), encoding="utf-8")
     print(f"{len(found):,} pictures, {len(found) * len(ratios):,} crops: {options.lock}")
     return 0
 
 
 def checked(options: argparse.Namespace) -> int:
     """0 when nothing moved beyond what is allowed and nothing is missing; else 1, and what moved."""
-    lock = golden.read(options.lock)
+    lock = lock_file.read(options.lock)
     model, now = _boxes(options.source, lock["ratios"], _asked(lock["policy"]))
-    result = golden.compared(lock["pictures"], now)
+    result = lock_file.compared(lock["pictures"], now)
     beyond = result.beyond(options.tolerance / 100)
     share = 100 * len(beyond) / max(1, len(result.moves))
     for move in beyond[:20]:
@@ -144,11 +144,11 @@ def checked(options: argparse.Namespace) -> int:
     return int(share > options.allow or bool(result.missing) or bool(result.resized))
 
 
-def _boxes(source: str, ratios: Sequence[Ratio], asked: Options) -> tuple[str, dict[str, golden.Entry]]:
+def _boxes(source: str, ratios: Sequence[Ratio], asked: Options) -> tuple[str, dict[str, lock_file.Entry]]:
     settings, items = read_settings(), pictures_of(source)
     with Maps() as maps, Progress(len(items), plain=60) as progress:
         eyes = Eyes(*load(settings), maps)
-        found = golden.boxes(
+        found = lock_file.boxes(
             items, eyes, ratios, asked, settings.workers, lambda failed: progress.step(failed=failed)
         )
     return eyes.model.name, found

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from gazecrop.audit.material.faces import FILE, yunet
 from gazecrop.audit.material.joins import LAYOUTS, PAPER
-from gazecrop.audit.material.looks import Look, of_onnx, served
 from gazecrop.audit.material.maps import Maps
 from gazecrop.audit.material.portraits import read_people
+from gazecrop.audit.material.saliency_models import Look, of_onnx, served
+from gazecrop.audit.people_audit import STUDIES, Wanted, run, write
 from gazecrop.audit.studies.cells import LEAST
 from gazecrop.audit.studies.pairs import Asked
-from gazecrop.audit.studies.run_people import STUDIES, Wanted, run, write
 from gazecrop.console.environment import read_settings
 from gazecrop.console.options import USAGE, exit_status, load
 from gazecrop.console.sources import SourceError

@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gazecrop.audit.commands.crowd import numbers_of
-from gazecrop.audit.report.library_tables import HEAD
-from gazecrop.audit.report.library_tables import cells as row_cells
+from gazecrop.audit.report.crop_moves import HEAD
+from gazecrop.audit.report.crop_moves import cells as row_cells
 from gazecrop.audit.report.page import gap, share
 from gazecrop.audit.report.pair_sections import points
 from gazecrop.audit.report.summary import apart
+from gazecrop.audit.studies.bootstrap import Estimate
 from gazecrop.audit.studies.crowd import Crowd
-from gazecrop.audit.studies.resample import Estimate
 from gazecrop.audit.studies.stability import Row
 from gazecrop.audit.studies.variants import Left
 

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from gazecrop.audit.material.joins import LAYOUTS, Shape, joined, plan
-from gazecrop.audit.material.looks import Look
 from gazecrop.audit.material.portraits import Person, as_bytes, sight
+from gazecrop.audit.material.saliency_models import Look
 from gazecrop.audit.studies.pairs import Asked, Outcome
 from gazecrop.crop.cropping import Cropper, Options
 from gazecrop.crop.ratios import parse_ratio

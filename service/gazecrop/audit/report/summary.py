@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gazecrop.audit.material.covariates import COVARIATES
 from gazecrop.audit.material.portraits import Person
-from gazecrop.audit.material.skin import COVARIATES
-from gazecrop.audit.studies.causes import causes
+from gazecrop.audit.studies.bootstrap import Estimate, estimates
 from gazecrop.audit.studies.changes import Drawn, Off
+from gazecrop.audit.studies.covariate_effects import causes
 from gazecrop.audit.studies.favour import POLICIES, measures
 from gazecrop.audit.studies.gaze import PARTS, Falls
 from gazecrop.audit.studies.pairs import Outcome, first_place
-from gazecrop.audit.studies.resample import Estimate, estimates
 
 POINT, MASS = 0, 1
 

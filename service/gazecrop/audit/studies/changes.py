@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageEnhance, ImageFont, ImageOps
 
 from gazecrop.audit.material import drawn_people as figures
+from gazecrop.audit.material.covariates import covariates
 from gazecrop.audit.material.joins import LAYOUTS, Shape, joined, plan
-from gazecrop.audit.material.looks import Look
 from gazecrop.audit.material.maps import Maps, key
 from gazecrop.audit.material.portraits import GROUND, Person, Sight, sight
-from gazecrop.audit.material.skin import covariates
+from gazecrop.audit.material.saliency_models import Look
+from gazecrop.audit.studies.bootstrap import Estimate, estimates
 from gazecrop.audit.studies.favour import favour
 from gazecrop.audit.studies.gaze import falls
-from gazecrop.audit.studies.resample import Estimate, estimates
 from gazecrop.crop.cropping import Cropper
 
 RECIPE = b"change 1"

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from gazecrop.audit.material.library import Eyes, Move, crops, middle, over
+from gazecrop.audit.material.folder_crops import Eyes, Move, crops, middle, over
 from gazecrop.audit.studies.stability import Row, row
 from gazecrop.console.sources import Item
 from gazecrop.crop.cropping import Options

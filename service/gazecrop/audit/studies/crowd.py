@@ -14,14 +14,14 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
+from gazecrop.audit.material.covariates import ita, lab, part
 from gazecrop.audit.material.faces import Faces
-from gazecrop.audit.material.looks import Look
 from gazecrop.audit.material.maps import Maps, key
 from gazecrop.audit.material.portraits import Box, Person, identified, sight
-from gazecrop.audit.material.skin import ita, lab, part
+from gazecrop.audit.material.saliency_models import Look
+from gazecrop.audit.studies.bootstrap import Estimate, estimates
 from gazecrop.audit.studies.favour import mass_in, most_salient
 from gazecrop.audit.studies.gaze import head_of, on_box
-from gazecrop.audit.studies.resample import Estimate, estimates
 from gazecrop.console.sources import Item
 from gazecrop.crop.cropping import Cropper, Options
 from gazecrop.crop.placing import Constraint

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gazecrop.audit.material.looks import Look
 from gazecrop.audit.material.maps import Maps, key
 from gazecrop.audit.material.portraits import Box, Person, Sight, sight
+from gazecrop.audit.material.saliency_models import Look
+from gazecrop.audit.studies.bootstrap import Estimate, estimates
 from gazecrop.audit.studies.favour import mass_in, most_salient
-from gazecrop.audit.studies.resample import Estimate, estimates
 from gazecrop.crop.cropping import Cropper
 
 PARTS = ("head", "body", "beside")

@@ -16,12 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gazecrop.audit.material.joins import LAYOUTS, Layout, Shape, fitted, joined, plan
-from gazecrop.audit.material.looks import Look
 from gazecrop.audit.material.maps import Maps, key
 from gazecrop.audit.material.portraits import Person, Sight, sight, with_room
+from gazecrop.audit.material.saliency_models import Look
+from gazecrop.audit.studies.bootstrap import Estimate, estimates
 from gazecrop.audit.studies.cells import Cell, draw_pairs
 from gazecrop.audit.studies.favour import favour, measures
-from gazecrop.audit.studies.resample import Estimate, estimates
 from gazecrop.crop.grid import SaliencyGrid
 
 RECIPE = b"join 1"  # changes with what a join looks like: older maps are made anew then

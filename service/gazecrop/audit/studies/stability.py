@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from gazecrop.audit.material.library import MOVED, Eyes, Move, crops, middle, over
+from gazecrop.audit.material.folder_crops import MOVED, Eyes, Move, crops, middle, over
 from gazecrop.audit.material.transforms import TRANSFORMS, Transform, saved
 from gazecrop.console.sources import Item
 from gazecrop.crop.cropping import Cropper, Options

@@ -12,15 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from gazecrop.audit.material.looks import Look
 from gazecrop.audit.material.maps import Maps
 from gazecrop.audit.material.portraits import GROUND, Box, Person, Sight, pixels
+from gazecrop.audit.material.saliency_models import Look
 from gazecrop.audit.studies import pairs
+from gazecrop.audit.studies.bootstrap import Estimate, estimates
 from gazecrop.audit.studies.cells import Cell
 from gazecrop.audit.studies.changes import clothes_line
 from gazecrop.audit.studies.favour import measures
 from gazecrop.audit.studies.pairs import Asked, Outcome
-from gazecrop.audit.studies.resample import Estimate, estimates
 
 MIDDLE, SPREAD = 118.0, 55.0  # of brightness, 0 to 255: about the mean of both over official portraits
 COVER = (118, 118, 118)

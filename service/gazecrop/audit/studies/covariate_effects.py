@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from gazecrop.audit.studies.bootstrap import Estimate, weights
 from gazecrop.audit.studies.pairs import Outcome
-from gazecrop.audit.studies.resample import Estimate, weights
 
 DRAWS = 400
 

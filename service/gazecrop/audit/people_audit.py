@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from gazecrop import __version__
+from gazecrop.audit.material.covariates import covariates
 from gazecrop.audit.material.faces import Faces
-from gazecrop.audit.material.looks import Look
 from gazecrop.audit.material.maps import Maps
 from gazecrop.audit.material.portraits import Person, readable, sight
-from gazecrop.audit.material.skin import covariates
+from gazecrop.audit.material.saliency_models import Look
 from gazecrop.audit.report import report, strips, summary
 from gazecrop.audit.studies import changes, gaze, pairs
 from gazecrop.audit.studies.cells import LEAST, Cell, cells

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from gazecrop import __version__
-from gazecrop.audit.material.library import MOVED, Move
+from gazecrop.audit.material.folder_crops import MOVED, Move
 from gazecrop.audit.report.page import page, paragraph, section, strip, table
 from gazecrop.audit.studies.stability import Row
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gazecrop.audit.material.library import Eyes, Move, crops, over
+from gazecrop.audit.material.folder_crops import Eyes, Move, crops, over
 from gazecrop.console.sources import Item, SourceError
 from gazecrop.crop.cropping import Options
 from gazecrop.crop.ratios import Ratio, parse_ratio
