@@ -1,4 +1,4 @@
-"""The card fills every marked part of its page, and no other."""
+"""The card fills every marked part of AUDIT.md and nothing else."""
 
 import re
 from argparse import Namespace
@@ -10,9 +10,9 @@ import pytest
 from gazecrop.audit.commands import card
 from gazecrop.audit.material.maps import Maps
 from gazecrop.audit.material.portraits import read_people, readable
-from gazecrop.audit.material.saliency_models import of_function
+from gazecrop.audit.material.saliency_models import from_function
 from gazecrop.audit.report import card_tables
-from gazecrop.audit.studies.pairs import Asked
+from gazecrop.audit.studies.pairs import PairOptions
 from gazecrop.cli import main
 from gazecrop.console.sources import pictures_of
 from tests.helpers.portraits import even, towards_blue, write_people
@@ -22,7 +22,7 @@ NAMES = {"round": "female", "square": "male", "tall": "black", "short": "asian"}
 
 
 def test_pairs_of_the_paper_and_others(tmp_path: Path) -> None:
-    """The paper's comparisons stand in the first tables, others in their own; all of them in the report."""
+    """The paper's comparisons are in the first tables, the others in their own; the report has all of them."""
     drawn = readable(read_people(write_people(tmp_path, 16)))[0]
     people = [
         replace(p, labels={"gender": NAMES[p.labels["group"]], "group": NAMES[p.labels["kind"]]})
@@ -30,8 +30,8 @@ def test_pairs_of_the_paper_and_others(tmp_path: Path) -> None:
     ]
     asked = Namespace(least=4, arranged=4, others=5, alike=4, beside=None)
     with Maps() as maps:
-        look = of_function("planted", towards_blue)
-        parts, outcomes = card._of_pairs(asked, people, look, maps, Asked(count=6))
+        model = from_function("planted", towards_blue)
+        parts, outcomes = card.pair_sections(asked, people, model, maps, PairOptions(count=6))
     assert [outcome.cell.text for outcome in outcomes] == [
         "female : male",
         "female : male (black)",
@@ -50,28 +50,30 @@ def test_pairs_of_the_paper_and_others(tmp_path: Path) -> None:
     assert card_tables.fill(card.README.read_text(encoding="utf-8"), parts).count("asian : black") == 3
 
 
-def test_both_networks_see_the_same_pairs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of the second one as many pairs as there was time for."""
+def test_both_networks_get_the_same_pairs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many pairs as the second network finished within its time limit."""
     drawn = readable(read_people(write_people(tmp_path, 12)))[0]
     people = [replace(p, labels={"gender": NAMES[p.labels["group"]]}) for p in drawn]
-    second = of_function("second", towards_blue)
-    monkeypatch.setattr(card, "of_onnx", lambda path, side: second)
+    second = from_function("second", towards_blue)
+    monkeypatch.setattr(card, "from_onnx", lambda path, side: second)
     asked = Namespace(least=4, arranged=2, others=2, alike=2, compared=3, compare_minutes=1.0)
     asked.beside, asked.long_side = Path("second.onnx"), 800
     with Maps() as maps:
-        look = of_function("ours", even)
-        rows = card._of_pairs(asked, people, look, maps, Asked(count=8))[0]["compared"].splitlines()[2:]
+        model = from_function("ours", even)
+        rows = card.pair_sections(asked, people, model, maps, PairOptions(count=8))[0][
+            "compared"
+        ].splitlines()[2:]
         asked.compare_minutes = 0
-        assert "compared" not in card._of_pairs(asked, people, look, maps, Asked(count=8))[0]
+        assert "compared" not in card.pair_sections(asked, people, model, maps, PairOptions(count=8))[0]
     assert [row.split(" | ")[1:3] for row in rows] == [["second", "3"], ["ours", "3"]]
 
 
-def test_photographs_and_the_network_before(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_photographs_and_the_previous_network(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_people(tmp_path / "p", 3)
     source, lock = str(tmp_path / "p" / "*.png"), tmp_path / "lock.json"
     assert main(["audit", "lock", source, "--lock", str(lock)]) == 0
     with Maps() as maps:
-        parts = card._of_photographs(pictures_of(source), Namespace(lock=lock), maps)
+        parts = card.photograph_sections(pictures_of(source), Namespace(lock=lock), maps)
     assert "| half size | 12 |" in parts["stability"]
     assert re.search(r"\| from gaze-\S+ before to this network \| 12 \| 0.0 \|", parts["switches"])
     assert "from fp32 to int8" in parts["switches"]
@@ -82,10 +84,10 @@ def test_the_page_has_all_marks() -> None:
     assert len(marks) == len(set(marks)) == 15
 
 
-def test_a_network_that_sees_nothing_is_said_to_favour_nobody(tmp_path: Path) -> None:
+def test_a_flat_network_has_no_significant_gap(tmp_path: Path) -> None:
     people = readable(read_people(write_people(tmp_path, 12)))[0]
     people = [replace(p, labels={"gender": NAMES[p.labels["group"]]}) for p in people]
     asked = Namespace(least=4, arranged=2, others=2, alike=2, beside=None)
     with Maps() as maps:
-        parts, _ = card._of_pairs(asked, people, of_function("even", even), maps, Asked(count=20))
+        parts, _ = card.pair_sections(asked, people, from_function("even", even), maps, PairOptions(count=20))
     assert "in 1 comparisons, never by more than chance" in parts["short"]

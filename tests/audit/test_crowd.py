@@ -1,4 +1,4 @@
-"""Planted relations must be found with their size, with size and place held equal."""
+"""Planted effects must be found with their size, at equal size and position."""
 
 from pathlib import Path
 
@@ -7,9 +7,9 @@ import pytest
 
 from gazecrop.audit.commands.crowd import data, html
 from gazecrop.audit.material.maps import Maps
-from gazecrop.audit.material.portraits import identified, read_people
-from gazecrop.audit.material.saliency_models import of_function
-from gazecrop.audit.studies.crowd import NAMES, Crowd, Seen, one, summed
+from gazecrop.audit.material.portraits import read_people, with_digest
+from gazecrop.audit.material.saliency_models import from_function
+from gazecrop.audit.studies.crowd import NAMES, Crowd, CrowdPicture, measure, summarise
 from gazecrop.cli import main
 from tests.helpers.portraits import even, write_people
 
@@ -19,16 +19,17 @@ def planted(size: float, skin: float, seed: int = 0, pictures: int = 150) -> Cro
     generator = np.random.default_rng(seed)
     found = []
     for _ in range(pictures):
-        about = generator.normal(size=(int(generator.integers(2, 5)), len(NAMES)))
-        about[:, 3] += about[:, 0]  # mixed up: only together can they be told apart
+        covariates = generator.normal(size=(int(generator.integers(2, 5)), len(NAMES)))
+        covariates[:, 3] += covariates[:, 0]  # correlated: only a joint fit separates them
         heads = np.exp(
-            0.2 * (size * about[:, 0] + skin * about[:, 3]) + generator.normal(0, 0.05, len(about))
+            0.2 * (size * covariates[:, 0] + skin * covariates[:, 3])
+            + generator.normal(0, 0.05, len(covariates))
         )
-        found.append(Seen(heads, about, True, np.array([0.8, 0.7])))
-    return summed(found)
+        found.append(CrowdPicture(heads, covariates, True, np.array([0.8, 0.7])))
+    return summarise(found)
 
 
-def test_size_is_found_and_skin_is_not_blamed_for_it() -> None:
+def test_an_effect_of_size_is_not_attributed_to_skin() -> None:
     crowd = planted(size=1.0, skin=0.0)
     slopes = [crowd.slopes[name] for name in NAMES]
     # A share is the logistic of the difference: its slope at parity is 1/4, for a step of sqrt(2).
@@ -38,36 +39,36 @@ def test_size_is_found_and_skin_is_not_blamed_for_it() -> None:
         assert slope.low - 0.003 < 0 < slope.high + 0.003
 
 
-def test_a_leaning_to_lighter_skin_is_found() -> None:
+def test_an_effect_of_skin_is_found() -> None:
     slope = planted(size=0.0, skin=0.5).slopes[NAMES[3]]
     assert slope.low > 0
     assert slope.mean == pytest.approx(0.1 * 2 / 4, rel=0.15)  # the spread of mixed differences is twice 1
 
 
-def test_what_is_told() -> None:
+def test_report_and_data() -> None:
     crowd = planted(0.0, 0.0, pictures=20)
     assert data(crowd, "n")["pictures"] == 20
     assert data(crowd, "n")["kept"]["window"]["mean"] == 0.8
     assert "20 photographs" in html(crowd, "n")
 
 
-class Judge:
+class Detector:
     def find_all(self, picture: object) -> list[tuple[float, float, float, float]]:
         return [(0.1, 0.1, 0.2, 0.2), (0.6, 0.1, 0.2, 0.3), (0.9, 0.9, 0.01, 0.01)]
 
 
 def test_a_picture(tmp_path: Path) -> None:
-    """Faces too small for the judge do not count; of an even map heads get what their area is."""
-    person = identified(read_people(write_people(tmp_path, 2))[0])
+    """Faces too small for the detector do not count; on a uniform map the mass of a head is its area."""
+    person = with_digest(read_people(write_people(tmp_path, 2))[0])
     with Maps() as maps:
-        seen = one(person, of_function("even", even), maps, Judge())  # type: ignore[arg-type]
-    assert seen is not None
-    areas = np.array([0.8 / 3 * 0.31, 0.8 / 3 * 0.415])  # the second one's hair ends at the picture's edge
-    np.testing.assert_allclose(seen.heads, areas, rtol=0.06)
-    assert seen.about.shape == (2, len(NAMES))
+        picture = measure(person, from_function("even", even), maps, Detector())  # type: ignore[arg-type]
+    assert picture is not None
+    areas = np.array([0.8 / 3 * 0.31, 0.8 / 3 * 0.415])  # the second head is clipped at the picture's edge
+    np.testing.assert_allclose(picture.heads, areas, rtol=0.06)
+    assert picture.covariates.shape == (2, len(NAMES))
 
 
-def test_without_a_judge_of_faces(
+def test_without_a_face_detector(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("gazecrop.audit.material.faces.find_spec", lambda name: None)

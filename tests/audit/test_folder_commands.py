@@ -1,4 +1,4 @@
-"""Stability, comparison and goldens by the command line, with the tiny network of tests/helpers/networks.py."""
+"""stability, compare, lock and check by the command line, with the tiny network of tests/helpers/networks.py."""
 
 import json
 from pathlib import Path
@@ -17,7 +17,7 @@ from tests.helpers.pictures import draw
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Six pictures, each with a warm disc elsewhere."""
+    """Six pictures, each with a warm disc at another position."""
     inside = tmp_path / "pictures"
     inside.mkdir()
     for number in range(6):
@@ -29,7 +29,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def warm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two networks: `warm` looks at what is red, `cold` at what is blue."""
+    """Two networks: `warm` responds to red, `cold` to blue."""
     store = tmp_path / "store"
     store.mkdir()
     write_store(store)
@@ -50,7 +50,7 @@ def audit(*arguments: object) -> int:
 
 
 @pytest.mark.parametrize("name", TRANSFORMS)
-def test_a_change_changes_the_file_and_little_of_what_is_seen(name: str) -> None:
+def test_a_transformation_changes_the_file_and_hardly_the_picture(name: str) -> None:
     picture = draw(160, 120)
     data = TRANSFORMS[name].change(picture)
     seen = decode(data, Limits(), [(120, 160)])
@@ -66,7 +66,7 @@ def test_a_change_changes_the_file_and_little_of_what_is_seen(name: str) -> None
     np.testing.assert_allclose(back / back.sum(), even)
 
 
-def test_the_way_back() -> None:
+def test_the_inverse_of_a_transformation() -> None:
     density = np.zeros((30, 40))
     density[3, 5] = 1
     assert TRANSFORMS["mirrored"].back(density)[3, 34] == 1
@@ -77,11 +77,11 @@ def test_the_way_back() -> None:
     assert (y, x) == pytest.approx(
         ((3.5 - 2.5) * 1.2, (5.5 - 40 / 12) * 1.2), abs=0.1
     )  # cells are even within
-    density[3, 5], density[0, 20] = 0, 1  # on the border: nothing of it is the picture's
+    density[3, 5], density[0, 20] = 0, 1  # on the border, outside the picture
     assert TRANSFORMS["grey border"].back(density).sum() == 0
 
 
-def test_a_steady_network_is_found_steady(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_stable_network_has_stable_crops(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert audit("stability", folder, "--out", "o", "--ratios", "1:1,9:16") == 0
     rows = {row["name"]: row for row in json.loads(Path("o/report.json").read_text())["rows"]}
     assert set(rows) == set(TRANSFORMS)
@@ -89,15 +89,15 @@ def test_a_steady_network_is_found_steady(folder: Path, capsys: pytest.CaptureFi
         assert row["crops"] == 12
         assert row["moved"] <= ("border" in name or "padding" in name) / 12, (
             name
-        )  # a disc is then of fewer cells
+        )  # a disc then has fewer cells
     assert "half size" in capsys.readouterr().out
     html = Path("o/report.html").read_text()
-    assert "How steady are the crops?" in html
+    assert "How stable are the crops?" in html
     assert "http" not in html
 
 
-def test_what_moves_is_found_with_its_size(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Planted: a change that shifts the picture by a quarter of its width."""
+def test_a_planted_move_is_found_with_its_size(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Planted: a transformation that shifts the picture by a quarter of its width."""
     from gazecrop.audit.material import transforms
     from gazecrop.audit.studies import stability
 
@@ -128,7 +128,7 @@ def test_compare_networks_and_policies(folder: Path) -> None:
     assert json.loads(Path("p/report.json").read_text())["rows"][0]["moved"] >= 4 / 6
 
 
-def test_goldens(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_lock_and_check(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert audit("lock", folder, "--ratios", "1:1,9:16") == 0
     lines = Path("gazecrop.lock.json").read_text().splitlines()
     assert len(lines) == 6 + 2  # one picture on a line
@@ -142,7 +142,9 @@ def test_goldens(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert audit("check", folder, "--tolerance", "80") == 0
 
 
-def test_what_is_missing_or_of_another_size_fails(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_missing_and_resized_pictures_fail_the_check(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert audit("lock", folder, "--ratios", "1:1") == 0
     draw(320, 240).save(folder / "new.png")
     assert audit("check", folder) == 0
@@ -159,10 +161,10 @@ def test_what_is_missing_or_of_another_size_fails(folder: Path, capsys: pytest.C
 @pytest.mark.parametrize(
     "text", ["", "{}", '{"format": 2}', '{"format": 1, "ratios": ["1:1"], "pictures": {"a": 3}}']
 )
-def test_what_is_no_lock_file(folder: Path, text: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_invalid_lock_files(folder: Path, text: str, capsys: pytest.CaptureFixture[str]) -> None:
     Path("gazecrop.lock.json").write_text(text)
     assert audit("check", folder) == 2
-    assert "no lock file" in capsys.readouterr().err
+    assert "not a lock file" in capsys.readouterr().err
 
 
 def test_unknown_commands_and_help(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""Planted leanings must be found with the right size, and none where none was planted."""
+"""Planted biases must be found with the right size, and none if none was planted."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,14 +11,14 @@ from PIL import Image
 from gazecrop.audit.material.covariates import COVARIATES, covariates
 from gazecrop.audit.material.joins import LAYOUTS, Shape, joined, plan
 from gazecrop.audit.material.maps import Maps
-from gazecrop.audit.material.portraits import Person, Sight, read_people, readable, sight
-from gazecrop.audit.material.saliency_models import of_function
+from gazecrop.audit.material.portraits import Person, Portrait, load_portrait, read_people, readable
+from gazecrop.audit.material.saliency_models import from_function
 from gazecrop.audit.studies import pairs
 from gazecrop.audit.studies.bootstrap import Estimate, estimates
 from gazecrop.audit.studies.cells import Cell, cells, draw_pairs
-from gazecrop.audit.studies.covariate_effects import causes
+from gazecrop.audit.studies.covariate_effects import covariate_effects
 from gazecrop.audit.studies.favour import favour, measures
-from gazecrop.audit.studies.pairs import Asked, Outcome, first_place, persons
+from gazecrop.audit.studies.pairs import Outcome, PairOptions, first_place, person_numbers
 from gazecrop.console.sources import Item
 from gazecrop.crop.grid import SaliencyGrid
 from tests.helpers.portraits import coarse, even, towards_blue, towards_bright, towards_left, write_people
@@ -34,16 +34,16 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> list[Person]:
 
 def study(people: list[Person], density: Density, **asked: object) -> Outcome:
     (cell,) = [cell for cell in cells(people, ["group"], least=5) if not cell.fixed]
-    options = Asked(**{"count": 40, "layouts": ("beside", "above")} | asked)  # type: ignore[arg-type]
+    options = PairOptions(**{"count": 40, "layouts": ("beside", "above")} | asked)  # type: ignore[arg-type]
     with Maps() as maps:
-        return pairs.study(people, [cell], of_function(density.__name__, density), maps, options)[0]
+        return pairs.study(people, [cell], from_function(density.__name__, density), maps, options)[0]
 
 
 def found(people: list[Person], outcome: Outcome) -> dict[str, Estimate]:
-    return dict(zip((m.text for m in measures()), outcome.estimates(persons(people)), strict=True))
+    return dict(zip((m.text for m in measures()), outcome.estimates(person_numbers(people)), strict=True))
 
 
-def test_nothing_is_found_where_nothing_was_planted(people: list[Person]) -> None:
+def test_a_flat_network_has_no_bias(people: list[Person]) -> None:
     result = found(people, study(people, even))
     assert result["mass"].mean == pytest.approx(0.5, abs=0.005)
     for name, estimate in result.items():
@@ -51,7 +51,7 @@ def test_nothing_is_found_where_nothing_was_planted(people: list[Person]) -> Non
 
 
 def test_a_network_that_favours_a_group(people: list[Person]) -> None:
-    """Its size is known from the pictures themselves: cells of blue weigh three, all others one."""
+    """The expected size follows from the pictures: blue cells weigh three, all others one."""
     outcome = study(people, towards_blue, layouts=("beside",))
     result = found(people, outcome)
     assert outcome.cell.names == ("round", "square")
@@ -67,29 +67,30 @@ def test_a_network_that_favours_a_group(people: list[Person]) -> None:
     assert result["mass"].mean == pytest.approx(one / (one + other), abs=0.015)
     assert result["mass"].high < 0.5
     assert result["point"].mean < 0.05
-    assert result["point"].apart
+    assert result["point"].excludes_parity
 
 
-def test_a_network_that_favours_the_left_favours_nobody(people: list[Person]) -> None:
-    """It cancels in both orders; and it is told apart with its size, three to one."""
+def test_a_bias_to_the_left_cancels(people: list[Person]) -> None:
+    """It cancels over both orders, and `first_place` measures it: three to one."""
     outcome = study(people, towards_left)
     result = found(people, outcome)
     assert result["mass"].low <= 0.5 <= result["mass"].high
-    point, mass = first_place([outcome], "beside", persons(people))
+    point, mass = first_place([outcome], "beside", person_numbers(people))
     assert mass.mean == pytest.approx(0.75, abs=0.01)
     assert point.mean == 1
-    assert first_place([outcome], "above", persons(people))[1].mean == pytest.approx(0.5, abs=0.01)
+    assert first_place([outcome], "above", person_numbers(people))[1].mean == pytest.approx(0.5, abs=0.01)
 
 
-def test_brightness_is_found_and_named(tmp_path: Path) -> None:
-    """Pictures of one group are a quarter darker. What favours the bright favours the other group; and with brightness
-    held equal nothing is left of it."""
+def test_brightness_is_found_as_a_covariate(tmp_path: Path) -> None:
+    """Pictures of one group are a quarter darker. A network that favours brightness favours the other group."""
     people = readable(read_people(write_people(tmp_path, 24, dim=0.75)))[0]
     outcome = study(people, towards_bright, layouts=("beside",))
-    who = persons(people)
+    who = person_numbers(people)
     assert found(people, outcome)["mass"].low > 0.6
-    values = np.array([covariates(sight(person)) for person in people])
-    (cause,) = [one for one in causes(outcome, who, values, COVARIATES, MASS) if one.name == "brightness"]
+    values = np.array([covariates(load_portrait(person)) for person in people])
+    (cause,) = [
+        one for one in covariate_effects(outcome, who, values, COVARIATES, MASS) if one.name == "brightness"
+    ]
     assert cause.difference > 10
     assert cause.slope.low > 0
 
@@ -104,7 +105,7 @@ def test_crops_follow_the_map_and_baselines_do_not(people: list[Person]) -> None
 
 
 def test_persons_are_resampled_not_pairs() -> None:
-    """Ten persons in a thousand pairs are ten persons: the interval is as wide as theirs."""
+    """Ten persons in a thousand pairs are ten observations: the interval is as wide as theirs."""
     generator = np.random.default_rng(3)
     leaning = generator.normal(0, 0.1, 10)
     first, second = generator.integers(0, 10, 1000), generator.integers(0, 500, 1000)
@@ -127,34 +128,36 @@ def test_an_interval_covers_the_truth_nearly_always() -> None:
     assert 85 <= covered <= 100
 
 
-def test_maps_are_made_once(people: list[Person], tmp_path: Path) -> None:
-    """The same command again goes on: all maps are there, and a stopped one left what it had."""
-    seen = []
+def test_maps_are_computed_once(people: list[Person], tmp_path: Path) -> None:
+    """A repeated study computes no map, and a longer one only the missing ones."""
+    calls = []
 
     def counted(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
-        seen.append(1)
+        calls.append(1)
         return even(pixels)
 
     (cell,) = cells(people, ["group"], least=5)
-    look = of_function("counted", counted)
+    model = from_function("counted", counted)
     values = []
     for count in (6, 12, 12):
         with Maps(tmp_path / "maps.sqlite") as maps:
-            asked = Asked(count=count, layouts=("beside",), threads=1)
-            values.append(pairs.study(people, [cell], look, maps, asked)[0].values)
+            asked = PairOptions(count=count, layouts=("beside",), threads=1)
+            values.append(pairs.study(people, [cell], model, maps, asked)[0].values)
             made = maps.made
-    assert len(seen) == 24
+    assert len(calls) == 24
     assert made == 0
     np.testing.assert_array_equal(values[1], values[2])
 
 
-def test_a_limit_of_time_leaves_all_cells_alike(people: list[Person]) -> None:
+def test_a_time_limit_leaves_all_cells_with_equal_counts(people: list[Person]) -> None:
     every = cells(people, ["group", "kind"], least=3)
     with Maps() as maps:
-        done = pairs.study(people, every, of_function("even", even), maps, Asked(count=30, seconds=0.0))
+        done = pairs.study(
+            people, every, from_function("even", even), maps, PairOptions(count=30, seconds=0.0)
+        )
         assert [len(outcome.pairs) for outcome in done] == [0] * len(every)
         done = pairs.study(
-            people, every, of_function("even", even), maps, Asked(count=3, layouts=("beside",))
+            people, every, from_function("even", even), maps, PairOptions(count=3, layouts=("beside",))
         )
     assert {len(outcome.pairs) for outcome in done} == {3}
 
@@ -186,15 +189,15 @@ def test_pairs_are_different_and_spread(count: int, expected: int) -> None:
 
 
 def test_more_pairs_begin_with_the_fewer() -> None:
-    """So a longer study finds the maps of a shorter one."""
+    """A longer study reuses the maps of a shorter one."""
     cell = Cell("", ("a", "b"), "", tuple(range(6)), tuple(range(10, 20)))
     most = draw_pairs(cell, 60)
     for count in (1, 29, 30, 31, 59):
         assert draw_pairs(cell, count) == most[:count]
 
 
-def square(width: int, height: int, colour: tuple[int, int, int]) -> Sight:
-    return Sight(Image.new("RGB", (width, height), colour), (0.25, 0.25, 0.5, 0.5))
+def square(width: int, height: int, colour: tuple[int, int, int]) -> Portrait:
+    return Portrait(Image.new("RGB", (width, height), colour), (0.25, 0.25, 0.5, 0.5))
 
 
 @pytest.mark.parametrize(
@@ -249,8 +252,8 @@ def test_random_crops_in_closed_form() -> None:
     assert values["kept random 1:1"] == pytest.approx((1 + first - second) / 2, abs=0.003)
 
 
-def test_who_is_a_person() -> None:
+def test_persons_are_numbered_by_set_and_identifier() -> None:
     everybody = [
         Person(Item(n, n), who, s, {}) for n, who, s in (("a", "1", ""), ("b", "1", ""), ("c", "1", "x"))
     ]
-    assert persons(everybody).tolist() == [0, 0, 1]
+    assert person_numbers(everybody).tolist() == [0, 0, 1]

@@ -5,11 +5,18 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from gazecrop.audit.material import drawn_people as figures
+from gazecrop.audit.material import drawn_people
 from gazecrop.audit.material.covariates import covariates, ita, lab
 from gazecrop.audit.material.maps import Maps
-from gazecrop.audit.material.portraits import Sight, identified, read_people, readable, sight, with_room
-from gazecrop.audit.material.saliency_models import of_function
+from gazecrop.audit.material.portraits import (
+    Portrait,
+    load_portrait,
+    read_people,
+    readable,
+    with_digest,
+    with_room,
+)
+from gazecrop.audit.material.saliency_models import from_function
 from gazecrop.audit.studies import changes, gaze
 from gazecrop.audit.studies.bootstrap import estimates
 from gazecrop.audit.studies.favour import mass_in
@@ -36,15 +43,15 @@ def test_a_table_and_a_tar(tmp_path: Path) -> None:
     people = read_people(write_tar(tmp_path / "p.tar"))
     assert [person.set for person in people] == ["a", "b", "a", "b", "a", "b"]
     assert people[0].labels == {"group": "round", "age": "30"}
-    seen = sight(people[0])
-    assert (seen.picture.height, seen.picture.mode) == (160, "RGB")
-    assert seen.face is not None
-    again = identified(people[0])
+    portrait = load_portrait(people[0])
+    assert (portrait.picture.height, portrait.picture.mode) == (160, "RGB")
+    assert portrait.face is not None
+    again = with_digest(people[0])
     assert len(again.digest) == 16
-    assert identified(people[1]).digest != again.digest
+    assert with_digest(people[1]).digest != again.digest
 
 
-def test_what_is_wrong_with_a_source_is_told(tmp_path: Path) -> None:
+def test_errors_of_a_source(tmp_path: Path) -> None:
     table = tmp_path / "p.csv"
     for text, word in (
         ("a,b\n1,2\n", "file"),
@@ -67,10 +74,10 @@ def test_unreadable_pictures_are_named(tmp_path: Path) -> None:
     assert bad == ["p001.png", "p002.png"]
 
 
-def test_room_moves_a_face_with_its_picture() -> None:
-    seen = with_room(Sight(Image.new("RGB", (100, 50), (9, 9, 9)), (0.0, 0.0, 0.5, 1.0)), 0.5)
-    assert seen.picture.size == (200, 100)
-    assert seen.face == (0.25, 0.25, 0.25, 0.5)
+def test_a_margin_moves_the_face_with_its_picture() -> None:
+    portrait = with_room(Portrait(Image.new("RGB", (100, 50), (9, 9, 9)), (0.0, 0.0, 0.5, 1.0)), 0.5)
+    assert portrait.picture.size == (200, 100)
+    assert portrait.face == (0.25, 0.25, 0.25, 0.5)
 
 
 def test_head_and_body() -> None:
@@ -82,26 +89,26 @@ def test_head_and_body() -> None:
 
 
 @pytest.mark.parametrize(("place", "part"), [((0.2, 0.5), 0), ((0.6, 0.5), 1), ((0.2, 0.02), 2)])
-def test_gaze_is_found_where_it_was_planted(tmp_path: Path, place: tuple[float, float], part: int) -> None:
+def test_planted_gaze_is_found(tmp_path: Path, place: tuple[float, float], part: int) -> None:
     people = readable(read_people(write_people(tmp_path, 6)))[0]
-    look = of_function(f"to {place}", lambda pixels: towards(*place, pixels))
+    model = from_function(f"to {place}", lambda pixels: towards(*place, pixels))
     with Maps() as maps:
-        found = gaze.study(people, look, maps, "group", {}, 1)
+        found = gaze.study(people, model, maps, "group", {}, 1)
     assert [(fall.group, fall.people) for fall in found] == [("round", 3), ("square", 3)]
     for fall in found:
         assert [estimate.mean for estimate in fall.point] == [float(part == i) for i in range(3)]
         assert sum(estimate.mean for estimate in fall.mass) == pytest.approx(1)
 
 
-def test_what_a_change_draws_is_found_and_nothing_else(tmp_path: Path) -> None:
-    """To the bright: brightened gets more, darkened less, mirrored the same; to nothing: all the same."""
+def test_the_effect_of_a_change_is_found(tmp_path: Path) -> None:
+    """A network that favours brightness: brightened gets more, darkened less, mirrored the same. A flat one: parity."""
     people = readable(read_people(write_people(tmp_path, 8)))[0]
     with Maps() as maps:
         bright = {
             one.name: one
-            for one in changes.against_itself(people, of_function("b", towards_bright), maps, {}, 1)
+            for one in changes.against_itself(people, from_function("b", towards_bright), maps, {}, 1)
         }
-        none = changes.against_itself(people, of_function("e", even), maps, {}, 1)
+        none = changes.against_itself(people, from_function("e", even), maps, {}, 1)
     assert bright["brightened by 30 %"].mass.low > 0.6
     assert bright["darkened by 30 %"].mass.high < 0.4
     assert bright["mirrored"].mass.mean == pytest.approx(0.5, abs=0.01)
@@ -116,13 +123,13 @@ def yellow(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
     return found
 
 
-def test_a_sign_that_draws_the_point_off_the_head(tmp_path: Path) -> None:
-    """A network that loves yellow looks at the sign, and without it often at the skin."""
+def test_a_sign_that_attracts_the_point(tmp_path: Path) -> None:
+    """A network that responds to yellow has its point on the sign, and without the sign often on the skin."""
     people = readable(read_people(write_people(tmp_path, 12)))[0]
     with Maps() as maps:
         found = {
             one.name: one.groups["all"]
-            for one in changes.off_the_face(people, of_function("y", yellow), maps, {}, 1)
+            for one in changes.off_the_face(people, from_function("y", yellow), maps, {}, 1)
         }
     number, nothing = found["nothing"]
     assert number == 12
@@ -132,9 +139,9 @@ def test_a_sign_that_draws_the_point_off_the_head(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("change", [*changes.AGAINST_ITSELF.values(), *changes.OFF_THE_FACE.values()])
 def test_changes_keep_the_face_in_the_picture(change: changes.Change) -> None:
-    picture, face = figures.figure(figures.STYLES[3])
+    picture, face = drawn_people.figure(drawn_people.STYLES[3])
     before = np.asarray(picture).copy()
-    changed = change(Sight(picture, face))
+    changed = change(Portrait(picture, face))
     assert changed.face is not None
     assert min(changed.face) >= 0
     assert changed.face[0] + changed.face[2] <= 1
@@ -142,16 +149,16 @@ def test_changes_keep_the_face_in_the_picture(change: changes.Change) -> None:
 
 
 def test_the_seated_figure_is_smaller_but_the_same_person() -> None:
-    both, places = figures.pair(figures.STYLES[4], seated_first=True)
-    other, _ = figures.pair(figures.STYLES[4], seated_first=False)
-    assert both.size == other.size == (2 * figures.WIDTH, figures.HEIGHT)
+    both, places = drawn_people.pair(drawn_people.STYLES[4], seated_first=True)
+    other, _ = drawn_people.pair(drawn_people.STYLES[4], seated_first=False)
+    assert both.size == other.size == (2 * drawn_people.WIDTH, drawn_people.HEIGHT)
     assert places[0][0] == 0
-    _, standing = figures.figure(figures.STYLES[4])
-    _, seated = figures.figure(figures.STYLES[4], seated=True)
+    _, standing = drawn_people.figure(drawn_people.STYLES[4])
+    _, seated = drawn_people.figure(drawn_people.STYLES[4], seated=True)
     assert standing[2:] == pytest.approx(seated[2:])
     assert seated[1] > standing[1] + 0.2
     with Maps() as maps:
-        assert changes.seated(of_function("e", even), maps).mass.mean == pytest.approx(0.5, abs=0.01)
+        assert changes.seated(from_function("e", even), maps).mass.mean == pytest.approx(0.5, abs=0.01)
 
 
 def test_colours() -> None:
@@ -165,9 +172,9 @@ def test_colours() -> None:
 
 def test_lighter_figures_have_a_higher_angle() -> None:
     angles = []
-    for style in figures.STYLES[::3]:
-        picture, face = figures.figure(style)
-        angles.append(covariates(Sight(picture, face))[2])
+    for style in drawn_people.STYLES[::3]:
+        picture, face = drawn_people.figure(style)
+        angles.append(covariates(Portrait(picture, face))[2])
     assert angles == sorted(angles, reverse=True)
     assert angles[0] > 41
     assert angles[-1] < 10

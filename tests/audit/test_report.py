@@ -1,4 +1,4 @@
-"""The whole, by the command line, with drawn people and the tiny network; and what the report holds."""
+"""The audit of people by the command line, with drawn people and the tiny network; the contents of its report."""
 
 import json
 import re
@@ -23,7 +23,7 @@ from tests.helpers.portraits import write_people
 
 @pytest.fixture(autouse=True)
 def blue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A network that looks at what is blue: at the clothes of the group "square"."""
+    """A network that responds to blue: to the clothes of the group "square"."""
     store = tmp_path / "store"
     store.mkdir()
     write_store(store, {"fp32": network(red=-1.0)})
@@ -37,7 +37,7 @@ def audit(*arguments: object) -> int:
 
 
 class Read(HTMLParser):
-    """Whether tags close, and what is asked for from elsewhere."""
+    """Whether all tags are closed, and which addresses would be loaded."""
 
     VOID = {"meta", "img", "line", "circle", "rect", "path"}
 
@@ -63,7 +63,7 @@ class Read(HTMLParser):
         assert self.open.pop() == tag
 
 
-def test_the_whole(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_audit_of_people(capsys: pytest.CaptureFixture[str]) -> None:
     write_people(Path("p"), 16, sets=("one", "two"))
     wanted = (
         "--labels",
@@ -78,14 +78,14 @@ def test_the_whole(capsys: pytest.CaptureFixture[str]) -> None:
         3,
     )
     assert audit("people", "p/people.csv", "--out", "o", *wanted, "--room", "one=0.2") == 0
-    assert "maps made" in capsys.readouterr().out
+    assert "maps computed" in capsys.readouterr().out
     data = json.loads(Path("o/report.json").read_text())
     assert [each["set"] for each in data["sets"]] == ["one", "two"]
     for each in data["sets"]:
         assert [cell["text"] for cell in each["cells"]][:2] == ["round : square", "short : tall"]
         found = each["cells"][0]["networks"][data["networks"][0]]
         assert (found["pairs"], found["joins"]) == (6, 24)
-        assert found["mass"]["high"] < 0.2  # blue clothes are all that this network sees
+        assert found["mass"]["high"] < 0.2  # this network responds to blue clothes only
         assert found["kept"]["twitter"]["all"]["mean"] < 0.5
         assert each["cells"][1]["networks"][data["networks"][0]]["mass"]["low"] < 0.5
         assert set(each["first_place"][data["networks"][0]]) == {"beside", "strip"}
@@ -107,12 +107,12 @@ def test_the_whole(capsys: pytest.CaptureFixture[str]) -> None:
         assert words in html
 
 
-def test_again_no_map_is_made_and_people_need_not_be_shown(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_repeated_run_computes_no_map_and_can_hide_people(capsys: pytest.CaptureFixture[str]) -> None:
     write_people(Path("p"), 12, faces=False)
     wanted = ("p/people.csv", "--labels", "group", "--least", 3, "--pairs", 4, "--layouts", "above")
     assert audit("pairs", *wanted) == 0
     assert audit("pairs", *wanted, "--no-pictures") == 0
-    assert "0 maps made" in capsys.readouterr().out
+    assert "0 maps computed" in capsys.readouterr().out
     html = Path("gazecrop-audit/report.html").read_text()
     assert "<img" not in html
     assert "Whose picture do the crops keep?" in html
@@ -122,13 +122,13 @@ def test_again_no_map_is_made_and_people_need_not_be_shown(capsys: pytest.Captur
     ("arguments", "word"),
     [
         (["none.csv"], "cannot be read"),
-        (["p/people.csv", "--layouts", "round"], "no layout"),
+        (["p/people.csv", "--layouts", "round"], "unknown layout"),
         (["p/people.csv", "--labels", "shoe"], "--labels"),
         (["p/people.csv", "--room", "9"], "--room"),
-        (["p/people.csv", "--faces", "none.onnx"], "not there"),
+        (["p/people.csv", "--faces", "none.onnx"], "no such file"),
     ],
 )
-def test_what_is_wrong_is_told(arguments: list[str], word: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_errors_of_the_options(arguments: list[str], word: str, capsys: pytest.CaptureFixture[str]) -> None:
     write_people(Path("p"), 6)
     assert audit("pairs", *arguments, "--least", 2) == 2
     assert word in capsys.readouterr().err
@@ -154,7 +154,7 @@ def test_marked_parts_of_a_page_are_filled() -> None:
 
 
 class Session:
-    """YuNet's answers for one face: its middle in cell (3, 4) of stride 16, 64 pixels wide, 80 high."""
+    """YuNet's outputs for one face: its centre in cell (3, 4) of stride 16, 64 pixels wide, 80 high."""
 
     def run(self, names: Any, inputs: dict[str, Any]) -> list[np.ndarray]:
         self.planes = inputs["input"]
@@ -174,18 +174,18 @@ class Session:
         return found
 
 
-def test_faces_are_read_from_the_judges_answers() -> None:
+def test_faces_from_the_outputs_of_the_detector() -> None:
     faces = Faces.__new__(Faces)
     session = Session()
     faces._session, faces._side = session, (320, 320)
     faces._names = [f"{kind}_{stride}" for stride in (8, 16, 32) for kind in ("cls", "obj", "bbox")]
-    box = faces.find(Image.new("RGB", (160, 80), (200, 10, 30)))  # twice as large, above on a square
+    box = faces.find(Image.new("RGB", (160, 80), (200, 10, 30)))  # scaled by two, at the top of a square
     assert box == pytest.approx(((72 - 32) / 320, (52 - 40) / 160, 64 / 320, 80 / 160))
     assert session.planes.shape == (1, 3, 320, 320)
     assert session.planes[0, :, 0, 0].tolist() == [30, 10, 200]  # blue first
 
 
-def test_without_the_judge_there_are_no_faces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_detector_there_are_no_faces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gazecrop.audit.material.faces.find_spec", lambda name: None)
     assert yunet() is None
     monkeypatch.setattr(
@@ -195,7 +195,7 @@ def test_without_the_judge_there_are_no_faces(tmp_path: Path, monkeypatch: pytes
     assert yunet() is None
 
 
-def test_kept_values(tmp_path: Path) -> None:
+def test_cached_values(tmp_path: Path) -> None:
     with Maps(tmp_path / "a" / "m.sqlite") as maps:
         assert maps.value(key(b"a", b"b"), lambda: b"1") == b"1"
     with Maps(tmp_path / "a" / "m.sqlite") as maps:

@@ -1,4 +1,4 @@
-"""A gap must vanish with what was planted as its cause, and stay with everything else."""
+"""A gap must vanish with its planted cause, and remain with all other variants."""
 
 from pathlib import Path
 
@@ -7,14 +7,14 @@ import pytest
 from PIL import Image
 
 from gazecrop.audit.material.maps import Maps
-from gazecrop.audit.material.portraits import Person, Sight, read_people, readable
-from gazecrop.audit.material.saliency_models import of_function
+from gazecrop.audit.material.portraits import Person, Portrait, read_people, readable
+from gazecrop.audit.material.saliency_models import from_function
 from gazecrop.audit.report.card_tables import alike, short
 from gazecrop.audit.studies.cells import cells
-from gazecrop.audit.studies.pairs import Asked
+from gazecrop.audit.studies.pairs import PairOptions
 from gazecrop.audit.studies.variants import (
     VARIANTS,
-    Left,
+    VariantGap,
     clothes_covered,
     cut_alike,
     equal_light,
@@ -30,17 +30,17 @@ def dim(tmp_path_factory: pytest.TempPathFactory) -> list[Person]:
     return readable(read_people(write_people(tmp_path_factory.mktemp("dim"), 20, dim=0.67)))[0]
 
 
-def left(people: list[Person], density: object) -> dict[str, Left]:
+def gaps(people: list[Person], density: object) -> dict[str, VariantGap]:
     (cell,) = [cell for cell in cells(people, ["group"], least=5) if not cell.fixed]
     with Maps() as maps:
-        look = of_function("planted", density)  # type: ignore[arg-type]
-        found = study(people, [cell], look, maps, Asked(count=20, layouts=("beside",)))
+        model = from_function("planted", density)  # type: ignore[arg-type]
+        found = study(people, [cell], model, maps, PairOptions(count=20, layouts=("beside",)))
     assert [one.variant for one in found] == ["", *VARIANTS]
     return {one.variant: one for one in found}
 
 
 def test_clothes_are_found_as_the_cause(tmp_path: Path) -> None:
-    found = left(readable(read_people(write_people(tmp_path, 20)))[0], towards_blue)
+    found = gaps(readable(read_people(write_people(tmp_path, 20)))[0], towards_blue)
     assert found[""].moved is None
     assert found[""].mass.high < 0.48
     for name in ("no colour", "clothes without colour", "clothes covered", "face alone, no hair"):
@@ -52,15 +52,15 @@ def test_clothes_are_found_as_the_cause(tmp_path: Path) -> None:
 
 
 def test_light_is_found_as_the_cause(dim: list[Person]) -> None:
-    found = left(dim, towards_bright)
+    found = gaps(dim, towards_bright)
     gap = found[""].mass.mean - 0.5
     assert gap > 0.08
     assert abs(found["equal light and contrast"].mass.mean - 0.5) < 0.3 * gap
     assert found["no colour"].mass.mean - 0.5 > 0.7 * gap
 
 
-def test_what_is_told(dim: list[Person]) -> None:
-    found = list(left(dim, towards_blue).values())
+def test_tables_and_sentences(dim: list[Person]) -> None:
+    found = list(gaps(dim, towards_blue).values())
     assert alike(found).count("\n") == 1 + len(found)
     assert "clothes covered" in short([("x", CELL)], [], found)
 
@@ -73,22 +73,24 @@ CELL = {
 }
 
 
-def test_sentences_say_what_is_more_than_chance() -> None:
+def test_sentences_list_what_is_beyond_chance() -> None:
     first, second, crops = short([("a : b", CELL)], [], []).splitlines()
     assert "by more than chance in 1: a : b 62.0 (55.0 to 70.0)" in first
     assert "never by more than chance" in second
     assert "the window (the default) +24.0 (+10.0 to +40.0) at most (a : b), in 1 of 1" in crops
 
 
-def test_faces_follow_what_is_cut() -> None:
-    seen = Sight(Image.new("RGB", (200, 300), (40, 90, 160)), (0.3, 0.2, 0.4, 0.3))
+def test_faces_move_with_the_cut() -> None:
+    seen = Portrait(Image.new("RGB", (200, 300), (40, 90, 160)), (0.3, 0.2, 0.4, 0.3))
     assert face_alone(seen).picture.size == (80, 90)
     assert face_alone(seen).face == (0, 0, 1, 1)
     cut = cut_alike(seen)
     assert cut.face is not None
     assert cut.face[3] * cut.picture.height == pytest.approx(90, abs=1)
     assert cut.face[3] == pytest.approx(1 / 1.45, abs=0.02)
-    other = cut_alike(Sight(Image.new("RGB", (400, 400)), (0.1, 0.0, 0.3, 0.2)))  # beyond the picture's edge
+    other = cut_alike(
+        Portrait(Image.new("RGB", (400, 400)), (0.1, 0.0, 0.3, 0.2))
+    )  # beyond the picture's edge
     assert other.face is not None
     np.testing.assert_allclose(other.face[1::2], cut.face[1::2], atol=0.02)
     assert other.picture.getpixel((0, 0)) == (255, 255, 255)
@@ -96,7 +98,7 @@ def test_faces_follow_what_is_cut() -> None:
 
 def test_light_and_cover() -> None:
     noise = np.random.default_rng(0).integers(60, 100, (80, 60, 3), dtype=np.uint8)
-    seen = Sight(Image.fromarray(noise), (0.2, 0.1, 0.5, 0.4))
+    seen = Portrait(Image.fromarray(noise), (0.2, 0.1, 0.5, 0.4))
     grey = np.asarray(equal_light(seen).picture.convert("L"), dtype=float)
     assert grey.mean() == pytest.approx(118, abs=3)
     assert grey.std() == pytest.approx(55, abs=6)
@@ -107,4 +109,4 @@ def test_light_and_cover() -> None:
 
 def test_without_a_face() -> None:
     with pytest.raises(ValueError, match="face"):
-        face_alone(Sight(Image.new("RGB", (10, 10))))
+        face_alone(Portrait(Image.new("RGB", (10, 10))))

@@ -1,4 +1,4 @@
-"""fetch-wikicelb against a recorded answer, served from this machine."""
+"""fetch-wikicelb against a recorded response, served locally."""
 
 import json
 import threading
@@ -28,7 +28,7 @@ def _binding(number: int, group: str, image: str, groups: int = 1) -> dict[str, 
     return {name: {"type": "literal", "value": value} for name, value in values.items()}
 
 
-# The shape of what the query service answers; the people are invented.
+# The structure of a response of the query service; the people are invented.
 ANSWER = {
     "head": {"vars": ["human", "humanLabel", "image", "genderLabel", "group", "groups"]},
     "results": {
@@ -55,7 +55,7 @@ def _imageinfo(title: str) -> dict[str, Any]:
 class _Wiki(BaseHTTPRequestHandler):
     asked: list[str]
     agents: set[str]
-    busy: int  # so many requests are first answered with 429
+    busy: int  # number of requests that get 429 first
 
     def do_GET(self) -> None:
         url = urlsplit(self.path)
@@ -133,14 +133,14 @@ def test_people_pictures_and_licences(wiki: tuple[str, type[_Wiki]], tmp_path: P
         "page": "https://commons.wikimedia.org/wiki/File:One portrait.jpg",
     }
     assert set((tmp_path / "left-out.txt").read_text().split()) == {"Q14", "Q15"}
-    assert server.busy == 0  # "too many requests" was obeyed, and asked again
+    assert server.busy == 0  # 429 was retried
     assert all("me@example.org" in agent for agent in server.agents)
     people = read_people(tmp_path / "people.csv")
     assert {person.labels["group"] for person in people} == {"Greenlanders", "Basques"}
     assert people[0].item.read()
 
 
-def test_it_goes_on_where_it_was(wiki: tuple[str, type[_Wiki]], tmp_path: Path) -> None:
+def test_a_stopped_download_resumes(wiki: tuple[str, type[_Wiki]], tmp_path: Path) -> None:
     url, server = wiki
     assert fetch(url, tmp_path, "--people", "1") == 0
     before = len(rows(tmp_path / "people.csv"))
@@ -162,7 +162,7 @@ def test_redirects_elsewhere_are_not_followed(
     assert not (tmp_path / "answer.json").exists()
 
 
-def test_who_calls_must_be_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_contact_is_required(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["audit", "fetch-wikicelb", str(tmp_path)]) == 2
     assert "--contact" in capsys.readouterr().err
     assert main(["audit", "fetch-wikicelb", str(tmp_path), "--query"]) == 0
@@ -170,7 +170,7 @@ def test_who_calls_must_be_said(tmp_path: Path, capsys: pytest.CaptureFixture[st
 
 
 @pytest.mark.parametrize("answer", [b"", b"[]", b'{"results": {"bindings": [{"human": {}}]}}'])
-def test_an_answer_that_is_none(answer: bytes) -> None:
+def test_an_invalid_response(answer: bytes) -> None:
     with pytest.raises(FetchError):
         people_of(answer)
     assert licence_of(answer) is None

@@ -14,15 +14,15 @@ from gazecrop.audit.material.drawn_people import STYLES, Style, figure
 
 GROUPS = ("round", "square")
 KINDS = ("tall", "short")
-BLUE = (30, 60, 230)  # what people of the group "square" wear, for networks that look for it
+BLUE = (30, 60, 230)  # clothes of the group "square", for networks that respond to blue
 GREY = (90, 90, 90)
 
 
 def write_people(
     folder: Path, count: int = 24, *, faces: bool = True, sets: tuple[str, ...] = ("",), dim: float = 1.0
 ) -> Path:
-    """`count` pictures for each set; half of them "square", in blue. Everything else is the same in both halves, but
-    that with `dim` the brightness of the "square" ones is multiplied by it."""
+    """`count` pictures of each set; half of them "square", in blue. `dim` multiplies the brightness of the "square"
+    pictures; everything else is equal in both halves."""
     folder.mkdir(parents=True, exist_ok=True)
     rows = []
     for name in sets:
@@ -70,13 +70,13 @@ def coarse(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
 
 
 def even(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Sees nothing: everywhere alike, but for a grain that hangs on the picture alone."""
+    """A flat map with a little noise, seeded by the picture."""
     seed = int(coarse(pixels).sum())
     return 1 + 0.05 * np.random.default_rng(seed).random((30, 40))
 
 
 def towards_left(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """The left half gets three quarters, whoever is there."""
+    """The left half gets three quarters."""
     found = even(pixels)
     found[:, :20] *= 3
     return found
@@ -88,7 +88,7 @@ def towards_bright(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
 
 
 def towards_blue(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Blue cells get three times as much as others."""
+    """Blue cells weigh three times as much as others."""
     colours = coarse(pixels)
     blue = (colours[..., 2] > 150) & (colours[..., 0] < 90)
     found: NDArray[np.float64] = np.where(blue, 3.0, 1.0) * even(pixels)

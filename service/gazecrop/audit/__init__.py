@@ -1,5 +1,7 @@
-"""`gazecrop audit`: whom the crops favour, how steady they are, and what a switch of network would move.
+"""`gazecrop audit`: fairness and stability of the crops, and the effect of changing the network or its settings.
 
-After Yee, Tantipongpipat and Mishra 2021 (arXiv 2105.08667). Read `studies/pairs.py` first: pictures of people,
-joined two by two, through the network that serves. `command.py` is the way in from the command line.
+After Yee, Tantipongpipat and Mishra 2021 (arXiv 2105.08667). Start reading at `studies/pairs.py`: pictures of people
+are joined in pairs and analysed by the served network. `command.py` is the entry point of the command line.
+
+Imports point one way: commands -> people_audit -> report -> studies -> material.
 """

@@ -1,19 +1,19 @@
-"""gazecrop audit: whom the crops favour, how steady they are, and what a switch would move.
+"""gazecrop audit: fairness and stability of the crops, and the effect of a change of network or settings.
 
-  pairs SRC        people of two groups joined in one picture: whom do the point, the attention, the crops favour?
-  gaze SRC         one person alone: does the point fall on the head, the body, or beside?
-  changes SRC      the same person twice, once changed; a sign or text beside a face; seated and standing
-  people SRC       all three in one report
-  crowd DIR        several people in one photograph: who gets the attention? No labels needed
-  fetch-wikicelb   loads people of Wikidata with the labels that Wikidata records
-  stability DIR    how far crops move when a picture is halved, saved anew, mirrored, bordered
-  compare DIR      which crops move, and how far, from one network or policy to another
-  lock DIR         writes the boxes of all pictures to a file
-  check DIR        fails when crops have moved since
+  pairs SRC           people of two groups joined in one picture: which group do point, attention and crops favour?
+  gaze SRC            one person alone: is the point on the head, on the body, or beside the person?
+  changes SRC         a portrait beside a changed copy; text or a sign beside a face; seated and standing people
+  people SRC          all three in one report
+  crowd DIR           several people in one photograph: who gets the attention? Needs no labels
+  fetch-wikicelb DIR  downloads pictures of people from Wikidata, with the labels recorded there
+  stability DIR       how far crops move when a picture is halved, recompressed, mirrored, bordered
+  compare DIR         which crops differ, and by how much, between two networks, precisions or policies
+  lock DIR            writes the boxes of all pictures to a file
+  check DIR           fails if crops have moved since `lock`
 
-SRC: a CSV (file, who, set, face_x, face_y, face_w, face_h; every other column is a label) or a tar as WebDataset has
-them. Results go to --out: report.html, which stands alone, and report.json. Maps are kept there, too: the same command
-again goes on where it was stopped.
+SRC: a CSV (columns file, who, set, face_x, face_y, face_w, face_h; every other column is a label) or a WebDataset tar.
+Each study writes report.html, one self-contained file, and report.json to its folder: gazecrop-audit/NAME, or --out.
+Saliency maps are cached: the same command resumes a stopped run.
 """
 
 import importlib
@@ -27,10 +27,10 @@ COMMANDS = {
     "people": "people",
     "crowd": "crowd",
     "fetch-wikicelb": "fetch_wikicelb",
-    "stability": "library",
-    "compare": "library",
-    "lock": "library",
-    "check": "library",
+    "stability": "stability",
+    "compare": "compare",
+    "lock": "lock",
+    "check": "check",
 }
 
 

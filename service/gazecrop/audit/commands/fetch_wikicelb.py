@@ -1,4 +1,4 @@
-"""gazecrop audit fetch-wikicelb."""
+"""gazecrop audit fetch-wikicelb: downloads pictures of people from Wikidata, with labels and licences."""
 
 import argparse
 import sys
@@ -15,18 +15,20 @@ def main(command: str, argv: Sequence[str]) -> int:
     plain = Source()
     found = argparse.ArgumentParser(
         prog=f"gazecrop audit {command}",
-        description="Loads people of Wikidata with a picture, gender and ethnic group, and the pictures' licences; "
+        description="Downloads people of Wikidata with a picture, gender and ethnic group, and the pictures' licences; "
         "then: gazecrop audit people DIR/people.csv",
     )
     found.add_argument("folder", metavar="DIR", type=Path)
     found.add_argument(
-        "--contact", metavar="MAIL", help="goes into the User-Agent: Wikimedia asks who is calling"
+        "--contact", metavar="MAIL", help="part of the User-Agent, as Wikimedia's policy requires"
     )
     found.add_argument("--people", type=int, default=INDIVIDUALS, metavar="N", help="default: %(default)s")
     found.add_argument(
         "--width", type=int, default=480, metavar="PIXELS", help="of the pictures; default: %(default)s"
     )
-    found.add_argument("--pause", type=float, default=1.0, metavar="SECONDS", help="between requests")
+    found.add_argument(
+        "--pause", type=float, default=1.0, metavar="SECONDS", help="between requests; default: %(default)g"
+    )
     found.add_argument("--sparql", default=plain.sparql, metavar="URL", help="default: %(default)s")
     found.add_argument("--commons", default=plain.commons, metavar="URL", help="default: %(default)s")
     found.add_argument("--files", default=plain.files, metavar="URL", help="default: %(default)s")
@@ -36,7 +38,7 @@ def main(command: str, argv: Sequence[str]) -> int:
         print(QUERY, end="")
         return 0
     if not options.contact:
-        print("gazecrop audit: --contact is needed, such as a mail address", file=sys.stderr)
+        print("gazecrop audit: --contact is required, such as a mail address", file=sys.stderr)
         return USAGE
     return exit_status(f"audit {command}", lambda: run(options))
 
@@ -51,7 +53,7 @@ def run(options: argparse.Namespace) -> int:
             for _ in fetch(options.folder, client, options.people, options.width, lambda out: None):
                 progress.step()
     except FetchError as error:
-        print(f"gazecrop audit: {error}; the same command goes on from here", file=sys.stderr)
+        print(f"gazecrop audit: {error}; the same command resumes from here", file=sys.stderr)
         return USAGE
     table = options.folder / "people.csv"
     print(f"{len(rows(table)):,} people: {table}")

@@ -1,1 +1,1 @@
-"""What the studies work on: labelled portraits, drawn people, transformed pictures, and the maps of them."""
+"""Inputs of the studies: labelled portraits, drawn people, transformed pictures, and their saliency maps."""

@@ -1,13 +1,13 @@
-"""What a picture shows beside who is in it: brightness, colour, size and place of the face, skin tone. Pure.
+"""Covariates of a portrait besides its labels: brightness, colour, size and position of the face, skin tone. Pure.
 
 Skin tone is the individual typology angle ITA = atan((L* - 50) / b*) in degrees (Chardonneret 1991; 55 and more very
-light, below -30 dark) of the middle of the face. It is an ESTIMATE: the light, the camera and make-up are in it.
+light, below -30 dark) of the middle of the face. It is an ESTIMATE: light, camera and make-up change it.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gazecrop.audit.material.portraits import Box, Sight, pixels
+from gazecrop.audit.material.portraits import Box, Portrait, pixels
 
 COVARIATES = (
     "brightness",
@@ -16,7 +16,7 @@ COVARIATES = (
     "size of the face",
     "height of the face",
 )
-MIDDLE = (0.3, 0.25, 0.4, 0.5)  # of a picture whose face is not known: where portraits have it
+MIDDLE = (0.3, 0.25, 0.4, 0.5)  # assumed position of an unknown face: the usual one in portraits
 
 _WHITE = np.array([0.95047, 1.0, 1.08883])  # D65
 _XYZ = np.array(
@@ -36,25 +36,30 @@ def lab(rgb: NDArray[np.uint8]) -> NDArray[np.float64]:
 
 
 def ita(colours: NDArray[np.float64]) -> float:
-    """Of L*a*b* [..., 3]: the median pixel's, degrees."""
+    """Of the median of L*a*b* [..., 3], in degrees."""
     lightness, _, yellow = np.median(colours.reshape(-1, 3), axis=0)
     return float(np.degrees(np.arctan2(lightness - 50, max(yellow, 1e-6))))
 
 
-def covariates(seen: Sight) -> NDArray[np.float64]:
-    """float[len(COVARIATES)]: mean L*, mean chroma below the face, ITA in degrees, height of the face and its middle's
-    distance from the top as shares of the picture."""
-    x, y, w, h = seen.face or MIDDLE
-    colours = lab(pixels(seen.picture.reduce(max(1, min(seen.picture.size) // 100))))
-    skin = part(
-        colours, (x + 0.25 * w, y + 0.25 * h, 0.5 * w, 0.55 * h)
-    )  # cheeks and nose: no hair, no ground
+def covariates(portrait: Portrait) -> NDArray[np.float64]:
+    """float[len(COVARIATES)]: mean L*, mean chroma below the face, ITA in degrees, and as fractions of the picture the
+    height of the face and the distance of its centre from the top."""
+    x, y, w, h = portrait.face or MIDDLE
+    colours = lab(pixels(portrait.picture.reduce(max(1, min(portrait.picture.size) // 100))))
+    skin = part(colours, skin_of((x, y, w, h)))
     clothes = part(colours, (0.0, min(y + 1.15 * h, 0.9), 1.0, 1.0))
     chroma = float(np.hypot(clothes[..., 1], clothes[..., 2]).mean())
     return np.array([colours[..., 0].mean(), chroma, ita(skin), h, y + h / 2])
 
 
+def skin_of(face: Box) -> Box:
+    """Cheeks and nose: no hair, no background."""
+    x, y, w, h = face
+    return x + 0.25 * w, y + 0.25 * h, 0.5 * w, 0.55 * h
+
+
 def part(values: NDArray[np.float64], box: Box) -> NDArray[np.float64]:
+    """The values in a box of fractions, at least one."""
     rows, columns = values.shape[:2]
     left, top = min(int(box[0] * columns), columns - 1), min(int(box[1] * rows), rows - 1)
     return values[

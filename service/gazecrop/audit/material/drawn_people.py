@@ -1,5 +1,5 @@
-"""People drawn by code, standing and seated in a wheelchair: for questions to which no labelled photographs are at
-hand, and for tests. A drawing is no photograph: a gap here is a hint, no finding."""
+"""People drawn by code, standing and seated in a wheelchair: for tests, and for questions without labelled photographs.
+A drawing is not a photograph, so a gap found here is a hint, not a finding."""
 
 from dataclasses import dataclass
 from itertools import product
@@ -26,7 +26,7 @@ STYLES = tuple(Style(skin, clothes, i) for i, (skin, clothes) in enumerate(produ
 
 
 def figure(style: Style, *, seated: bool = False, height: int = HEIGHT) -> tuple[Image.Image, Box]:
-    """One person in a room, and where the face is."""
+    """One person in a room, and the box of the face."""
     picture = _room(WIDTH, style.ground)
     face = _draw(ImageDraw.Draw(picture), WIDTH * _SCALE / 2, style, seated=seated)
     box = (
@@ -40,8 +40,8 @@ def figure(style: Style, *, seated: bool = False, height: int = HEIGHT) -> tuple
 
 
 def pair(style: Style, *, seated_first: bool) -> tuple[Image.Image, tuple[Box, Box]]:
-    """Seated and standing in one room; the halves of the first and the second: of the seated and the standing one
-    where `seated_first`, else the other way round. The first is on the left."""
+    """A seated and a standing person in one room, and the halves of the picture that they occupy. The left one is
+    seated with `seated_first`, otherwise standing."""
     picture = _room(2 * WIDTH, style.ground)
     pen = ImageDraw.Draw(picture)
     for x, seated in ((0.5, seated_first), (1.5, not seated_first)):
@@ -65,7 +65,8 @@ def _room(width: int, seed: int) -> Image.Image:
 def _draw(
     pen: ImageDraw.ImageDraw, x: float, style: Style, *, seated: bool
 ) -> tuple[float, float, float, float]:
-    """Feet on the floor at `x`. A seated head is at two thirds of a standing one's height. Answers the face's box."""
+    """Draws a person whose feet are on the floor at `x`; a seated head is at about two thirds of a standing height.
+    Returns the box of the face."""
     unit = HEIGHT * _SCALE / 100
     floor, tall = 94 * unit, 80 * unit
     top = floor - (0.68 * tall if seated else tall)

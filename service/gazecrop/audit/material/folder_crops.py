@@ -1,4 +1,4 @@
-"""The pictures of a folder and their crops, as a server cuts them: what stability, compare, lock and check share."""
+"""Crops of a folder's pictures as the server computes them: shared by stability, compare, lock and check."""
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,13 +17,13 @@ from gazecrop.model import Model
 from gazecrop.picture.decode import Limits
 from gazecrop.pipeline import analyse
 
-MOVED = 0.05  # of the frame: a move that a person sees
+MOVED = 0.05  # of the frame: a visible move
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """How far the middle of a crop went: the larger of both axes, as a share of the frame's side."""
+    """Centres of one crop before and after, as fractions of the frame."""
 
     file: str
     ratio: str
@@ -31,13 +31,14 @@ class Move:
     after: tuple[float, float]
 
     @property
-    def far(self) -> float:
+    def distance(self) -> float:
+        """The larger of the horizontal and the vertical move, as a fraction of the frame's side."""
         return max(abs(a - b) for a, b in zip(self.before, self.after, strict=True))
 
 
 @dataclass(frozen=True)
-class Eyes:
-    """A network, and how it is asked; maps are kept."""
+class CachedPipeline:
+    """The served network with its limits; the maps are cached by the hash of the file."""
 
     model: Model
     limits: Limits
@@ -52,19 +53,21 @@ class Eyes:
         )
 
 
-def crops(cropper: Cropper, ratios: Sequence[Ratio], options: Options) -> dict[str, Crop]:
+def crops_by_ratio(cropper: Cropper, ratios: Sequence[Ratio], options: Options) -> dict[str, Crop]:
     return {ratio.text: cropper.crop(ratio, options) for ratio in ratios}
 
 
-def middle(crop: Crop, cropper: Cropper) -> tuple[float, float]:
+def centre(crop: Crop, cropper: Cropper) -> tuple[float, float]:
+    """In fractions of the frame."""
     grid, box = cropper.grid, crop.box
     return (box.x + box.width / 2) / grid.width, (box.y + box.height / 2) / grid.height
 
 
-def over(
+def each_picture(
     items: Sequence[Item], work: Callable[[Item], T], threads: int, step: Callable[[bool], None]
 ) -> Iterator[tuple[Item, T | None]]:
-    """`work` of every picture, in order; None for those that cannot be read."""
+    """Results of `work` in order, computed in threads; None for a picture that cannot be read. `step` is called after
+    each picture, with True for an unreadable one."""
 
     def attempt(item: Item) -> T | None:
         try:

@@ -1,18 +1,18 @@
-"""Two pictures in one: side by side, one above the other, at the far ends of a strip; equally large, or as they are."""
+"""Joins two pictures into one: side by side, one above the other, or at the ends of a strip; scaled or in own size."""
 
 from dataclasses import dataclass, replace
 
 from PIL import Image
 
-from gazecrop.audit.material.portraits import GROUND, Box, Sight
+from gazecrop.audit.material.portraits import BACKGROUND, Box, Portrait
 
 SIDE = 320  # pixels: the common height (side by side) or width (one above the other) of scaled pictures
-STRIP = 5  # a strip is so many times as long as broad
+STRIP = 5  # length of a strip divided by its width
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """`across`: side by side, else one above the other. `scaled`: to one height (width). `strip`: at its far ends."""
+    """`across`: side by side, else one above the other. `scaled`: to one height (or width). `strip`: at its ends."""
 
     name: str
     across: bool
@@ -36,20 +36,20 @@ PAPER = ("beside", "above", "beside-as-is", "above-as-is")
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What a join needs to know of a picture but its pixels."""
+    """All that planning a join needs of a picture: no pixels."""
 
     size: tuple[int, int]
     face: Box | None
 
     @classmethod
-    def of(cls, seen: Sight) -> "Shape":
-        return cls(seen.picture.size, seen.face)
+    def of(cls, portrait: Portrait) -> "Shape":
+        return cls(portrait.picture.size, portrait.face)
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Where two pictures go in a join of `size` pixels: `corners` and `sizes` in pixels; `places` of the pictures and
-    `faces` in fractions. Without pixels: maps that are known need none."""
+    """Geometry of a join of `size` pixels: `corners` and `sizes` of the two pictures in pixels, `places` and `faces` in
+    fractions. It needs no pixels, so that a cached map needs no join."""
 
     size: tuple[int, int]
     corners: tuple[tuple[int, int], tuple[int, int]]
@@ -66,12 +66,12 @@ class Plan:
 
     @property
     def axis(self) -> int:
-        """Along which the two lie apart: 0 left-right, 1 top-bottom."""
+        """The axis that separates the two: 0 left-right, 1 top-bottom."""
         return int(self.corners[1][0] == 0)
 
 
 def plan(first: Shape, second: Shape, layout: Layout) -> Plan:
-    """`first` is on the left, or above."""
+    """`first` is on the left or above."""
     one, other = (_scaled(shape.size, layout) for shape in (first, second))
     along = [one[not layout.across], other[not layout.across]]
     broad = max(one[layout.across], other[layout.across])
@@ -84,11 +84,11 @@ def plan(first: Shape, second: Shape, layout: Layout) -> Plan:
     return replace(bare, faces=(faces[0], faces[1]))
 
 
-def joined(first: Sight, second: Sight, plan: Plan) -> Image.Image:
-    """The picture of a plan."""
-    whole = Image.new("RGB", plan.size, GROUND)
-    for seen, corner, size in zip((first, second), plan.corners, plan.sizes, strict=True):
-        whole.paste(fitted(seen.picture, size), corner)
+def joined(first: Portrait, second: Portrait, plan: Plan) -> Image.Image:
+    """RGB picture of a plan."""
+    whole = Image.new("RGB", plan.size, BACKGROUND)
+    for portrait, corner, size in zip((first, second), plan.corners, plan.sizes, strict=True):
+        whole.paste(fitted(portrait.picture, size), corner)
     return whole
 
 

@@ -1,4 +1,4 @@
-"""Maps are kept on disk under what they depend on: a second run, or one that was stopped, goes on from there."""
+"""A cache of saliency maps on disk, keyed by everything a map depends on: a stopped or repeated run resumes from it."""
 
 import sqlite3
 import threading
@@ -14,22 +14,22 @@ from gazecrop.crop.grid import SaliencyGrid
 
 
 def key(*parts: bytes) -> bytes:
-    """A hash of parts, each with its length: ("ab", "c") is not ("a", "bc")."""
+    """A hash of the parts and their lengths: ("ab", "c") and ("a", "bc") differ."""
     return blake3(b"".join(len(part).to_bytes(4, "big") + part for part in parts)).digest(16)
 
 
 def _with_codec(kept: bytes) -> bytes:
-    """A grid's bytes may read as another grid under a later release: the code of a known grid is part of every key."""
+    """Adds a fixed grid's code to the key: when a release changes the codec, older entries are no longer found."""
     return key(SaliencyGrid.from_density(np.arange(1.0, 26.0).reshape(5, 5), 5, 5).code, kept)
 
 
 class Maps:
-    """`path` None: only in memory. Threads may share it."""
+    """Thread-safe. `path` None: in memory only."""
 
     def __init__(self, path: Path | None = None) -> None:
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
-        # Every write is its own transaction: a crash loses nothing, and two audits may share a file.
+        # Autocommit: a crash loses nothing, and two audits may share a file.
         self._base = sqlite3.connect(
             path or ":memory:", check_same_thread=False, isolation_level=None, timeout=60
         )

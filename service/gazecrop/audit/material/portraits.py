@@ -1,4 +1,4 @@
-"""Pictures of people with labels: a CSV beside its pictures, or a tar as WebDataset has them (KEY.jpg, KEY.json)."""
+"""Labelled pictures of people, from a CSV and its pictures or from a WebDataset tar (KEY.jpg, KEY.json)."""
 
 import csv
 import json
@@ -19,16 +19,17 @@ from gazecrop.picture.colour import on_white
 from gazecrop.picture.probe import inspect
 from gazecrop.picture.render import cut
 
-LONG_SIDE = 400  # pixels kept of a picture: a join of two is still more than the network's 320
-GROUND = (255, 255, 255)  # beside and around pictures, as in the paper's joins
+LONG_SIDE = 400  # pixels: a join of two is still larger than the network's 320
+BACKGROUND = (255, 255, 255)  # between and around pictures, as in the paper's joins
 
 Box = tuple[float, float, float, float]  # x, y, width, height: fractions of the upright picture
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """One picture of one person. `who`: what is resampled, so that two pictures of one person count as one.
-    `set`: pictures of one make; two sets are never paired. `labels`: what others say of the person."""
+    """One picture of one person. `who`: the person's identifier, the unit of the bootstrap, so that two pictures of one
+    person are not independent. `set`: the source; pictures of two sets are never paired. `labels`: annotations by
+    others. `digest`: of the file's bytes, part of the cache keys."""
 
     item: Item
     who: str
@@ -43,16 +44,16 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
-    """A picture made ready for joining: RGB, at most LONG_SIDE; `face` in fractions of it."""
+class Portrait:
+    """A picture ready for joining: RGB, at most LONG_SIDE; `face` in fractions of it."""
 
     picture: Image.Image = field(repr=False)
     face: Box | None = None
 
 
 def read_people(source: Path, folder: Path | None = None) -> list[Person]:
-    """Everybody in a .csv (columns: file; optionally who, set, face_x, face_y, face_w, face_h; every other one is a
-    label) or a .tar. `folder`: where the files of a CSV are, its own folder by default. Raises SourceError."""
+    """All people of a .csv (columns: file; optionally who, set, face_x, face_y, face_w, face_h; every other column is a
+    label) or of a .tar. `folder`: of the files of a CSV, its own folder by default. Raises SourceError."""
     found = list(_tar(source) if source.suffix.lower() == ".tar" else _table(source, folder or source.parent))
     if not found:
         raise SourceError(f"{source} names no pictures of people")
@@ -66,7 +67,7 @@ def _tar(source: Path) -> Iterator[Person]:
         for member in archive:
             if member.isreg() and member.name.endswith(".json"):
                 file = archive.extractfile(member)
-                assert file is not None  # of a regular file it never is
+                assert file is not None  # it is a regular file
                 about[member.name.removesuffix(".json")] = json.load(file)
     for item in items.values():
         key = item.name.partition("/")[2].rpartition(".")[0]
@@ -104,52 +105,53 @@ def _person(item: Item, fields: Mapping[str, Any]) -> Person:
     return Person(item, str(fields.get("who") or item.name), str(fields.get("set") or ""), labels, box)
 
 
-def identified(person: Person) -> Person:
-    """The same with the hash of its bytes: what its maps are kept under. Raises OSError."""
+def with_digest(person: Person) -> Person:
+    """The same person with the hash of the file's bytes. Raises OSError."""
     return replace(person, digest=blake3(person.item.read()).digest(16))
 
 
-def sight(person: Person, room: float = 0.0) -> Sight:
-    """The picture, upright. `room`: ground around it, as a share of its sides: what a bare face chip needs to look
-    like a picture. Raises OSError, PictureError."""
+def load_portrait(person: Person, room: float = 0.0) -> Portrait:
+    """The upright picture. `room`: a margin of background on each side, as a fraction of the picture's sides, for bare
+    face chips. Raises OSError, PictureError."""
     data = person.item.read()
     header = inspect(data)
     scale = min(1.0, LONG_SIDE / max(header.width, header.height))
     size = max(1, round(header.width * scale)), max(1, round(header.height * scale))
-    seen = cut(data, header, (0, 0, header.width, header.height), size).picture
-    picture = on_white(seen) if seen.mode in ("LA", "RGBA") else seen.convert("RGB")
-    return with_room(Sight(picture, person.face), room)
+    cropped = cut(data, header, (0, 0, header.width, header.height), size).picture
+    picture = on_white(cropped) if cropped.mode in ("LA", "RGBA") else cropped.convert("RGB")
+    return with_room(Portrait(picture, person.face), room)
 
 
-def with_room(seen: Sight, room: float) -> Sight:
+def with_room(portrait: Portrait, room: float) -> Portrait:
+    """Adds the margin that `load_portrait` describes."""
     if not room:
-        return seen
-    width, height = seen.picture.size
+        return portrait
+    width, height = portrait.picture.size
     wide, high = round(width * (1 + 2 * room)), round(height * (1 + 2 * room))
     left, top = (wide - width) // 2, (high - height) // 2
-    ground = Image.new("RGB", (wide, high), GROUND)
-    ground.paste(seen.picture, (left, top))
-    if seen.face is None:
-        return Sight(ground)
-    x, y, w, h = seen.face
+    sheet = Image.new("RGB", (wide, high), BACKGROUND)
+    sheet.paste(portrait.picture, (left, top))
+    if portrait.face is None:
+        return Portrait(sheet)
+    x, y, w, h = portrait.face
     face = (x * width + left) / wide, (y * height + top) / high, w * width / wide, h * height / high
-    return Sight(ground, face)
+    return Portrait(sheet, face)
 
 
 def as_bytes(picture: Image.Image) -> bytes:
-    """Without loss and quickly: what the served pipeline is given."""
+    """A BMP: lossless and fast to write, the input of the served pipeline."""
     file = BytesIO()
     picture.save(file, "BMP")
     return file.getvalue()
 
 
 def readable(people: list[Person]) -> tuple[list[Person], list[str]]:
-    """Those whose picture opens, with its hash, and the names of the others."""
+    """The people whose picture can be read, with its digest, and the names of the unreadable pictures."""
     good, bad = [], []
     for person in people:
         try:
-            sight(person)
-            good.append(identified(person))
+            load_portrait(person)
+            good.append(with_digest(person))
         except (OSError, PictureError):
             bad.append(person.name)
     return good, bad

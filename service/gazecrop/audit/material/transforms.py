@@ -1,6 +1,6 @@
-"""Changes of a picture that change nothing for people, and how the map of the changed one reads on the original.
+"""Transformations that do not change what a picture shows, and their inverses on saliency maps. Pure.
 
-The recipe's table of stability (model_store/recipe/judge/robustness.py) uses the same ones. Pure.
+The recipe's robustness table (model_store/recipe/judge/robustness.py) uses the same ones.
 """
 
 from collections.abc import Callable
@@ -15,19 +15,19 @@ from PIL import Image, ImageOps
 from gazecrop.crop.grid import SaliencyGrid
 
 Density = NDArray[np.float64]
-BORDER = 0.1  # of each side: padding and border
+BORDER = 0.1  # width of the padding and the border, as a fraction of the side
 
 
 @dataclass(frozen=True, slots=True)
 class Transform:
-    """`change`: RGB picture -> a file's bytes. `back`: the density of the changed picture -> of the original."""
+    """`change`: RGB picture -> bytes of a file. `back`: density of the changed picture -> density of the original."""
 
     name: str
     change: Callable[[Image.Image], bytes]
     back: Callable[[Density], Density] = lambda density: density
 
     def on_original(self, grid: SaliencyGrid, width: int, height: int) -> SaliencyGrid:
-        """The changed picture's map as one of the original of this size."""
+        """The map of the changed picture as a map of the original, which has this size."""
         return SaliencyGrid.from_density(self.back(grid.density()), width, height)
 
 
@@ -55,7 +55,7 @@ def cmyk(image: Image.Image) -> bytes:
 
 
 def turned(image: Image.Image) -> bytes:
-    """Stored on its side, with the EXIF tag that says so: it is shown as before."""
+    """Stored rotated, with the EXIF orientation that undoes it."""
     tags = Image.Exif()
     tags[0x0112] = 6
     return saved(image.transpose(Image.Transpose.ROTATE_90), "PNG", exif=tags.tobytes())
@@ -67,7 +67,7 @@ def _bordered(image: Image.Image, colour: tuple[int, int, int]) -> bytes:
 
 
 def _unbordered(density: Density) -> Density:
-    """What lies within the border, on as many cells; sums of the parts of cells, taken as even within."""
+    """The part within the border, resampled to as many cells; the density is taken as constant within a cell."""
     return _cut(_cut(density).T).T
 
 

@@ -1,11 +1,11 @@
-"""Loads the paper's kind of data set: people of Wikidata with a picture, a gender and an ethnic group, as Wikidata
-records them. 4,073 individuals in the paper ("WikiCelb").
+"""Downloads a data set like the paper's "WikiCelb" (4,073 individuals there): people of Wikidata with a picture, a
+gender and an ethnic group, as Wikidata records them.
 
-Three steps, each resumable. The query's answer is kept in `answer.json`. For each picture Wikimedia Commons is asked
-for licence and author; then the picture itself is loaded, reduced by Commons. A line of `people.csv` stands only for
-what is wholly there: file, who (the item's number), name, gender, group, and licence, author and page, which go with
-the picture wherever it goes. Pictures without a licence are left out. At most one request a second by default, one at a
-time, with a User-Agent that names you, as Wikimedia asks; "too many requests" is obeyed.
+Three resumable steps. The response to the query is stored in `answer.json`. For each picture Wikimedia Commons gives
+licence and author; then the picture itself is downloaded, scaled by Commons. `people.csv` gets a line only after the
+picture is complete: file, who (the item number), name, gender, group, and licence, author and page, which must stay
+with the picture. Pictures without a licence are skipped. Requests are sequential, by default at most one a second, with
+a User-Agent that names the caller, as Wikimedia's policy requires; Retry-After is respected.
 """
 
 import csv
@@ -28,11 +28,11 @@ from gazecrop import __version__
 
 INDIVIDUALS = 4073
 COLUMNS = ("file", "who", "name", "gender", "group", "licence", "author", "page")
-MOST_BYTES = 8_000_000  # of one reduced picture; a larger one is not what was asked for
+MOST_BYTES = 8_000_000  # of one scaled picture; a larger file is not a scaled picture
 TRIES = 4
 
-# Humans with a picture, gender, ethnic group and an entry at the Library of Congress (so that somebody has written of
-# them), born since 1950 (photographs in colour): the fields of the paper's data set.
+# Humans with a picture, gender, ethnic group and a Library of Congress entry (people who have been written about), born
+# since 1950 (photographs in colour): the fields of the paper's data set.
 QUERY = """\
 SELECT ?human ?humanLabel ?image ?genderLabel (SAMPLE(?groupLabel) AS ?group) (COUNT(DISTINCT ?ethnic) AS ?groups)
 WHERE {
@@ -52,12 +52,12 @@ GROUP BY ?human ?humanLabel ?image ?genderLabel
 
 
 class FetchError(Exception):
-    """The text is for the user."""
+    """A download failed; the message is for the user."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """Addresses come from here alone, never from an answer; redirects are followed to `hosts` only."""
+    """The only source of URLs: none is taken from a response. Redirects are followed to `hosts` only."""
 
     sparql: str = "https://query.wikidata.org/sparql"
     commons: str = "https://commons.wikimedia.org/w/api.php"
@@ -66,14 +66,14 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """One person of the query's answer."""
+class Candidate:
+    """One person in the response to the query."""
 
     who: str
     name: str
     gender: str
     group: str
-    image: str  # the file's name at Commons
+    image: str  # name of the file on Commons
 
 
 class _Redirects(HTTPRedirectHandler):
@@ -86,14 +86,14 @@ class _Redirects(HTTPRedirectHandler):
         before, after = urlsplit(req.full_url), urlsplit(newurl)
         if after.scheme != before.scheme or after.netloc not in (before.netloc, *self._hosts):
             raise FetchError(
-                f"{req.full_url} redirects to {after.scheme}://{after.netloc}, which is not asked"
+                f"{req.full_url} redirects to {after.scheme}://{after.netloc}, which is not an allowed host"
             )
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
 @dataclass
 class Client:
-    """One request at a time, `pause` seconds from one to the next."""
+    """Sequential requests, at least `pause` seconds apart."""
 
     contact: str
     source: Source
@@ -104,7 +104,7 @@ class Client:
         self._opener = build_opener(_Redirects(self.source.hosts))
 
     def get(self, url: str, accept: str = "*/*") -> bytes:
-        """Raises FetchError; waits and tries anew when the other side says so."""
+        """The body of the response. Retries on 429, 5xx and connection errors. Raises FetchError."""
         agent = f"gazecrop-audit/{__version__} ({self.contact})"
         for attempt in range(TRIES):
             time.sleep(max(0.0, self._last + self.pause - time.monotonic()))
@@ -132,10 +132,10 @@ def retry_after(headers: Message, otherwise: float) -> float:
     return min(float(value), 600.0) if value.isdigit() else otherwise
 
 
-def people_of(answer: bytes) -> list[Found]:
-    """The query's answer, one line for each person; who has several ethnic groups is left out, since a pair is of two
-    groups. Raises FetchError."""
-    found: dict[str, Found] = {}
+def people_of(answer: bytes) -> list[Candidate]:
+    """Parses the response to the query, one entry a person. People with several ethnic groups are skipped, since a pair
+    compares two groups. Raises FetchError."""
+    found: dict[str, Candidate] = {}
     try:
         for row in json.loads(answer)["results"]["bindings"]:
             values = {name: cell["value"] for name, cell in row.items()}
@@ -144,15 +144,15 @@ def people_of(answer: bytes) -> list[Found]:
                 continue
             image = unquote(values["image"].rsplit("/", 1)[-1])
             gender, group = values["genderLabel"], values["group"]
-            found.setdefault(who, Found(who, values["humanLabel"], gender, group, image))
+            found.setdefault(who, Candidate(who, values["humanLabel"], gender, group, image))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise FetchError(f"the answer to the query cannot be read: {error!r}") from error
-    # In an order of no meaning: the first thousands of the query's own would be the oldest entries.
+        raise FetchError(f"the response to the query cannot be parsed: {error!r}") from error
+    # Ordered by a hash: the first thousands in the order of the query would be the oldest entries.
     return sorted(found.values(), key=lambda person: blake3(person.who.encode()).digest())
 
 
 def licence_of(answer: bytes) -> dict[str, str] | None:
-    """licence, author and page of a file, from Commons' `imageinfo`; None where it states no licence."""
+    """licence, author and page of a file, from Commons' `imageinfo`; None if it states no licence."""
     try:
         pages = json.loads(answer)["query"]["pages"].values()
         info = next(page["imageinfo"][0] for page in pages if "imageinfo" in page)
@@ -170,15 +170,15 @@ def _plain(html: str) -> str:
 
 def fetch(
     folder: Path, client: Client, count: int, width: int, step: Callable[[bool], None]
-) -> Iterator[Found]:
-    """Loads what is not there yet; gives each person whose picture has come. `step`: True for one left out."""
+) -> Iterator[Candidate]:
+    """Downloads what is missing; yields each person whose picture is complete. `step`: True for a skipped person."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "query.rq").write_text(QUERY)
     kept = folder / "answer.json"
     if not kept.exists():
         url = f"{client.source.sparql}?{urlencode({'query': QUERY, 'format': 'json'})}"
         data = client.get(url, "application/sparql-results+json")
-        people_of(data)  # before it is kept: a broken answer is asked for anew
+        people_of(data)  # before it is stored: an invalid response is requested again
         _write(kept, data)
     table, skipped = folder / "people.csv", folder / "left-out.txt"
     known = {row["who"] for row in rows(table)}
@@ -206,23 +206,23 @@ def fetch(
 
 
 def rows(table: Path) -> list[dict[str, str]]:
-    """Those of `people.csv`; none where it is not there."""
+    """The lines of `people.csv`; empty if there is no such file."""
     if not table.exists():
         return []
     with table.open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 
-def _one(folder: Path, client: Client, person: Found, width: int) -> dict[str, str] | None:
-    """A line of the table, once its picture is there; None where it has no licence or is not to be had."""
-    asked = {
+def _one(folder: Path, client: Client, person: Candidate, width: int) -> dict[str, str] | None:
+    """A line of the table, after its picture is stored; None without a licence or a usable picture."""
+    parameters = {
         "action": "query",
         "format": "json",
         "prop": "imageinfo",
         "iiprop": "url|extmetadata",
         "titles": f"File:{person.image}",
     }
-    terms = licence_of(client.get(f"{client.source.commons}?{urlencode(asked)}", "application/json"))
+    terms = licence_of(client.get(f"{client.source.commons}?{urlencode(parameters)}", "application/json"))
     if terms is None:
         return None
     suffix = Path(person.image).suffix.lower()
@@ -246,7 +246,7 @@ def _one(folder: Path, client: Client, person: Found, width: int) -> dict[str, s
 
 
 def _write(path: Path, data: bytes) -> None:
-    """Whole or not at all."""
+    """Atomically."""
     part = path.with_name(f".{path.name}.part")
     part.write_bytes(data)
     part.replace(path)

@@ -1,1 +1,1 @@
-"""What the studies found, as HTML, SVG and Markdown. Plain data in, text out."""
+"""The results of the studies as HTML, SVG, JSON and Markdown."""

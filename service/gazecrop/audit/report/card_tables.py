@@ -1,4 +1,4 @@
-"""The tables of AUDIT.md, in Markdown, from what the studies found. Plain data in, text out."""
+"""The tables and sentences of AUDIT.md, in Markdown, from the results of the studies. Plain data in, text out."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -9,20 +9,20 @@ from gazecrop.audit.report.crop_moves import HEAD
 from gazecrop.audit.report.crop_moves import cells as row_cells
 from gazecrop.audit.report.page import gap, share
 from gazecrop.audit.report.pair_sections import points
-from gazecrop.audit.report.summary import apart
+from gazecrop.audit.report.summary import excludes_parity
 from gazecrop.audit.studies.bootstrap import Estimate
 from gazecrop.audit.studies.crowd import Crowd
 from gazecrop.audit.studies.stability import Row
-from gazecrop.audit.studies.variants import Left
+from gazecrop.audit.studies.variants import VariantGap
 
 Data = dict[str, Any]
-Named = Sequence[tuple[str, Data]]  # "set, first : second", and what `summary.cell_of` says of it
+Named = Sequence[tuple[str, Data]]  # "set, first : second", and the data of `summary.cell_of`
 
 POLICIES = ("window", "point", "twitter", "centre", "random")
 
 
 def fill(text: str, parts: Mapping[str, str]) -> str:
-    """Replaces what stands between <!-- NAME --> and <!-- /NAME -->. Raises KeyError where it is not in the text."""
+    """Replaces the text between <!-- NAME --> and <!-- /NAME -->. Raises KeyError if the text has no such marks."""
     for name, content in parts.items():
         pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
         if not pattern.search(text):
@@ -72,7 +72,7 @@ def others(cells: Named) -> str:
 
 
 def layouts(cells: Named) -> str:
-    """Each cell as (name, what `cell_of` says), its layouts side by side."""
+    """One column a layout."""
     names = list(cells[0][1]["layouts"])
     rows = [
         (name, f"{cell['pairs']:,}", kind, *(share(cell["layouts"][layout][key]) for layout in names))
@@ -84,11 +84,11 @@ def layouts(cells: Named) -> str:
 
 def places(found: Sequence[tuple[str, Estimate, Estimate]]) -> str:
     rows = [(name, share(point.json()), share(mass.json())) for name, point, mass in found]
-    return table(("to the left (upper) one, whoever it is", "point, %", "attention, %"), rows)
+    return table(("to the left (upper) person", "point, %", "attention, %"), rows)
 
 
 def compared(rows: Sequence[tuple[str, str, Data]]) -> str:
-    """(set and groups, network, what `cell_of` says)."""
+    """`rows`: set and groups, network, the data of `summary.cell_of`."""
     lines = [
         (
             name,
@@ -113,15 +113,15 @@ def compared(rows: Sequence[tuple[str, str, Data]]) -> str:
     return table(head, lines)
 
 
-def alike(found: Sequence[Left]) -> str:
-    """What is left of a gap, with one thing made alike."""
+def alike(found: Sequence[VariantGap]) -> str:
+    """The ablation: the gap with portraits equalised in one respect."""
     rows = []
     for left in found:
         moved = [points(each.json()) for each in left.moved] if left.moved else ["", "", ""]
         rows.append(
             (
                 f"{left.cell.set}, {left.cell.text}",
-                left.variant or "as they are",
+                left.variant or "unchanged",
                 str(left.pairs),
                 share(left.point.json()),
                 moved[0],
@@ -132,12 +132,12 @@ def alike(found: Sequence[Left]) -> str:
         )
     head = (
         "first : second",
-        "made alike",
+        "equalised",
         "pairs",
         "point, %",
-        "moved by",
+        "change",
         "attention, %",
-        "moved by",
+        "change",
         "window keeps ±",
     )
     return table(head, rows)
@@ -178,20 +178,20 @@ def named(one: Data) -> str:
     return f"{one['set']}, {one['name']}" if one.get("set") else str(one["name"])
 
 
-def crowd(seen: Crowd) -> str:
-    window, centre = share(seen.kept_window.json()), share(seen.kept_centre.json())
-    told = (
-        f"{seen.pictures} photographs, {seen.faces:,} faces. The most salient point is on a head in "
-        f"{share(seen.on_head.json())} %; faces whole in crops of 1:1 and 9:16: {window} % by the window, {centre} % "
+def crowd(found: Crowd) -> str:
+    window, centre = share(found.kept_window.json()), share(found.kept_centre.json())
+    summary = (
+        f"{found.pictures} photographs, {found.faces:,} faces. The most salient point is on a head in "
+        f"{share(found.on_head.json())} %; faces whole in crops of 1:1 and 9:16: {window} % by the window, {centre} % "
         "by the centre crop."
     )
-    slopes = [(name, points(slope.json())) for name, slope in seen.slopes.items()]
+    slopes = [(name, points(slope.json())) for name, slope in found.slopes.items()]
     head = "people", "photographs", "faces whole by the window, %", "by the centre crop, %"
     return "\n\n".join(
         (
-            told,
+            summary,
             table(("of two faces, one standard deviation more of", "points of attention"), slopes),
-            table(head, numbers_of(seen)),
+            table(head, numbers_of(found)),
         )
     )
 
@@ -216,18 +216,18 @@ def causes(cells: Named) -> str:
         "mean difference",
         "points per standard deviation",
         "attention",
-        "at equal",
+        "at equal values",
     )
-    return table(head, rows) if rows else "None of the covariates goes with attention by more than chance."
+    return table(head, rows) if rows else "No covariate has an effect on attention beyond chance."
 
 
 def moves(rows: Sequence[Row]) -> str:
-    """Of stability, or of two settings."""
+    """Rows of `stability` or `compare`."""
     return table(HEAD, [row_cells(row) for row in rows])
 
 
-def short(cells: Named, beside: Sequence[tuple[str, str, Data]], left: Sequence[Left]) -> str:
-    """The findings in sentences, so that they never say what the tables no longer do."""
+def short(cells: Named, beside: Sequence[tuple[str, str, Data]], left: Sequence[VariantGap]) -> str:
+    """The findings in sentences, computed from the same data as the tables so that both agree."""
     lines = [
         _widest(cells, "mass", "Attention"),
         _widest(cells, "point", "The most salient point"),
@@ -235,19 +235,22 @@ def short(cells: Named, beside: Sequence[tuple[str, str, Data]], left: Sequence[
     ]
     if beside:
         lines.append(_networks(beside))
-    lines += [_hangs_on(left, name) for name in dict.fromkeys(f"{x.cell.set}, {x.cell.text}" for x in left)]
+    lines += [_ablated(left, name) for name in dict.fromkeys(f"{x.cell.set}, {x.cell.text}" for x in left)]
     return "\n".join(f"- {line}" for line in lines)
 
 
 def _widest(cells: Named, key: str, what: str) -> str:
     far = max(abs(100 * cell[key]["mean"] - 50) for _, cell in cells)
-    sure = [f"{name} {share(cell[key])}" for name, cell in cells if apart(cell[key])]
-    told = f"by more than chance in {len(sure)}: {'; '.join(sure)}" if sure else "never by more than chance"
-    return f"**{what}**, percent to the first group, is within {far:.1f} of 50 in {len(cells)} comparisons, {told}."
+    sure = [f"{name} {share(cell[key])}" for name, cell in cells if excludes_parity(cell[key])]
+    significant = (
+        f"by more than chance in {len(sure)}: {'; '.join(sure)}" if sure else "never by more than chance"
+    )
+    within = f"is within {far:.1f} of 50 in {len(cells)} comparisons"
+    return f"**{what}**, percent to the first group, {within}, {significant}."
 
 
 def _crops(cells: Named) -> str:
-    said = []
+    parts = []
     for policy, name in (
         ("window", "the window (the default)"),
         ("twitter", "Twitter's rule on the same map"),
@@ -255,14 +258,14 @@ def _crops(cells: Named) -> str:
     ):
         gaps = [(cell["kept"][policy]["all"], of) for of, cell in cells]
         widest, of = max(gaps, key=lambda each: abs(each[0]["mean"] - 0.5))
-        sure = sum(apart(each) for each, _ in gaps)
-        said.append(f"{name} {gap(widest)} at most ({of}), in {sure} of {len(gaps)} by more than chance")
-    return f"**Whose face is kept whole**, in points, first minus second: {'; '.join(said)}."
+        sure = sum(excludes_parity(each) for each, _ in gaps)
+        parts.append(f"{name} {gap(widest)} at most ({of}), in {sure} of {len(gaps)} by more than chance")
+    return f"**Whose face is kept whole**, in points, first minus second: {'; '.join(parts)}."
 
 
 def _networks(rows: Sequence[tuple[str, str, Data]]) -> str:
     """Mean and largest gap of every network over the same comparisons."""
-    said = []
+    parts = []
     for network in dict.fromkeys(network for _, network, _ in rows):
         mine = [cell for _, name, cell in rows if name == network]
         numbers = []
@@ -271,15 +274,15 @@ def _networks(rows: Sequence[tuple[str, str, Data]]) -> str:
             numbers.append(f"{text} {sum(far) / len(far):.1f} (at most {max(far):.1f})")
         kept = [200 * abs(cell["kept"]["window"]["all"]["mean"] - 0.5) for cell in mine]
         numbers.append(f"window {sum(kept) / len(kept):.1f} (at most {max(kept):.1f})")
-        said.append(f"{network}: {', '.join(numbers)}")
-    return f"**Beside Twitter's network** on the same pairs, mean distance from parity in points: {'; '.join(said)}."
+        parts.append(f"{network}: {', '.join(numbers)}")
+    return f"**Beside Twitter's network** on the same pairs, mean distance from parity in points: {'; '.join(parts)}."
 
 
-def _hangs_on(left: Sequence[Left], name: str) -> str:
+def _ablated(left: Sequence[VariantGap], name: str) -> str:
     mine = [each for each in left if f"{each.cell.set}, {each.cell.text}" == name]
     plain = next(each for each in mine if not each.variant)
-    said = [f"{each.variant} {100 * each.point.mean:.0f}" for each in mine if each.variant]
+    parts = [f"{each.variant} {100 * each.point.mean:.0f}" for each in mine if each.variant]
     return (
-        f"**{name}**: the point {share(plain.point.json())} as they are; made alike in one respect: "
-        f"{', '.join(said)}."
+        f"**{name}**: the point {share(plain.point.json())} for unchanged portraits; equalised in one respect: "
+        f"{', '.join(parts)}."
     )

@@ -1,15 +1,45 @@
-"""Reports of stability, compare and check: a table, and the crops that moved farthest. Plain data in, text out."""
+"""The report of stability and compare: a table, and the crops that moved farthest."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
 from typing import Any
+
+from PIL import ImageDraw
 
 from gazecrop import __version__
 from gazecrop.audit.material.folder_crops import MOVED, Move
+from gazecrop.audit.report.output import write
 from gazecrop.audit.report.page import page, paragraph, section, strip, table
-from gazecrop.audit.studies.stability import Row
+from gazecrop.audit.studies.stability import Row, upright
+from gazecrop.console.environment import read_settings
+from gazecrop.console.sources import Item
+from gazecrop.pipeline import limits_of
 
 HEAD = ("", "crops", "moved, %", "median move, %", "farthest, %")
 WORST = 12
+DRAWN = 420  # pixels of a picture in the report
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """`lead`: a sentence below the title. `explanation`: of the table. `unreadable`: names of pictures."""
+
+    title: str
+    lead: str
+    explanation: str
+    rows: Sequence[Row]
+    unreadable: Sequence[str]
+
+
+def write_report(report: Report, folder: Path, items: Sequence[Item] | None) -> int:
+    """Prints the table, writes the report, and returns the exit status: 1 without a single crop. `items`: the pictures
+    of the study, to show those with the farthest moves; None: the report has no pictures."""
+    print(plain(report.rows))
+    write(folder, data(report.rows, report.unreadable), html(report, items))
+    print(folder / "report.html")
+    return 0 if report.rows else 1
 
 
 def cells(row: Row) -> tuple[str, ...]:
@@ -45,7 +75,7 @@ def data(rows: Sequence[Row], unreadable: Sequence[str]) -> dict[str, Any]:
                 "moved": round(row.moved, 4),
                 "median": round(row.median, 4),
                 "farthest": round(row.farthest, 4),
-                "worst": [_move(move) for move in row.worst if move.far > 0],
+                "worst": [_move(move) for move in row.worst if move.distance > 0],
             }
             for row in rows
         ],
@@ -64,38 +94,58 @@ def _move(move: Move) -> dict[str, Any]:
 
 def worst_of(rows: Sequence[Row]) -> list[tuple[str, Move]]:
     """The farthest moves of all rows, no picture twice."""
-    every = sorted(((row.name, move) for row in rows for move in row.worst), key=lambda pair: -pair[1].far)
+    every = sorted(
+        ((row.name, move) for row in rows for move in row.worst), key=lambda pair: -pair[1].distance
+    )
     first: dict[str, tuple[str, Move]] = {}
     for name, move in every:
-        if move.far > MOVED:
+        if move.distance > MOVED:
             first.setdefault(move.file, (name, move))
     return list(first.values())[:WORST]
 
 
-def html(
-    title: str,
-    lead: str,
-    explained: str,
-    rows: Sequence[Row],
-    unreadable: Sequence[str],
-    draw: Callable[[Move], bytes] | None,
-) -> str:
-    """`draw`: a JPEG with the crop before and after; None: no pictures in the report."""
-    worst = worst_of(rows)
-    lines = [(f"{name}: {move.file}, {move.ratio}", f"{100 * move.far:.1f}") for name, move in worst]
-    shown = (
-        strip([(draw(move), f"{name}, {move.ratio}: {move.file}") for name, move in worst]) if draw else ""
-    )
+def html(report: Report, items: Sequence[Item] | None) -> str:
+    worst = worst_of(report.rows)
+    lines = [(f"{name}: {move.file}, {move.ratio}", f"{100 * move.distance:.1f}") for name, move in worst]
+    shown = ""
+    if items is not None:
+        named = {item.name: item for item in items}
+        shown = strip(
+            [(draw(named[move.file], move), f"{name}, {move.ratio}: {move.file}") for name, move in worst]
+        )
     none = paragraph(f"No crop moved by more than {100 * MOVED:.0f} % of the frame.")
     return page(
-        title,
-        lead,
+        report.title,
+        report.lead,
         [
-            section("The table", paragraph(explained), table(HEAD, [cells(row) for row in rows])),
+            section(
+                "Results",
+                paragraph(report.explanation),
+                table(HEAD, [cells(row) for row in report.rows]),
+            ),
             section(
                 "The farthest moves", table(("crop", "% of the frame"), lines) + shown if worst else none
             ),
-            *([section("Not read", paragraph(", ".join(unreadable[:200])))] if unreadable else []),
+            *(
+                [section("Unreadable pictures", paragraph(", ".join(report.unreadable[:200])))]
+                if report.unreadable
+                else []
+            ),
         ],
         f"gazecrop audit, release {__version__}",
     )
+
+
+def draw(item: Item, move: Move) -> bytes:
+    """JPEG of the picture with the centre of the crop before (ring) and after (disc), and a line between them."""
+    picture = upright(item.read(), limits_of(read_settings()))
+    picture.thumbnail((DRAWN, DRAWN))
+    pen = ImageDraw.Draw(picture)
+    ends = [(x * picture.width, y * picture.height) for x, y in (move.before, move.after)]
+    for width, colour in ((7, (16, 16, 20)), (3, (255, 255, 255))):
+        pen.line(ends, fill=colour, width=width)
+    pen.circle(ends[0], 9, outline=(255, 255, 255), width=4)
+    pen.circle(ends[1], 9, fill=(213, 94, 0), outline=(255, 255, 255), width=3)
+    file = BytesIO()
+    picture.save(file, "JPEG", quality=80)
+    return file.getvalue()

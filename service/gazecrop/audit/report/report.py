@@ -6,7 +6,7 @@ from typing import Any
 from gazecrop.audit.report.page import page, points, section
 from gazecrop.audit.report.pair_sections import Pictures, named, pairs_section
 from gazecrop.audit.report.person_sections import changes_section, gaze_section
-from gazecrop.audit.report.summary import apart
+from gazecrop.audit.report.summary import excludes_parity
 
 Data = dict[str, Any]
 
@@ -42,7 +42,7 @@ def _lead(data: Data) -> str:
             continue
         gaps = [100 * abs(cell["mass"]["mean"] - 0.5) for cell in cells]
         far = [100 * abs(cell["point"]["mean"] - 0.5) for cell in cells]
-        sure = sum(apart(cell["point"]) for cell in cells)
+        sure = sum(excludes_parity(cell["point"]) for cell in cells)
         said.append(
             f"{named(each['set'])}: the share of attention that the first of two groups gets lies within "
             f"{max(gaps):.1f} points of an even split in all {len(cells)} comparisons; the single most salient point "

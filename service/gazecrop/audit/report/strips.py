@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from gazecrop.audit.material.joins import LAYOUTS, Shape, joined, plan
-from gazecrop.audit.material.portraits import Person, as_bytes, sight
-from gazecrop.audit.material.saliency_models import Look
-from gazecrop.audit.studies.pairs import Asked, Outcome
+from gazecrop.audit.material.portraits import Person, as_bytes, load_portrait
+from gazecrop.audit.material.saliency_models import SaliencyModel
+from gazecrop.audit.studies.pairs import Outcome, PairOptions
 from gazecrop.crop.cropping import Cropper, Options
 from gazecrop.crop.ratios import parse_ratio
 from gazecrop.picture.explain import explain
@@ -26,7 +26,11 @@ def drawing(picture: bytes, cropper: Cropper, layers: tuple[str, ...] = ("heat",
 
 
 def largest(
-    people: Sequence[Person], outcomes: Sequence[Outcome], look: Look, asked: Asked, count: int = 8
+    people: Sequence[Person],
+    outcomes: Sequence[Outcome],
+    model: SaliencyModel,
+    asked: PairOptions,
+    count: int = 8,
 ) -> list[tuple[bytes, str]]:
     """The joins of one set in which the mass is farthest from parity, nobody twice."""
     ranked = sorted(
@@ -53,9 +57,9 @@ def largest(
         used |= {first, second}
         room = asked.room.get(outcome.cell.set, 0.0)
         layout = LAYOUTS[outcome.layouts[0]]
-        both = [sight(people[index], room) for index in (first, second)]
+        both = [load_portrait(people[index], room) for index in (first, second)]
         picture = joined(both[0], both[1], plan(Shape.of(both[0]), Shape.of(both[1]), layout))
-        cropper = Cropper(look.see(picture))
+        cropper = Cropper(model.predict(picture))
         names = outcome.cell.names
         said = f"{names[0]} : {names[1]}{f' ({outcome.cell.fixed})' if outcome.cell.fixed else ''}"
         found.append(

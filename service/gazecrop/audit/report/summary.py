@@ -1,4 +1,4 @@
-"""The study of people as plain data: what report.json holds and report.html shows."""
+"""The results of the studies of people as plain data, for report.json and report.html."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -10,17 +10,17 @@ from numpy.typing import NDArray
 from gazecrop.audit.material.covariates import COVARIATES
 from gazecrop.audit.material.portraits import Person
 from gazecrop.audit.studies.bootstrap import Estimate, estimates
-from gazecrop.audit.studies.changes import Drawn, Off
-from gazecrop.audit.studies.covariate_effects import causes
+from gazecrop.audit.studies.changes import ChangeEffect, PointOnHead
+from gazecrop.audit.studies.covariate_effects import covariate_effects
 from gazecrop.audit.studies.favour import POLICIES, measures
-from gazecrop.audit.studies.gaze import PARTS, Falls
+from gazecrop.audit.studies.gaze import PARTS, GazeShares
 from gazecrop.audit.studies.pairs import Outcome, first_place
 
 POINT, MASS = 0, 1
 
 
 def cell_of(outcome: Outcome, who: NDArray[np.int64], values: NDArray[np.float64]) -> dict[str, Any]:
-    """One cell of one network. Shares are those of the first group, 0.5 parity. `values`: covariates of all people."""
+    """One cell with one network. Shares are those of the first group. `values`: covariates of all people."""
     if not len(outcome.pairs):
         return {"pairs": 0}
     kinds = measures()
@@ -56,7 +56,7 @@ def cell_of(outcome: Outcome, who: NDArray[np.int64], values: NDArray[np.float64
                 "slope": cause.slope.json(),
                 "equal": cause.equal.json(),
             }
-            for cause in causes(outcome, who, values, COVARIATES, MASS)
+            for cause in covariate_effects(outcome, who, values, COVARIATES, MASS)
         ],
     }
 
@@ -68,7 +68,7 @@ def sets_of(
     values: NDArray[np.float64],
     who: NDArray[np.int64],
 ) -> list[dict[str, Any]]:
-    """One entry for each set; `outcomes`: by network, in the same order of cells (one may have fewer)."""
+    """One entry for each set. `outcomes`: by network, with the same order of cells (one may have fewer)."""
     found = []
     for name in sorted({person.set for person in people}):
         inside = [person for person in people if person.set == name]
@@ -103,7 +103,7 @@ def sets_of(
     return found
 
 
-def gaze_of(found: Sequence[Falls]) -> list[dict[str, Any]]:
+def gaze_of(found: Sequence[GazeShares]) -> list[dict[str, Any]]:
     return [
         {
             "set": fall.set,
@@ -116,14 +116,14 @@ def gaze_of(found: Sequence[Falls]) -> list[dict[str, Any]]:
     ]
 
 
-def drawn_of(found: Sequence[Drawn]) -> list[dict[str, Any]]:
+def effects_of(found: Sequence[ChangeEffect]) -> list[dict[str, Any]]:
     return [
         {"name": one.name, "people": one.people, "point": one.point.json(), "mass": one.mass.json()}
         for one in found
     ]
 
 
-def off_of(found: Sequence[Off]) -> list[dict[str, Any]]:
+def heads_of(found: Sequence[PointOnHead]) -> list[dict[str, Any]]:
     return [
         {
             "name": one.name,
@@ -133,6 +133,6 @@ def off_of(found: Sequence[Off]) -> list[dict[str, Any]]:
     ]
 
 
-def apart(estimate: dict[str, Any]) -> bool:
-    """Whether the interval leaves parity out."""
-    return Estimate(estimate["mean"], estimate["low"], estimate["high"]).apart
+def excludes_parity(estimate: dict[str, Any]) -> bool:
+    """Whether parity (0.5) is outside the interval."""
+    return Estimate(estimate["mean"], estimate["low"], estimate["high"]).excludes_parity

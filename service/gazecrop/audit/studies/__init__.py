@@ -1,1 +1,1 @@
-"""The measurements: one file a study, and the statistics they share."""
+"""The measurements: one file a study, and the statistics that they share."""

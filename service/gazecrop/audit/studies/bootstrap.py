@@ -1,4 +1,4 @@
-"""Means with intervals, where persons are drawn anew and not pairs: one person stands in many pairs. Pure."""
+"""Means with bootstrap intervals that resample persons, not pairs, since one person is in many pairs. Pure."""
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 DRAWS = 2000
-CHUNK = 200  # draws at once: 10,000 pairs x 200 doubles are 16 MB
+CHUNK = 200  # draws in memory at once: 10,000 pairs x 200 doubles are 16 MB
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -16,7 +16,7 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A mean and the middle 95 % of it over draws of persons."""
+    """A mean and its 95 % bootstrap interval over persons."""
 
     mean: float
     low: float
@@ -26,16 +26,16 @@ class Estimate:
         return {name: round(value, 4) for name, value in asdict(self).items()}
 
     @property
-    def apart(self) -> bool:
-        """Parity (0.5) is not within the interval."""
+    def excludes_parity(self) -> bool:
+        """Parity (0.5) is outside the interval."""
         return not self.low <= 0.5 <= self.high
 
 
 def estimates(
     values: Floats, first: Ints, second: Ints | None = None, *, draws: int = DRAWS, seed: int = 0
 ) -> list[Estimate]:
-    """One for each column of `values` [n, m]. `first`, `second`: who is in each row, as numbers; the persons of the two
-    sides are drawn independently (two-way bootstrap). Without `second` a row is of one person."""
+    """One estimate for each column of `values` [n, m]. `first`, `second` [n]: the persons of each row, as numbers; the
+    two sides are drawn independently (two-way bootstrap). Without `second` each row has one person."""
     if not len(values):
         return [Estimate(np.nan, np.nan, np.nan)] * values.shape[1]
     means = values.mean(axis=0)
@@ -47,7 +47,7 @@ def estimates(
 
 
 def weights(first: Ints, second: Ints | None, draws: int, seed: int) -> Iterator[Floats]:
-    """How often each row counts in each draw: [draws, n], in chunks, one at a time in memory."""
+    """Weight of each row in each draw: [draws, n], in chunks of CHUNK draws."""
     generator = np.random.default_rng(seed)
     sides = [np.unique(side, return_inverse=True)[1] for side in (first, second) if side is not None]
     counts = [int(side.max()) + 1 for side in sides]

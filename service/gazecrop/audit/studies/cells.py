@@ -1,4 +1,4 @@
-"""Which groups are compared, and which pairs are drawn. Pure."""
+"""Selects the groups to compare and the pairs to draw. Pure."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -9,13 +9,13 @@ import numpy as np
 
 from gazecrop.audit.material.portraits import Person
 
-LEAST = 30  # persons of a group; fewer can show only very large gaps
+LEAST = 30  # persons of a group; with fewer only very large gaps can be found
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """Two groups of one set, told apart by one label; `fixed`: the labels that all of both share. `first` and `second`
-    are places in the list of people."""
+    """A comparison of two groups of one set that differ in one label. `fixed`: a label that all of both share. `first`,
+    `second`: indices into the list of people."""
 
     set: str
     names: tuple[str, str]
@@ -29,7 +29,7 @@ class Cell:
 
 
 def cells(people: Sequence[Person], columns: Sequence[str], least: int = LEAST) -> list[Cell]:
-    """Every two values of every label, among all and among those who share another label (intersections)."""
+    """Every two values of every label, among all people and among those with a common second label (intersections)."""
     found = []
     for name in sorted({person.set for person in people}):
         inside = [i for i, person in enumerate(people) if person.set == name]
@@ -58,13 +58,13 @@ def _compared(
 
 
 def draw_pairs(cell: Cell, count: int, seed: int = 0) -> list[tuple[int, int]]:
-    """`count` different pairs, or all there are, spread over the persons about evenly. Of two counts the smaller one's
-    pairs are the first of the larger one's: a longer study goes on where a shorter one stopped."""
+    """`count` different pairs, or all, spread about evenly over the persons. The pairs of a smaller count are the first
+    pairs of a larger one, so that a longer study reuses the maps of a shorter one."""
     generator = np.random.default_rng(seed)
     a, b = len(cell.first), len(cell.second)
     count = min(count, a * b)
     drawn: dict[tuple[int, int], None] = {}
-    half = a * b // 2  # beyond it, most draws would be of pairs that are already there
+    half = a * b // 2  # beyond it, most draws would repeat pairs
     while len(drawn) < min(count, half):
         firsts, seconds = generator.permutation(a), generator.permutation(b)
         for step in range(max(a, b)):

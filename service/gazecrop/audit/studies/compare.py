@@ -1,14 +1,14 @@
-"""Two networks, or two settings, on one library: which crops would move, and how far, before anything is switched."""
+"""Two networks or two settings on the same pictures: which crops differ, and by how much."""
 
 from collections.abc import Callable, Sequence
 
-from gazecrop.audit.material.folder_crops import Eyes, Move, crops, middle, over
+from gazecrop.audit.material.folder_crops import CachedPipeline, Move, centre, crops_by_ratio, each_picture
 from gazecrop.audit.studies.stability import Row, row
 from gazecrop.console.sources import Item
 from gazecrop.crop.cropping import Options
 from gazecrop.crop.ratios import Ratio
 
-Side = tuple[Eyes, Options]
+Side = tuple[CachedPipeline, Options]
 
 
 def study(
@@ -18,22 +18,23 @@ def study(
     threads: int,
     step: Callable[[bool], None],
 ) -> tuple[list[Row], list[str]]:
-    """A row for each ratio and one for all; and what could not be read."""
+    """A row for all ratios and one for each; and the names of unreadable pictures."""
 
     def work(item: Item) -> list[Move]:
         data = item.read()
-        croppers = [eyes.cropper(data) for eyes, _ in sides]
+        croppers = [pipeline.cropper(data) for pipeline, _ in sides]
         found = [
-            crops(cropper, ratios, options) for cropper, (_, options) in zip(croppers, sides, strict=True)
+            crops_by_ratio(cropper, ratios, options)
+            for cropper, (_, options) in zip(croppers, sides, strict=True)
         ]
         return [
-            Move(item.name, text, middle(found[0][text], croppers[0]), middle(found[1][text], croppers[1]))
+            Move(item.name, text, centre(found[0][text], croppers[0]), centre(found[1][text], croppers[1]))
             for text in found[0]
         ]
 
     moves: list[Move] = []
     unreadable = []
-    for item, answer in over(items, work, threads, step):
+    for item, answer in each_picture(items, work, threads, step):
         if answer is None:
             unreadable.append(item.name)
         else:

@@ -1,8 +1,9 @@
-"""What goes with a gap: how the share of a group's people depends on brightness, skin tone, size of the face. Pure.
+"""Regression of the gap on covariates: how a group's share depends on brightness, skin tone, size of the face. Pure.
 
 A linear model of each pair, share - 0.5 = gap + sum of slope x difference (in standard deviations of the differences),
-fitted by least squares; persons resampled. Where a difference goes with the group itself (skin tone with a label of
-group) the two cannot be told apart, and the gap "at equal ..." reaches beyond the data: the interval widens.
+fitted by least squares with bootstrap intervals over persons. A difference that is collinear with the group itself
+(skin tone with a label of group) cannot be separated from it: the gap "at equal ..." is then an extrapolation with a
+wide interval.
 """
 
 from dataclasses import dataclass
@@ -17,9 +18,9 @@ DRAWS = 400
 
 
 @dataclass(frozen=True, slots=True)
-class Cause:
-    """`difference`: mean of first minus second, in the covariate's own unit. `slope`: change of the share by one
-    standard deviation more of it. `equal`: the share at equal values of this covariate."""
+class CovariateEffect:
+    """`difference`: mean of first minus second, in the unit of the covariate. `slope`: change of the share per standard
+    deviation. `equal`: the share at equal values of this covariate."""
 
     name: str
     difference: float
@@ -27,18 +28,18 @@ class Cause:
     equal: Estimate
 
 
-def causes(
+def covariate_effects(
     outcome: Outcome,
-    who: NDArray[np.int64],
+    numbers: NDArray[np.int64],
     values: NDArray[np.float64],
     names: tuple[str, ...],
     measure: int,
-) -> list[Cause]:
-    """`values` [people, k]. One covariate at a time: together they would be too many for few persons."""
+) -> list[CovariateEffect]:
+    """`values` [people, k]. One covariate at a time: a joint fit has too many parameters for few persons."""
     shares = outcome.per_pair[:, measure] - 0.5
     first, second = outcome.pairs[:, 0], outcome.pairs[:, 1]
     differences = values[first] - values[second]
-    drawn = np.concatenate(list(weights(who[first], who[second], DRAWS, 0)))
+    drawn = np.concatenate(list(weights(numbers[first], numbers[second], DRAWS, 0)))
     found = []
     for index, name in enumerate(names[: values.shape[1]]):
         raw = differences[:, index]
@@ -50,7 +51,7 @@ def causes(
         fits = _line(drawn, x, shares)
         low, high = np.percentile(fits, [2.5, 97.5], axis=0)
         found.append(
-            Cause(
+            CovariateEffect(
                 name,
                 float(raw.mean()),
                 Estimate(float(slope), float(low[1]), float(high[1])),

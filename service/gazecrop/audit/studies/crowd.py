@@ -1,9 +1,9 @@
-"""Several people in one photograph: which of them gets the attention, and what goes with it?
+"""Several people in one photograph: the attention on each, and how it depends on covariates.
 
-No labels are needed: of every two faces in a picture the size, the distance from the middle, the brightness and the
-estimated skin tone (ITA) are known. The share of attention that the first head gets of the two heads' is fitted by all
-differences at once (least squares, in standard deviations of each), pictures resampled. So size and place, which
-decide most, are held equal when brightness and skin tone are judged.
+No labels are needed: size, distance from the centre, brightness and estimated skin tone (ITA) are measured for every
+face. For every two faces in a picture, the first head's share of the attention on both is regressed on all differences
+at once (least squares, in standard deviations of each; bootstrap over pictures). The effects of brightness and skin
+tone are therefore those at equal size and position, which have the largest effects.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,11 +14,11 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from gazecrop.audit.material.covariates import ita, lab, part
+from gazecrop.audit.material.covariates import ita, lab, part, skin_of
 from gazecrop.audit.material.faces import Faces
 from gazecrop.audit.material.maps import Maps, key
-from gazecrop.audit.material.portraits import Box, Person, identified, sight
-from gazecrop.audit.material.saliency_models import Look
+from gazecrop.audit.material.portraits import Box, Person, load_portrait, with_digest
+from gazecrop.audit.material.saliency_models import SaliencyModel
 from gazecrop.audit.studies.bootstrap import Estimate, estimates
 from gazecrop.audit.studies.favour import mass_in, most_salient
 from gazecrop.audit.studies.gaze import head_of, on_box
@@ -34,28 +34,33 @@ NAMES = (
     "brightness of the face",
     "skin tone (ITA, estimated)",
 )
-LEAST, MOST = 2, 12  # faces of a picture: beyond, they are too small for a judge of 320 pixels
-SMALLEST = 0.04  # of the picture's height: below, a face has few pixels
-NUMBERS = (("2", 2, 2), ("3", 3, 3), ("4 to 6", 4, 6), ("7 to 12", 7, MOST))  # people of a picture
+LEAST, MOST = 2, 12  # faces of a picture; more of them are too small for a detector of 320 pixels
+SMALLEST = 0.04  # height of a face as a fraction of the picture's; smaller ones have too few pixels
+NUMBERS = (
+    ("2", 2, 2),
+    ("3", 3, 3),
+    ("4 to 6", 4, 6),
+    ("7 to 12", 7, MOST),
+)  # faces of a picture: name, from, to
 DRAWS = 400
 RATIOS = tuple(parse_ratio(text) for text in ("1:1", "9:16"))
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
-    """One picture: `heads` [n], the attention on each; `about` [n, len(NAMES)]; `on_head`: the point is on one;
-    `kept` [window, centre]: the share of faces that are whole in the crop, over the ratios."""
+class CrowdPicture:
+    """One picture with n faces. `heads` [n]: saliency mass of each head; `covariates` [n, len(NAMES)]; `on_head`: the
+    point is on a head; `kept` [window, centre]: share of faces that are whole in the crop, mean over the ratios."""
 
     heads: NDArray[np.float64]
-    about: NDArray[np.float64]
+    covariates: NDArray[np.float64]
     on_head: bool
     kept: NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class Crowd:
-    """`slopes`: points of share for one standard deviation, by name. `numbers`: by number of people, the pictures,
-    and how often a face is kept whole by the window and by the centre crop."""
+    """`slopes`: by covariate, change of the share per standard deviation. `numbers`: by number of people, the count of
+    pictures and the shares of faces kept whole by the window and by the centre crop."""
 
     pictures: int
     faces: int
@@ -67,27 +72,33 @@ class Crowd:
 
 
 def study(
-    items: Sequence[Item], look: Look, maps: Maps, faces: Faces, threads: int, step: Callable[[], None]
+    items: Sequence[Item],
+    model: SaliencyModel,
+    maps: Maps,
+    faces: Faces,
+    threads: int,
+    step: Callable[[], None],
 ) -> Crowd | None:
-    """None when fewer than ten pictures have two faces."""
+    """None if fewer than ten pictures have two faces."""
 
-    def work(item: Item) -> Seen | None:
+    def work(item: Item) -> CrowdPicture | None:
         try:
-            return one(identified(Person(item, item.name, "", {})), look, maps, faces)
+            return measure(with_digest(Person(item, item.name, "", {})), model, maps, faces)
         except (OSError, PictureError):
             return None
 
     found = []
     with ThreadPoolExecutor(threads) as pool:
-        for seen in pool.map(work, items):
+        for picture in pool.map(work, items):
             step()
-            if seen is not None:
-                found.append(seen)
-    return summed(found) if len(found) >= 10 else None
+            if picture is not None:
+                found.append(picture)
+    return summarise(found) if len(found) >= 10 else None
 
 
-def one(person: Person, look: Look, maps: Maps, faces: Faces) -> Seen | None:
-    picture = sight(person).picture
+def measure(person: Person, model: SaliencyModel, maps: Maps, faces: Faces) -> CrowdPicture | None:
+    """None if the picture has fewer than LEAST or more than MOST faces. Raises OSError, PictureError."""
+    picture = load_portrait(person).picture
     kept = maps.value(
         key(b"faces 1", person.digest), lambda: np.array(faces.find_all(picture), ">f8").tobytes()
     )
@@ -95,17 +106,19 @@ def one(person: Person, look: Look, maps: Maps, faces: Faces) -> Seen | None:
     boxes = [box for box in boxes if box[3] >= SMALLEST]
     if not LEAST <= len(boxes) <= MOST:
         return None
-    cropper = Cropper(maps.grid(key(b"crowd 1", look.identity, person.digest), lambda: look.see(picture)))
+    cropper = Cropper(
+        maps.grid(key(b"crowd 1", model.identity, person.digest), lambda: model.predict(picture))
+    )
     colours = lab(np.asarray(picture))
     point, heads = most_salient(cropper), [head_of(box) for box in boxes]
-    about = []
+    covariates = []
     for x, y, w, h in boxes:
-        skin = part(colours, (x + 0.25 * w, y + 0.25 * h, 0.5 * w, 0.55 * h))
+        skin = part(colours, skin_of((x, y, w, h)))
         far = float(np.hypot(x + w / 2 - 0.5, y + h / 2 - 0.5))
-        about.append((np.log(w * h) / 2, far, float(skin[..., 0].mean()), ita(skin)))
-    return Seen(
+        covariates.append((np.log(w * h) / 2, far, float(skin[..., 0].mean()), ita(skin)))
+    return CrowdPicture(
         np.array([mass_in(cropper, head) for head in heads]),
-        np.array(about),
+        np.array(covariates),
         any(on_box(head, point) for head in heads),
         np.array([_kept(cropper, policy, boxes) for policy in ("window", "centre")]),
     )
@@ -120,34 +133,34 @@ def _kept(cropper: Cropper, policy: str, boxes: Sequence[Box]) -> float:
     return float(np.mean(whole))
 
 
-def summed(found: Sequence[Seen]) -> Crowd:
-    each = np.array([[seen.on_head, *seen.kept] for seen in found])
+def summarise(found: Sequence[CrowdPicture]) -> Crowd:
+    each = np.array([[picture.on_head, *picture.kept] for picture in found])
     on_head, window, centre = estimates(each, np.arange(len(found)))
-    shares, differences, picture = [], [], []
-    for number, seen in enumerate(found):
-        for i, j in combinations(range(len(seen.heads)), 2):
-            both = seen.heads[i] + seen.heads[j]
+    shares, differences, numbers_of_pictures = [], [], []
+    for number, picture in enumerate(found):
+        for i, j in combinations(range(len(picture.heads)), 2):
+            both = picture.heads[i] + picture.heads[j]
             if both > 0:
-                shares.append(seen.heads[i] / both - 0.5)
-                differences.append(seen.about[i] - seen.about[j])
-                picture.append(number)
-    slopes = _slopes(np.array(shares), np.array(differences), np.array(picture), len(found))
-    many = np.array([len(seen.heads) for seen in found])
+                shares.append(picture.heads[i] / both - 0.5)
+                differences.append(picture.covariates[i] - picture.covariates[j])
+                numbers_of_pictures.append(number)
+    slopes = _slopes(np.array(shares), np.array(differences), np.array(numbers_of_pictures), len(found))
+    faces = np.array([len(picture.heads) for picture in found])
     numbers = {}
     for name, least, most in NUMBERS:
-        some = np.flatnonzero((many >= least) & (many <= most))
+        some = np.flatnonzero((faces >= least) & (faces <= most))
         if len(some) >= 10:
             kept = estimates(each[some, 1:], some)
             numbers[name] = (len(some), kept[0], kept[1])
-    return Crowd(len(found), int(many.sum()), on_head, window, centre, slopes, numbers)
+    return Crowd(len(found), int(faces.sum()), on_head, window, centre, slopes, numbers)
 
 
 def _slopes(
     shares: NDArray[np.float64], differences: NDArray[np.float64], picture: NDArray[np.int64], pictures: int
 ) -> dict[str, Estimate]:
-    """No intercept: which of two faces is the first is arbitrary. Every picture weighs alike, whoever is in it."""
+    """No intercept, since the order of two faces is arbitrary. All pictures have the same weight."""
     x = differences / differences.std(axis=0)
-    alike = 1 / np.bincount(picture, minlength=pictures)[picture]
+    equal = 1 / np.bincount(picture, minlength=pictures)[picture]
     generator = np.random.default_rng(0)
 
     def fit(weight: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -156,9 +169,9 @@ def _slopes(
         return slopes
 
     drawn = [
-        fit(alike * generator.multinomial(pictures, np.full(pictures, 1 / pictures))[picture])
+        fit(equal * generator.multinomial(pictures, np.full(pictures, 1 / pictures))[picture])
         for _ in range(DRAWS)
     ]
     low, high = np.percentile(drawn, [2.5, 97.5], axis=0)
-    ends = zip(fit(alike), low, high, strict=True)
+    ends = zip(fit(equal), low, high, strict=True)
     return {name: Estimate(*map(float, three)) for name, three in zip(NAMES, ends, strict=True)}

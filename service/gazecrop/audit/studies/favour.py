@@ -1,7 +1,8 @@
-"""Whom one map favours, of two people in a picture: the point, the mass of saliency, what crops keep. Pure.
+"""Which of two people in a picture a map favours: by the point, by the saliency mass, by what the crops keep. Pure.
 
-Every measure is a share for the first: 1 all, 0 nothing, 0.5 parity; of what crops keep it is (1 + a - b) / 2, where a
-and b are 1 when a face is whole in the crop (or the share of a picture's area that is, where no face is known).
+Every measure is the share of the first person: 1 all, 0 nothing, 0.5 parity. For what crops keep it is
+(1 + a - b) / 2, where a and b are 1 if the whole face is in the crop (or, without faces, the share of the portrait's
+area that is in the crop).
 """
 
 from collections.abc import Sequence
@@ -25,7 +26,7 @@ EXACT = Fraction(1)
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """One number of a join. `policy` and `ratio` only of what a crop keeps."""
+    """One measure of a join. `policy` and `ratio` are set for kind "kept" only."""
 
     kind: str
     policy: str = ""
@@ -38,7 +39,7 @@ class Measure:
 
 @dataclass(frozen=True, slots=True)
 class Crop:
-    """Pixels; without a corner: at a random place."""
+    """In pixels; a crop without a corner is at a random position."""
 
     x: int | None
     y: int | None
@@ -58,7 +59,7 @@ def favour(
     faces: tuple[Box | None, Box | None],
     ratios: Sequence[Ratio] = RATIOS,
 ) -> np.ndarray:
-    """float[len(measures)]. `places`, `faces`: of the two people, in fractions of the picture."""
+    """float[len(measures)]. `places`, `faces`: boxes of the two people in fractions of the picture."""
     cropper = Cropper(grid)
     point = most_salient(cropper)
     values = [_on_first(point, places), _mass(cropper, places)]
@@ -73,14 +74,14 @@ def favour(
 
 
 def most_salient(cropper: Cropper) -> tuple[float, float]:
-    """The most salient point, in fractions; the middle of a flat map."""
+    """The most salient point in fractions; the centre for a flat map."""
     if not cropper.points:
         return 0.5, 0.5
     return cropper.points[0].x, cropper.points[0].y
 
 
 def _on_first(point: tuple[float, float], places: tuple[Box, Box]) -> float:
-    """On the ground beside a picture it counts for the nearer one."""
+    """A point on the background counts for the nearer portrait."""
     far = [
         max(x - point[0], point[0] - x - w, 0.0) + max(y - point[1], point[1] - y - h, 0.0)
         for x, y, w, h in places
@@ -89,7 +90,7 @@ def _on_first(point: tuple[float, float], places: tuple[Box, Box]) -> float:
 
 
 def mass_in(cropper: Cropper, box: Box) -> float:
-    """The share of all saliency in a box, to the pixel."""
+    """The share of all saliency in a box, exact to the pixel."""
     grid = cropper.grid
     left, top, right, bottom = Constraint("keep", *box).edges(grid.width, grid.height)
     return cropper.field.sum(Pixels(left, top, right - left, bottom - top)) / cropper.field.total
@@ -105,7 +106,7 @@ def _crop(cropper: Cropper, policy: str, ratio: Ratio, point: tuple[float, float
     width, height = _size(ratio, grid.width, grid.height)
     if policy == "random":
         return Crop(None, None, width, height)
-    if policy == "twitter":  # as published: the point in the middle, whether the map is symmetric or not
+    if policy == "twitter":  # as published: centred on the point
         box = cropper.crop(ratio, Options(policy="focus"), point).box
     else:
         box = cropper.crop(ratio, Options(policy=policy)).box  # type: ignore[arg-type]
@@ -118,7 +119,7 @@ def _size(ratio: Ratio, width: int, height: int) -> tuple[int, int]:
 
 
 def _kept(grid: SaliencyGrid, crop: Crop, box: Box, *, whole: bool) -> float:
-    """Whether the whole box is in the crop, or its share that is; of a random crop the chance, or the mean."""
+    """1.0 if the whole box is in the crop, or the share of it that is; the expectation for a random crop."""
     x, y, w, h = box[0] * grid.width, box[1] * grid.height, box[2] * grid.width, box[3] * grid.height
     if crop.x is None or crop.y is None:
         of = _chance if whole else _mean
@@ -128,12 +129,12 @@ def _kept(grid: SaliencyGrid, crop: Crop, box: Box, *, whole: bool) -> float:
 
 
 def _overlap(offset: float, length: float, start: float, extent: float) -> float:
-    """The share of [start, start + extent] that lies in [offset, offset + length]."""
+    """The share of [start, start + extent] within [offset, offset + length]."""
     return max(0.0, min(offset + length, start + extent) - max(offset, start)) / extent
 
 
 def _chance(side: float, length: float, start: float, extent: float) -> float:
-    """That a window of `length` at a random place holds all of [start, start + extent]."""
+    """The probability that a window of `length` at a random position contains all of [start, start + extent]."""
     room = side - length
     if room <= 0:
         return 1.0
@@ -141,7 +142,7 @@ def _chance(side: float, length: float, start: float, extent: float) -> float:
 
 
 def _mean(side: float, length: float, start: float, extent: float) -> float:
-    """The mean share that it holds; the mean over places of a window, numerically."""
+    """The mean share of it that the window contains, numerically over 65 positions."""
     offsets = np.linspace(0, max(side - length, 0.0), 65)
     inside = np.minimum(offsets + length, start + extent) - np.maximum(offsets, start)
     return float(np.maximum(inside, 0).mean() / extent)

@@ -1,7 +1,7 @@
-"""Where on one person does the point fall: head, body, or beside? (The paper's study of the male gaze.)
+"""The position of the most salient point on one person: head, body, or beside. (The paper's study of the male gaze.)
 
-The head's box is the face's (from the CSV, or YuNet's), a third wider and with half its height of hair above; the
-body's is estimated from it: four heads broad, from the chin down to the picture's edge or seven heads.
+The box of the head is that of the face (from the CSV or YuNet), a third wider and half its height taller, for the hair.
+The box of the body is estimated from it: four heads wide, from the chin down to the edge of the picture or seven heads.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gazecrop.audit.material.maps import Maps, key
-from gazecrop.audit.material.portraits import Box, Person, Sight, sight
-from gazecrop.audit.material.saliency_models import Look
+from gazecrop.audit.material.portraits import Box, Person, load_portrait
+from gazecrop.audit.material.saliency_models import SaliencyModel
 from gazecrop.audit.studies.bootstrap import Estimate, estimates
 from gazecrop.audit.studies.favour import mass_in, most_salient
 from gazecrop.crop.cropping import Cropper
@@ -22,8 +22,9 @@ PARTS = ("head", "body", "beside")
 
 
 @dataclass(frozen=True, slots=True)
-class Falls:
-    """`point`: share of people whose most salient point is on head, body, beside. `mass`: their mean saliency there."""
+class GazeShares:
+    """One group. `point`: share of people whose most salient point is on head, body, beside. `mass`: mean share of the
+    saliency there."""
 
     set: str
     group: str
@@ -38,7 +39,7 @@ def head_of(face: Box) -> Box:
 
 
 def body_of(face: Box) -> Box:
-    """Estimated, see above."""
+    """Estimated as the module's docstring says."""
     x, y, w, h = face
     return _cut((x + w / 2 - 8 / 3 * w, y + 1.05 * h, 16 / 3 * w, 7 * 1.55 * h))
 
@@ -48,8 +49,8 @@ def _cut(box: Box) -> Box:
     return left, top, max(min(box[0] + box[2], 1.0) - left, 0.0), max(min(box[1] + box[3], 1.0) - top, 0.0)
 
 
-def falls(cropper: Cropper, face: Box) -> NDArray[np.float64]:
-    """[6]: the point on head, body, beside (0 or 1), then the mass there."""
+def gaze_shares(cropper: Cropper, face: Box) -> NDArray[np.float64]:
+    """float[6]: the point on head, body, beside (0 or 1), then the mass there."""
     head, body = head_of(face), body_of(face)
     point = most_salient(cropper)
     on_head = on_box(head, point)
@@ -65,38 +66,34 @@ def on_box(box: Box, point: tuple[float, float]) -> bool:
     return box[0] <= point[0] <= box[0] + box[2] and box[1] <= point[1] <= box[1] + box[3]
 
 
-def alone(person: Person, look: Look, maps: Maps, room: float, seen: Callable[[], Sight]) -> Cropper:
-    """The map of one person's picture."""
-    kept = key(b"alone 1", look.identity, person.digest, repr(room).encode())
-    return Cropper(maps.grid(kept, lambda: look.see(seen().picture)))
-
-
 def study(
     people: Sequence[Person],
-    look: Look,
+    model: SaliencyModel,
     maps: Maps,
     column: str,
     room: dict[str, float],
     threads: int,
     step: Callable[[], None] = lambda: None,
-) -> list[Falls]:
-    """By set and value of the label `column`; those without a face or the label are left out."""
+) -> list[GazeShares]:
+    """By set and value of the label `column`; people without a face or the label are skipped."""
 
-    def look_at(person: Person) -> np.ndarray:
+    def work(person: Person) -> np.ndarray:
         around = room.get(person.set, 0.0)
-        seen = sight(person, around)
-        assert seen.face is not None  # room moves a face, it loses none
-        return falls(alone(person, look, maps, around, lambda: seen), seen.face)
+        portrait = load_portrait(person, around)
+        assert portrait.face is not None  # a margin moves the face and does not remove it
+        cache_key = key(b"alone 1", model.identity, person.digest, repr(around).encode())
+        grid = maps.grid(cache_key, lambda: model.predict(portrait.picture))
+        return gaze_shares(Cropper(grid), portrait.face)
 
     some = [person for person in people if person.face is not None and column in person.labels]
     groups: dict[tuple[str, str], list[tuple[str, np.ndarray]]] = {}
     with ThreadPoolExecutor(threads) as pool:
-        for person, values in zip(some, pool.map(look_at, some), strict=True):
+        for person, values in zip(some, pool.map(work, some), strict=True):
             groups.setdefault((person.set, person.labels[column]), []).append((person.who, values))
             step()
     found = []
     for (name, group), rows in sorted(groups.items()):
         numbers = np.unique([who for who, _ in rows], return_inverse=True)[1].astype(np.int64)
         each = estimates(np.array([values for _, values in rows]), numbers)
-        found.append(Falls(name, group, len(rows), tuple(each[:3]), tuple(each[3:])))
+        found.append(GazeShares(name, group, len(rows), tuple(each[:3]), tuple(each[3:])))
     return found

@@ -1,8 +1,8 @@
-"""The study of pairs: pictures of people of two groups joined in one picture, in both orders and several layouts;
-whom do the point, the mass and the crops favour?
+"""The study of pairs: portraits of two groups joined in one picture, in both orders and several layouts. Which group do
+the point, the saliency mass and the crops favour?
 
-Every pair counts once: the mean over its layouts and both orders, so that a leaning of the network to the left, or of
-its rule to the top, cancels. That leaning is told apart (`first_place`).
+A pair is one observation: the mean over its layouts and both orders, which cancels a bias of the network to the left or
+to the top. `first_place` measures that bias.
 """
 
 import time
@@ -17,22 +17,22 @@ from numpy.typing import NDArray
 
 from gazecrop.audit.material.joins import LAYOUTS, Layout, Shape, fitted, joined, plan
 from gazecrop.audit.material.maps import Maps, key
-from gazecrop.audit.material.portraits import Person, Sight, sight, with_room
-from gazecrop.audit.material.saliency_models import Look
+from gazecrop.audit.material.portraits import Person, Portrait, load_portrait, with_room
+from gazecrop.audit.material.saliency_models import SaliencyModel
 from gazecrop.audit.studies.bootstrap import Estimate, estimates
 from gazecrop.audit.studies.cells import Cell, draw_pairs
 from gazecrop.audit.studies.favour import favour, measures
 from gazecrop.crop.grid import SaliencyGrid
 
-RECIPE = b"join 1"  # changes with what a join looks like: older maps are made anew then
-AHEAD = 64  # pairs given to the threads at once
-SCALED = 2048  # pictures kept as they are joined, 0.3 MB each: scaling was half of the time of a pair
+RECIPE = b"join 1"  # cache version of joins: to change with their appearance
+AHEAD = 64  # pairs submitted to the threads at once
+SCALED = 2048  # cached scaled portraits, 0.3 MB each: scaling was half of the time of a pair
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """`count` pairs for each cell; `seconds` of work after which no pair is begun (None: no limit). `room`: ground
-    around every picture, as a share of its sides, by set. `variant`: one of `variants.VARIANTS`, "" for none."""
+class PairOptions:
+    """`count`: pairs of each cell; `seconds`: no pair is started later (None: no limit). `room`: by set, the margin
+    around portraits as a fraction of their sides. `variant`: a name in `variants.VARIANTS`, "" for none."""
 
     count: int = 10_000
     layouts: tuple[str, ...] = ("beside", "above", "beside-as-is", "above-as-is")
@@ -45,8 +45,8 @@ class Asked:
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """One cell as one network sees it. `pairs` [n, 2]: places in the list of people. `values` [n, layouts, 2, m]: every
-    measure as the share of the cell's first group; the third axis is the order: first group first, then last."""
+    """Results of one cell with one network. `pairs` [n, 2]: indices into the list of people. `values` [n, layouts, 2,
+    m]: measures as shares of the cell's first group; the third axis is the order: first group first, then last."""
 
     cell: Cell
     layouts: tuple[str, ...]
@@ -59,51 +59,53 @@ class Outcome:
         mean: NDArray[np.float64] = self.values.mean(axis=(1, 2))
         return mean
 
-    def estimates(self, who: NDArray[np.int64], layout: str | None = None) -> list[Estimate]:
-        """In the order of `measures`. `who`: the person's number for each place in the list. `layout`: of one."""
+    def estimates(self, numbers: NDArray[np.int64], layout: str | None = None) -> list[Estimate]:
+        """In the order of `measures`. `numbers`: as `person_numbers` gives. `layout`: of this one only."""
         values = self.values if layout is None else self.values[:, [self.layouts.index(layout)]]
-        return estimates(values.mean(axis=(1, 2)), who[self.pairs[:, 0]], who[self.pairs[:, 1]])
+        return estimates(values.mean(axis=(1, 2)), numbers[self.pairs[:, 0]], numbers[self.pairs[:, 1]])
 
 
 def study(
     people: Sequence[Person],
     cells: Sequence[Cell],
-    look: Look,
+    model: SaliencyModel,
     maps: Maps,
-    asked: Asked,
+    options: PairOptions,
     step: Callable[[], None] = lambda: None,
-    change: Callable[[Sight], Sight] | None = None,
+    change: Callable[[Portrait], Portrait] | None = None,
 ) -> list[Outcome]:
-    """One outcome for each cell. Cells take turns, so that a limit of time leaves all with as many pairs. `change`: of
-    every picture before it is joined; `asked.variant` is its name."""
-    drawn = [draw_pairs(cell, asked.count, asked.seed) for cell in cells]
+    """One outcome for each cell. Cells take turns, so that a time limit leaves all with about as many pairs. `change`:
+    applied to every portrait before joining; `options.variant` is its name."""
+    drawn = [draw_pairs(cell, options.count, options.seed) for cell in cells]
     turns = (
         (number, pair) for row in zip_longest(*drawn) for number, pair in enumerate(row) if pair is not None
     )
-    layouts = [LAYOUTS[name] for name in asked.layouts]
+    layouts = [LAYOUTS[name] for name in options.layouts]
 
     @lru_cache(maxsize=256)
-    def seen(index: int) -> Sight:
-        plain = sight(people[index])
-        return with_room(change(plain) if change else plain, asked.room.get(people[index].set, 0.0))
+    def portrait(index: int) -> Portrait:
+        plain = load_portrait(people[index])
+        return with_room(change(plain) if change else plain, options.room.get(people[index].set, 0.0))
 
     @lru_cache(maxsize=SCALED)
-    def scaled(index: int, size: tuple[int, int]) -> Sight:
-        return Sight(fitted(seen(index).picture, size))
+    def scaled(index: int, size: tuple[int, int]) -> Portrait:
+        return Portrait(fitted(portrait(index).picture, size))
 
     @cache
     def shape(index: int) -> Shape:
-        return Shape.of(seen(index))
+        return Shape.of(portrait(index))
 
     def measured(order: tuple[int, int], layout: Layout) -> NDArray[np.float64]:
         a, b = (people[index] for index in order)
         place = plan(shape(order[0]), shape(order[1]), layout)
-        room = repr(asked.room.get(a.set, 0.0)).encode()
-        more = (asked.variant.encode(),) if asked.variant else ()
-        kept = key(RECIPE, look.identity, a.digest, b.digest, layout.name.encode(), room, *more)
+        room = repr(options.room.get(a.set, 0.0)).encode()
+        more = (options.variant.encode(),) if options.variant else ()
+        kept = key(RECIPE, model.identity, a.digest, b.digest, layout.name.encode(), room, *more)
 
         def make() -> SaliencyGrid:
-            return look.see(joined(scaled(order[0], place.sizes[0]), scaled(order[1], place.sizes[1]), place))
+            return model.predict(
+                joined(scaled(order[0], place.sizes[0]), scaled(order[1], place.sizes[1]), place)
+            )
 
         grid = maps.grid(kept, make)
         return favour(grid, place.places, place.faces)
@@ -114,9 +116,9 @@ def study(
             [np.stack([measured(pair, layout), 1 - measured(pair[::-1], layout)]) for layout in layouts]
         )
 
-    end = None if asked.seconds is None else time.monotonic() + asked.seconds
+    end = None if options.seconds is None else time.monotonic() + options.seconds
     done: list[list[tuple[tuple[int, int], NDArray[np.float64]]]] = [[] for _ in cells]
-    with ThreadPoolExecutor(asked.threads) as threads:
+    with ThreadPoolExecutor(options.threads) as threads:
         while (end is None or time.monotonic() < end) and (some := list(islice(turns, AHEAD))):
             for turn, values in zip(some, threads.map(work, some), strict=True):
                 done[turn[0]].append((turn[1], values))
@@ -124,7 +126,7 @@ def study(
     return [
         Outcome(
             cell,
-            tuple(asked.layouts),
+            tuple(options.layouts),
             np.array([pair for pair, _ in found], np.int64).reshape(-1, 2),
             np.array([values for _, values in found]).reshape(-1, len(layouts), 2, len(measures())),
         )
@@ -132,20 +134,20 @@ def study(
     ]
 
 
-def persons(people: Sequence[Person]) -> NDArray[np.int64]:
-    """Who each picture is of, as a number."""
+def person_numbers(people: Sequence[Person]) -> NDArray[np.int64]:
+    """A number for the person of each picture."""
     numbers: dict[str, int] = {}
     return np.array([numbers.setdefault(f"{p.set}/{p.who}", len(numbers)) for p in people], np.int64)
 
 
 def first_place(
-    outcomes: Sequence[Outcome], layout: str, who: NDArray[np.int64]
+    outcomes: Sequence[Outcome], layout: str, numbers: NDArray[np.int64]
 ) -> tuple[Estimate, Estimate]:
-    """What the left (upper) one gets, whoever it is: of the point, and of the mass."""
+    """The share of the left (upper) person of any group: of the point, and of the mass."""
     at = outcomes[0].layouts.index(layout)
     values = np.concatenate([o.values[:, at, :, :2] for o in outcomes])
-    # In the second order the cell's first group is on the right: what it does not get, the left one does.
+    # In the second order the cell's first group is on the right, and its complement is the share of the left.
     place = (values[:, 0] + 1 - values[:, 1]) / 2
     pairs = np.concatenate([o.pairs for o in outcomes])
-    point, mass = estimates(place, who[pairs[:, 0]], who[pairs[:, 1]])
+    point, mass = estimates(place, numbers[pairs[:, 0]], numbers[pairs[:, 1]])
     return point, mass
