@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gazecrop import model
 from gazecrop.audit.material.transforms import TRANSFORMS
 from gazecrop.cli import main
 from gazecrop.picture.decode import Limits, decode
@@ -40,8 +39,7 @@ def warm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     entry["files"]["fp32"]["file"] = "other/warm.fp32.onnx"
     manifest["networks"]["cold"] = entry
     (store / "manifest.json").write_text(json.dumps(manifest))
-    load = model.Model.load.__func__  # type: ignore[attr-defined]
-    monkeypatch.setattr(model.Model, "load", classmethod(lambda cls, settings: load(cls, settings, store)))
+    monkeypatch.setenv("GAZECROP_MODEL_STORE", str(store))
     monkeypatch.chdir(tmp_path)
 
 

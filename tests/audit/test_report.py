@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gazecrop import model
 from gazecrop.audit.material.faces import Faces, yunet
 from gazecrop.audit.material.maps import Maps, key
 from gazecrop.audit.report.card_tables import fill
@@ -27,8 +26,7 @@ def blue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = tmp_path / "store"
     store.mkdir()
     write_store(store, {"fp32": network(red=-1.0)})
-    load = model.Model.load.__func__  # type: ignore[attr-defined]
-    monkeypatch.setattr(model.Model, "load", classmethod(lambda cls, settings: load(cls, settings, store)))
+    monkeypatch.setenv("GAZECROP_MODEL_STORE", str(store))
     monkeypatch.chdir(tmp_path)
 
 
