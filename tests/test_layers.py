@@ -45,7 +45,11 @@ def test_onnxruntime_has_one_importer() -> None:
     """All that must be configured once (providers, threads, warm-up) is in one place. The audit also runs other
     people's files: a face detector, a network to compare with."""
     package = {name for name in importers("onnxruntime") if name.startswith("gazecrop")}
-    assert package <= {"gazecrop.model", "gazecrop.audit.material.faces", "gazecrop.audit.material.saliency_models"}
+    assert package <= {
+        "gazecrop.model",
+        "gazecrop.audit.material.faces",
+        "gazecrop.audit.material.saliency_models",
+    }
 
 
 def test_torch_lives_in_the_recipe() -> None:
