@@ -22,7 +22,7 @@ SUMMARY = {
     "app": "builds the parts, mounts routes",
     "http": "protocol, front, keys, routes",
     "parts": "what a running server consists of",
-    "library": "import gazecrop: look()",
+    "python_api": "import gazecrop: look()",
     "pipeline": "an upload and a crop, step by step",
     "model": "the ONNX Runtime session",
     "store": "memory, SQLite, Redis, inbox",

@@ -10,7 +10,7 @@ LAYERS = [
     "crop picture concurrency",
     "model store",
     "pipeline",
-    "parts library",
+    "parts python_api",
     "http",
     "app console",
     "audit commands",

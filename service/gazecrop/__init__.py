@@ -1,7 +1,7 @@
 """Gazecrop in a program of your own: three lines from a picture to boxes, without a server.
 
     import gazecrop
-    picture = gazecrop.look("photo.jpg")  # a path, the file's bytes, or a PIL.Image
+    picture = gazecrop.look("photo.jpg")  # or its bytes, a binary file, a PIL image, a numpy array
     print(picture.crop("16:9").box)       # Box(x=0, y=412, width=4000, height=2250)
 
 The names below are loaded at first use, so that `import gazecrop.crop.grid` does not load ONNX Runtime.
@@ -10,50 +10,61 @@ The server's code starts at `pipeline.py`.
 
 import importlib
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
 
 # onnxruntime 1.31 for Linux otherwise reports its use to its maker over the network, from its import on.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
-if TYPE_CHECKING:
-    from gazecrop.library import (
-        BadParameters,
-        Box,
-        Crop,
-        GazecropError,
-        ModelError,
-        Picture,
-        PictureError,
-        Point,
-        SaliencyGrid,
-        from_encoded,
-        look,
-    )
-
 __all__ = [
+    "Advice",
+    "Alternative",
     "BadParameters",
     "Box",
+    "Constraint",
     "Crop",
     "GazecropError",
     "ModelError",
+    "Normalized",
     "Picture",
     "PictureError",
     "Point",
+    "Ratio",
     "SaliencyGrid",
+    "SettingsError",
     "__version__",
     "from_encoded",
     "look",
 ]
 
+if TYPE_CHECKING:
+    from gazecrop.python_api import (
+        Advice,
+        Alternative,
+        BadParameters,
+        Box,
+        Constraint,
+        Crop,
+        GazecropError,
+        ModelError,
+        Normalized,
+        Picture,
+        PictureError,
+        Point,
+        Ratio,
+        SaliencyGrid,
+        SettingsError,
+        from_encoded,
+        look,
+    )
+else:  # hidden from type checkers, to which every name would exist
 
-def __getattr__(name: str) -> Any:
-    """PEP 562. Raises AttributeError for a name that is not public."""
-    if name not in __all__:
-        raise AttributeError(f"module 'gazecrop' has no attribute {name!r}")
-    return getattr(importlib.import_module("gazecrop.library"), name)
+    def __getattr__(name):
+        """PEP 562. Raises AttributeError for a name that is not public."""
+        if name not in __all__:
+            raise AttributeError(f"module 'gazecrop' has no attribute {name!r}")
+        return getattr(importlib.import_module("gazecrop.python_api"), name)
 
-
-def __dir__() -> list[str]:
-    return __all__
+    def __dir__():
+        return __all__

@@ -3,9 +3,9 @@
 
 import os
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
@@ -78,3 +78,21 @@ class Settings(BaseSettings):
     def address(self) -> str:
         """The host to bind. Without keys the service has no access control, so the default is loopback only."""
         return self.host or ("0.0.0.0" if self.api_keys else "127.0.0.1")
+
+
+class SettingsError(ValueError):
+    """Invalid settings: one line for each, with the name of its variable."""
+
+
+def read_settings(**given: Any) -> Settings:
+    """The settings of the environment. `given`: values by field name or alias, which outrank it. Raises
+    SettingsError."""
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        lines = []
+        for one in error.errors():
+            name = ".".join(map(str, one["loc"]))
+            # PORT and REDIS_URL have no prefix
+            lines.append(f"{name if name.isupper() else 'GAZECROP_' + name.upper()}: {one['msg']}")
+        raise SettingsError("\n".join(lines)) from None

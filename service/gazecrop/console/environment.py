@@ -3,18 +3,14 @@
 import sys
 from typing import Any
 
-from pydantic import ValidationError
-
-from gazecrop.settings import Settings
+from gazecrop import settings
+from gazecrop.settings import Settings, SettingsError
 
 
 def read_settings(**given: Any) -> Settings:
-    """`given`: values by field name or alias, which outrank the environment. Exits with status 2 for an invalid one."""
+    """As `settings.read_settings`, but prints what is invalid and exits with status 2."""
     try:
-        return Settings(**given)
-    except ValidationError as error:
-        for one in error.errors():
-            name = ".".join(map(str, one["loc"]))
-            unprefixed = name.isupper()  # PORT and REDIS_URL have no prefix
-            print(f"{name if unprefixed else 'GAZECROP_' + name.upper()}: {one['msg']}", file=sys.stderr)
+        return settings.read_settings(**given)
+    except SettingsError as error:
+        print(error, file=sys.stderr)
         sys.exit(2)

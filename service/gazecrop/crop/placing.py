@@ -12,7 +12,7 @@ border. The largest sum over whole pixels is therefore at a pixel beside a bend:
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, floor
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,14 +24,18 @@ _START = np.zeros(1, np.int64)
 SLACK = 1e-6  # of a pixel: 0.1 + 0.2 of a side is 0.3 of it in spite of binary rounding
 
 
-@dataclass(frozen=True, slots=True)
-class Box:
+class Box(NamedTuple):
     """Integer pixels of the upright picture."""
 
     x: int
     y: int
     width: int
     height: int
+
+    @property
+    def ltrb(self) -> tuple[int, int, int, int]:
+        """left, top, right, bottom: for `PIL.Image.Image.crop`."""
+        return self.x, self.y, self.x + self.width, self.y + self.height
 
 
 @dataclass(frozen=True, slots=True)

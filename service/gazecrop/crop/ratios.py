@@ -34,6 +34,9 @@ class Ratio:
     denominator: int
     profile: str | None = None
 
+    def __str__(self) -> str:
+        return self.text
+
     @property
     def value(self) -> float:
         return self.numerator / self.denominator

@@ -43,7 +43,7 @@ _PLUGINS: dict[str, Callable[[BytesIO], ImageFile]] = {
     "heic": heif,
 }
 
-_TURNS = {
+TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -52,7 +52,7 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-SIDEWAYS = {_TURNS[orientation] for orientation in (5, 6, 7, 8)}  # swap width and height
+SIDEWAYS = {TURNS[orientation] for orientation in (5, 6, 7, 8)}  # swap width and height
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +148,7 @@ def scale_while_decoding(picture: ImageFile, scale: int) -> tuple[float, float, 
 
 def turn_of(header: Header) -> Image.Transpose | None:
     """The transpose that turns the loaded picture upright. Pillow itself turns TIFF, and nothing else."""
-    return None if header.format == "tiff" else _TURNS.get(header.walk.orientation)
+    return None if header.format == "tiff" else TURNS.get(header.walk.orientation)
 
 
 def reduced(

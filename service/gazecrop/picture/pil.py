@@ -1,0 +1,73 @@
+"""A picture that a program has in memory as a PIL image, as the network's input. Pure.
+
+A file and the PIL image of it should give the same map. Decoding the file twice does, so an image whose file can still
+be read is decoded from it. Without the file only a JPEG larger than the network's input differs, because a file of it
+is decoded at a reduced size.
+"""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from io import BytesIO
+
+import numpy as np
+from PIL import Image
+from PIL.ImageFile import ImageFile
+
+from gazecrop.errors import PictureError, PictureUnreadable
+from gazecrop.picture.containers import orientation_of
+from gazecrop.picture.decode import SIDEWAYS, TURNS, Thumbnail, flat, reduced
+from gazecrop.picture.probe import draft_scale, inspect, nearest_shape, unreadable_on_error
+
+
+def file_of(image: Image.Image, shapes: Sequence[tuple[int, int]]) -> bytes | None:
+    """The bytes of the file that the image shows, None where decoding the pixels of `image` is as good or where the
+    file is not available: it was closed, the image shows a later frame, or its pixels were changed."""
+    if not isinstance(image, ImageFile) or image.tell():
+        return None
+    if image.tile and image.fp is not None and not image.fp.closed:  # opened, and no pixel decoded yet
+        position = image.fp.tell()
+        image.fp.seek(0)
+        data: bytes = image.fp.read()
+        image.fp.seek(position)  # Pillow continues to read there
+        with suppress(PictureError):
+            header = inspect(data)
+            # Not so after `Image.draft`. Only of TIFF does Pillow give the upright size before it loads the pixels.
+            if sorted((header.width, header.height)) == sorted(image.size):
+                return data
+        return None
+    return _decoded_from(image, shapes)
+
+
+def _decoded_from(image: ImageFile, shapes: Sequence[tuple[int, int]]) -> bytes | None:
+    """The file of a loaded JPEG that would be decoded at a reduced size, if decoding it gives the same pixels."""
+    rows, columns = nearest_shape(*image.size, shapes)
+    if (
+        image.format not in ("JPEG", "MPO")
+        or not image.filename
+        or draft_scale(*image.size, columns, rows) == 1
+    ):
+        return None
+    try:
+        with open(image.filename, "rb") as file:
+            data = file.read()
+        with Image.open(BytesIO(data)) as again:
+            same = (again.size, again.mode) == (image.size, image.mode) and again.tobytes() == image.tobytes()
+    except OSError:
+        return None
+    return data if same else None
+
+
+def thumbnail_of(image: Image.Image, shapes: Sequence[tuple[int, int]]) -> Thumbnail:
+    """The network's input, from the pixels of the image, turned upright by its EXIF orientation. The image is not
+    changed. Raises PictureUnreadable."""
+    format = (image.format or "image").lower()
+    if not all(image.size):
+        raise PictureUnreadable("The image is empty.")
+    with unreadable_on_error(format):
+        image.load()
+        turn = TURNS.get(orientation_of(image.info.get("exif", b""))) if image.format != "TIFF" else None
+        width, height = image.size[::-1] if turn in SIDEWAYS else image.size
+        rows, columns = nearest_shape(width, height, shapes)
+        small = reduced(image, (rows, columns) if turn in SIDEWAYS else (columns, rows), None)
+        pixels = np.asarray(small if turn is None else small.transpose(turn))
+    return Thumbnail(pixels, width, height, format, turn is not None, flat(pixels))

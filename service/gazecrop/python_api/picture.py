@@ -1,0 +1,154 @@
+"""A saliency map, and the crops of any ratio from it."""
+
+from collections.abc import Iterable
+from fractions import Fraction
+from math import isfinite
+from numbers import Real
+from urllib.parse import urlencode
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gazecrop.crop.confidence import Calibration
+from gazecrop.crop.cropping import Cropper, Policy
+from gazecrop.crop.grid import SaliencyGrid
+from gazecrop.crop.params import parse
+from gazecrop.crop.points import Point
+from gazecrop.crop.ratios import Ratio
+from gazecrop.errors import BadParameters
+from gazecrop.python_api.results import Crop
+
+Area = tuple[float, float, float, float]  # x, y, width, height in fractions of the picture
+RatioLike = str | float | tuple[float, float] | Ratio
+
+_MOST_PARTS = 40  # the largest denominator of a number that is taken as a fraction
+
+
+class Picture:
+    """The saliency map of a picture, from which crops are made. It has no pixels. Immutable."""
+
+    def __init__(
+        self, grid: SaliencyGrid, model: str = "", format: str = "", calibration: Calibration | None = None
+    ) -> None:
+        self.grid = grid
+        self.model = model  # the network's name
+        self.format = format
+        self._cropper = Cropper(grid, calibration)
+
+    def __repr__(self) -> str:
+        return f"<gazecrop.Picture {self.width}x{self.height}>"
+
+    @property
+    def width(self) -> int:
+        """Pixels, upright."""
+        return self.grid.width
+
+    @property
+    def height(self) -> int:
+        return self.grid.height
+
+    @property
+    def density(self) -> NDArray[np.float64]:
+        """float64[rows, columns] over the whole upright picture: the share of gaze in each cell; sums to 1."""
+        return self.grid.density()
+
+    @property
+    def points(self) -> tuple[Point, ...]:
+        """The salient points, the most salient first: x and y in fractions, scores relative to the first. Empty for a
+        picture of one colour."""
+        return self._cropper.points
+
+    @property
+    def good_ratios(self) -> tuple[str, str] | None:
+        """The narrowest and the broadest ratio whose crop keeps 0.80 of the importance."""
+        return self._cropper.good_ratios
+
+    @property
+    def encoded(self) -> str:
+        """The map as a URL-safe string of about 400 characters, for `from_encoded` and gazecrop.js."""
+        return self.grid.text
+
+    def crop(
+        self,
+        ratio: RatioLike,
+        *,
+        policy: Policy = "auto",
+        zoom: float = 1,
+        keep: Iterable[Area] = (),
+        avoid: Iterable[Area] = (),
+        candidates: int = 1,
+        focus: tuple[float, float] | None = None,
+    ) -> Crop:
+        """The crop of one ratio: "16:9", "square", 16 / 9 or (16, 9).
+
+        `zoom`: 1 to 4, the divisor of the largest box. `keep`, `avoid`: areas that must be wholly inside or outside the
+        box; where not all can be, the last are dropped, `avoid` before `keep` (see `unmet`). `candidates`: 1 to 5, the
+        number of boxes with the `alternatives`. `focus`: the point (x, y in fractions) to keep central. Raises
+        BadParameters, which lists all errors.
+        """
+        [crop] = self.crops(
+            [ratio],
+            policy=policy,
+            zoom=zoom,
+            keep=keep,
+            avoid=avoid,
+            candidates=candidates,
+            focus=focus,
+        )
+        return crop
+
+    def crops(
+        self,
+        ratios: str | Iterable[RatioLike] = (),
+        *,
+        policy: Policy = "auto",
+        zoom: float = 1,
+        keep: Iterable[Area] = (),
+        avoid: Iterable[Area] = (),
+        candidates: int = 1,
+        focus: tuple[float, float] | None = None,
+    ) -> list[Crop]:
+        """Crops of up to 16 ratios: ["1:1", 16 / 9, (4, 5)] or "1:1,16:9"; of every profile without any. The other
+        parameters as in `crop`."""
+        query = [("ratios", ratios if isinstance(ratios, str) else ",".join(map(_ratio_text, ratios)))]
+        query += [("policy", policy), ("zoom", f"{zoom:.9f}"), ("candidates", f"{candidates}")]
+        query += [("keep", _decimals(area)) for area in keep] + [("avoid", _decimals(area)) for area in avoid]
+        wanted = parse(urlencode(query))
+        if focus is None and policy == "focus":
+            raise BadParameters.one("policy", "The policy focus needs the argument focus.")
+        if focus is not None and not (0 <= focus[0] <= 1 and 0 <= focus[1] <= 1):
+            raise BadParameters.one("focus", "The focus is inside the picture: two fractions from 0 to 1.")
+        return [
+            Crop.of(self._cropper.crop(ratio, wanted.options, focus), self._cropper)
+            for ratio in wanted.ratios
+        ]
+
+
+def _ratio_text(ratio: object) -> str:
+    """The ratio as the HTTP API takes it. Raises BadParameters, TypeError."""
+    match ratio:
+        case str() if "," in ratio:
+            detail = f"{ratio[:40]!r} is several ratios: crop() takes one, crops([...]) takes several."
+            raise BadParameters.one("ratio", detail)
+        case str():
+            return ratio
+        case Ratio():
+            return ratio.profile or ratio.text
+        case (Real() as width, Real() as height) if isinstance(ratio, tuple):
+            return f"{_decimal(width)}:{_decimal(height)}"
+        case Real():
+            # 16 / 9 is 16:9 to the last pixel; what differs in the sixth decimal, as 1.7778, stays a decimal number
+            near = Fraction(float(ratio)).limit_denominator(_MOST_PARTS) if isfinite(ratio) else None
+            if near and abs(near - Fraction(float(ratio))) < Fraction(1, 10**6):
+                return f"{near.numerator}:{near.denominator}"
+            return _decimal(ratio)
+    raise TypeError(f'a ratio is a string ("16:9"), a number (16 / 9) or a pair (16, 9), not {ratio!r:.60}')
+
+
+def _decimal(value: Real) -> str:
+    """Without an exponent, which the API does not take."""
+    return f"{float(value):.6f}".rstrip("0").rstrip(".")
+
+
+def _decimals(area: Area) -> str:
+    return ",".join(f"{value:.9f}" for value in area)

@@ -1,0 +1,83 @@
+"""The results of `Picture.crop`: the values of the HTTP API's crops, as objects."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from gazecrop.crop.answers import crop_answer
+from gazecrop.crop.cropping import Crop as Found
+from gazecrop.crop.cropping import Cropper, Policy, Verdict, verdict
+from gazecrop.crop.placing import Box, Constraint
+from gazecrop.crop.ratios import Ratio
+
+
+class Normalized(NamedTuple):
+    """A box in fractions of the upright picture, rounded to four places."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+class Alternative(NamedTuple):
+    """A further box of the same ratio: it overlaps every other one by an intersection over union of 0.5 at most."""
+
+    box: Box
+    importance_fraction: float
+    verdict: Verdict
+
+
+class Advice(NamedTuple):
+    """For a poor crop: the nearest ratio that would be good (None: no other would), and the size (width, height) of the
+    canvas of this ratio that shows the whole picture."""
+
+    nearest_good_ratio: str | None
+    pad_to: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Crop:
+    """The crop of one ratio, with the values of the HTTP API (API.md).
+
+    importance_fraction: the share of the picture's saliency in the box, 0 to 1.
+    confidence: the probability that the crop is one of the best of its ratio; None except for plain window crops.
+    policy: the one applied, never `auto`.
+    unmet: the areas of `keep` and `avoid` that the box does not respect.
+    css: the declaration that shows the box with `object-fit: cover`; None for a zoomed crop.
+    links: the box in the syntax of imgproxy, IIIF, Cloudinary and thumbor.
+    """
+
+    ratio: Ratio
+    box: Box
+    normalized: Normalized
+    importance_fraction: float
+    confidence: float | None
+    verdict: Verdict
+    policy: Policy
+    advice: Advice | None
+    unmet: tuple[Constraint, ...]
+    alternatives: tuple[Alternative, ...]
+    css: dict[str, str] | None
+    links: dict[str, str]
+
+    @classmethod
+    def of(cls, found: Found, cropper: Cropper) -> "Crop":
+        answer = crop_answer(found, cropper)
+        advice = answer.get("advice")
+        return cls(
+            ratio=found.ratio,
+            box=found.box,
+            normalized=Normalized(**answer["normalized"]),
+            importance_fraction=answer["importance_fraction"],
+            confidence=answer["confidence"],
+            verdict=found.verdict,
+            policy=found.policy,
+            advice=advice and Advice(advice["nearest_good_ratio"], tuple(advice["pad_to"].values())),
+            unmet=found.unmet,
+            alternatives=tuple(
+                Alternative(box, round(importance, 4), verdict(importance))
+                for box, importance in found.alternatives
+            ),
+            css=answer.get("css"),
+            links=answer["links"],
+        )
