@@ -232,7 +232,7 @@ def test_images_of_every_mode(mode: str) -> None:
 @pytest.mark.parametrize("orientation", [1, 3, 5, 8])
 @pytest.mark.parametrize("format", FORMATS)
 def test_a_file_and_its_image_give_the_same_boxes(tmp_path: Path, format: str, orientation: int) -> None:
-    """A JPEG of a size at which it is decoded at a quarter, turned and mirrored by EXIF; opened, loaded, and as a copy."""
+    """A JPEG so large that it is decoded at a quarter; turned and mirrored by EXIF; opened, loaded, and as a copy."""
     size = (1800, 1200) if format == "JPEG" else (900, 600)
     shown = photographic(*size)
     stored = shown if (turn := STORED[orientation]) is None else shown.transpose(turn)

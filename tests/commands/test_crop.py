@@ -245,22 +245,24 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_progress_on_a_terminal_is_one_line_that_is_cleared(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progress_on_a_terminal_is_one_bar_that_is_cleared(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 0.0
-    monkeypatch.setattr("gazecrop.console.progress.time.monotonic", lambda: now)
+    monkeypatch.setattr("tqdm.std.time", lambda: now)
     terminal = Terminal()
     with Progress(1000, 100, stream=terminal) as progress:
         for step in range(90):
             now += 0.5
             progress.step(failed=step == 3)
     shown = terminal.getvalue().split("\r")
-    assert shown[-3:] == ["190 of 1,000  2/s  6:45 left  1 unreadable", " " * 42, ""]
+    assert shown[-3].startswith(" 19%|")
+    assert shown[-3].rstrip().endswith("| 190 of 1,000 [00:45<06:45, 2.00/s, 1 unreadable]")
+    assert shown[-2].strip() == shown[-1] == ""
     assert "\n" not in terminal.getvalue()
 
 
 def test_progress_on_a_pipe_is_silent_or_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 0.0
-    monkeypatch.setattr("gazecrop.console.progress.time.monotonic", lambda: now)
+    monkeypatch.setattr("tqdm.std.time", lambda: now)
     silent, log = io.StringIO(), io.StringIO()
     with Progress(9000, stream=silent) as first, Progress(9000, plain=60, stream=log) as second:
         for _ in range(150):
@@ -269,8 +271,8 @@ def test_progress_on_a_pipe_is_silent_or_a_line_now_and_then(monkeypatch: pytest
             second.step()
     assert silent.getvalue() == ""
     assert log.getvalue().splitlines() == [
-        "60 of 9,000  1/s  2:29:00 left",
-        "120 of 9,000  1/s  2:28:00 left",
+        "60 of 9,000, 1.00/s, 2:29:00 left",
+        "120 of 9,000, 1.00/s, 2:28:00 left",
     ]
 
 

@@ -1,23 +1,37 @@
-"""One line of progress on a terminal: how many, how fast, how long still. Elsewhere a plain line now and then."""
+"""A progress bar on a terminal; elsewhere a plain line now and then."""
 
 import sys
-import time
 from types import TracebackType
 from typing import Self, TextIO
 
+from tqdm import tqdm
+
+_BAR = "{percentage:3.0f}%|{bar}| {n:,} of {total:,} [{elapsed}<{remaining},{rate_noinv_fmt}{postfix}]"
+_LINE = "{n:,} of {total:,}, {rate_noinv_fmt}, {remaining} left{postfix}"
+
 
 class Progress:
-    """`total`: of all; `done`: of an earlier run, which count for nothing in the rate. `plain`: seconds between lines
-    where no terminal is (0: none)."""
+    """`total`: of all; `done`: of an earlier run, which do not count for the rate. `plain`: seconds between the lines
+    where the stream is no terminal (0: no lines)."""
 
     def __init__(self, total: int, done: int = 0, *, plain: float = 0, stream: TextIO | None = None) -> None:
-        self._stream = stream or sys.stderr
-        self._total, self._done, self._before = total, done, done
+        stream = stream or sys.stderr
+        terminal = stream.isatty()
         self._failed = 0
-        self._terminal = self._stream.isatty()
-        self._pause = 0.1 if self._terminal else plain
-        self._start = self._shown = time.monotonic()
-        self._width = 0
+        self._bar = tqdm(
+            total=total,
+            initial=done,
+            file=stream if terminal else _Lines(stream),
+            disable=not (terminal or plain),
+            bar_format=_BAR if terminal else _LINE,
+            mininterval=0.1 if terminal else plain,
+            delay=0.1 if terminal else plain,
+            miniters=1,  # a number, so that tqdm starts no thread to adapt it
+            smoothing=0,  # pictures come in blocks from several workers: only the mean rate is steady
+            dynamic_ncols=terminal,
+            leave=False,
+            unit="",
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -25,38 +39,28 @@ class Progress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.clear()
+        self._bar.close()
 
     def step(self, *, failed: bool = False) -> None:
-        self._done += 1
-        self._failed += failed
-        now = time.monotonic()
-        if self._pause and now - self._shown >= self._pause:
-            self._shown = now
-            self._show(self.line(now - self._start))
-
-    def line(self, seconds: float) -> str:
-        rate = (self._done - self._before) / seconds if seconds > 0 else 0.0
-        text = f"{self._done:,} of {self._total:,}"
-        if rate > 0:
-            text += f"  {rate:.3g}/s  {_clock((self._total - self._done) / rate)} left"
-        return text + (f"  {self._failed:,} unreadable" if self._failed else "")
+        if failed:
+            self._failed += 1
+            self._bar.set_postfix_str(f"{self._failed:,} unreadable", refresh=False)
+        self._bar.update()
 
     def clear(self) -> None:
-        """Wipes the line, so that other text may follow."""
-        if self._terminal and self._width:
-            print("\r" + " " * self._width + "\r", end="", file=self._stream, flush=True)
-            self._width = 0
-
-    def _show(self, text: str) -> None:
-        if self._terminal:
-            print("\r" + text.ljust(self._width), end="", file=self._stream, flush=True)
-            self._width = len(text)
-        else:
-            print(text, file=self._stream, flush=True)
+        """Wipes the bar, so that other text may follow."""
+        self._bar.clear()
 
 
-def _clock(seconds: float) -> str:
-    minutes, seconds = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+class _Lines:
+    """A stream for tqdm that prints each state as a line, instead of over the last one."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        if state := " ".join(text.split()):  # tqdm pads its numbers
+            print(state, file=self._stream, flush=True)
+
+    def flush(self) -> None:
+        pass

@@ -38,6 +38,7 @@ from gazecrop.console.rows import failure, line
 from gazecrop.console.sources import SourceError, arrow, pictures_of
 from gazecrop.model import Model, calibration_of
 
+LINE_EVERY = 10  # seconds between the lines of progress where there is no terminal
 SHOWN = 20  # unreadable pictures listed on the terminal; the file lists all
 
 
@@ -89,7 +90,7 @@ def run(options: argparse.Namespace) -> int:
                 if options.ray
                 else lines_of_cores(job, asked_items, workers)
             )
-            with Progress(results.total, results.total - len(todo), plain=60) as progress, closing(answers):
+            with Progress(results.total, results.total - len(todo), plain=LINE_EVERY) as progress, closing(answers):
                 for index, answer in answers:
                     results.add(*todo[index][:2], answer)
                     progress.step(failed=answer.startswith(b'{"file":') and b'"error":' in answer)
