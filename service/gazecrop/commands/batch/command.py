@@ -90,7 +90,10 @@ def run(options: argparse.Namespace) -> int:
                 if options.ray
                 else lines_of_cores(job, asked_items, workers)
             )
-            with Progress(results.total, results.total - len(todo), plain=LINE_EVERY) as progress, closing(answers):
+            with (
+                Progress(results.total, results.total - len(todo), plain=LINE_EVERY) as progress,
+                closing(answers),
+            ):
                 for index, answer in answers:
                     results.add(*todo[index][:2], answer)
                     progress.step(failed=answer.startswith(b'{"file":') and b'"error":' in answer)
