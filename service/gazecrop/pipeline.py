@@ -23,7 +23,7 @@ from gazecrop.errors import BadParameters, DeadlinePassed, ImageNotFound, StoreA
 from gazecrop.metrics import Stages
 from gazecrop.model import Model
 from gazecrop.picture.decode import Limits, Thumbnail, decode
-from gazecrop.picture.probe import Header, inspect
+from gazecrop.picture.probe import Header, inspect, inspect_quickly
 from gazecrop.settings import Settings
 from gazecrop.store.base import Record
 from gazecrop.store.memory import Found, MapCache
@@ -142,7 +142,11 @@ class Pipeline:
 
     async def analyse(self, data: bytes, stages: Stages, deadline: float | None) -> Record:
         """bytes -> map. Stores nothing."""
-        header = inspect(data, self._model.shapes)
+        shapes = self._model.shapes
+        header = inspect_quickly(data, shapes)
+        if header is None:
+            loop = asyncio.get_running_loop()
+            header = await loop.run_in_executor(self._decoders, inspect, data, shapes)
         self._limits.check(header)
         queued = time.perf_counter()
         async with self._gate.slot(header.pixels_to_decode, deadline):

@@ -25,7 +25,6 @@ from gazecrop.http.routes.shared import (
 )
 from gazecrop.picture.decode import Limits
 from gazecrop.picture.explain import LAYERS, LONG_SIDE, explain
-from gazecrop.picture.probe import inspect
 from gazecrop.picture.render import LONGEST_SIDE, MEDIA_TYPES, SHARE, crop, held, output_size
 from gazecrop.pipeline import Known, limits_of
 
@@ -149,10 +148,10 @@ async def _rendered(
     """Runs `work`, whose output has `pixels`, in the renderers' threads behind their own gate. Encoding thus does not
     delay analysis."""
     parts = parts_of(request)
-    header = inspect(data)
+    grid = known.picture.cropper.grid
 
     async def render() -> bytes:
-        async with parts.render_gate.slot(held(header.width * header.height, pixels, form), deadline):
+        async with parts.render_gate.slot(held(grid.width * grid.height, pixels, form), deadline):
             with stages_of(request.scope).time("render"):
                 limits = limits_of(parts.settings)
                 return await asyncio.get_running_loop().run_in_executor(parts.renderers, work, limits)
