@@ -12,8 +12,8 @@ _UNITS = {1: "B", 2: "B", 3: "H", 4: "I", 5: "II", 7: "B", 13: "I", 16: "Q", 18:
 
 
 class Tag(NamedTuple):
-    """`values`: how many. `first`: the first one, if it is an integer stored inside the entry, else 0. `kind`: the type of
-    the values. `raw`: the bytes of the entry's value field, which holds an offset where the values do not fit."""
+    """`values`: how many. `first`: the first one, if it is an integer stored inside the entry, else 0. `kind`: the type
+    of the values. `raw`: the bytes of the entry's value field, which holds an offset where the values do not fit."""
 
     values: int
     first: int
