@@ -14,7 +14,7 @@ from PIL import Image
 from PIL.ImageFile import ImageFile
 
 from gazecrop.errors import PictureError, PictureUnreadable
-from gazecrop.picture.containers import orientation_of
+from gazecrop.picture.containers.tiff import orientation_of
 from gazecrop.picture.decode import SIDEWAYS, TURNS, Thumbnail, flat, reduced
 from gazecrop.picture.probe import draft_scale, inspect, nearest_shape, unreadable_on_error
 
