@@ -69,7 +69,7 @@ def test_405_names_what_is_allowed(api: httpx.Client, path: str, allowed: str) -
         assert (answer.status_code, answer.headers["allow"]) == (405, allowed), method
         if method != "HEAD":
             detail = problem(answer, 405, "method_not_allowed")["detail"]
-            assert detail == f"What is allowed here: {allowed}."  # also for HEAD, which is routed as GET
+            assert detail == f"Allowed methods: {allowed}."  # also for HEAD, which is routed as GET
 
 
 def test_408_a_slow_body(small: httpx.Client) -> None:

@@ -69,6 +69,10 @@ def test_invalid_numbers_of_candidates(candidates: str) -> None:
     assert wrong(f"candidates={candidates}") == ["candidates"]
 
 
+def test_center_is_centre() -> None:
+    assert parse("policy=center") == parse("policy=centre")
+
+
 @pytest.mark.parametrize("policy", ["", "Auto", "window ", "best"])
 def test_invalid_policies(policy: str) -> None:
     assert wrong(urlencode({"policy": policy})) == ["policy"]
@@ -76,7 +80,7 @@ def test_invalid_policies(policy: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "box", ["0,0,1,1", "0.1,0.2,0.3,0.4", "0.9,0,0.1,1", " 0, 0 ,1,1", "0.7,0.7,0.3,0.3"]
+    "box", ["0,0,1,1", "0.1,0.2,0.3,0.4", "0.9,0,0.1,1", " 0, 0 ,1,1", "0.7,0.7,0.3,0.3", ".5,0,.5,1"]
 )
 def test_boxes(box: str) -> None:
     [constraint] = parse(urlencode({"keep": box})).options.constraints
@@ -86,7 +90,7 @@ def test_boxes(box: str) -> None:
 @pytest.mark.parametrize(
     "box",
     ["", "0,0,1", "0,0,1,1,1", "0,0,0,1", "0,0,1,0", "0.5,0,0.6,1", "-0.1,0,1,1", "nan,0,1,1", "1e-3,0,1,1", "a,b,c,d"]
-    + [".5,0,.5,1", "0,0,1.1,1", "2,2,2,2", "0;0;1;1"],
+    + [".,0,.5,1", "0,0,1.1,1", "0..5,0,1,1", "2,2,2,2", "0;0;1;1"],
 )  # fmt: skip
 def test_invalid_boxes(box: str) -> None:
     for kind in ("keep", "avoid"):

@@ -14,13 +14,33 @@ def test_an_etag_is_strong_and_differs_between_versions_and_targets() -> None:
     assert etag("a", "/x") == etag("a", "/x")
 
 
-@pytest.mark.parametrize("condition", [TAG, f"W/{TAG}", f'"x", {TAG}', f' {TAG} ,"y"', "*", f'"x",W/{TAG}'])
+CODED = [TAG[:-1] + suffix + '"' for suffix in ("-gzip", "-br", "--gzip", "-zstd", "-deflate")]
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [TAG, f"W/{TAG}", f'"x", {TAG}', f' {TAG} ,"y"', "*", f'"x",W/{TAG}', *CODED, f'"x", W/{CODED[0]}'],
+)
 def test_what_matches(condition: str) -> None:
     assert matches(condition, TAG)
 
 
 @pytest.mark.parametrize(
-    "condition", ["", '"x"', TAG.strip('"'), TAG.upper(), f"w/{TAG}", '"*"', f"{TAG}x", ","]
+    "condition",
+    [
+        "",
+        '"x"',
+        TAG.strip('"'),
+        TAG.upper(),
+        f"w/{TAG}",
+        '"*"',
+        f"{TAG}x",
+        ",",
+        f"{TAG}-gzip",
+        CODED[0] + "x",
+        TAG[:-1] + '-gzipped"',
+        '"-gzip"',
+    ],
 )
 def test_what_does_not_match(condition: str) -> None:
     assert not matches(condition, TAG)

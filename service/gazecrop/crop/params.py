@@ -15,7 +15,8 @@ from gazecrop.errors import BadParameters
 
 MOST_CONSTRAINTS = 16  # of each kind
 CROPPING = frozenset({"ratios", "policy", "zoom", "keep", "avoid", "candidates"})
-_DECIMAL = re.compile(r"\d{1,6}(\.\d{1,9})?", re.ASCII)
+_DECIMAL = re.compile(r"\d{1,6}(\.\d{1,9})?|\.\d{1,9}", re.ASCII)
+_ALIASES = {"center": "centre"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,7 @@ def _collect(
 
 
 def _policy(value: str) -> Policy:
+    value = _ALIASES.get(value, value)
     if value not in POLICIES:
         raise BadParameters.one("policy", f"The policies are {', '.join(POLICIES)}.", received=value[:40])
     return value

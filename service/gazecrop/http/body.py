@@ -1,25 +1,42 @@
 """Reads the body of an upload, raw or multipart, within its limits (bytes, seconds, parts). Hashes it as it arrives."""
 
 import asyncio
-import logging
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any, Protocol
+from urllib.parse import urlencode
 
-from python_multipart.exceptions import FormParserError
-from python_multipart.multipart import MultipartParser, parse_options_header
+from python_multipart.multipart import parse_options_header
 from starlette.types import Receive
 
 from gazecrop.errors import BadParameters, BodyTooLarge, BodyTooSlow, ClientGone
+from gazecrop.http.multipart import Headers, Malformed, MultipartParser
 
 FIELD = b"file"
 FRAMING = 64_000  # bytes of a multipart body beyond the file: boundaries, part headers, other fields
 MAX_PARTS = 64  # each takes about 10 µs of the event loop, and 20 MB can hold 400,000 of them
-
-logging.getLogger("python_multipart").setLevel(logging.ERROR)  # it logs a warning for every malformed body
+BOUNDARY = 256  # characters; RFC 2046 allows 70
 
 
 class Hasher(Protocol):
     def update(self, data: bytes, /) -> object: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """The bytes of a file, and the form's other fields as a URL-encoded query string."""
+
+    data: bytes
+    query: str = ""
+
+
+def is_form(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Whether a body with these ASGI headers is read as multipart/form-data."""
+    return any(name == b"content-type" and _is_multipart(value) for name, value in headers)
+
+
+def _is_multipart(content_type: bytes) -> bool:
+    return content_type[:19].lower() == b"multipart/form-data"
 
 
 async def read_body(
@@ -29,8 +46,19 @@ async def read_body(
     seconds: float,
     hasher: Hasher | None = None,
 ) -> bytes:
-    """The uploaded file. `hasher`, if given, is updated with exactly these bytes, so that raw and multipart uploads of
-    a file have the same id.
+    """The bytes of the uploaded file alone. Parameters and errors as of `read_upload`."""
+    return (await read_upload(receive, headers, max_bytes, seconds, hasher)).data
+
+
+async def read_upload(
+    receive: Receive,
+    headers: Iterable[tuple[bytes, bytes]],
+    max_bytes: int,
+    seconds: float,
+    hasher: Hasher | None = None,
+) -> Upload:
+    """The uploaded file and the fields beside it. `hasher`, if given, is updated with exactly the bytes of the file, so
+    that raw and multipart uploads of a file have the same id.
 
     headers: ASGI headers. max_bytes: of the file; a multipart body may be 64 kB longer. seconds: for the whole body.
     Raises `BodyTooLarge` (by Content-Length before anything is read, else while reading), `BodyTooSlow`,
@@ -42,7 +70,7 @@ async def read_body(
     for name, value in headers:
         if name == b"content-length":
             length = _length(value)
-        elif name == b"content-type" and value[:19].lower() == b"multipart/form-data":
+        elif name == b"content-type" and _is_multipart(value):
             form = _Form(value, hasher, max_bytes)
             limit = max_bytes + FRAMING
     if length is not None and length > limit:
@@ -84,90 +112,66 @@ class _Raw:
             self._hasher.update(data)
         self._chunks.append(data)
 
-    def finish(self) -> bytes:
-        return self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
+    def finish(self) -> Upload:
+        return Upload(self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks))
 
 
 class _Form:
-    """multipart/form-data (RFC 7578): the part named `file`; other parts are skipped."""
+    """multipart/form-data (RFC 7578): the part named `file`, and the other parts as fields."""
 
     def __init__(self, content_type: bytes, hasher: Hasher | None, max_bytes: int) -> None:
         boundary = parse_options_header(content_type.decode("latin-1"))[1].get(b"boundary")
         if not boundary:
             raise _malformed("the boundary is missing")
-        self._hasher = hasher
+        if len(boundary) > BOUNDARY:
+            raise _malformed("the boundary is too long")
+        self._parser = MultipartParser(boundary, self._part, self._data)
+        self._file = _Raw(hasher)
         self._max_bytes = max_bytes
-        self._chunks: list[bytes] = []
-        self._size = self._parts = 0
-        self._files = 0
-        self._inside = self._ended = False
-        self._header = self._value = self._disposition = b""
-        try:
-            self._parser = MultipartParser(
-                boundary,
-                {
-                    "on_part_begin": self._begin,
-                    "on_header_field": self._header_name,
-                    "on_header_value": self._header_value,
-                    "on_header_end": self._header_end,
-                    "on_headers_finished": self._headers_finished,
-                    "on_part_data": self._data,
-                    "on_end": self._end,
-                },
-            )
-        except FormParserError as error:
-            raise _malformed("the boundary is too long") from error
+        self._fields: list[tuple[bytes, list[bytes]]] = []
+        self._files = self._file_bytes = self._field_bytes = 0
+        self._in_file = False
 
     def feed(self, data: bytes) -> None:
         try:
-            self._parser.write(data)
-        except FormParserError as error:
-            raise _malformed("it does not follow RFC 7578") from error
+            self._parser.feed(data)
+        except Malformed as error:
+            raise _malformed(str(error)) from error
 
-    def finish(self) -> bytes:
-        if not self._ended:
-            raise _malformed("its last boundary is missing")
+    def finish(self) -> Upload:
+        try:
+            self._parser.close()
+        except Malformed as error:
+            raise _malformed(str(error)) from error
         if not self._files:
             raise _bad("The form has no field named file.", fix="curl -F file=@picture.jpg")
-        return self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
+        fields = [(name, b"".join(chunks)) for name, chunks in self._fields]
+        return Upload(self._file.finish().data, urlencode(fields))
 
-    def _begin(self) -> None:
-        self._parts += 1
-        if self._parts > MAX_PARTS:
+    def _part(self, headers: Headers) -> None:
+        disposition = dict(headers).get(b"content-disposition", b"").decode("latin-1")
+        name = parse_options_header(disposition)[1].get(b"name", b"")
+        self._in_file = name == FIELD
+        if self._in_file:
+            self._files += 1
+            if self._files > 1:
+                raise _bad("The form has more than one field named file.")
+        else:
+            self._fields.append((name, []))
+        if self._files + len(self._fields) > MAX_PARTS:
             raise _bad(f"The form has more than {MAX_PARTS} parts.", limit=MAX_PARTS)
-        self._inside = False
-        self._header = self._value = self._disposition = b""
 
-    def _header_name(self, data: bytes, start: int, end: int) -> None:
-        self._header += data[start:end]
-
-    def _header_value(self, data: bytes, start: int, end: int) -> None:
-        self._value += data[start:end]
-
-    def _header_end(self) -> None:
-        if self._header.lower() == b"content-disposition":
-            self._disposition = self._value
-        self._header = self._value = b""
-
-    def _headers_finished(self) -> None:
-        self._inside = parse_options_header(self._disposition.decode("latin-1"))[1].get(b"name") == FIELD
-        self._files += self._inside
-        if self._files > 1:
-            raise _bad("The form has more than one field named file.")
-
-    def _data(self, data: bytes, start: int, end: int) -> None:
-        if not self._inside:
-            return
-        self._size += end - start
-        if self._size > self._max_bytes:
-            raise _too_large(self._max_bytes)
-        part = data[start:end]
-        if self._hasher is not None:
-            self._hasher.update(part)
-        self._chunks.append(part)
-
-    def _end(self) -> None:
-        self._ended = True
+    def _data(self, data: bytes) -> None:
+        if self._in_file:
+            self._file_bytes += len(data)
+            if self._file_bytes > self._max_bytes:
+                raise _too_large(self._max_bytes)
+            self._file.feed(data)
+        else:
+            self._field_bytes += len(data)
+            if self._field_bytes > FRAMING:
+                raise _too_large(FRAMING)
+            self._fields[-1][1].append(data)
 
 
 _CLOSE = {"Connection": "close"}

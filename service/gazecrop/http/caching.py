@@ -1,8 +1,10 @@
 """Validators and freshness of answers to GET (RFC 9110, section 13; RFC 9111; RFC 8246 `immutable`)."""
 
+import re
 from zlib import crc32
 
 YEAR = 31_536_000
+_CODED = re.compile(r'--?(gzip|deflate|br|zstd)"$')
 
 
 def etag(version: str, target: str) -> str:
@@ -14,7 +16,15 @@ def matches(condition: str, tag: str) -> bool:
     """If-None-Match: a list of tags, compared weakly, or `*` (RFC 9110, section 13.1.2)."""
     if condition == tag:
         return True
-    return any(part.strip().removeprefix("W/") in (tag, "*") for part in condition.split(","))
+    return any(
+        part in (tag, "*") for part in (original(one).removeprefix("W/") for one in condition.split(","))
+    )
+
+
+def original(tag: str) -> str:
+    """The tag that this server sent, without what a compressing proxy added: Apache sends `"x-gzip"` for `"x"` (`-br`
+    with Brotli), Jetty `"x--gzip"`. They pass requests on with their own tags."""
+    return _CODED.sub('"', tag.strip())
 
 
 def control(default: str, requested: str | None, version: str, *, private: bool) -> str:

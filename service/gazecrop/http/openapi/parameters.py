@@ -7,21 +7,10 @@ from gazecrop.crop.ratios import PROFILES
 BINARY = {"type": "string", "format": "binary"}
 _NUMBER = r"\d{1,6}(\.\d{1,6})?"
 _RATIO = rf"({'|'.join(PROFILES)}|{_NUMBER}(:{_NUMBER})?)"
-_FRACTION = r"(0(\.\d{1,9})?|1(\.0{1,9})?)"
+_FRACTION = r"(0?\.\d{1,9}|0|1(\.0{1,9})?)"
 _BOX = {"type": "string", "pattern": rf"^{_FRACTION}(,{_FRACTION}){{3}}$", "example": "0.2,0.1,0.3,0.4"}
 _LAYER = "(heat|points|boxes)"
 
-UPLOAD = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/octet-stream": {"schema": BINARY},
-            "multipart/form-data": {
-                "schema": {"type": "object", "properties": {"file": BINARY}, "required": ["file"]}
-            },
-        },
-    }
-}
 DEADLINE: dict[str, Any] = {
     "name": "X-Request-Timeout",
     "in": "header",
@@ -46,36 +35,6 @@ GOOGLE_BODY = {
 }
 # Further parameters of Azure's SDK, accepted and ignored so that its clients work unchanged.
 AZURE_IGNORED = ("api-version", "gender-neutral-caption", "language", "model-version")
-AZURE_PARAMETERS = {
-    "parameters": [
-        *(
-            {
-                "name": name,
-                "in": "query",
-                "schema": {"type": "string"},
-                "description": "Azure's parameter, ignored here.",
-            }
-            for name in AZURE_IGNORED
-        ),
-        {
-            "name": "features",
-            "in": "query",
-            "required": True,
-            "schema": {"type": "string", "enum": ["smartCrops"]},
-        },
-        {
-            "name": "smartcrops-aspect-ratios",
-            "in": "query",
-            "schema": {
-                "type": "string",
-                "pattern": rf"^({_NUMBER}(,{_NUMBER}){{0,15}})?$",
-                "example": "0.9,1.33",
-            },
-            "description": "Comma-separated numbers, 0.05 to 20; Azure's own range is 0.75 to 1.80.",
-        },
-        DEADLINE,
-    ]
-}
 FOCUS_BODY = {
     "requestBody": {
         "required": True,
@@ -129,7 +88,7 @@ _QUERY: dict[str, dict[str, Any]] = {
     },
     "format": {
         "description": "Of the output. Default: by Accept, else JPEG.",
-        "schema": {"type": "string", "enum": ["jpeg", "webp", "avif", "png"]},
+        "schema": {"type": "string", "enum": ["jpeg", "jpg", "webp", "avif", "png"]},
     },
     "quality": {
         "description": "Of the encoder. Default: 82 (JPEG), 80 (WebP), 60 (AVIF).",
@@ -148,7 +107,7 @@ _QUERY: dict[str, dict[str, Any]] = {
         "centre. focus: the focus that a person set, as central as possible. auto: focus if one is set, else window.",
         "schema": {
             "type": "string",
-            "enum": ["auto", "window", "point", "centre", "focus"],
+            "enum": ["auto", "window", "point", "centre", "center", "focus"],
             "default": "auto",
         },
     },
@@ -175,7 +134,61 @@ _QUERY: dict[str, dict[str, Any]] = {
 }
 
 
-def query(*names: str, deadline: bool = False) -> dict[str, Any]:
-    """The OpenAPI of these query parameters, for `openapi_extra`. deadline: with the header X-Request-Timeout."""
-    parameters = [{"name": name, "in": "query", "required": False, **_QUERY[name]} for name in names]
-    return {"parameters": [*parameters, *([DEADLINE] if deadline else [])]}
+_AZURE: dict[str, dict[str, Any]] = {
+    **{
+        name: {"schema": {"type": "string"}, "description": "Azure's parameter, ignored here."}
+        for name in AZURE_IGNORED
+    },
+    "features": {
+        "description": "Required, in the query or in the form.",
+        "schema": {"type": "string", "enum": ["smartCrops"]},
+    },
+    "smartcrops-aspect-ratios": {
+        "description": "Comma-separated numbers, 0.05 to 20; Azure's own range is 0.75 to 1.80.",
+        "schema": {
+            "type": "string",
+            "pattern": rf"^({_NUMBER}(,{_NUMBER}){{0,15}})?$",
+            "example": "0.9,1.33",
+        },
+    },
+}
+
+
+def query(*names: str) -> dict[str, Any]:
+    """The OpenAPI of these query parameters, for `openapi_extra`."""
+    return {"parameters": _query({name: _QUERY[name] for name in names})}
+
+
+def upload(*names: str) -> dict[str, Any]:
+    """The OpenAPI of an upload with these parameters, in the query or as fields of the form."""
+    return _upload({name: _QUERY[name] for name in names})
+
+
+def azure_upload() -> dict[str, Any]:
+    """The OpenAPI of an upload with Azure's parameters."""
+    return _upload(_AZURE)
+
+
+def _query(parameters: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    return [
+        {"name": name, "in": "query", "required": False, **described}
+        for name, described in parameters.items()
+    ]
+
+
+def _upload(parameters: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    fields = {
+        name: {"description": described["description"], **described["schema"]}
+        for name, described in parameters.items()
+    }
+    form = {
+        "type": "object",
+        "properties": {"file": BINARY, **fields},
+        "required": ["file"],
+        "additionalProperties": False,
+    }
+    body = {"application/octet-stream": {"schema": BINARY}, "multipart/form-data": {"schema": form}}
+    return {
+        "parameters": [*_query(parameters), DEADLINE],
+        "requestBody": {"required": True, "content": body},
+    }

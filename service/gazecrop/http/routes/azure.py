@@ -4,67 +4,63 @@ Ratios from 1:20 to 20:1; Azure allows 0.75 to 1.80.
 """
 
 import re
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
 from gazecrop.crop.cropping import Crop
-from gazecrop.crop.params import parse_collecting_errors
+from gazecrop.crop.params import Wanted
+from gazecrop.crop.ratios import Ratio
 from gazecrop.errors import BadParameters
 from gazecrop.http.openapi import schemas
-from gazecrop.http.openapi.parameters import AZURE_IGNORED, AZURE_PARAMETERS, UPLOAD
+from gazecrop.http.openapi.parameters import AZURE_IGNORED, azure_upload
 from gazecrop.http.openapi.responses import vendor_responses
 from gazecrop.http.problems import AZURE
-from gazecrop.http.routes.shared import (
-    analysed,
-    deadline_of,
-    json_answer,
-    parts_of,
-    raw_query,
-    read_picture,
-)
+from gazecrop.http.routes.shared import json_answer, parts_of
+from gazecrop.http.routes.uploads import Errors, analysed, read_upload
 from gazecrop.http.routes.vendors import crops_of, ratios_of
 
 router = APIRouter(tags=["Compatibility"])
 PARAMETERS = frozenset({"features", "smartcrops-aspect-ratios", *AZURE_IGNORED})
-_NUMBER = re.compile(r"\d{1,6}(\.\d{1,9})?", re.ASCII)
+_NUMBER = re.compile(r"\d{1,6}(\.\d{1,9})?|\.\d{1,9}", re.ASCII)
 
 
 @router.post(
     AZURE,
     summary="Azure Image Analysis 4.0, smartCrops only",
     responses=vendor_responses("Azure's response: metadata and smartCropsResult", schemas.Analysed),
-    openapi_extra=AZURE_PARAMETERS | UPLOAD,
+    openapi_extra=azure_upload(),
 )
 async def analyze(request: Request) -> Response:
     parts = parts_of(request)
-    wanted, errors = parse_collecting_errors(raw_query(request.scope), PARAMETERS)
-    query = wanted.extra
-    deadline = deadline_of(request, errors)
-    if errors:
-        raise BadParameters(errors)
-    features = [feature.strip().lower() for feature in query.get("features", "").split(",")]
-    if features != ["smartcrops"]:
-        raise BadParameters.one(
-            "features", "Of Azure's features only smartCrops is supported: features=smartCrops."
-        )
-    if request.headers.get("content-type", "").lower().startswith("application/json"):
-        raise BadParameters.one(
-            "url", "This server never fetches URLs: send the picture as application/octet-stream."
-        )
-    listed = query.get("smartcrops-aspect-ratios", "")
-    numbers = [_number(one) for one in listed.split(",") if one]
-    ratios = ratios_of(numbers, "smartcrops-aspect-ratios")
-    id, data = await read_picture(request)
-    known, _ = await analysed(request, id, data, deadline)
+    content_type = request.headers.get("content-type", "").lower()
+    upload = await read_upload(request, PARAMETERS, partial(_ratios, content_type))
+    known, _ = await analysed(request, upload.id, upload.data, upload.deadline)
     grid, record = known.picture.cropper.grid, known.picture.record
     return json_answer(
         {
             "modelVersion": record.model,
             "metadata": {"width": grid.width, "height": grid.height},
-            "smartCropsResult": {"values": [_value(crop) for crop in crops_of(parts, known, ratios)]},
+            "smartCropsResult": {"values": [_value(crop) for crop in crops_of(parts, known, upload.further)]},
         }
     )
+
+
+def _ratios(content_type: str, wanted: Wanted, errors: Errors) -> tuple[Ratio, ...]:
+    if errors:
+        raise BadParameters(errors)
+    features = [feature.strip().lower() for feature in wanted.extra.get("features", "").split(",")]
+    if features != ["smartcrops"]:
+        raise BadParameters.one(
+            "features", "Of Azure's features only smartCrops is supported: features=smartCrops."
+        )
+    if content_type.startswith("application/json"):
+        raise BadParameters.one(
+            "url", "This server never fetches URLs: send the picture as application/octet-stream."
+        )
+    listed = wanted.extra.get("smartcrops-aspect-ratios", "")
+    return ratios_of([_number(one) for one in listed.split(",") if one], "smartcrops-aspect-ratios")
 
 
 def _number(text: str) -> Any:

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request, Response
 
 from gazecrop.crop.focus import Focus
 from gazecrop.errors import BadParameters, FocusNotFound
+from gazecrop.http.caching import original
 from gazecrop.http.openapi import schemas
 from gazecrop.http.openapi.parameters import FOCUS_BODY, IF_MATCH
 from gazecrop.http.openapi.responses import FRESH, NOT_MODIFIED, responses
@@ -102,7 +103,7 @@ def condition(request: Request) -> Condition:
 def _tags(request: Request, name: str) -> list[str] | None:
     """The list of a header over all its lines; None if it was not sent."""
     lines = request.headers.getlist(name)
-    return [part.strip() for line in lines for part in line.split(",")] if lines else None
+    return [original(part) for line in lines for part in line.split(",")] if lines else None
 
 
 def _revision(one: str) -> int:

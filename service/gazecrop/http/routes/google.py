@@ -19,15 +19,8 @@ from gazecrop.http.openapi import schemas
 from gazecrop.http.openapi.parameters import GOOGLE_BODY
 from gazecrop.http.openapi.responses import vendor_responses
 from gazecrop.http.problems import GOOGLE
-from gazecrop.http.routes.shared import (
-    analysed,
-    deadline_of,
-    identify,
-    json_answer,
-    parts_of,
-    read_limited,
-    refuse_early,
-)
+from gazecrop.http.routes.shared import deadline_of, json_answer, parts_of, read_limited
+from gazecrop.http.routes.uploads import analysed, identify, refuse_early
 from gazecrop.http.routes.vendors import crops_of, ratios_of
 from gazecrop.parts import Parts
 

@@ -7,24 +7,22 @@ from fastapi import APIRouter, Request, Response
 
 from gazecrop.crop import answers
 from gazecrop.crop.cropping import Crop
-from gazecrop.crop.params import CROPPING, Wanted, parse, parse_collecting_errors
-from gazecrop.errors import BadParameters, NotAcceptable
+from gazecrop.crop.params import CROPPING, Wanted, parse
+from gazecrop.errors import NotAcceptable
+from gazecrop.http.negotiation import quality
 from gazecrop.http.openapi import schemas
-from gazecrop.http.openapi.parameters import UPLOAD, query
+from gazecrop.http.openapi.parameters import query, upload
 from gazecrop.http.openapi.responses import FRESH, NOT_MODIFIED, SALIENCY, responses
 from gazecrop.http.routes.shared import (
-    analysed,
-    deadline_of,
     fresh_headers,
     json_answer,
     not_modified,
     parts_of,
-    quality,
     raw_query,
-    read_picture,
     reject_query_parameters,
     stages_of,
 )
+from gazecrop.http.routes.uploads import analysed, read_upload
 from gazecrop.picture.heatmap import heat_map
 from gazecrop.pipeline import Known
 
@@ -38,29 +36,26 @@ ONLY_VERSION = frozenset({"v"})
     status_code=201,
     summary="Upload a picture, get its crops",
     description="The body is the file itself, whatever its Content-Type, or multipart/form-data with the field "
-    "`file`. 201 if the picture is new, 200 if its map is stored. Only the map is stored, not the picture.",
+    "`file`, whose other fields are parameters. 201 if the picture is new, 200 if its map is stored. "
+    "Only the map is stored, not the picture.",
     responses=responses(
         {200: schemas.Document, 201: schemas.Document},
         *(401, 403, 408, 413, 415, 422, 503, 504),
         headers=("Location", "X-Degraded"),
     ),
-    openapi_extra=query("ratios", "policy", "zoom", "keep", "avoid", "candidates", deadline=True) | UPLOAD,
+    openapi_extra=upload("ratios", "policy", "zoom", "keep", "avoid", "candidates"),
 )
-async def upload(request: Request) -> Response:
+async def upload_picture(request: Request) -> Response:
     parts, stages = parts_of(request), stages_of(request.scope)
-    wanted, errors = parse_collecting_errors(raw_query(request.scope), CROPPING)
-    deadline = deadline_of(request, errors)
-    if errors:  # refused before the body is read
-        raise BadParameters(errors)
-    id, data = await read_picture(request)
-    known, created = await analysed(request, id, data, deadline)
-    query, version, picture = raw_query(request.scope), known.version, known.picture
+    sent = await read_upload(request, CROPPING, lambda wanted, errors: None)
+    known, created = await analysed(request, sent.id, sent.data, sent.deadline)
+    query, version, picture = sent.query, known.version, known.picture
     if picture.answered is None or picture.answered[:2] != (version, query):
         # The same upload often comes again, and the crops of all profiles take a third of its time.
         with stages.time("crop"):
-            document = image_document(known, await parts.pipeline.crops_aside(known, wanted))
+            document = image_document(known, await parts.pipeline.crops_aside(known, sent.wanted))
             picture.answered = version, query, orjson.dumps(document)
-    headers = {"Location": f"/v1/images/{id}"}
+    headers = {"Location": f"/v1/images/{sent.id}"}
     if known.degraded:
         headers["X-Degraded"] = "store"
     return Response(picture.answered[2], 201 if created else 200, headers, "application/json")

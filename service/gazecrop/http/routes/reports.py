@@ -11,7 +11,8 @@ from pydantic import ValidationError
 from gazecrop.errors import BadParameters, NotFound
 from gazecrop.http.openapi import schemas
 from gazecrop.http.openapi.responses import responses
-from gazecrop.http.routes.shared import identify, json_answer, parts_of, read_limited, reject_query_parameters
+from gazecrop.http.routes.shared import json_answer, parts_of, read_limited, reject_query_parameters
+from gazecrop.http.routes.uploads import identify
 from gazecrop.parts import Parts
 from gazecrop.picture.probe import inspect
 

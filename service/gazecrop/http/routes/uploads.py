@@ -1,0 +1,124 @@
+"""What all uploads do: parse parameters of the query and the form, read and identify the picture, get its map."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from blake3 import blake3
+from fastapi import Request
+
+from gazecrop.crop.params import Wanted, parse_collecting_errors
+from gazecrop.errors import BadParameters, ClientGone, Draining, Unavailable
+from gazecrop.http import body
+from gazecrop.http.routes.shared import deadline_of, parts_of, raw_query, stages_of
+from gazecrop.parts import Parts
+from gazecrop.pipeline import Known
+
+T = TypeVar("T")
+Errors = list[dict[str, Any]]
+IDS = 16  # bytes of an id: 32 hexadecimal digits
+
+
+@dataclass(frozen=True, slots=True)
+class Upload(Generic[T]):
+    """A picture and its parsed parameters. query: those of the URL and of the form. deadline: a monotonic time."""
+
+    id: str
+    data: bytes
+    query: str
+    wanted: Wanted
+    further: T
+    deadline: float | None
+
+
+async def read_upload(
+    request: Request, allowed: frozenset[str], further: Callable[[Wanted, Errors], T]
+) -> Upload[T]:
+    """Reads the picture and the parameters, which may be in the query string or in fields of the form beside the file.
+
+    allowed: names of parameters. further: parses those that `crop.params` does not and appends to the errors. Without
+    a form invalid parameters are refused before the body is read. Raises BadParameters with every wrong parameter,
+    Draining, Overloaded, BodyTooLarge, BodyTooSlow, ClientGone, and what `further` raises.
+    """
+    deadline_errors: Errors = []
+    deadline = deadline_of(request, deadline_errors)
+
+    def parse(query: str) -> tuple[Wanted, T]:
+        wanted, errors = parse_collecting_errors(query, allowed)
+        errors += deadline_errors
+        parsed = further(wanted, errors)
+        if errors:
+            raise BadParameters(errors)
+        return wanted, parsed
+
+    query = raw_query(request.scope)
+    if body.is_form(request.scope["headers"]):
+        id, upload = await _read(request)
+        query = "&".join(part for part in (query, upload.query) if part)
+        wanted, parsed = parse(query)
+    else:
+        wanted, parsed = parse(query)
+        id, upload = await _read(request)
+    return Upload(id, upload.data, query, wanted, parsed, deadline)
+
+
+async def _read(request: Request) -> tuple[str, body.Upload]:
+    """The id and the body. Refuses before it is read when too many uploads are waiting."""
+    parts = parts_of(request)
+    settings = parts.settings
+    refuse_early(parts)
+    hasher = blake3(key=parts.id_key)
+    with stages_of(request.scope).time("read"):
+        upload = await body.read_upload(
+            request.receive, request.scope["headers"], settings.max_bytes, settings.body_seconds, hasher
+        )
+    return hasher.hexdigest(IDS), upload
+
+
+def identify(parts: Parts, data: bytes) -> str:
+    """The id of a picture's bytes: a keyed hash, which cannot be computed without the server's key."""
+    return blake3(data, key=parts.id_key).hexdigest(IDS)
+
+
+def refuse_early(parts: Parts) -> None:
+    """Sheds load before the body is read. Raises Draining, Overloaded."""
+    try:
+        if parts.draining:
+            raise Draining("This server is shutting down.")
+        parts.gate.refuse_if_full()
+    except Unavailable as error:
+        error.headers["Connection"] = "close"  # so that the client stops sending
+        raise
+
+
+async def cancel_on_disconnect(request: Request, work: Coroutine[Any, Any, T]) -> T:
+    """Runs the work and cancels it when the client disconnects. Raises ClientGone then."""
+    task = asyncio.ensure_future(work)
+    disconnect = asyncio.ensure_future(_disconnect(request))
+    try:
+        await asyncio.wait({task, disconnect}, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise ClientGone
+        return task.result()
+    finally:
+        disconnect.cancel()
+        task.cancel()
+
+
+async def _disconnect(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+async def analysed(request: Request, id: str, data: bytes, deadline: float | None) -> tuple[Known, bool]:
+    """The map of an upload, and whether it is new. Raises as Pipeline.upload, and ClientGone."""
+    parts = parts_of(request)
+    if (in_memory := parts.pipeline.find_in_memory(id)) is not None:
+        known, created = in_memory, False
+    else:
+        work = parts.pipeline.upload(id, data, stages_of(request.scope), deadline)
+        known, created = await cancel_on_disconnect(request, work)
+    grid = known.picture.cropper.grid
+    parts.metrics.input_megapixels.observe(grid.width * grid.height / 1e6)
+    return known, created
