@@ -31,7 +31,15 @@ INVALID_RATIOS: list[Any] = [
     1,
     {"a": 1},
     [None],
-    ["1"],
+    ["one"],
+    [""],
+    [" 1"],
+    ["0x1"],
+    ["1_0"],
+    ["NaN"],
+    ["-Infinity"],
+    ["0"],
+    ["21"],
     [True],
     [0],
     [-1],
@@ -136,6 +144,16 @@ def test_google_s_client_raises_its_own_errors(google: vision.ImageAnnotatorClie
         google.batch_annotate_images(requests=[])
 
 
+@pytest.mark.parametrize("ratio", ["1.77", "1.77e0", "177E-2", "0.177e+1", 1.77])
+def test_numbers_of_google_s_json_may_be_strings(api: httpx.Client, picture: bytes, ratio: Any) -> None:
+    content = base64.b64encode(picture).decode()
+    one = {"image": {"content": content}, "features": [{"type": "CROP_HINTS", "maxResults": "1"}]}
+    context = {"imageContext": {"cropHintsParams": {"aspectRatios": [ratio, "1"]}}}
+    first, second = google_post(api, one | context)["cropHintsAnnotation"]["cropHints"]
+    plain = {"imageContext": {"cropHintsParams": {"aspectRatios": [1.77, 1]}}}
+    assert [first, second] == google_post(api, one | plain)["cropHintsAnnotation"]["cropHints"]
+
+
 def google_post(api: httpx.Client, one: Any, **more: Any) -> dict[str, Any]:
     answer = api.post(GOOGLE, json={"requests": [one]}, **more)
     assert answer.status_code == 200, answer.text
@@ -143,7 +161,10 @@ def google_post(api: httpx.Client, one: Any, **more: Any) -> dict[str, Any]:
     return dict(found)
 
 
-@pytest.mark.parametrize("spelling", ["camel", "snake", "number", "url-safe", "unpadded"])
+@pytest.mark.parametrize(
+    "spelling",
+    ["camel", "snake", "number", "url-safe", "unpadded", "mime", "lines", "spaced url-safe", "strings"],
+)
 def test_google_s_json_is_read_in_every_form(api: httpx.Client, spelling: str) -> None:
     data = next(d for s in range(500, 600) if (d := jpeg(seed=s)) and len(d) % 3)  # with padding
     content = base64.b64encode(data).decode()
@@ -151,8 +172,15 @@ def test_google_s_json_is_read_in_every_form(api: httpx.Client, spelling: str) -
         content = base64.urlsafe_b64encode(data).decode()
     if spelling == "unpadded":
         content = content.rstrip("=")
-    kind: Any = 9 if spelling == "number" else "CROP_HINTS"
-    context = {"cropHintsParams": {"aspectRatios": [1]}}
+    if spelling == "mime":
+        content = base64.encodebytes(data).decode()
+    if spelling == "lines":
+        content = "\r\n".join(content[at : at + 64] for at in range(0, len(content), 64))
+    if spelling == "spaced url-safe":
+        content = " \t\n".join((*base64.urlsafe_b64encode(data).decode().rstrip("=").partition("A"), ""))
+    kind: Any = {"number": 9, "strings": "9"}.get(spelling, "CROP_HINTS")
+    ratio: Any = {"strings": "1.0"}.get(spelling, 1)
+    context = {"cropHintsParams": {"aspectRatios": [ratio]}}
     one: dict[str, Any] = {"image": {"content": content}, "features": [{"type": kind, "maxResults": 1}]}
     one["imageContext"] = context
     if spelling == "snake":

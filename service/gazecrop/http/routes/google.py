@@ -5,8 +5,7 @@ number). Unlike in Vision, more than 16 ratios are an error, and `importanceFrac
 """
 
 import asyncio
-import base64
-import binascii
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,14 +18,15 @@ from gazecrop.http.openapi import schemas
 from gazecrop.http.openapi.parameters import GOOGLE_BODY
 from gazecrop.http.openapi.responses import vendor_responses
 from gazecrop.http.problems import GOOGLE
-from gazecrop.http.routes.shared import deadline_of, json_answer, parts_of, read_limited
+from gazecrop.http.routes.shared import deadline_of, decode_base64, json_answer, parts_of, read_limited
 from gazecrop.http.routes.uploads import analysed, identify, refuse_early
 from gazecrop.http.routes.vendors import crops_of, ratios_of
 from gazecrop.parts import Parts
 
 router = APIRouter(tags=["Compatibility"])
 MOST_REQUESTS = 16  # as Vision
-CROP_HINTS = ("CROP_HINTS", 9)
+CROP_HINTS = ("CROP_HINTS", 9, "9")
+_NUMBER = re.compile(r"-?\d{1,20}(\.\d{1,20})?([eE][+-]?\d{1,3})?", re.ASCII)
 INVALID_ARGUMENT, DEADLINE_EXCEEDED, UNIMPLEMENTED, UNAVAILABLE = 3, 4, 12, 14  # google.rpc.Code
 
 
@@ -77,7 +77,7 @@ async def _answer(request: Request, one: Any, deadline: float | None) -> dict[st
             return {"error": _status(UNIMPLEMENTED, "Of Vision's features only CROP_HINTS is supported.")}
         context = _object(_get(one, "imageContext", "image_context") or {}, "imageContext")
         hints = _object(_get(context, "cropHintsParams", "crop_hints_params") or {}, "cropHintsParams")
-        ratios = ratios_of(_get(hints, "aspectRatios", "aspect_ratios") or [], "aspectRatios")
+        ratios = ratios_of(_numbers(_get(hints, "aspectRatios", "aspect_ratios") or []), "aspectRatios")
         id, data = await asyncio.to_thread(_content, one, parts)
         known, _ = await analysed(request, id, data, deadline)
         hinted = [_hint(crop) for crop in crops_of(parts, known, ratios)]
@@ -99,21 +99,18 @@ def _content(one: Mapping[str, Any], parts: Parts) -> tuple[str, bytes]:
     if not isinstance(content, str):
         detail = "image.content is required, in base64: this server never fetches URLs or buckets."
         raise BadParameters.one("image.content", detail)
-    if "-" in content or "_" in content:  # proto3's JSON accepts both alphabets, with or without padding
-        content = content.translate(_STANDARD)
-    if len(content) % 4:
-        content += "=" * (-len(content) % 4)
-    try:
-        data = base64.b64decode(content, validate=True)
-    except (binascii.Error, ValueError):
-        raise BadParameters.one("image.content", "image.content is not base64.") from None
+    data = decode_base64(content, "image.content")
     limit = parts.settings.max_bytes
     if len(data) > limit:
         raise BodyTooLarge(f"The limit of a picture is {limit:,} bytes.", limit=limit, received=len(data))
     return identify(parts, data), data
 
 
-_STANDARD = str.maketrans("-_", "+/")
+def _numbers(values: Any) -> Any:
+    """proto3's JSON allows numbers as strings. Anything else is returned as it is, and refused later."""
+    if not isinstance(values, list):
+        return values
+    return [float(one) if isinstance(one, str) and _NUMBER.fullmatch(one) else one for one in values]
 
 
 def _hint(crop: Crop) -> dict[str, Any]:

@@ -1,8 +1,6 @@
 """Reports of biased or wrong crops by users. Stored in the inbox, without the picture unless the user adds it."""
 
 import asyncio
-import base64
-import binascii
 
 import orjson
 from fastapi import APIRouter, Request, Response
@@ -11,7 +9,13 @@ from pydantic import ValidationError
 from gazecrop.errors import BadParameters, NotFound
 from gazecrop.http.openapi import schemas
 from gazecrop.http.openapi.responses import responses
-from gazecrop.http.routes.shared import json_answer, parts_of, read_limited, reject_query_parameters
+from gazecrop.http.routes.shared import (
+    decode_base64,
+    json_answer,
+    parts_of,
+    read_limited,
+    reject_query_parameters,
+)
 from gazecrop.http.routes.uploads import identify
 from gazecrop.parts import Parts
 from gazecrop.picture.probe import inspect
@@ -59,10 +63,7 @@ def _read(parts: Parts, body: bytes) -> tuple[schemas.Report, bytes | None]:
         raise BadParameters(errors) from None
     if report.picture is None:
         return report, None
-    try:
-        data = base64.b64decode(report.picture, validate=True)
-    except (binascii.Error, ValueError):
-        raise BadParameters.one("picture", "picture is not base64.") from None
+    data = decode_base64(report.picture, "picture")
     inspect(data)
     if identify(parts, data) != report.id:
         raise BadParameters.one("picture", "This is not the picture whose id the report names.")

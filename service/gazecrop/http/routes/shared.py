@@ -1,5 +1,6 @@
 """Shared by the routes: the parts, the deadline, JSON bodies, caching headers."""
 
+import base64
 import re
 import time
 from typing import Any
@@ -18,6 +19,8 @@ from gazecrop.pipeline import Known
 
 LONGEST_DEADLINE = 3600.0  # seconds; more is a mistake
 SECONDS_FOR_JSON = 30.0
+_BREAKS = (b"\r", b"\n", b"\t", b" ")
+_STANDARD = bytes.maketrans(b"-_", b"+/")
 _SECONDS = re.compile(r"(\d{1,4}(\.\d{1,20})?|\.\d{1,20})(e-\d{1,3})?", re.ASCII)
 
 
@@ -69,6 +72,20 @@ async def read_json(request: Request) -> Any:
         return orjson.loads(body)
     except orjson.JSONDecodeError:
         raise BadParameters.one("body", "The body is not JSON.") from None
+
+
+def decode_base64(text: str, parameter: str) -> bytes:
+    """The bytes of base64 in either alphabet, with or without padding and line breaks, as proto3's JSON allows it.
+    Raises BadParameters."""
+    try:
+        encoded = text.encode("ascii")
+        if any(one in encoded for one in (b"-", b"_", *_BREAKS)):
+            encoded = encoded.translate(_STANDARD, b"".join(_BREAKS))
+        if len(encoded) % 4:
+            encoded += b"=" * (-len(encoded) % 4)
+        return base64.b64decode(encoded, validate=True)
+    except ValueError:  # binascii.Error and UnicodeEncodeError are ValueErrors
+        raise BadParameters.one(parameter, f"{parameter} is not base64.") from None
 
 
 def not_modified(request: Request, headers: dict[str, str]) -> bool:
