@@ -3,6 +3,7 @@
 import httpx
 import pytest
 
+from tests.helpers.contract import place_of
 from tests.helpers.pictures import jpeg
 
 SHOWN = (
@@ -18,7 +19,7 @@ SHOWN = (
 
 @pytest.fixture(scope="module")
 def place(api: httpx.Client) -> str:
-    return api.post("/v1/images", content=jpeg(seed=700)).headers["location"]
+    return place_of(api.post("/v1/images", content=jpeg(seed=700)))
 
 
 @pytest.mark.parametrize("path", SHOWN)
@@ -59,7 +60,7 @@ def test_head_works_where_get_does(api: httpx.Client, path: str) -> None:
 
 
 def test_every_target_has_its_own_etag(api: httpx.Client, place: str) -> None:
-    other = api.post("/v1/images", content=jpeg(seed=701)).headers["location"]
+    other = place_of(api.post("/v1/images", content=jpeg(seed=701)))
     tags = [api.get(p + path).headers["etag"] for p in (place, other) for path in SHOWN]
     assert len(set(tags)) == len(tags)
     assert api.get(place).headers["etag"] == api.get(place).headers["etag"]

@@ -8,13 +8,13 @@ import pytest
 from gazecrop.crop.cropping import POLICIES
 from gazecrop.crop.ratios import PROFILES
 from gazecrop.http.openapi import schemas
-from tests.helpers.contract import metric, problem, until, wrong
+from tests.helpers.contract import metric, place_of, problem, until, wrong
 from tests.helpers.pictures import jpeg
 
 
 @pytest.fixture(scope="module")
 def place(api: httpx.Client, picture: bytes) -> str:
-    return api.post("/v1/images", content=picture).headers["location"]
+    return place_of(api.post("/v1/images", content=picture))
 
 
 def crops(api: httpx.Client, place: str, query: str = "") -> list[dict[str, Any]]:
@@ -161,7 +161,7 @@ def test_a_crop_costs_no_inference_and_counts_by_its_template(api: httpx.Client,
 
 def test_a_focus_set_or_removed_invalidates_cached_responses(api: httpx.Client) -> None:
     """The responses of the hot route are cached, but never beyond a change."""
-    place = api.post("/v1/images", content=jpeg(seed=110)).headers["location"]
+    place = place_of(api.post("/v1/images", content=jpeg(seed=110)))
     target = f"{place}/crops/1:1?zoom=2"
     first = api.get(target)
     api.put(f"{place}/focus", json={"x": 0.95, "y": 0.95})

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from tests.conftest import Server, serving
-from tests.helpers.contract import answer_of, begin_upload, client, problem, wrong
+from tests.helpers.contract import answer_of, begin_upload, client, place_of, problem, wrong
 from tests.helpers.pictures import draw, encode, jpeg
 
 UPLOADS = ("/v1/images", "/v1/crop?ratio=1:1", "/v1/explain")
@@ -174,7 +174,7 @@ def test_422_names_every_wrong_parameter_of_an_upload(api: httpx.Client) -> None
 
 
 def test_422_a_parameter_where_none_is_read(api: httpx.Client, picture: bytes) -> None:
-    place = api.post("/v1/images", content=picture).headers["location"]
+    place = place_of(api.post("/v1/images", content=picture))
     focus = f"{place}/focus"
     assert api.put(focus, json={"x": 0.5, "y": 0.5}).status_code == 201
     for method, path in (

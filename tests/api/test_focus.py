@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from tests.conftest import RedisServer, serving
-from tests.helpers.contract import client, problem, until, wrong
+from tests.helpers.contract import client, place_of, problem, until, wrong
 from tests.helpers.pictures import jpeg
 
 pytestmark = pytest.mark.redis
@@ -54,7 +54,7 @@ def shared(replicas: tuple[httpx.Client, httpx.Client]) -> Iterator[str]:
 
 
 def uploaded(api: httpx.Client) -> Iterator[str]:
-    place = api.post("/v1/images", content=jpeg(seed=next(_seeds))).headers["location"]
+    place = place_of(api.post("/v1/images", content=jpeg(seed=next(_seeds))))
     yield place
     api.delete(place)
 
@@ -156,7 +156,7 @@ def test_keep_comes_before_focus(api: httpx.Client, place: str) -> None:
 
 def test_it_applies_again_when_the_bytes_are_uploaded_again(api: httpx.Client) -> None:
     data = jpeg(seed=next(_seeds))
-    place = api.post("/v1/images", content=data).headers["location"]
+    place = place_of(api.post("/v1/images", content=data))
     api.put(f"{place}/focus", json=POINT)
     again = api.post("/v1/images?ratios=1:1", content=data)
     assert again.status_code == 200 and again.json()["focus"] == POINT | {"source": "person"}
@@ -197,7 +197,7 @@ def test_another_replica_sees_it(replicas: tuple[httpx.Client, httpx.Client], sh
 
 def test_too_many_are_507(replicas: tuple[httpx.Client, httpx.Client]) -> None:
     api = replicas[0]
-    places = [api.post("/v1/images", content=jpeg(seed=next(_seeds))).headers["location"] for _ in range(5)]
+    places = [place_of(api.post("/v1/images", content=jpeg(seed=next(_seeds)))) for _ in range(5)]
     answers = [api.put(f"{place}/focus", json=POINT) for place in places]
     assert [answer.status_code for answer in answers] == [201] * 4 + [507]
     assert problem(answers[-1], 507, "store_full")["limit"] == 4
@@ -249,7 +249,7 @@ def test_redis_goes_and_comes_back(
     assert api.get(shared).json() == known
     away = api.post("/v1/images", content=data)
     assert (away.status_code, away.headers["x-degraded"]) == (201, "store")
-    kept = api.get(away.headers["location"])
+    kept = api.get(place_of(away))
     assert (kept.status_code, kept.headers["x-degraded"]) == (200, "store")
     cut = api.post("/v1/crop?ratio=1:1", content=data)
     assert (cut.status_code, cut.headers["x-degraded"]) == (200, "store")
@@ -266,9 +266,9 @@ def test_redis_goes_and_comes_back(
     assert (ready.status_code, ready.json()["store"]) == (200, False)
     assert "gazecrop_store_up 0.0" in api.get("/metrics").text
     redis.start()  # empty, as after a crash
-    until(lambda: "x-degraded" not in api.get(away.headers["location"]).headers)
+    until(lambda: "x-degraded" not in api.get(place_of(away)).headers)
     second = replicas[1]
-    until(lambda: second.get(away.headers["location"]).status_code == 200)
-    assert second.get(away.headers["location"]).json() == away.json()
-    assert api.put(f"{away.headers['location']}/focus", json=POINT).status_code == 201
+    until(lambda: second.get(place_of(away)).status_code == 200)
+    assert second.get(place_of(away)).json() == away.json()
+    assert api.put(f"{place_of(away)}/focus", json=POINT).status_code == 201
     assert api.get("/readyz").json()["store"] is True

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from tests.api.test_compatibility import AZURE
-from tests.helpers.contract import problem, wrong
+from tests.helpers.contract import place_of, problem, wrong
 from tests.helpers.pictures import jpeg
 
 
@@ -122,7 +122,7 @@ def test_aliases(api: httpx.Client, picture: bytes, alias: bool) -> None:
 
 def test_the_etags_of_a_compressing_proxy_match(api: httpx.Client, picture: bytes) -> None:
     """Apache passes on its own ETag, `"…-gzip"`, in conditional requests."""
-    place = api.post("/v1/images", content=picture).headers["location"]
+    place = place_of(api.post("/v1/images", content=picture))
     for path in ("", "/crops/1:1", "/saliency"):
         tag = api.get(place + path).headers["etag"]
         coded = {"if-none-match": f'"x", {tag[:-1]}-gzip"'}

@@ -10,7 +10,7 @@ import pytest
 
 from gazecrop.metrics import STAGES
 from gazecrop.store.memory import FRESH_SECONDS
-from tests.helpers.contract import metric, until
+from tests.helpers.contract import metric, place_of, until
 from tests.helpers.pictures import jpeg
 
 POLICY = "default-src 'self'"
@@ -39,7 +39,7 @@ def test_the_stages_are_in_server_timing_and_in_the_metrics(api: httpx.Client) -
     other = set(stages(api.post("/v1/images?ratios=7:5", content=data)))
     assert {"read", "crop"} <= other <= {"read", "store", "crop"}
     assert "render" in stages(api.post("/v1/crop?ratio=1:1", content=data))
-    for path in (new.headers["location"], f"{new.headers['location']}/crops/11:7"):
+    for path in (place_of(new), f"{place_of(new)}/crops/11:7"):
         time.sleep(FRESH_SECONDS + 0.1)
         assert set(stages(api.get(path))) == {"crop", "store"}
     after = {stage: metric(api, "gazecrop_stage_seconds_count", stage=stage) for stage in STAGES}

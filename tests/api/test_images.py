@@ -17,7 +17,7 @@ from gazecrop.crop.grid import SaliencyGrid
 from gazecrop.crop.params import parse
 from gazecrop.crop.ratios import PROFILES, parse_ratio
 from gazecrop.http.openapi import schemas
-from tests.helpers.contract import problem
+from tests.helpers.contract import place_of, problem
 from tests.helpers.pictures import draw, encode, jpeg
 
 
@@ -34,9 +34,19 @@ def test_a_new_picture_is_201_with_its_location_and_a_stored_one_200(api: httpx.
     assert (new.status_code, known.status_code) == (201, 200)
     assert new.json() == known.json()
     schemas.Document.model_validate(new.json())
-    location = new.headers["location"]
-    assert location == known.headers["location"] == f"/v1/images/{new.json()['id']}"
+    location = place_of(new)
+    assert location == place_of(known) == f"/v1/images/{new.json()['id']}"
     assert api.get(location).json() == new.json()
+
+
+@pytest.mark.parametrize("prefix", ["", "/crops", "/a/b"])
+def test_the_location_is_relative_so_that_it_survives_the_prefix_of_a_proxy(
+    api: httpx.Client, picture: bytes, prefix: str
+) -> None:
+    answer = api.post("/v1/images?ratios=1:1", content=picture)
+    requested = httpx.URL(f"https://proxy.example{prefix}/v1/images?ratios=1:1")
+    id = answer.json()["id"]
+    assert requested.join(answer.headers["location"]) == f"https://proxy.example{prefix}/v1/images/{id}"
 
 
 def test_every_way_of_sending_gives_one_id(api: httpx.Client, picture: bytes) -> None:
@@ -187,7 +197,7 @@ def test_flat_pictures_are_cropped_at_the_centre(api: httpx.Client, flat: Image.
 
 def test_deleting_removes_map_and_focus(api: httpx.Client) -> None:
     data = jpeg(seed=101)
-    location = api.post("/v1/images", content=data).headers["location"]
+    location = place_of(api.post("/v1/images", content=data))
     assert api.put(f"{location}/focus", json={"x": 0.9, "y": 0.9}).status_code == 201
     assert [api.delete(location).status_code for _ in range(2)] == [204, 204]
     problem(api.get(location), 404, "image_not_found")

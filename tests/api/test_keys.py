@@ -9,7 +9,7 @@ from azure.core.exceptions import HttpResponseError
 
 from tests.api.test_compatibility import AZURE, GOOGLE, azure_client
 from tests.conftest import Server, serving
-from tests.helpers.contract import client, problem
+from tests.helpers.contract import client, place_of, problem
 
 KEYS = ("first-key", "second key with spaces")
 OPEN = ("/", "/docs", "/page.js", "/openapi.json", "/healthz", "/readyz", "/metrics", "/examples/index.json")
@@ -109,7 +109,7 @@ def test_azure_s_client_raises_its_own_errors(locked: Server, picture: bytes) ->
 def test_answers_are_private_where_keys_are_set(anyone: httpx.Client, picture: bytes) -> None:
     """Regardless of the setting: a shared cache must not serve clients without a key."""
     key = bearer(KEYS[0])
-    place = anyone.post("/v1/images", content=picture, headers=key).headers["location"]
+    place = place_of(anyone.post("/v1/images", content=picture, headers=key))
     version = anyone.get(place, headers=key).json()["version"]
     for path in ("", "/crops", "/crops/1:1", "/saliency"):
         assert anyone.get(place + path, headers=key).headers["cache-control"] == "private, max-age=60"

@@ -13,7 +13,7 @@ from gazecrop.settings import Settings
 from gazecrop.store import open_store
 from gazecrop.store.base import Record
 from tests.conftest import Server, serving
-from tests.helpers.contract import answer_of, begin_upload, client, problem, until
+from tests.helpers.contract import answer_of, begin_upload, client, place_of, problem, until
 from tests.helpers.pictures import jpeg
 
 DRAINED, OLD, FOCUSED = (jpeg(seed=seed) for seed in (10, 11, 12))
@@ -38,7 +38,7 @@ def before(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Before, S
     folder = tmp_path_factory.mktemp("restart")
     with serving(folder) as first, client(first.url) as api:
         old = api.post("/v1/images", content=OLD).json()
-        location = api.post("/v1/images", content=FOCUSED).headers["location"]
+        location = place_of(api.post("/v1/images", content=FOCUSED))
         api.put(f"{location}/focus", json={"x": 0.1, "y": 0.2})
         focused = api.get(location).json()
         half = begin_upload(first.url, DRAINED, sent=1000)

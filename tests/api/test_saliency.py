@@ -9,12 +9,12 @@ from PIL import Image
 
 from gazecrop.crop.grid import SaliencyGrid
 from gazecrop.http.openapi import schemas
-from tests.helpers.contract import problem, wrong
+from tests.helpers.contract import place_of, problem, wrong
 
 
 @pytest.fixture(scope="module")
 def place(api: httpx.Client, picture: bytes) -> str:
-    return api.post("/v1/images", content=picture).headers["location"]
+    return place_of(api.post("/v1/images", content=picture))
 
 
 def test_the_json_is_the_portable_map_as_a_density(api: httpx.Client, place: str) -> None:

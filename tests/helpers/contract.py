@@ -94,6 +94,11 @@ def client(url: str, **options: Any) -> httpx.Client:
     return httpx.Client(base_url=url, timeout=30, event_hooks={"response": [Contract(document)]}, **options)
 
 
+def place_of(response: httpx.Response) -> str:
+    """The path of the resource that Location names."""
+    return response.url.join(response.headers["location"]).path
+
+
 def metric(api: httpx.Client, name: str, **labels: str) -> float:
     """One value of /metrics; 0 if it does not exist yet."""
     wanted = {f'{label}="{value}"' for label, value in labels.items()}

@@ -14,7 +14,7 @@ _HEADERS = {
     "Server-Timing": "Milliseconds of each stage: read, queue, decode, infer, crop, render, store.",
     "ETag": "Strong. Depends on the map, the network, the focus, the parameters and the release.",
     "Cache-Control": "no-cache or the setting; one year if ?v= is the current version; private if keys are set.",
-    "Location": "The picture's resource.",
+    "Location": "The picture's resource, relative to the URL of the request.",
     "Vary": "Accept.",
     "X-Degraded": "What was unavailable: `store`.",
     "X-Gazecrop-Box": "x,y,width,height of the crop in pixels of the upright picture.",

@@ -55,7 +55,8 @@ async def upload_picture(request: Request) -> Response:
         with stages.time("crop"):
             document = image_document(known, await parts.pipeline.crops_aside(known, sent.wanted))
             picture.answered = version, query, orjson.dumps(document)
-    headers = {"Location": f"/v1/images/{sent.id}"}
+    # Relative to /v1/images, as a proxy may serve this path below a prefix.
+    headers = {"Location": f"images/{sent.id}"}
     if known.degraded:
         headers["X-Degraded"] = "store"
     return Response(picture.answered[2], 201 if created else 200, headers, "application/json")
