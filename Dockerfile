@@ -6,10 +6,10 @@ WORKDIR /build
 COPY requirements.lock docker/cuda.lock docker/heic.lock ./
 RUN python -m venv /venv \
     && /venv/bin/pip install --no-cache-dir --quiet --require-hashes -r "${EXTRA:-requirements}.lock"
-# Without photographs the page shows no examples, without its editor's library it does not edit; that is all.
+# Both are optional: without them the page has no example photographs or no editor.
 COPY service/gazecrop/page_setup/ page_setup/
-RUN /venv/bin/python page_setup/examples.py examples || mkdir -p examples
-RUN page_setup/editor /venv/bin/pip page_setup/npm vendor || mkdir -p vendor
+RUN /venv/bin/python page_setup/fetch_examples.py examples || mkdir -p examples
+RUN page_setup/fetch_libraries.sh /venv/bin/pip page_setup/npm vendor || mkdir -p vendor
 RUN /venv/bin/pip uninstall --quiet --yes pip
 
 FROM python:3.12-slim

@@ -36,7 +36,7 @@ network: export MALLOC_TRIM_THRESHOLD_ = 100000000000
 network: .venv-train/stamp ## train the network anew: about seven and a half hours on two cores, resumable, from GAZECROP_DATA
 	.venv-train/bin/python -m model_store.recipe.run
 
-page: ## fetch again what the page shows but the project does not keep: photographs, the editor's library
+page: ## fetch the page's example photographs and the editor's library again
 	rm -f .venv/stamps/page
 	$(MAKE) .venv/stamps/page
 
@@ -73,10 +73,10 @@ system:
 	$(PIP) --require-hashes -r requirements-all.lock
 	@touch $@
 
-# Without either the page says what it lacks, and all else works; `make page` tries again.
-.venv/stamps/page: $(PAGE_SETUP)/examples.py $(PAGE_SETUP)/npm/package-lock.json $(PAGE_SETUP)/editor | .venv/stamps/runtime
-	@.venv/bin/python $(PAGE_SETUP)/examples.py service/gazecrop/page/examples || true
-	@$(PAGE_SETUP)/editor .venv/bin/pip $(PAGE_SETUP)/npm service/gazecrop/page/vendor || echo "no editor on the page: npm's registry gave nothing"
+# Both are optional: without them the page has no example photographs or no editor, and shows that; `make page` retries.
+.venv/stamps/page: $(PAGE_SETUP)/fetch_examples.py $(PAGE_SETUP)/npm/package-lock.json $(PAGE_SETUP)/fetch_libraries.sh | .venv/stamps/runtime
+	@.venv/bin/python $(PAGE_SETUP)/fetch_examples.py service/gazecrop/page/examples || true
+	@$(PAGE_SETUP)/fetch_libraries.sh .venv/bin/pip $(PAGE_SETUP)/npm service/gazecrop/page/vendor || echo "the page has no editor: its library could not be installed (\`make page\` tries again)"
 	@touch $@
 
 # torch by its exact version and outside the locks: which build it is depends on the machine.

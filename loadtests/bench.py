@@ -1,7 +1,7 @@
-"""What the service costs, as ratios within one run: `make bench`. Nothing here is a test; absolute times are noise.
+"""Benchmarks of the service: `make bench`. Not tests. Results are ratios within one run, since absolute times vary.
 
-The bare server beside it does the least that such a service must do: it reads the body and decodes the JPEG scaled.
-CPU is the server process's own (user and system, all threads), so a busy neighbour changes little.
+The baseline in the same process does the minimum of such a service: it reads the body and decodes the JPEG scaled.
+CPU time is that of the server process (user and system, all threads), so other load on the machine changes little.
 """
 
 import argparse
@@ -30,7 +30,7 @@ RATIOS = ("16:9", "1:1", "4:5", "9:16", "3:1", "1.91:1", "2:3", "1.7778")
 
 
 class Server:
-    """A server process on a port of its own, and a connection to it."""
+    """A server process on a free port."""
 
     def __init__(self, command: list[str], env: dict[str, str]) -> None:
         with socket.socket() as probe:
@@ -43,7 +43,7 @@ class Server:
         while True:
             try:
                 with Connection(self.port) as connection:
-                    connection.ask("GET", "/healthz")
+                    connection.request("GET", "/healthz")
                 break
             except OSError:
                 if self.process.poll() is not None:
@@ -52,11 +52,12 @@ class Server:
         self.start_seconds = time.perf_counter() - began
 
     def cpu(self) -> float:
-        """Seconds of CPU so far."""
+        """CPU time so far, in seconds."""
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / TICKS
 
     def megabytes(self) -> float:
+        """Resident memory, in MiB."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         return int(status.partition("VmRSS:")[2].split()[0]) / 1024
 
@@ -66,7 +67,7 @@ class Server:
 
 
 class Connection:
-    """The least HTTP/1.1 client: whatever it costs is taken from the server's core."""
+    """A minimal HTTP/1.1 client, since its CPU time competes with the server's."""
 
     def __init__(self, port: int) -> None:
         self._socket = socket.create_connection(("127.0.0.1", port))
@@ -78,7 +79,7 @@ class Connection:
     def __exit__(self, *_: object) -> None:
         self._socket.close()
 
-    def ask(self, method: str, path: str, body: bytes = b"") -> tuple[int, bytes]:
+    def request(self, method: str, path: str, body: bytes = b"") -> tuple[int, bytes]:
         head = f"{method} {path} HTTP/1.1\r\nHost: bench\r\nContent-Length: {len(body)}\r\n\r\n"
         self._socket.sendall(head.encode() + body)
         answer = b""
@@ -96,7 +97,7 @@ class Connection:
 
 @contextmanager
 def gazecrop(**env: str) -> Iterator[Server]:
-    """The whole service, plus two trivial routes in the same process to compare with."""
+    """The complete service, plus the trivial routes for comparison in the same process (loadtests/subjects.py)."""
     with tempfile.TemporaryDirectory() as folder:
         server = Server([sys.executable, "-m", "loadtests.subjects"], env | {"GAZECROP_DATA_DIR": folder})
         try:
@@ -106,7 +107,7 @@ def gazecrop(**env: str) -> Iterator[Server]:
 
 
 def photographs(folder: Path) -> list[bytes]:
-    """The JPEG files of a folder, at most 8, spread over their sizes; each is 1 megapixel at least."""
+    """At most 8 of a folder's JPEG files of at least 1 megapixel, spread over their sizes."""
     found = []
     for path in sorted(folder.glob("*.jp*g")):
         with Image.open(path) as picture:
@@ -119,16 +120,16 @@ def photographs(folder: Path) -> list[bytes]:
 
 
 def variants(data: bytes, count: int) -> list[bytes]:
-    """Other bytes of the same picture: a comment appended after the end of the image, which no decoder reads."""
+    """The same picture as different files: random bytes after the end of the image, which no decoder reads."""
     return [data + os.urandom(8) for _ in range(count)]
 
 
 def cost(server: Server, path: str, bodies: list[bytes], expect: int) -> float:
-    """Seconds of CPU per request."""
+    """CPU time per request, in seconds."""
     with Connection(server.port) as connection:
         before = server.cpu()
         for body in bodies:
-            status, content = connection.ask("POST", path, body)
+            status, content = connection.request("POST", path, body)
             assert status == expect, (status, content[:300])
         return (server.cpu() - before) / len(bodies)
 
@@ -139,7 +140,7 @@ def rate(server: Server, path: str, bodies: list[bytes], connections: int) -> fl
     def work(part: list[bytes]) -> None:
         with Connection(server.port) as connection:
             for body in part:
-                connection.ask("POST", path, body)
+                connection.request("POST", path, body)
 
     began = time.perf_counter()
     with ThreadPoolExecutor(connections) as pool:
@@ -148,26 +149,28 @@ def rate(server: Server, path: str, bodies: list[bytes], connections: int) -> fl
 
 
 def get_rate(server: Server, paths: list[str], count: int, *, fresh: bool = False) -> float:
-    """GETs per second of the server's CPU, one connection. `fresh`: every question is one that was never asked."""
+    """GETs per second of the server's CPU time, over one connection. `fresh`: every query string is new."""
     with Connection(server.port) as connection:
         before = server.cpu()
         for i in range(count):
             path = paths[i % len(paths)]
             if fresh:
                 path += f"{'&' if '?' in path else '?'}v={time.perf_counter_ns()}"
-            status, content = connection.ask("GET", path)
+            status, content = connection.request("GET", path)
             assert status == 200, content
         return count / (server.cpu() - before)
 
 
-def row(what: str, value: float, target: str, unit: str = "") -> None:
-    print(f"{what:<78} {value:>8.2f}{unit:<3} {target}", flush=True)
+def row(name: str, value: float, target: str, unit: str = "") -> None:
+    print(f"{name:<78} {value:>8.2f}{unit:<3} {target}", flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--photographs", type=Path, default=ROOT.parent / "shared" / "data" / "large")
-    parser.add_argument("--uploads", type=int, default=2000, help="for the growth of memory")
+    parser.add_argument(
+        "--uploads", type=int, default=2000, help="number of uploads for the growth of memory"
+    )
     options = parser.parse_args()
     pictures = photographs(options.photographs)
     if len(pictures) < 4:
@@ -207,7 +210,7 @@ def main() -> None:
         row("CPU of the same bytes again over a POST that only reads the body", repeat / body, "<= 2")
 
         with Connection(server.port) as connection:
-            id = json.loads(connection.ask("POST", "/v1/images", middle)[1])["id"]
+            id = json.loads(connection.request("POST", "/v1/images", middle)[1])["id"]
         crops = [f"/v1/images/{id}/crops/{ratio}" for ratio in RATIOS]
         keeps = [f"{path}?keep=0.4,0.4,0.2,0.2" for path in crops]
         get = [(get_rate(server, crops, 4000), get_rate(server, ["/bare/get"], 4000)) for _ in range(5)]
@@ -220,15 +223,15 @@ def main() -> None:
             (get_rate(server, crops, 4000, fresh=True), get_rate(server, ["/bare/get"], 4000))
             for _ in range(3)
         ]
-        row("  the same, a question never asked before", statistics.median(a / b for a, b in new), "")
+        row("  the same with a new query string each time", statistics.median(a / b for a, b in new), "")
         kept = [
             get_rate(server, crops, 4000, fresh=True) / get_rate(server, keeps, 4000, fresh=True)
             for _ in range(3)
         ]
-        row("CPU of GET with keep over one without", statistics.median(kept), "<= 2")
+        row("CPU of GET with keep over GET without", statistics.median(kept), "<= 2")
 
         before = server.megabytes()
-        row("memory, started and warm", warm, "<= 180", " MB")
+        row("memory after the start", warm, "<= 180", " MB")
         row("memory after these uploads", before, "", " MB")
         small = io.BytesIO()
         Image.open(io.BytesIO(middle)).resize((640, 480)).save(small, "JPEG")

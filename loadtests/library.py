@@ -1,7 +1,7 @@
-"""`gazecrop batch` beside the least that it must do: as many processes that only decode scaled and infer.
+"""`gazecrop batch` compared with its minimum: as many processes that only decode scaled and infer.
 
-python -m loadtests.library                       the two in turn, as ratios (also in `make bench`)
-python -m loadtests.library --bare FOLDER WORKERS  the least alone
+python -m loadtests.library                        both alternately, as ratios (also in `make bench`)
+python -m loadtests.library --bare FOLDER WORKERS  the minimum alone
 """
 
 import argparse
@@ -25,17 +25,17 @@ from gazecrop.picture.probe import nearest_shape
 from gazecrop.settings import Settings
 
 ROOT = Path(__file__).parents[1]
-COPIES = 30  # of each photograph: with 8 of 1 to 20 megapixels half a minute of one core, the start 2 s of it
-UNIT = 8  # pictures that go to a process at once, as in `gazecrop batch`
+COPIES = 30  # of each photograph: with 8 of 1 to 20 megapixels 30 s of one core, of which the start takes 2 s
+UNIT = 8  # pictures per task of a worker process, as in `gazecrop batch`
 ROUNDS = 5
 
 _model: Model
 
 
 def ratios(pictures: Sequence[bytes], workers: int) -> Iterator[tuple[float, float]]:
-    """(by time, by CPU) of one round each: what the bare stages take over what `gazecrop batch` takes. The two run
-    directly after each other, the first of them in turn, so that what else the machine does hits both. It still may
-    not: beside two trainings of higher priority single rounds were 0.23 to 0.96 by time, 0.98 to 1.02 by CPU.
+    """Yields (by time, by CPU) for each round: the bare stages' cost over that of `gazecrop batch`. The two run one
+    after the other in alternating order, so that other load on the machine affects both. It may not affect them
+    equally: beside two trainings of higher priority, single rounds were 0.23 to 0.96 by time, 0.98 to 1.02 by CPU.
     """
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "pictures"
@@ -49,13 +49,13 @@ def ratios(pictures: Sequence[bytes], workers: int) -> Iterator[tuple[float, flo
             out = str(Path(place) / str(number))
             ours = ["gazecrop.cli", "batch", str(folder), out, "--workers", str(workers)]
             order = (bare, ours) if number % 2 else (ours, bare)
-            taken = {command[0]: _taken(command) for command in order}
-            least, whole = taken[bare[0]], taken[ours[0]]
-            yield least[0] / whole[0], least[1] / whole[1]
+            taken = {command[0]: _measure(command) for command in order}
+            minimum, batch = taken[bare[0]], taken[ours[0]]
+            yield minimum[0] / batch[0], minimum[1] / batch[1]
 
 
-def _taken(command: list[str]) -> tuple[float, float]:
-    """Seconds by the clock and of CPU, all processes and their start."""
+def _measure(command: list[str]) -> tuple[float, float]:
+    """Wall-clock and CPU time of a command in seconds, with all its child processes and their start."""
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     subprocess.run([sys.executable, "-m", *command], cwd=ROOT, check=True, capture_output=True)
     seconds, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -68,21 +68,21 @@ def _start() -> None:
 
 
 def _stages(paths: list[Path]) -> int:
-    """Draft decode, stretch, infer: no limits, no orientation, no answer."""
-    alike: dict[tuple[int, int], list[NDArray[np.uint8]]] = {}
+    """Decodes scaled, resizes and infers, without limits, orientation or output. Gives the number of pictures."""
+    by_shape: dict[tuple[int, int], list[NDArray[np.uint8]]] = {}
     for path in paths:
         with Image.open(path) as picture:
             rows, columns = nearest_shape(*picture.size, _model.shapes)
             picture.draft("RGB", (columns, rows))
             small = picture.resize((columns, rows), Image.Resampling.BILINEAR, reducing_gap=2.0)
-            alike.setdefault((rows, columns), []).append(np.asarray(small.convert("RGB")))
-    for thumbnails in alike.values():
+            by_shape.setdefault((rows, columns), []).append(np.asarray(small.convert("RGB")))
+    for thumbnails in by_shape.values():
         _model.infer(thumbnails)
     return len(paths)
 
 
 def bare(folder: Path, workers: int) -> int:
-    """All pictures of a folder through the two stages; how many."""
+    """Runs the bare stages on all pictures of a folder. Gives their number."""
     paths = sorted(folder.iterdir())
     units = [paths[at : at + UNIT] for at in range(0, len(paths), UNIT)]
     with get_context("spawn").Pool(workers, _start) as pool:
@@ -101,7 +101,8 @@ def main() -> None:
         return
     from loadtests.bench import photographs
 
-    examples = sorted((ROOT / "service" / "gazecrop" / "page" / "examples").glob("*[!b].jpg"))  # no thumbs
+    # without the thumbnails
+    examples = sorted((ROOT / "service" / "gazecrop" / "page" / "examples").glob("*[!b].jpg"))
     pictures = photographs(options.photographs) or [path.read_bytes() for path in examples]
     workers = Settings().workers
     found = []

@@ -1,11 +1,11 @@
-"""Load from outside: uploads, crops, and the mixture of both that a gallery makes.
+"""Load over HTTP with Locust: uploads, crops, and the mixture of both that a gallery causes.
 
     .venv/bin/locust -f loadtests/locustfile.py --host http://127.0.0.1:8000 --headless -u 20 -r 20 -t 60s Mixed
 
-Open loop: each user sends RATE requests a second however long the answers take, as the public does; a closed loop
-waits with a slow server and so hides how slow it is. The offered rate is users x RATE (environment, default 5).
-The pictures are drawn, and bytes after a JPEG's end make each a new one, so no upload is answered from the cache
-unless that is wanted.
+Open loop: each user sends RATE requests per second, independent of the response times, like independent visitors. In
+a closed loop a slow server would reduce the load. The offered rate is users x RATE (environment, default 5).
+The pictures are drawn. Random bytes after the end of the JPEG make each upload new, so that the cache answers none,
+except where a task uploads the same picture again.
 """
 
 import os
@@ -23,11 +23,11 @@ RATIOS = ["1:1", "4:5", "16:9", "9:16", "1.91:1", "3:1", "2.35:1"]
 KEY = os.environ.get("GAZECROP_API_KEY", "")
 
 drawn: list[bytes] = []
-known: list[str] = []  # ids that were uploaded in this run
+ids: list[str] = []  # of the pictures uploaded in this run
 
 
 def draw(**_: object) -> None:
-    """Once, before the clock starts: drawing 12 MP takes longer than the server needs to crop it."""
+    """Draws the pictures before the measurement starts: drawing 12 MP takes longer than cropping it."""
     drawn.extend(jpeg(width, height, seed) for seed, (width, height) in enumerate(SIZES))
 
 
@@ -40,27 +40,27 @@ class Client(FastHttpUser):
     default_headers = {"Authorization": f"Bearer {KEY}"} if KEY else {}
 
     def upload(self, picture: bytes) -> None:
-        # Its annotation says str; bytes are sent as they are.
+        # Locust's annotation is str, but it sends bytes unchanged.
         body: Any = picture
         with self.client.request("POST", "/v1/images", data=body, catch_response=True) as answer:
             if answer.status_code in (200, 201):
-                known.append(answer.json()["id"])
+                ids.append(answer.json()["id"])
             elif answer.status_code == 503 and "Retry-After" in answer.headers:
-                # Shedding is what a full server should do: counted under a name of its own, not as a failure.
+                # Load shedding is correct behaviour of a full server: counted under its own name, not as a failure.
                 answer.request_meta["name"] = "/v1/images (shed)"
                 answer.success()
 
     def crop(self) -> None:
-        """One crop of a picture that is known; the first users upload one first."""
-        if not known:
+        """One crop of an uploaded picture; uploads one if there is none yet."""
+        if not ids:
             self.upload(drawn[0])
             return
-        path = f"/v1/images/{random.choice(known)}/crops/{random.choice(RATIOS)}"
+        path = f"/v1/images/{random.choice(ids)}/crops/{random.choice(RATIOS)}"
         self.client.get(path, name="/v1/images/{id}/crops/{ratio}")
 
 
 class Upload(Client):
-    """Every picture is new: the dearest request."""
+    """Every picture is new: the most expensive request."""
 
     @task
     def new(self) -> None:
@@ -68,15 +68,15 @@ class Upload(Client):
 
 
 class Crop(Client):
-    """Crops of known pictures: no picture, no network."""
+    """Crops of uploaded pictures: neither decoding nor inference."""
 
     @task
-    def known(self) -> None:
+    def crops(self) -> None:
         self.crop()
 
 
 class Mixed(Client):
-    """Twenty crops to a new picture, and one picture that everybody uploads again."""
+    """Twenty crops for each new picture, and one picture that all users upload again."""
 
     @task(20)
     def crops(self) -> None:

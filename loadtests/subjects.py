@@ -1,4 +1,4 @@
-"""What the benchmark runs: the service, and beside it in the same process the least that can be compared with it."""
+"""The server of the benchmark: the service, and minimal routes in the same process as its baseline."""
 
 import io
 
@@ -26,7 +26,7 @@ async def read(request: Request) -> Response:
 
 @bare.post("/bare/decode")
 async def decode(request: Request) -> Response:
-    """Reads the body and decodes the JPEG scaled, as small as a network of 320x240 needs it. No more."""
+    """Reads the body and decodes the JPEG scaled to the size that a network of 320 x 240 needs. Nothing else."""
     data = await request.body()
 
     def work() -> None:
@@ -39,7 +39,7 @@ async def decode(request: Request) -> Response:
 
 
 class Subjects:
-    """Paths under /bare/ go to the bare app, everything else to the service."""
+    """Routes paths under /bare/ to the bare app, all others to the service."""
 
     def __init__(self, service: App) -> None:
         self._service = service

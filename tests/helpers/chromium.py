@@ -1,4 +1,4 @@
-"""The system's Chromium for the tests, driven by Playwright. Pages come from this machine only; no network."""
+"""The system's Chromium, driven by Playwright, for pages on 127.0.0.1 only."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""The page's modules outside of the page: in node where there is one, else in Chromium."""
+"""Runs the page's modules without the page: in Node.js where it is installed, else in Chromium."""
 
 import json
 import shutil
@@ -19,7 +19,7 @@ Run = Callable[[str, Any], Any]
 
 @contextmanager
 def javascript(name: str) -> Iterator[Run]:
-    """run(function, argument) for page/`name`.js: the function's source may use the module as `module`."""
+    """run(function, argument) for page/`name`.js: calls JavaScript source, which may use the module as `module`."""
     script = PAGE / f"{name}.js"
     if shutil.which("node"):
         yield _in_node(script)

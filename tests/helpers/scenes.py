@@ -1,4 +1,4 @@
-"""Draws the project's own pictures: the README's and the page's. `python -m tests.helpers.scenes` makes them anew."""
+"""Draws the pictures of the README: `python -m tests.helpers.scenes` writes them again."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ SCALE = 2  # drawn larger and reduced: smooth edges
 
 
 def balloon(width: int = 1600, height: int = 1000) -> Image.Image:
-    """Hills at dusk, and a hot-air balloon well off the middle."""
+    """Hills at dusk, and a hot-air balloon far from the centre."""
     w, h = width * SCALE, height * SCALE
     y = np.linspace(0, 1, h)[:, None, None]
     sky = np.array([58, 96, 150]) * (1 - y) + np.array([250, 205, 160]) * y
@@ -82,7 +82,7 @@ def _envelope(picture: Image.Image, x: float, y: float, r: float) -> None:
 
 
 def crops(drawn: Path) -> None:
-    """What the network makes of it: the explanation, and one crop, as the README shows them."""
+    """The explanation and one crop by the served network, as in the README."""
     data = drawn.read_bytes()
     record = analyse(data, Model.load(Settings()), Limits())
     cropper = Cropper(SaliencyGrid.from_code(record.code))

@@ -34,14 +34,14 @@ HOST = "http://127.0.0.1:8000"
 
 
 def lines(program: str) -> list[str]:
-    """The calls of one program, without what stands behind them in words."""
+    """The commands of one program, without trailing comments."""
     shell = "\n".join(text for language, text in BLOCKS if language == "sh")
     return [re.split(r"\s{2,}#", line)[0] for line in shell.splitlines() if line.startswith(f"{program} ")]
 
 
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
-    """A folder that looks like the checkout to an example, and takes what it writes."""
+    """A working directory with the files of the checkout that the examples read; they write into it."""
     (tmp_path / "service" / "gazecrop" / "page").mkdir(parents=True)
     (tmp_path / "service" / "gazecrop" / "page" / "drawn").symlink_to(
         ROOT / "service" / "gazecrop" / "page" / "drawn"
@@ -85,7 +85,7 @@ def test_curl(line: str, place: Path, server: Server) -> None:
         schemas.Document.model_validate_json(out)
 
 
-def test_the_answer_that_is_shown_is_the_answer(server: Server) -> None:
+def test_the_printed_answer_is_the_real_one(server: Server) -> None:
     """Ids and versions differ from one installation to the next; long strings are cut. Processors without VNNI take
     the fp32 file, whose map is a little different."""
     [shown] = [text for language, text in BLOCKS if language == "json"]
@@ -101,7 +101,7 @@ def test_the_answer_that_is_shown_is_the_answer(server: Server) -> None:
 
 
 def alike(shown: Any, given: Any) -> bool:
-    """The same words, and numbers within 2 percent of the picture's width or of one."""
+    """The same texts; integers within 32, 2 percent of the picture's width, and fractions within 0.02."""
     if isinstance(shown, dict):
         return shown.keys() == given.keys() and all(alike(shown[name], given[name]) for name in shown)
     if isinstance(shown, list):
@@ -132,12 +132,12 @@ def test_gazecrop(line: str, place: Path, server: Server) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_the_links_lead_somewhere(page: Path) -> None:
+def test_the_linked_files_exist(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#:\s]+)\)", page.read_text()):
         assert (page.parent / target).exists(), target
 
 
-def test_the_pictures_that_are_shown_are_pictures() -> None:
+def test_the_embedded_pictures_can_be_decoded() -> None:
     shown = [(page, file) for page in PAGES for file in re.findall(r"!\[[^]]*\]\((\S+)\)", page.read_text())]
     assert len(shown) >= 5
     for page, file in shown:

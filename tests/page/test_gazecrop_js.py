@@ -18,7 +18,7 @@ from gazecrop.crop.placing import Box, Constraint
 from gazecrop.crop.ratios import PROFILES, parse_ratio
 from tests.helpers.javascript import Run, javascript
 
-# What the other side answers to a list of questions; errors as text, so that both sides can be compared.
+# The answers of gazecrop.js to a list of questions; errors as text.
 ANSWER = """
 (questions) => questions.map(({text, asked}) => {
   try {
@@ -137,7 +137,7 @@ def _options(options: Options, focus: tuple[float, float] | None) -> dict[str, A
     }
 
 
-def test_every_box_is_the_servers(run: Run) -> None:
+def test_every_box_is_the_same_as_the_servers(run: Run) -> None:
     everything = list(cases())
     questions = [
         {"text": grid.text, "asked": [{"ratio": r, "options": _options(o, f)} for r, o, f in asked]}
@@ -172,7 +172,7 @@ def test_every_box_is_the_servers(run: Run) -> None:
             compared += 1
             unmet += bool(crop.unmet)
             alternatives += bool(crop.alternatives)
-    # The comparison is worth something only while the cases are of every kind.
+    # The cases must cover unmet constraints and alternatives.
     assert compared == 3200 and unmet > 200 and alternatives > 200
 
 
@@ -197,13 +197,13 @@ CELLS = bytes([1, 2, 3, 4] * 3)
 def test_every_kind_of_deflate_block_is_read(run: Run, how: dict[str, int]) -> None:
     cells = (
         bytes(random.Random(1).choices(range(32), k=250)) * 100
-    )  # long matches from far back, several blocks
+    )  # long matches at large distances, several blocks
     text = _code(_deflate(cells, **how), 250, 100)
     [answer] = run(ANSWER, [{"text": text, "asked": []}])
     assert bytes(answer["levels"]) == SaliencyGrid.from_text(text).levels.tobytes()
 
 
-MALICIOUS = {
+INVALID = {
     "empty": "",
     "other letters": "R0Mx!!!!",
     "a length no base64 has": "R0MxA",
@@ -220,8 +220,8 @@ MALICIOUS = {
     "a block of the reserved kind": _code(b"\x07"),
     "a stored block whose length is not its complement": _code(b"\x01\x0c\x00\x00\x00" + CELLS),
     "a match from before the start": _code(bytes([0b011, 0b10, 0, 0])),
-    "empty stored blocks for ever": _code(b"\0\0\0\xff\xff" * 20_000),
-    "too many words of a length": _code(b"\x05\xe0" + b"\x49" * 40),
+    "endless empty stored blocks": _code(b"\0\0\0\xff\xff" * 20_000),
+    "an oversubscribed Huffman code": _code(b"\x05\xe0" + b"\x49" * 40),
     "a picture beyond exact sums": _code(_deflate(CELLS), size=2**32 - 1),
     "a flag of a later version": _code(_deflate(CELLS), flags=4),
     "bytes after the end": _code(_deflate(CELLS) + b"\0"),
@@ -230,16 +230,16 @@ MALICIOUS = {
 }
 
 
-@pytest.mark.parametrize("what", MALICIOUS)
-def test_a_string_that_is_no_map_is_an_error(run: Run, what: str) -> None:
-    [answer] = run(ANSWER, [{"text": MALICIOUS[what], "asked": []}])
+@pytest.mark.parametrize("what", INVALID)
+def test_an_invalid_map_is_an_error(run: Run, what: str) -> None:
+    [answer] = run(ANSWER, [{"text": INVALID[what], "asked": []}])
     assert set(answer) == {"error"}
     assert answer["error"] in ("not the code of a grid", "a picture too large for exact sums")
     with pytest.raises(ValueError):
-        SaliencyGrid.from_text(MALICIOUS[what])
+        SaliencyGrid.from_text(INVALID[what])
 
 
-def test_damaged_strings_never_hang_nor_leave_the_picture(run: Run) -> None:
+def test_damaged_strings_neither_hang_nor_differ_from_the_server(run: Run) -> None:
     rng, whole = random.Random(2), next(cases())[0].text
     damaged = []
     for _ in range(2000):
@@ -251,7 +251,7 @@ def test_damaged_strings_never_hang_nor_leave_the_picture(run: Run) -> None:
     read = [answer for answer in answers if "error" not in answer]
     assert len(read) < len(answers)
     for text, answer in zip(damaged, answers, strict=True):
-        if "error" not in answer:  # what is read here is read there, and the same
+        if "error" not in answer:  # Python decodes it, too, to the same levels
             assert answer["levels"] == SaliencyGrid.from_text(text).levels.ravel().tolist()
 
 
@@ -274,7 +274,7 @@ def test_damaged_strings_never_hang_nor_leave_the_picture(run: Run) -> None:
         ("1:1", {"constraints": [{"kind": "keep", "x": 0.1}]}),
     ],
 )
-def test_what_the_server_refuses_is_refused(run: Run, ratio: str, options: dict[str, Any]) -> None:
+def test_options_that_the_server_rejects_are_rejected(run: Run, ratio: str, options: dict[str, Any]) -> None:
     question = {"text": next(cases())[0].text, "asked": [{"ratio": ratio, "options": options}]}
     [answer] = run(ANSWER, [question])
     assert set(answer) == {"error"}

@@ -1,19 +1,19 @@
-/** Questions to the map under all that is set on the page. */
+/** Crops of the current map under the page's settings: computed here, with a cache, and looked up in the analysis. */
 import { PROFILES, crop } from "./gazecrop.js";
 import { state } from "./state.js";
 
-const known = new Map(); // of one grid and one setting: while the slider moves only the free shape is new
-let asked = null;
+const cache = new Map(); // for one grid and one set of settings: while the slider moves, only one shape is computed
+let cacheSettings = null;
 
-/** The crop of a shape under everything that is set on the page. @param {string} ratio @param {object} [options] */
+/** The crop of a shape under the page's settings. @param {string} ratio @param {object} [options] override them */
 export function cropOf(ratio, options = {}) {
   const { grid, policy, zoom, focus, constraints } = state,
     name = JSON.stringify([ratio, options]);
-  const now = [grid, policy, zoom, focus, constraints];
-  if (!asked?.every((one, i) => one === now[i]) || known.size > 300) known.clear();
-  asked = now;
-  if (!known.has(name)) known.set(name, crop(grid, ratio, { policy, zoom, focus, constraints, ...options }));
-  return known.get(name);
+  const settings = [grid, policy, zoom, focus, constraints];
+  if (!cacheSettings?.every((one, i) => one === settings[i]) || cache.size > 300) cache.clear();
+  cacheSettings = settings;
+  if (!cache.has(name)) cache.set(name, crop(grid, ratio, { policy, zoom, focus, constraints, ...options }));
+  return cache.get(name);
 }
 
 export const valueOf = (ratio) => {
@@ -21,7 +21,7 @@ export const valueOf = (ratio) => {
   return Number(width) / Number(height);
 };
 
-/** As people write it: 1.62:1, or 1:1.62 when it is upright. */
+/** A ratio for display: 1.62:1, or 1:1.62 in portrait format. */
 export function nameOf(ratio) {
   const text = PROFILES[ratio] ?? ratio;
   if (text.includes(":")) return text;
@@ -30,7 +30,7 @@ export function nameOf(ratio) {
   return value < 1 ? `1:${round(1 / value)}` : `${round(value)}:1`;
 }
 
-/** For a poor crop: the nearest shape that would be good, if another shape would help, and the canvas that cuts nothing. */
+/** For a poor crop: the nearest good shape (null where there is none), and the canvas that holds the whole picture. */
 export function adviceOf(ratio, found) {
   const { grid } = state,
     value = valueOf(ratio);
@@ -43,15 +43,15 @@ export function adviceOf(ratio, found) {
   return { nearest: wider ? to : from, canvas };
 }
 
-/** The server's own words on the same box, where it was asked for it: its confidence is calibrated, a map knows none. */
-export function toldOf(ratio, found) {
-  if (state.constraints.length) return undefined; // it was asked without
+/** The same crop in the server's analysis, if it is there: only the server has the calibration of the confidence. */
+export function serverCropFor(ratio, found) {
+  if (state.constraints.length) return undefined; // the request had none
   const shape = PROFILES[ratio] ?? ratio,
     same = (one, other) => Object.keys(one).every((side) => one[side] === other[side]);
-  return state.document.crops.find(
+  return state.analysis.crops.find(
     (one) => one.ratio === shape && one.policy === found.policy && same(one.box, found.box),
   );
 }
 
-/** The chance that the crop keeps at least nine tenths of what the best one would; null when nobody knows. */
-export const sureOf = (ratio, found) => toldOf(ratio, found)?.confidence ?? null;
+/** The probability that the crop keeps at least 90 % of what the best one would; null where the server sent none. */
+export const confidenceOf = (ratio, found) => serverCropFor(ratio, found)?.confidence ?? null;

@@ -1,12 +1,12 @@
 /**
- * Calls to the server, by addresses relative to this page: it may stand behind a proxy's path.
- * Every failure is a Problem with a sentence for people.
+ * Calls to the server, with addresses relative to this page: a reverse proxy may add a path prefix.
+ * Every failure is a Problem whose message is shown to the user.
  */
 
 const STORED_KEY = "gazecrop-key";
 
 export class Problem extends Error {
-  /** @param {string} message @param {number} status 0 when there was no answer at all */
+  /** @param {string} message @param {number} status 0 when there was no response */
   constructor(message, status, slug = "") {
     super(message);
     Object.assign(this, { status, slug });
@@ -17,7 +17,7 @@ export const address = (path) => new URL(path, document.baseURI).href;
 export const key = () => sessionStorage.getItem(STORED_KEY);
 
 /**
- * One request. A 401 or 403 asks for the key and goes again.
+ * Sends a request. After a 401 or 403 it asks for the API key and sends it again.
  * @param {string} path @param {RequestInit} [options] @returns {Promise<Response>} one whose status is 2xx
  */
 export async function call(path, options = {}) {
@@ -28,35 +28,35 @@ export async function call(path, options = {}) {
     try {
       answer = await fetch(address(path), { ...options, headers });
     } catch {
-      const large = options.body?.size > 2e7 ? " The picture may also be larger than it takes." : "";
-      throw new Problem(`The server cannot be reached. Nothing here is lost: try again in a moment.${large}`, 0);
+      const large = options.body?.size > 2e7 ? " The picture may also be larger than the server accepts." : "";
+      throw new Problem(`The server cannot be reached. Your work on this page is kept: try again later.${large}`, 0);
     }
     if (answer.ok) return answer;
-    const problem = await read(answer);
+    const problem = await problemOf(answer);
     if (answer.status !== 401 && answer.status !== 403) throw problem;
-    if (!(await ask(key() ? problem.message : ""))) throw problem;
+    if (!(await askForKey(key() ? problem.message : ""))) throw problem;
   }
 }
 
-/** problem+json (RFC 9457) in plain words. @param {Response} answer */
-async function read(answer) {
+/** Sentences from a problem document (RFC 9457). @param {Response} answer */
+async function problemOf(answer) {
   const text = await answer.text();
   let document = {};
   try {
     document = JSON.parse(text);
   } catch {
-    // a proxy's page, or plain text from the HTTP parser: the status has to do
+    // HTML of a proxy or plain text of the HTTP parser: only the status is used
   }
-  const sentence = (words) => (words && !/[.!?]$/.test(words) ? `${words}.` : words);
+  const sentence = (text) => (/[.!?]$/.test(text) ? text : `${text}.`);
   const title = document.title ?? `The server answered ${answer.status}`;
   const wait = Number(answer.headers.get("Retry-After"));
-  const again = answer.status === 503 && wait ? `Try again in ${wait} s.` : "";
-  const words = [document.detail?.startsWith(title) ? "" : title, document.detail, document.fix, again]
+  const retry = answer.status === 503 && wait ? `Try again in ${wait} s.` : "";
+  const message = [document.detail?.startsWith(title) ? "" : title, document.detail, document.fix, retry]
     .filter(Boolean)
     .map(sentence)
     .join(" ");
   return new Problem(
-    words,
+    message,
     answer.status,
     String(document.type ?? "")
       .split("/")
@@ -64,11 +64,11 @@ async function read(answer) {
   );
 }
 
-/** The dialog for the key. @returns {Promise<boolean>} false when the person gave up */
-function ask(wrong) {
+/** Shows the dialog for the API key. @param {string} message shown in it @returns {Promise<boolean>} false: cancelled */
+function askForKey(message) {
   const dialog = document.getElementById("key"),
     input = document.getElementById("key-input");
-  document.getElementById("key-wrong").textContent = wrong;
+  document.getElementById("key-error").textContent = message;
   input.value = "";
   dialog.returnValue = "";
   document.getElementById("key-cancel").onclick = () => dialog.close("");

@@ -1,16 +1,16 @@
-/** The crops beside the picture: the free shape with its reasons, the policies side by side, the cards. */
+/** The crops beside the picture: the selected shape with its scores, the policies side by side, the cards. */
 import { PROFILES, crop } from "./gazecrop.js";
-import { adviceOf, cropOf, nameOf, sureOf, valueOf } from "./answers.js";
+import { adviceOf, confidenceOf, cropOf, nameOf, valueOf } from "./answers.js";
 import { byId, element, onChange, percent, state, update } from "./state.js";
 
 const VERDICTS = { good: "Good", tight: "Tight", poor: "Poor" };
-const POLICIES = { window: "Most saliency", point: "Top point centred", centre: "Plain centre" };
+const POLICIES = { window: "Most saliency", point: "Top point centred", centre: "Centred" };
 
-/** Fills `frame` with a box of the picture, by layout alone: nothing is drawn, so that it keeps up with a slider. */
-export function fill(frame, box, { grid, picture } = state) {
-  const drawn = [box.x, box.y, box.width, box.height, picture.url].join();
-  if (frame.dataset.drawn === drawn) return;
-  frame.dataset.drawn = drawn;
+/** Shows a box of the picture in `frame` by CSS layout, without a canvas: fast enough to follow a slider. */
+export function showCrop(frame, box, { grid, picture } = state) {
+  const content = [box.x, box.y, box.width, box.height, picture.url].join();
+  if (frame.dataset.content === content) return;
+  frame.dataset.content = content;
   let image = frame.firstElementChild;
   if (image?.tagName !== "IMG") frame.replaceChildren((image = element("img", { alt: "", draggable: false })));
   if (image.src !== picture.url) image.src = picture.url;
@@ -22,12 +22,12 @@ export function fill(frame, box, { grid, picture } = state) {
   image.style.top = `${(-100 * box.y) / box.height}%`;
 }
 
-const choose = (ratio) => update({ ratio });
+const select = (ratio) => update({ ratio });
 
-// The slider is logarithmic, an equal step is an equal change of shape: ±200 are 6:1 and 1:6.
+// The slider is logarithmic, so that equal steps change the shape equally: ±200 are 6:1 and 1:6.
 const STEPS = 200 / Math.log(6);
 const sliderAt = (value) => Math.min(Math.max(Math.round(Math.log(value) * STEPS), -200), 200);
-byId("ratio").addEventListener("input", () => choose(Math.exp(byId("ratio").value / STEPS).toFixed(4)));
+byId("ratio").addEventListener("input", () => select(Math.exp(byId("ratio").value / STEPS).toFixed(4)));
 byId("policy").addEventListener("input", () => update({ policy: byId("policy").value }));
 byId("zoom").addEventListener("input", () => update({ zoom: Number(byId("zoom").value) }));
 
@@ -36,15 +36,15 @@ function controls({ grid, ratio, policy, zoom }) {
     [from, to] = grid.goodRatios ?? [];
   if (document.activeElement !== slider || sliderAt(valueOf(ratio)) !== Number(slider.value))
     slider.value = sliderAt(valueOf(ratio));
-  const { importance_fraction: kept, verdict } = cropOf(ratio, { candidates: 2 }); // as `detail` asks: it is known then
+  const { importance_fraction: kept, verdict } = cropOf(ratio, { candidates: 2 }); // as in `detail`: one cache entry
   slider.setAttribute("aria-valuetext", `${nameOf(ratio)}, ${VERDICTS[verdict].toLowerCase()}, keeps ${percent(kept)}`);
   slider.style.setProperty("--from", from ? `${50 + sliderAt(valueOf(from)) / 4}%` : "50%");
   slider.style.setProperty("--to", to ? `${50 + sliderAt(valueOf(to)) / 4}%` : "50%");
   byId("ratio-text").textContent = nameOf(ratio);
   byId("good-span").textContent = grid.flat
-    ? "This picture shows nothing that stands out: every crop is the plain centre."
+    ? "Nothing stands out in this picture: every crop is centred."
     : !from
-      ? "No shape that may be asked for keeps 80\u00a0% of what people look at."
+      ? "No shape between 1:20 and 20:1 keeps 80\u00a0% of what people look at."
       : `Shapes from ${from} to ${to} keep at least 80\u00a0% of what people look at.`;
   byId("policy").value = policy;
   byId("zoom").value = zoom;
@@ -54,22 +54,22 @@ function controls({ grid, ratio, policy, zoom }) {
 function detail({ grid, ratio, constraints, focus, policy }) {
   const found = cropOf(ratio, { candidates: 2 }),
     best = cropOf(ratio, { policy: "window", focus: null, constraints: [] });
-  fill(byId("live"), found.box);
+  showCrop(byId("live"), found.box);
   byId("live").ariaLabel = `The crop of ${nameOf(ratio)}: ${found.box.width} by ${found.box.height} pixels`;
   const reason = found.whole
-    ? "The whole picture has this shape: nothing is cut."
+    ? "The whole picture has this shape: nothing is cut off."
     : grid.flat
-      ? "The picture shows nothing, so the middle is kept."
+      ? "Nothing stands out in this picture, so the crop is centred."
       : `It keeps ${percent(found.importance_fraction)} of what people look at.`;
   byId("verdict").className = `verdict ${found.verdict}`;
   byId("verdict").replaceChildren(element("b", { textContent: VERDICTS[found.verdict] }), ` ${reason}`);
   const runnerUp = found.alternatives[0];
   const shares = [["This crop", found.importance_fraction]];
   if (found.policy !== "window" || constraints.length)
-    shares.push(["The most that any box of this shape keeps", best.importance_fraction]);
-  shares.push(["The plain centre crop", found.centre_fraction]);
-  if (runnerUp) shares.push(["The runner-up elsewhere", runnerUp.importance_fraction]);
-  const bars = row(byId("shares"), shares.length, () =>
+    shares.push(["Best possible crop of this shape", best.importance_fraction]);
+  shares.push(["Centred crop", found.centre_fraction]);
+  if (runnerUp) shares.push(["Second-best crop elsewhere", runnerUp.importance_fraction]);
+  const bars = resizeList(byId("shares"), shares.length, () =>
     element("div", {}, element("dt"), element("dd", {}, element("span"))),
   );
   shares.forEach(([name, share], i) => {
@@ -79,45 +79,47 @@ function detail({ grid, ratio, constraints, focus, policy }) {
     bar.style.setProperty("--share", `${(100 * share).toFixed(1)}%`);
   });
   const lines = [],
-    sure = sureOf(ratio, found);
-  if (sure)
+    confidence = confidenceOf(ratio, found);
+  if (confidence)
     lines.push(
-      `Confidence ${percent(sure)}: how likely this is within a tenth of the best crop, by where people really look.`,
+      `Confidence ${percent(confidence)}: the probability that this crop keeps at least nine tenths of what the best crop keeps.`,
     );
   if (found.policy === "focus") lines.push("It follows the focus that a person set.");
   if (policy === "point" && grid.symmetric)
-    lines.push("The map is nearly its own mirror image, so the middle is kept.");
+    lines.push("The map is nearly its own mirror image, so the crop is centred.");
   if (focus && policy !== "auto") lines.push("The focus is not used: the policy is not automatic.");
   if (found.unmet.length)
-    lines.push(`Could not be met: ${found.unmet.map((c) => `${c.kind} ${constraints.indexOf(c) + 1}`).join(", ")}.`);
+    lines.push(
+      `These marks could not be satisfied: ${found.unmet.map((c) => `${c.kind} ${constraints.indexOf(c) + 1}`).join(", ")}.`,
+    );
   const box = `Box ${found.box.width} × ${found.box.height} at ${found.box.x}, ${found.box.y}.`;
   byId("advice").replaceChildren(...lines.map((line) => `${line} `), box);
   if (found.verdict === "poor" && !grid.flat) {
     const { nearest, canvas } = adviceOf(ratio, found);
     if (nearest) {
       const use = element("button", { type: "button", className: "link", textContent: nearest });
-      use.addEventListener("click", () => choose(nearest));
+      use.addEventListener("click", () => select(nearest));
       byId("advice").append(" Nearest good shape: ", use, ".");
     }
-    byId("advice").append(` The whole picture fits on ${canvas.join(" × ")}.`);
+    byId("advice").append(` A canvas of ${canvas.join(" × ")} pixels has this shape and holds the whole picture.`);
   }
 }
 
-/** Rows of pictures in buttons or plain, made anew only when their number changes. */
-function row(list, count, made) {
+/** Removes or creates children until there are `count`; the others are reused. */
+function resizeList(list, count, create) {
   while (list.children.length > count) list.lastElementChild.remove();
-  while (list.children.length < count) list.append(made());
+  while (list.children.length < count) list.append(create());
   return [...list.children];
 }
 
 function policies({ ratio }) {
   const names = Object.keys(POLICIES).concat(state.focus ? "focus" : []);
-  const items = row(byId("policies"), names.length, () =>
+  const items = resizeList(byId("policies"), names.length, () =>
     element("li", {}, element("div", { className: "crop" }), element("p")),
   );
   items.forEach((item, i) => {
     const found = cropOf(ratio, { policy: names[i] });
-    fill(item.firstElementChild, found.box);
+    showCrop(item.firstElementChild, found.box);
     item.lastElementChild.replaceChildren(
       POLICIES[names[i]] ?? "Your focus",
       " ",
@@ -127,9 +129,9 @@ function policies({ ratio }) {
 }
 
 function cards({ ratios, ratio }) {
-  const items = row(byId("cards"), ratios.length, () => {
+  const items = resizeList(byId("cards"), ratios.length, () => {
     const button = element("button", { type: "button" }, element("div", { className: "crop" }), element("span"));
-    button.addEventListener("click", () => choose(button.dataset.ratio));
+    button.addEventListener("click", () => select(button.dataset.ratio));
     return element("li", {}, button);
   });
   items.forEach((item, i) => {
@@ -139,7 +141,7 @@ function cards({ ratios, ratio }) {
     button.dataset.ratio = name;
     item.style.setProperty("--wide", found.box.width / found.box.height);
     button.setAttribute("aria-pressed", name === ratio);
-    fill(button.firstElementChild, found.box);
+    showCrop(button.firstElementChild, found.box);
     button.lastElementChild.replaceChildren(
       name in PROFILES ? `${name} ` : "",
       element("small", { textContent: nameOf(name) }),
@@ -170,27 +172,27 @@ function chips({ ratios }) {
 
 byId("add").addEventListener("submit", (event) => {
   event.preventDefault();
-  const name = byId("own").value.trim();
+  const name = byId("custom").value.trim();
   try {
     crop(state.grid, name);
   } catch (error) {
-    byId("own-wrong").textContent = `${error.message}.`;
+    byId("custom-error").textContent = `${error.message}.`;
     return;
   }
-  byId("own").value = byId("own-wrong").textContent = "";
+  byId("custom").value = byId("custom-error").textContent = "";
   update({ ratios: [...new Set([...state.ratios, name])].slice(-16), ratio: name });
 });
 
-let shown = null; // the shapes that have chips: made anew only when they change, so that the keyboard's place stays
-onChange((now) => {
-  controls(now);
-  detail(now);
-  policies(now);
-  cards(now);
-  if (shown !== String(now.ratios)) {
-    const place = document.activeElement?.id;
-    chips(now);
-    shown = String(now.ratios);
-    if (place?.startsWith("chip-")) byId(place)?.focus();
+let chipRatios = null; // the chips are created again only when these change, so that they keep the keyboard focus
+onChange((state) => {
+  controls(state);
+  detail(state);
+  policies(state);
+  cards(state);
+  if (chipRatios !== String(state.ratios)) {
+    const active = document.activeElement?.id;
+    chips(state);
+    chipRatios = String(state.ratios);
+    if (active?.startsWith("chip-")) byId(active)?.focus();
   }
 });

@@ -1,5 +1,5 @@
-// The reference, drawn by Swagger UI from this server's own schema; relative, so that it works behind a proxy path.
-// "Try it out" is told where the page itself stands: only the browser knows the path that a proxy put before it.
+// The reference, rendered by Swagger UI from this server's OpenAPI document. Addresses are relative, and `servers` is
+// set from the page's own address: a reverse proxy may serve it under a path prefix that only the browser sees.
 fetch("openapi.json")
   .then((answer) => answer.json())
   .then((spec) => {

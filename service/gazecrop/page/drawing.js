@@ -1,8 +1,8 @@
-/** An edit as Konva's nodes: the group that turns and mirrors, lines and texts, the frame of a cut. */
+/** An edit as Konva nodes: the group that rotates and mirrors, lines and texts, the frame of the crop tool. */
 
 const FONT = "system-ui, sans-serif";
 
-/** The group whose inside is the unedited picture. @param {import("./edits.js").Edit} edit */
+/** The group whose coordinates are pixels of the unedited picture. @param {import("./edits.js").Edit} edit */
 export function groupOf({ crop, turns, flipped }, stage, fit) {
   return new Konva.Group({
     x: stage.width() / 2,
@@ -30,10 +30,10 @@ export function nodeOf(item, i) {
       tension: 0.3,
       listening: false,
     });
-  const { x, y, text, turns, flipped } = item; // upright in the picture as it stood then
+  const { x, y, text, turns, flipped } = item; // upright in the orientation that the picture had then
   const rotation = flipped ? 90 * turns : -90 * turns,
     scaleX = flipped ? -1 : 1;
-  const made = new Konva.Text({
+  const node = new Konva.Text({
     id,
     x,
     y,
@@ -45,13 +45,13 @@ export function nodeOf(item, i) {
     fontStyle: "600",
     fontFamily: FONT,
   });
-  made.offset({ x: made.width() / 2, y: made.height() / 2 });
-  return made;
+  node.offset({ x: node.width() / 2, y: node.height() / 2 });
+  return node;
 }
 
-/** What is to be left of a picture: dragged by its handles, or moved and sized in steps. */
+/** The frame of the crop tool: dragged by its handles, or moved and resized in steps. */
 export class Frame {
-  /** @param {any} layer emptied already */
+  /** @param {any} layer an empty Konva layer */
   constructor(layer) {
     this.wide = layer.width();
     this.high = layer.height();
@@ -67,13 +67,13 @@ export class Frame {
       draggable: true,
     });
     this.rect.dragBoundFunc(({ x, y }) => ({
-      x: between(x, 0, wide - this.now.width),
-      y: between(y, 0, high - this.now.height),
+      x: clamp(x, 0, wide - this.screenBox.width),
+      y: clamp(y, 0, high - this.screenBox.height),
     }));
     const shade = new Konva.Shape({
       listening: false,
       sceneFunc: (context) => {
-        const { x, y, width, height } = this.now;
+        const { x, y, width, height } = this.screenBox;
         context.fillStyle = "#0009";
         for (const side of [
           [0, 0, wide, y],
@@ -85,7 +85,7 @@ export class Frame {
       },
     });
     const inside = ({ x, y, width, height }) =>
-      width >= LEAST && height >= LEAST && x >= -1 && y >= -1 && x + width <= wide + 1 && y + height <= high + 1;
+      width >= MIN_SIDE && height >= MIN_SIDE && x >= -1 && y >= -1 && x + width <= wide + 1 && y + height <= high + 1;
     const handles = new Konva.Transformer({
       nodes: [this.rect],
       rotateEnabled: false,
@@ -100,40 +100,41 @@ export class Frame {
   }
 
   /** In pixels of the screen. */
-  get now() {
+  get screenBox() {
     const { rect } = this;
     return { x: rect.x(), y: rect.y(), width: rect.width() * rect.scaleX(), height: rect.height() * rect.scaleY() };
   }
 
-  /** In fractions of the shown picture. */
+  /** In fractions of the displayed picture. */
   get box() {
-    const { x, y, width, height } = this.now,
+    const { x, y, width, height } = this.screenBox,
       { wide, high } = this;
-    const left = between(x / wide, 0, 1),
-      top = between(y / high, 0, 1);
+    const left = clamp(x / wide, 0, 1),
+      top = clamp(y / high, 0, 1);
     return {
       x: left,
       y: top,
-      width: between((x + width) / wide, 0, 1) - left,
-      height: between((y + height) / high, 0, 1) - top,
+      width: clamp((x + width) / wide, 0, 1) - left,
+      height: clamp((y + height) / high, 0, 1) - top,
     };
   }
 
-  step([right, down], size) {
-    const { x, y, width, height } = this.now,
+  /** @param {number[]} direction @param {boolean} resize else it is moved */
+  step([right, down], resize) {
+    const { x, y, width, height } = this.screenBox,
       { wide, high } = this,
       by = wide / 50;
-    if (size)
+    if (resize)
       this.rect.setAttrs({
         scaleX: 1,
         scaleY: 1,
-        width: between(width + right * by, LEAST, wide - x),
-        height: between(height + down * by, LEAST, high - y),
+        width: clamp(width + right * by, MIN_SIDE, wide - x),
+        height: clamp(height + down * by, MIN_SIDE, high - y),
       });
     else
-      this.rect.setAttrs({ x: between(x + right * by, 0, wide - width), y: between(y + down * by, 0, high - height) });
+      this.rect.setAttrs({ x: clamp(x + right * by, 0, wide - width), y: clamp(y + down * by, 0, high - height) });
   }
 }
 
-const LEAST = 12; // pixels of the screen that a frame is wide and high
-const between = (value, least, most) => Math.min(Math.max(value, least), most);
+const MIN_SIDE = 12; // of a frame, in pixels of the screen
+const clamp = (value, least, most) => Math.min(Math.max(value, least), most);

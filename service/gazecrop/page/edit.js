@@ -1,17 +1,19 @@
-/** The way into the editor: loads what it needs, opens it, gives back the edited picture as a file. */
+/** Opens the editor: loads its library and style sheet, and returns the edited picture as a file. */
 import { Editor } from "./editor.js";
 import { element } from "./state.js";
 
-/** Loads what the editor needs. Throws when the set-up did not bring it. */
-function needed() {
-  const load = (made) =>
+/** Loads the library and the style sheet. Rejects when set-up could not install the library. */
+function loadLibrary() {
+  const load = (tag) =>
     new Promise((done, failed) => {
-      made.onload = done;
-      made.onerror = () =>
+      tag.onload = done;
+      tag.onerror = () =>
         failed(
-          new Error("Edit is off: this server was set up without the drawing library (konva). Everything else works."),
+          new Error(
+            "The editor is not available: this server was set up without its drawing library (Konva). Everything else works.",
+          ),
         );
-      document.head.append(made);
+      document.head.append(tag);
     });
   return Promise.all([
     globalThis.Konva ?? load(element("script", { src: "vendor/konva.min.js" })),
@@ -20,15 +22,15 @@ function needed() {
 }
 
 /**
- * Opens the editor. @param {import("./state.js").Picture} picture @param {HTMLElement} place
- * @returns {Promise<{blob: Blob, mirrored: boolean}|null>} null when the person gave up
+ * Opens the editor. @param {import("./state.js").Picture} picture @param {HTMLElement} container
+ * @returns {Promise<{blob: Blob, mirrored: boolean}|null>} null: cancelled
  */
-export async function edit(picture, place) {
-  await needed();
+export async function edit(picture, container) {
+  await loadLibrary();
   const image = new Image();
   image.src = URL.createObjectURL(picture.blob);
   await image.decode();
-  const editor = new Editor(image, place);
+  const editor = new Editor(image, container);
   try {
     const changed = await editor.run();
     if (!changed) return null;

@@ -1,19 +1,19 @@
-/** The editor at work: what the tools do to the edit, and the edit drawn. */
+/** The editor: applies the tools to the edit and displays it. */
 import { Frame, groupOf, nodeOf } from "./drawing.js";
 import { History, cut, onlyMirrored, sizeOf, unedited } from "./edits.js";
 import { dialogFor } from "./editor_dialog.js";
 import { element } from "./state.js";
 
-const MOST = 6000; // pixels of the longer side that is sent: browsers stop drawing somewhere above 8,000
+const MAX_SIDE = 6000; // of the edited picture, in pixels: some browsers cannot draw a canvas of more than 8,000
 
 export class Editor {
-  constructor(image, place) {
+  constructor(image, container) {
     this.image = image;
     this.history = new History(unedited(image.naturalWidth, image.naturalHeight));
     this.mode = "move";
-    this.chosen = -1; // the text under way, as an index of the items
+    this.selected = -1; // index of the selected text among the items; -1: none
     Object.assign(this, dialogFor(this));
-    place.replaceChildren(this.dialog);
+    container.replaceChildren(this.dialog);
     this.dialog.showModal();
     this.stage = new Konva.Stage({ container: this.canvas, width: 1, height: 1 });
     this.layers = {
@@ -22,8 +22,8 @@ export class Editor {
       tools: new Konva.Layer(),
     };
     this.stage.add(...Object.values(this.layers));
-    this.resized = new ResizeObserver(() => this.draw());
-    this.resized.observe(this.canvas.parentElement);
+    this.resizeObserver = new ResizeObserver(() => this.draw());
+    this.resizeObserver.observe(this.canvas.parentElement);
     this.listen();
     this.draw();
     this.canvas.focus();
@@ -38,44 +38,45 @@ export class Editor {
     this.draw();
   }
 
-  go(way) {
-    this.history[way]();
-    this.chosen = -1;
+  /** @param {"undo"|"redo"} step */
+  go(step) {
+    this.history[step]();
+    this.selected = -1;
     this.draw();
   }
 
   setMode(mode) {
     this.mode = mode;
-    this.chosen = -1;
+    this.selected = -1;
     this.draw();
     if (mode === "text") this.text.focus();
   }
 
-  /** The measure of lines and letters, the same on every picture: half a hundredth of its longer side. */
+  /** The unit of line widths and font sizes, relative to the picture: 1/200 of its longer side. */
   get unit() {
     return Math.max(this.image.naturalWidth, this.image.naturalHeight) / 200;
   }
 
-  // ---- what is seen
+  // ---- display
 
   draw() {
     const { now, mode } = this,
-      shown = sizeOf(now),
-      room = this.canvas.parentElement;
-    this.fit = Math.min(room.clientWidth / shown.width, room.clientHeight / shown.height);
-    this.stage.size({ width: shown.width * this.fit, height: shown.height * this.fit });
+      size = sizeOf(now),
+      frame = this.canvas.parentElement;
+    this.fit = Math.min(frame.clientWidth / size.width, frame.clientHeight / size.height);
+    this.stage.size({ width: size.width * this.fit, height: size.height * this.fit });
     for (const name of ["picture", "items"]) {
       const group = groupOf(now, this.stage, this.fit);
       this.layers[name].destroyChildren().add(group);
       if (name === "picture") group.add(new Konva.Image({ image: this.image, x: 0, y: 0 }));
-      else now.items.forEach((item, i) => group.add(this.live(nodeOf(item, i), i)));
+      else now.items.forEach((item, i) => group.add(this.selectable(nodeOf(item, i), i)));
     }
     this.layers.tools.destroyChildren();
     if (mode === "crop") this.frame = new Frame(this.layers.tools);
-    if (this.chosen >= 0)
+    if (this.selected >= 0)
       this.layers.tools.add(
         new Konva.Rect({
-          ...this.layers.items.findOne(`#item-${this.chosen}`).getClientRect(),
+          ...this.layers.items.findOne(`#item-${this.selected}`).getClientRect(),
           stroke: "#fff",
           dash: [6, 4],
           shadowColor: "#000",
@@ -87,18 +88,18 @@ export class Editor {
     this.redo.disabled = this.history.last;
     for (const name of ["crop", "draw", "text"])
       this.dialog.querySelector(`#edit-${name}`).ariaPressed = String(mode === name);
-    this.cutting.hidden = mode !== "crop";
-    this.writing.hidden = mode !== "text";
-    this.look.hidden = mode === "crop" || (mode === "move" && this.chosen < 0);
+    this.cropTools.hidden = mode !== "crop";
+    this.textTools.hidden = mode !== "text";
+    this.styleTools.hidden = mode === "crop" || (mode === "move" && this.selected < 0);
     this.canvas.dataset.mode = mode;
   }
 
-  /** Texts can be taken hold of, unless another tool is at work. */
-  live(node, i) {
+  /** Makes a text selectable and draggable, unless another tool is in use. */
+  selectable(node, i) {
     if (node.className !== "Text" || this.mode === "draw" || this.mode === "crop") return node.listening(false);
     node.draggable(true);
-    node.on("pointerdown", () => (this.chosen = i));
-    node.on("click tap", () => this.choose(i));
+    node.on("pointerdown", () => (this.selected = i));
+    node.on("click tap", () => this.select(i));
     node.on("dragend", () => this.replace(i, { x: node.x(), y: node.y() }));
     return node;
   }
@@ -107,16 +108,16 @@ export class Editor {
 
   listen() {
     let points = null;
-    const place = () => {
+    const position = () => {
       const { x, y } = this.layers.picture.findOne("Group").getRelativePointerPosition();
       return [x, y];
     };
     this.stage.on("pointerdown", () => {
-      if (this.mode === "draw") points = place();
+      if (this.mode === "draw") points = position();
     });
     this.stage.on("pointermove", () => {
       if (!points) return;
-      points.push(...place());
+      points.push(...position());
       this.layers.tools
         .destroyChildren()
         .add(groupOf(this.now, this.stage, this.fit).add(nodeOf(this.line(points), "new")));
@@ -126,7 +127,7 @@ export class Editor {
       points = null;
     };
     this.stage.on("pointerup", end);
-    this.dialog.addEventListener("pointerup", end); // outside of the picture, too
+    this.dialog.addEventListener("pointerup", end); // also outside of the picture
     this.canvas.addEventListener("keydown", (event) => this.key(event));
     this.dialog.addEventListener("keydown", (event) => {
       if (!(event.ctrlKey || event.metaKey) || event.key.toLowerCase() !== "z" || event.target === this.text) return;
@@ -139,12 +140,12 @@ export class Editor {
     return { kind: "line", points: [...points], colour: this.colour.value, size: this.size.value * this.unit * 0.35 };
   }
 
-  write() {
+  placeText() {
     const text = this.text.value.trim(),
       { crop, turns, flipped, items } = this.now;
     if (!text) return this.text.focus();
-    if (this.chosen >= 0) return this.replace(this.chosen, { text });
-    this.chosen = items.length;
+    if (this.selected >= 0) return this.replace(this.selected, { text });
+    this.selected = items.length;
     const item = {
       kind: "text",
       text,
@@ -159,19 +160,19 @@ export class Editor {
     this.canvas.focus();
   }
 
-  choose(i) {
+  select(i) {
     const item = this.now.items[i];
     this.mode = "text";
-    this.chosen = i;
+    this.selected = i;
     this.text.value = item.text;
     this.colour.value = item.colour;
     this.size.value = item.size / this.unit / 2;
     this.draw();
   }
 
-  restyle() {
-    if (this.chosen >= 0)
-      this.replace(this.chosen, { colour: this.colour.value, size: this.size.value * this.unit * 2 });
+  applyStyle() {
+    if (this.selected >= 0)
+      this.replace(this.selected, { colour: this.colour.value, size: this.size.value * this.unit * 2 });
   }
 
   replace(i, changes) {
@@ -185,25 +186,26 @@ export class Editor {
 
   key(event) {
     const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
-    if (event.key === "Delete" && this.chosen >= 0) {
-      const items = this.now.items.filter((_, i) => i !== this.chosen);
-      this.chosen = -1;
+    if (event.key === "Delete" && this.selected >= 0) {
+      const items = this.now.items.filter((_, i) => i !== this.selected);
+      this.selected = -1;
       this.add({ ...this.now, items });
     }
-    if (!step || (this.mode !== "crop" && this.chosen < 0)) return;
+    if (!step || (this.mode !== "crop" && this.selected < 0)) return;
     event.preventDefault();
     if (this.mode === "crop") return this.frame.step(step, event.shiftKey);
-    const item = this.now.items[this.chosen],
+    const item = this.now.items[this.selected],
       { turns, flipped } = this.now;
     if (event.shiftKey)
-      return this.replace(this.chosen, { size: Math.max(item.size + (step[0] - step[1]) * this.unit, this.unit) });
-    let [x, y] = step; // of the shown picture; turned back into the unedited one
+      return this.replace(this.selected, { size: Math.max(item.size + (step[0] - step[1]) * this.unit, this.unit) });
+    let [x, y] = step; // in the displayed picture; rotated back to the unedited one
     for (let i = 0; i < turns; i++) [x, y] = [y, -x];
-    this.replace(this.chosen, { x: item.x + (flipped ? -x : x) * 2 * this.unit, y: item.y + y * 2 * this.unit });
+    this.replace(this.selected, { x: item.x + (flipped ? -x : x) * 2 * this.unit, y: item.y + y * 2 * this.unit });
   }
 
-  // ---- the end
+  // ---- result
 
+  /** Resolves when the user closes the dialog: with the result, or with null after Cancel. */
   run() {
     return new Promise((done) => {
       this.end = (accepted) => done(accepted && this.result());
@@ -212,13 +214,13 @@ export class Editor {
   }
 
   result() {
-    const shown = sizeOf(this.now),
-      scale = Math.min(1, MOST / Math.max(shown.width, shown.height));
+    const size = sizeOf(this.now),
+      scale = Math.min(1, MAX_SIDE / Math.max(size.width, size.height));
     this.layers.tools.hide();
     const drawn = this.stage.toCanvas({ pixelRatio: scale / this.fit });
     const canvas = element("canvas", {
-      width: Math.max(1, Math.round(shown.width * scale)),
-      height: Math.max(1, Math.round(shown.height * scale)),
+      width: Math.max(1, Math.round(size.width * scale)),
+      height: Math.max(1, Math.round(size.height * scale)),
     });
     canvas.getContext("2d").drawImage(drawn, 0, 0, canvas.width, canvas.height);
     return {
@@ -228,7 +230,7 @@ export class Editor {
   }
 
   close() {
-    this.resized.disconnect();
+    this.resizeObserver.disconnect();
     this.stage.destroy();
     this.dialog.remove();
   }

@@ -1,12 +1,13 @@
 /**
- * What an edit is: how the picture is turned, mirrored and cut, and what was put on it. Plain values; every step makes
- * a new one, so that undo is a list. Everything is in pixels of the unedited picture: turning moves the drawings along.
+ * An edit: how the picture is rotated, mirrored and cropped, and the lines and texts on it. Immutable values, so that
+ * undo is a list. Coordinates are pixels of the unedited picture: the drawings rotate with it.
  *
  * @typedef {{kind: "line", points: number[], colour: string, size: number}} Line
  * @typedef {{kind: "text", text: string, x: number, y: number, colour: string, size: number, turns: number,
- *   flipped: boolean}} Text x and y of its middle; turns and flipped as the picture stood when it was written
+ *   flipped: boolean}} Text x and y of its centre; turns and flipped of the edit in which it was written
  * @typedef {{turns: number, flipped: boolean, crop: {x: number, y: number, width: number, height: number},
- *   items: (Line|Text)[]}} Edit shown as: cut to `crop`, then mirrored left to right, then turned by quarters clockwise
+ *   items: (Line|Text)[]}} Edit displayed as: cropped to `crop`, then mirrored left to right if `flipped`, then rotated
+ *   clockwise by `turns` quarter turns
  */
 
 /** @returns {Edit} */
@@ -20,21 +21,21 @@ export const unedited = (width, height) => ({
 /** @param {Edit} edit @returns {Edit} */
 export const turned = (edit) => ({ ...edit, turns: (edit.turns + 1) % 4 });
 
-// To mirror after a turn is to turn the other way after mirroring.
+// Mirroring after a rotation equals the opposite rotation after mirroring.
 /** @param {Edit} edit @returns {Edit} */
 export const mirrored = (edit) => ({ ...edit, flipped: !edit.flipped, turns: (4 - edit.turns) % 4 });
 /** @param {Edit} edit @returns {Edit} */
 export const upsideDown = (edit) => ({ ...edit, flipped: !edit.flipped, turns: (6 - edit.turns) % 4 });
 
-/** Width and height as shown. @param {Edit} edit */
+/** Width and height as displayed. @param {Edit} edit */
 export const sizeOf = ({ turns, crop: { width, height } }) =>
   turns % 2 ? { width: height, height: width } : { width, height };
 
-/** A rectangle of the shown picture, in fractions, cut out. @param {Edit} edit @returns {Edit} */
+/** Crops to a rectangle of the displayed picture, in fractions. @param {Edit} edit @returns {Edit} */
 export function cut(edit, { x, y, width, height }) {
   const { turns, flipped, crop } = edit;
   let box = { x, y, width, height };
-  for (let i = 0; i < turns; i++) box = { x: box.y, y: 1 - box.x - box.width, width: box.height, height: box.width }; // turned back
+  for (let i = 0; i < turns; i++) box = { x: box.y, y: 1 - box.x - box.width, width: box.height, height: box.width }; // rotated back
   if (flipped) box.x = 1 - box.x - box.width;
   const left = Math.max(Math.round(crop.x + box.x * crop.width), 0),
     top = Math.max(Math.round(crop.y + box.y * crop.height), 0);
@@ -43,7 +44,7 @@ export function cut(edit, { x, y, width, height }) {
   return { ...edit, crop: { x: left, y: top, width: Math.max(right - left, 1), height: Math.max(bottom - top, 1) } };
 }
 
-/** The picture is its own mirror image and nothing else has changed: before and after can be laid over each other. */
+/** The edit mirrors the picture and does not rotate or crop it: the maps before and after correspond cell by cell. */
 export const onlyMirrored = ({ flipped, turns, crop }, { width, height }) =>
   flipped && turns === 0 && crop.width === width && crop.height === height;
 

@@ -1,29 +1,29 @@
-/** Pictures to click: photographs that the set-up unpacked (examples/index.json), and two drawn right here. */
+/** The example pictures: photographs that set-up installed (examples/index.json), and two that are drawn here. */
 
 const DRAWN = [
   { title: "A kite, drawn", draw: kite },
   { title: "A poster, drawn", draw: poster },
 ];
 
-/** @param {HTMLElement} list @param {(name: string, load: () => Promise<Blob>) => void} chosen */
-export async function show(list, chosen) {
+/** @param {HTMLElement} list @param {(name: string, load: () => Promise<Blob>) => void} select runs on a click */
+export async function show(list, select) {
   const add = (title, thumbnail, load) => {
     const button = document.createElement("button"),
       item = document.createElement("li");
     button.type = "button";
     button.title = title;
     button.append(thumbnail);
-    button.addEventListener("click", () => chosen(title, load));
+    button.addEventListener("click", () => select(title, load));
     item.append(button);
     list.append(item);
   };
-  for (const { file, thumb, title } of await listed()) {
+  for (const { file, thumb, title } of await photographs()) {
     const image = new Image();
     image.src = `examples/${thumb ?? file}`;
     image.alt = title;
     add(title, image, async () => {
       const answer = await fetch(`examples/${file}`);
-      if (!answer.ok) throw new Error("This example is not there any more.");
+      if (!answer.ok) throw new Error("This example is no longer available.");
       return answer.blob();
     });
   }
@@ -35,7 +35,8 @@ export async function show(list, chosen) {
   }
 }
 
-async function listed() {
+/** The photographs' index; empty where set-up could not install them. */
+async function photographs() {
   try {
     const answer = await fetch("examples/index.json");
     return answer.ok ? await answer.json() : [];
@@ -96,7 +97,7 @@ function kite(c) {
     for (let i = 0; i < points.length; i += 2) c.lineTo(points[i], points[i + 1]);
     c.fill();
   }
-  c.fillStyle = "#2c3540"; // who holds it
+  c.fillStyle = "#2c3540"; // the person with the kite
   c.fillRect(286, 640, 22, 60);
   c.beginPath();
   c.arc(297, 622, 18, 0, 7);

@@ -1,20 +1,20 @@
 /**
- * Gazecrop's portable map: reads `saliency.encoded` and computes the same crops as the server, to the pixel.
- * One file, no dependencies, no requests. It mirrors service/{grid,points,placing,cropping,ratios}.py name by name.
+ * Gazecrop's portable map: decodes `saliency.encoded` and computes the same crops as the server, to the pixel.
+ * One file, no dependencies, no requests. It mirrors gazecrop/crop/{grid,points,placing,cropping,ratios}.py by name.
  *
  *     import { decode, crop } from "./gazecrop.js";
  *     const { box } = crop(decode(document.saliency.encoded), "16:9");
  *
- * Or without a line of script: <script type="module" src="gazecrop.js"></script> and, with a size given by CSS,
+ * Or without code of your own: <script type="module" src="gazecrop.js"></script> and, with a size set in CSS,
  *     <img src="picture.jpg" data-gazecrop="R0MxKB4..." [data-gazecrop-focus="0.31,0.42"]>
- * which then shows the crop of whatever shape the layout gives it.
+ * which then shows the crop for its aspect ratio in the layout.
  *
- * All sums are of integers below 2^53, which a double holds exactly, as the server's int64 does. Sizes of boxes go
- * through fractions of BigInt, since a ratio may have twelve digits on either side.
+ * All sums are integers below 2^53, which a double represents exactly, as the server's int64 does. Sizes of boxes are
+ * computed with fractions of BigInt, since each side of a ratio may have twelve digits.
  *
  * @typedef {{x: number, y: number, width: number, height: number}} Box integer pixels of the upright picture
  * @typedef {{kind: "keep"|"avoid", x: number, y: number, width: number, height: number}} Constraint fractions
- * @typedef {{x: number, y: number, score: number}} Point fractions of the picture; score of the highest's
+ * @typedef {{x: number, y: number, score: number}} Point fractions of the picture; score relative to the highest point
  * @typedef {"auto"|"window"|"point"|"centre"|"focus"} Policy
  * @typedef {{policy?: Policy, zoom?: number|string, constraints?: Constraint[], candidates?: number,
  *   focus?: {x: number, y: number}|null}} Options
@@ -38,16 +38,16 @@ export const PROFILES = Object.freeze({
 const TOP = 31,
   GOOD = 0.8,
   TIGHT = 0.6,
-  WIDEST = 20n; // levels of a map; shares of the importance; 20:1 and 1:20
+  WIDEST = 20n; // highest level of a map; least importance of the verdicts; 20:1 and 1:20
 const MOST = 5,
   APART = 0.15,
   LEAST = 0.2,
-  SLACK = 1e-6; // of points: number, distance, score; of a pixel
+  SLACK = 1e-6; // points: highest number, least distance, least score; rounding tolerance in pixels
 
-// ---- the code of a map: header and raw DEFLATE, as base64url
+// ---- decoding a map: base64url of a header and raw DEFLATE
 
 const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-const wrong = () => new Error("not the code of a grid");
+const invalid = () => new Error("not the code of a grid");
 
 /** @param {string} text base64url without padding @returns {Uint8Array} */
 function bytesOf(text) {
@@ -55,10 +55,10 @@ function bytesOf(text) {
   let hold = 0,
     held = 0,
     filled = 0;
-  if (text.length % 4 === 1) throw wrong();
+  if (text.length % 4 === 1) throw invalid();
   for (const letter of text) {
     const value = ALPHABET.indexOf(letter);
-    if (value < 0) throw wrong();
+    if (value < 0) throw invalid();
     hold = ((hold << 6) | value) & 0xffff;
     held += 6;
     if (held >= 8) bytes[filled++] = hold >> (held -= 8);
@@ -73,8 +73,8 @@ const DISTANCES = spread(1, [..."000011223344556677"].map(Number).concat([8, 8, 
 const ORDER = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
 
 /**
- * Raw DEFLATE (RFC 1951) that makes exactly `size` bytes. Every step takes a bit from the input and the output is
- * bounded, so that no input keeps it busy.
+ * Decompresses raw DEFLATE (RFC 1951) to exactly `size` bytes. Every step consumes a bit of the input and the output
+ * is bounded, so that it ends for every input.
  * @param {Uint8Array} input @param {number} size @returns {Uint8Array}
  */
 function inflate(input, size) {
@@ -84,12 +84,12 @@ function inflate(input, size) {
     hold = 0,
     held = 0;
   const put = (byte) => {
-    if (filled === size) throw wrong();
+    if (filled === size) throw invalid();
     output[filled++] = byte;
   };
   const bits = (count) => {
     for (; held < count; held += 8) {
-      if (at === input.length) throw wrong();
+      if (at === input.length) throw invalid();
       hold |= input[at++] << held;
     }
     const value = hold & ((1 << count) - 1);
@@ -97,7 +97,7 @@ function inflate(input, size) {
     held -= count;
     return value;
   };
-  /** A canonical Huffman code: how many words of each length, and the symbols in their order. */
+  /** A canonical Huffman code: the number of code words of each length, and the symbols in order. */
   const code = (lengths) => {
     const counts = new Array(16).fill(0),
       starts = [0, 0],
@@ -105,7 +105,7 @@ function inflate(input, size) {
     for (const length of lengths) counts[length]++;
     counts[0] = 0;
     for (let length = 1, room = 1; length < 16; length++) {
-      if ((room = 2 * room - counts[length]) < 0) throw wrong(); // more words than there can be
+      if ((room = 2 * room - counts[length]) < 0) throw invalid(); // oversubscribed
       starts[length + 1] = starts[length] + counts[length];
     }
     lengths.forEach((length, symbol) => length && (symbols[starts[length]++] = symbol));
@@ -119,7 +119,7 @@ function inflate(input, size) {
       first = (first + counts[length]) << 1;
       word <<= 1;
     }
-    throw wrong();
+    throw invalid();
   };
   const dynamic = () => {
     const literals = bits(5) + 257,
@@ -131,11 +131,11 @@ function inflate(input, size) {
     const ofLengths = code(lengths);
     while (all.length < total) {
       const s = symbol(ofLengths);
-      if (s === 16 && !all.length) throw wrong();
+      if (s === 16 && !all.length) throw invalid();
       const again = s < 16 ? 1 : s === 16 ? 3 + bits(2) : s === 17 ? 3 + bits(3) : 11 + bits(7);
       for (let i = 0, value = s < 16 ? s : s === 16 ? all.at(-1) : 0; i < again; i++) all.push(value);
     }
-    if (all.length > total) throw wrong();
+    if (all.length > total) throw invalid();
     return [code(all.slice(0, literals)), code(all.slice(literals))];
   };
   const fixed = () => {
@@ -150,11 +150,11 @@ function inflate(input, size) {
   for (let last = 0; !last;) {
     last = bits(1);
     const kind = bits(2);
-    if (kind === 3) throw wrong();
+    if (kind === 3) throw invalid();
     if (kind === 0) {
-      hold = held = 0; // on to the next whole byte
+      hold = held = 0; // skip to the next byte
       const length = bits(16);
-      if ((length ^ bits(16)) !== 0xffff) throw wrong();
+      if ((length ^ bits(16)) !== 0xffff) throw invalid();
       for (let i = 0; i < length; i++) put(bits(8));
       continue;
     }
@@ -164,39 +164,39 @@ function inflate(input, size) {
         put(s);
         continue;
       }
-      if (s > 285) throw wrong();
+      if (s > 285) throw invalid();
       const [length, more] = LENGTHS[s - 257],
         repeat = length + bits(more);
       const far = symbol(distances);
-      if (far > 29) throw wrong();
+      if (far > 29) throw invalid();
       const back = DISTANCES[far][0] + bits(DISTANCES[far][1]);
-      if (back > filled) throw wrong();
+      if (back > filled) throw invalid();
       for (let i = 0; i < repeat; i++) put(output[filled - back]);
     }
   }
-  if (filled !== size || at !== input.length) throw wrong();
+  if (filled !== size || at !== input.length) throw invalid();
   return output;
 }
 
 /**
- * Reads a map. Throws an Error for anything that the server cannot have made.
+ * Decodes a map. Throws an Error for a string that the server cannot have made.
  * @param {string} text `saliency.encoded`
  */
 export function decode(text) {
   const code = bytesOf(String(text));
-  if (code.length < 14 || code[0] !== 71 || code[1] !== 67 || code[2] !== 49) throw wrong(); // G C 1
+  if (code.length < 14 || code[0] !== 71 || code[1] !== 67 || code[2] !== 49) throw invalid(); // G C 1
   const header = new DataView(code.buffer),
     columns = code[3],
     rows = code[4],
     flags = code[5];
   const width = header.getUint32(6),
     height = header.getUint32(10);
-  const most = BigInt(TOP * columns * rows) * BigInt(width) * BigInt(height); // no sum is larger
-  if (flags > 3 || most === 0n) throw wrong();
+  const most = BigInt(TOP * columns * rows) * BigInt(width) * BigInt(height); // the upper bound of all sums
+  if (flags > 3 || most === 0n) throw invalid();
   if (most > Number.MAX_SAFE_INTEGER || 4 * Math.max(width, height) ** 2 > Number.MAX_SAFE_INTEGER)
     throw new Error("a picture too large for exact sums");
-  const levels = inflate(code.subarray(14), columns * rows); // each minus the plane through its neighbours, modulo 32
-  if (!levels.some(Boolean) || levels.some((level) => level > TOP)) throw wrong();
+  const levels = inflate(code.subarray(14), columns * rows); // differences to left + upper - corner, modulo 32
+  if (!levels.some(Boolean) || levels.some((level) => level > TOP)) throw invalid();
   for (let i = 0; i < levels.length; i++) {
     const left = i % columns > 0 ? levels[i - 1] : 0,
       upper = i >= columns ? levels[i - columns] : 0,
@@ -206,7 +206,7 @@ export function decode(text) {
   return new Grid(levels, columns, rows, width, height, Boolean(flags & 1), Boolean(flags & 2));
 }
 
-/** A map and what is derived from it once. Made by `decode`; never changes. */
+/** A map and values derived from it, computed once. Made by `decode`; immutable. */
 export class Grid {
   constructor(levels, columns, rows, width, height, symmetric, rotated) {
     Object.assign(this, { levels, columns, rows, width, height, symmetric, rotated });
@@ -225,16 +225,16 @@ export class Grid {
 
   /** The salient points, the highest first; none when the map is flat. @returns {Point[]} */
   get points() {
-    return (this.found ??= find(this));
+    return (this.cachedPoints ??= find(this));
   }
 
-  /** The span of ratios whose window keeps 0.80 of the importance; null where none does. @returns {?[string, string]} */
+  /** The range of ratios whose window keeps 0.80 of the importance; null where none does. @returns {?[string, string]} */
   get goodRatios() {
-    return this.span === undefined ? (this.span = goodSpan(this)) : this.span;
+    return this.cachedRatios === undefined ? (this.cachedRatios = goodSpan(this)) : this.cachedRatios;
   }
 }
 
-/** One axis of the picture, the other one whole: `levels` summed across it, `across` its pixels. */
+/** Windows along one axis, over the full other axis: `levels` are summed across it, `across` is its pixels. */
 class Profile {
   constructor(levels, side, across) {
     const cells = levels.length,
@@ -255,7 +255,7 @@ class Profile {
     return (this.reach(offset + length) - this.reach(offset)) * this.across;
   }
 
-  /** Offsets among which the best window is: the pixels beside a bend of its sum, the ends and the middle. */
+  /** Offsets that include the best window: the pixels beside each bend of the sum, the ends and the middle. */
   bends(length) {
     const room = this.side - length,
       half = Math.floor(room / 2),
@@ -266,7 +266,7 @@ class Profile {
   }
 }
 
-/** (row, column) -> sum of the box of one size with its corner at (xs[column], ys[row]): exact. */
+/** (row, column) -> exact sum over the width x height box with its corner at (xs[column], ys[row]). */
 function summing(grid, xs, ys, width, height) {
   if (height === grid.height) {
     const sums = xs.map((x) => grid.across.sum(x, width));
@@ -276,7 +276,7 @@ function summing(grid, xs, ys, width, height) {
     const sums = ys.map((y) => grid.down.sum(y, height));
     return (row) => sums[row];
   }
-  const bands = []; // every row of cells as an axis of its own
+  const bands = []; // a Profile for each row of cells
   for (let row = 0; row < grid.rows; row++)
     bands.push(new Profile([...grid.levels.subarray(row * grid.columns, (row + 1) * grid.columns)], grid.width, 1));
   const sums = xs.map((x) => {
@@ -292,7 +292,7 @@ function summing(grid, xs, ys, width, height) {
 
 const sumOf = (grid, box) => summing(grid, [box.x], [box.y], box.width, box.height)(0, 0);
 
-// ---- where a box goes
+// ---- placing a box
 
 /** left, top, right, bottom in pixels, rounded outwards. */
 const edgesOf = ({ x, y, width, height }, grid) => [
@@ -302,7 +302,7 @@ const edgesOf = ({ x, y, width, height }, grid) => [
   Math.min(Math.ceil((y + height) * grid.height - SLACK), grid.height),
 ];
 
-function met(constraint, box, grid) {
+function isMet(constraint, box, grid) {
   const [left, top, right, bottom] = edgesOf(constraint, grid);
   if (constraint.kind === "keep")
     return box.x <= left && box.y <= top && right <= box.x + box.width && bottom <= box.y + box.height;
@@ -310,9 +310,9 @@ function met(constraint, box, grid) {
 }
 
 /**
- * The best box of width x height. Without `aim` the one that holds most, of equal ones the nearest to the middle;
- * with it the one whose corner is nearest to that pixel. It meets all constraints and overlaps none of the boxes
- * `apart` by an intersection over union above 0.5. null when there is none.
+ * The best box of width x height. Without `aim` the one with the largest sum, of equal ones the nearest to the middle;
+ * with `aim` the one whose corner is nearest to that pixel. It meets all constraints, and its intersection over union
+ * with each box in `apart` is at most 0.5. null when there is none.
  * @returns {Box|null}
  */
 function place(grid, width, height, aim, constraints, apart) {
@@ -334,7 +334,7 @@ function place(grid, width, height, aim, constraints, apart) {
   }
   if (left > right || top > bottom) return null;
   if (constraints.length || apart.length) {
-    // A limit of what is allowed bends the sum too: the best place may be right beside it.
+    // The best offset may also be at the edge of the allowed range.
     const thirdX = Math.ceil(width / 3),
       thirdY = Math.ceil(height / 3);
     for (const [a, b, c, d] of avoid) (xs.push(a - width, c), ys.push(b - height, d));
@@ -347,7 +347,7 @@ function place(grid, width, height, aim, constraints, apart) {
     apart.every((box) => {
       const wide = Math.max(width - Math.abs(x - box.x), 0),
         high = Math.max(height - Math.abs(y - box.y), 0);
-      return 3 * wide * high <= 2 * width * height; // the same as IoU <= 0.5, in integers
+      return 3 * wide * high <= 2 * width * height; // IoU <= 0.5, in integers
     });
   const sum = aim ? () => 0 : summing(grid, xs, ys, width, height);
   const [aimX, aimY] = aim ? [2 * aim[0], 2 * aim[1]] : [grid.width - width, grid.height - height];
@@ -366,23 +366,23 @@ function place(grid, width, height, aim, constraints, apart) {
   return best;
 }
 
-// ---- ratios and sizes, exactly
+// ---- ratios and sizes, exact
 
-/** A fraction of two BigInts from a decimal number as text. */
+/** A decimal number as text -> [numerator, denominator] as BigInts. */
 function fraction(text) {
   const [, whole, decimals = ""] = /^(\d+)(?:\.(\d+))?$/.exec(text) ?? [];
   if (whole === undefined) throw new RangeError(`${text} is not a number`);
   return [BigInt(whole + decimals), 10n ** BigInt(decimals.length)];
 }
 
-/** `16:9`, `1.91:1`, `1.7778` or a profile's name -> [numerator, denominator]. Throws a RangeError. */
+/** `16:9`, `1.91:1`, `1.7778` or the name of a profile -> [numerator, denominator]. Throws a RangeError. */
 function parseRatio(text) {
   const name = String(text).trim(),
     number = "\\d{1,6}(?:\\.\\d{1,6})?";
   const parts = new RegExp(`^(${number})(?::(${number}))?$`).exec(
     Object.hasOwn(PROFILES, name) ? PROFILES[name] : name,
   );
-  if (!parts) throw new RangeError(`“${name}” is neither width:height, nor a number, nor a profile's name`);
+  if (!parts) throw new RangeError(`“${name}” is not width:height, a number or the name of a profile`);
   const [a, b] = fraction(parts[1]),
     [c, d] = fraction(parts[2] ?? "1");
   const p = a * d,
@@ -402,10 +402,10 @@ function boxSize([p, q], grid, [n, d]) {
     : [halfUp(width * d, n, grid.width), halfUp(width * q * d, p * n, grid.height)];
 }
 
-// ---- the answers
+// ---- crops
 
 /**
- * The crop of one ratio, as the server's. Throws a RangeError for a ratio or a zoom out of range.
+ * The crop of one ratio, the same as the server's. Throws a RangeError for an option out of range.
  * @param {Grid} grid @param {string|number} ratio @param {Options} [options] @returns {Crop}
  */
 export function crop(grid, ratio, options = {}) {
@@ -413,8 +413,8 @@ export function crop(grid, ratio, options = {}) {
   const zoom = fraction(String(options.zoom ?? 1)),
     numbers = constraints.flatMap((c) => [c.x, c.y, c.width, c.height]);
   if (focus) numbers.push(focus.x, focus.y);
-  if (!numbers.every(Number.isFinite)) throw new RangeError("a constraint or the focus is not made of numbers");
-  if (zoom[0] < zoom[1] || zoom[0] > 4n * zoom[1]) throw new RangeError("zoom is 1 to 4");
+  if (!numbers.every(Number.isFinite)) throw new RangeError("a constraint or the focus is not finite numbers");
+  if (zoom[0] < zoom[1] || zoom[0] > 4n * zoom[1]) throw new RangeError("zoom must be 1 to 4");
   const [width, height] = boxSize(parseRatio(ratio), grid, zoom);
   let policy = options.policy ?? "auto";
   if (policy === "auto") policy = focus ? "focus" : "window";
@@ -422,7 +422,7 @@ export function crop(grid, ratio, options = {}) {
 
   const kept = [...constraints];
   let box;
-  while (!(box = place(grid, width, height, aim, kept, []))) kept.pop(); // dropped from the last named to the first
+  while (!(box = place(grid, width, height, aim, kept, []))) kept.pop(); // the last one is dropped first
   const taken = [box];
   while (taken.length < candidates) {
     const other = place(grid, width, height, null, kept, taken);
@@ -441,8 +441,8 @@ export function crop(grid, ratio, options = {}) {
     centre_fraction: share({ x, y, width, height }),
     whole,
     verdict: whole || importance_fraction >= GOOD ? "good" : importance_fraction >= TIGHT ? "tight" : "poor",
-    unmet: constraints.slice(kept.length).filter((constraint) => !met(constraint, box, grid)),
-    // In two dimensions a later search may find a better one: best first all the same.
+    unmet: constraints.slice(kept.length).filter((constraint) => !isMet(constraint, box, grid)),
+    // In two dimensions a later search may find a better one, so they are sorted.
     alternatives: taken
       .slice(1)
       .map((other) => ({ box: other, importance_fraction: share(other) }))
@@ -450,7 +450,7 @@ export function crop(grid, ratio, options = {}) {
   };
 }
 
-/** The corner that the policy wants the box at; null: wherever it holds most. */
+/** The corner of the box that the policy asks for; null: the one with the largest sum. */
 function aimOf(grid, policy, width, height, focus) {
   if (policy === "window") return null;
   let at = null;
@@ -463,7 +463,7 @@ function aimOf(grid, policy, width, height, focus) {
   return [centred(at.x, width, grid.width), centred(at.y, height, grid.height)];
 }
 
-/** In simplest terms within 1 % inwards. @returns {[string, string]} */
+/** The limits as fractions of smallest terms, at most 1 % inside the exact ones. @returns {?[string, string]} */
 function goodSpan(grid) {
   const leastGood = (profile) => {
     let low = 1,
@@ -485,14 +485,14 @@ function goodSpan(grid) {
     broad = [width, leastGood(grid.down)];
   if (less(narrow, least)) narrow = least;
   if (less(most, broad)) broad = most;
-  if (less(most, narrow) || less(broad, least)) return null; // a strip of which no ratio that may be asked is good
+  if (less(most, narrow) || less(broad, least)) return null; // no ratio in 1:20 to 20:1 is good
   const inwards = [narrow[0] * 101n, narrow[1] * 100n],
     outwards = [broad[0] * 99n, broad[1] * 100n];
   const from = simplest(narrow, less(inwards, broad) ? inwards : broad);
   return [from.join(":"), simplest(less(outwards, narrow) ? narrow : outwards, broad).join(":")];
 }
 
-/** The fraction of smallest terms in [low, high] (Stern-Brocot descent). */
+/** The fraction of smallest terms in [low, high], by descent in the Stern-Brocot tree. */
 function simplest(low, high) {
   const whole = low[0] / low[1];
   if (whole * low[1] === low[0]) return [whole, 1n];
@@ -501,7 +501,7 @@ function simplest(low, high) {
   return [whole * p + q, p];
 }
 
-/** Separated local maxima, finer than a cell; smoothed by the binomial (1, 4, 6, 4, 1) first. */
+/** Separated local maxima with sub-cell positions, after smoothing with the binomial kernel (1, 4, 6, 4, 1). */
 function find(grid) {
   if (grid.flat) return [];
   const { rows, columns } = grid,
@@ -526,7 +526,7 @@ function find(grid) {
       smooth[i] >= LEAST * top && steps.every((a) => steps.every((b) => at(smooth, row + a, column + b) <= smooth[i]))
     );
   });
-  candidates.sort((a, b) => smooth[b] - smooth[a]); // stable: of equal ones the upper, then the left first
+  candidates.sort((a, b) => smooth[b] - smooth[a]); // stable: of equal ones the upper, then the left comes first
   const vertex = (before, here, after) => {
     const bend = before - 2 * here + after;
     return bend ? (before - after) / (2 * bend) : 0;
@@ -545,43 +545,43 @@ function find(grid) {
   return points;
 }
 
-// ---- pictures that crop themselves
+// ---- <img data-gazecrop>
 
-/** CSS `object-position` that shows a box of the largest size with `object-fit: cover`. @param {Box} box */
+/** CSS `object-position` that shows a box of full width or height with `object-fit: cover`. @param {Box} box */
 export function objectPosition(grid, box) {
   const part = (offset, room) => (room ? Math.round((1e4 * offset) / room) / 100 : 50);
   return `${part(box.x, grid.width - box.width)}% ${part(box.y, grid.height - box.height)}%`;
 }
 
 /**
- * Lets every <img data-gazecrop> below `root` show the crop of the shape it has, whenever that changes. Called by
- * itself for the pictures that stand in the page at its start; call it again for what is added later.
+ * Makes every <img data-gazecrop> in `root` show the crop for its current aspect ratio. Runs automatically for the
+ * images of the page when it loads; call it for images that are added later.
  * @param {ParentNode} [root]
  */
 export function watch(root = document) {
-  for (const image of root.querySelectorAll("img[data-gazecrop]")) resized.observe(image);
+  for (const image of root.querySelectorAll("img[data-gazecrop]")) resizeObserver.observe(image);
 }
 
-const maps = new Map();
-const resized =
+const grids = new Map(); // by encoded string
+const resizeObserver =
   globalThis.ResizeObserver &&
   new ResizeObserver((entries) => {
-    for (const { target, contentRect } of entries) fit(target, contentRect.width, contentRect.height);
+    for (const { target, contentRect } of entries) cropImage(target, contentRect.width, contentRect.height);
   });
 
-function fit(image, width, height) {
+function cropImage(image, width, height) {
   if (width < 1 || height < 1) return;
   const text = image.dataset.gazecrop;
   image.style.objectFit = "cover";
   try {
-    if (!maps.has(text)) maps.set(text, decode(text));
-    const grid = maps.get(text),
+    if (!grids.has(text)) grids.set(text, decode(text));
+    const grid = grids.get(text),
       shape = Math.min(Math.max(width / height, 0.05), 20).toFixed(6);
     const [x, y] = (image.dataset.gazecropFocus ?? "").split(",").map(Number);
     const focus = image.dataset.gazecropFocus && x >= 0 && x <= 1 && y >= 0 && y <= 1 ? { x, y } : null;
     image.style.objectPosition = objectPosition(grid, crop(grid, shape, { focus }).box);
   } catch (error) {
-    console.warn("data-gazecrop:", error.message); // the picture stays, cropped at its centre
+    console.warn("data-gazecrop:", error.message); // the image stays, cropped at its centre
   }
 }
 

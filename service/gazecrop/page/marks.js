@@ -1,29 +1,29 @@
-/** What a person says on the picture: the focus, dragged or moved with the arrow keys, and boxes to keep or avoid. */
+/** Input on the picture: the focus, dragged or moved with the arrow keys, and boxes to keep or to avoid. */
 import { byId, element, onChange, state, update } from "./state.js";
 
 const stage = byId("stage"),
   focus = byId("focus");
-const between = (value) => Math.min(Math.max(value, 0), 1);
-const rounded = (value) => Math.round(1e4 * between(value)) / 1e4; // the server's queries carry as much
+const clamp = (value) => Math.min(Math.max(value, 0), 1);
+const rounded = (value) => Math.round(1e4 * clamp(value)) / 1e4; // the precision of `keep` and `avoid` in our queries
 const mode = () => document.querySelector("input[name=mode]:checked").value;
 
-/** Where a pointer is, in fractions of the picture. */
-function place(event) {
+/** A pointer's position in fractions of the picture. */
+function positionOf(event) {
   const frame = stage.getBoundingClientRect();
   return {
-    x: between((event.clientX - frame.left) / frame.width),
-    y: between((event.clientY - frame.top) / frame.height),
+    x: clamp((event.clientX - frame.left) / frame.width),
+    y: clamp((event.clientY - frame.top) / frame.height),
   };
 }
 
-const setFocus = (x, y) => update({ focus: { x: rounded(x), y: rounded(y) }, kept: false });
+const setFocus = (x, y) => update({ focus: { x: rounded(x), y: rounded(y) }, focusStored: false });
 
 focus.addEventListener("pointerdown", (event) => {
   if (event.button) return;
   event.stopPropagation();
   focus.setPointerCapture(event.pointerId);
   const move = (moved) => {
-    const { x, y } = place(moved);
+    const { x, y } = positionOf(moved);
     setFocus(x, y);
   };
   focus.addEventListener("pointermove", move);
@@ -35,15 +35,15 @@ focus.addEventListener("pointerdown", (event) => {
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 focus.addEventListener("keydown", (event) => {
   const step = ARROWS[event.key],
-    far = event.shiftKey ? 0.1 : 0.01;
+    size = event.shiftKey ? 0.1 : 0.01;
   if (!step) return;
   event.preventDefault();
-  const { x, y } = where(state);
-  setFocus(x + step[0] * far, y + step[1] * far);
+  const { x, y } = currentFocus(state);
+  setFocus(x + step[0] * size, y + step[1] * size);
 });
 
-/** The focus that is shown: a person's, else the network's. */
-export const where = ({ focus: set, document: answer }) => set ?? answer.focus;
+/** The focus that is displayed: set by a person, else predicted. */
+const currentFocus = ({ focus, analysis }) => focus ?? analysis.focus;
 
 stage.addEventListener("pointerdown", (event) => {
   const kind = mode();
@@ -51,14 +51,14 @@ stage.addEventListener("pointerdown", (event) => {
   event.preventDefault();
   stage.setPointerCapture(event.pointerId);
   const before = state.constraints,
-    from = place(event);
+    from = positionOf(event);
   const draw = (moved) => {
-    const to = place(moved),
+    const to = positionOf(moved),
       x = rounded(Math.min(from.x, to.x)),
       y = rounded(Math.min(from.y, to.y));
     const width = rounded(Math.max(from.x, to.x) - x),
       height = rounded(Math.max(from.y, to.y) - y);
-    const large = width > 0.005 && height > 0.005; // less is a slip of the hand
+    const large = width > 0.005 && height > 0.005; // anything smaller is taken for an accidental click
     update({ constraints: large ? [...before, { kind, x, y, width, height }] : before });
   };
   stage.addEventListener("pointermove", draw);
@@ -70,7 +70,7 @@ stage.addEventListener("pointerdown", (event) => {
 for (const radio of document.querySelectorAll("input[name=mode]"))
   radio.addEventListener("input", () => {
     stage.dataset.mode = mode();
-    update({}); // the list's own button depends on it
+    update({}); // the button of the list depends on the mode
   });
 
 const FIELDS = [
@@ -80,7 +80,7 @@ const FIELDS = [
   ["height", "height"],
 ];
 
-/** The marked parts as a list with numbers: the way for the keyboard, and the exact one. */
+/** The marked parts as a list of number fields, for exact values and for use without a mouse. */
 function list({ constraints }) {
   const kind = mode(),
     items = constraints.map((mark, i) => {
@@ -128,23 +128,23 @@ function list({ constraints }) {
   return items;
 }
 
-let listed = "";
-onChange((now) => {
-  const { x, y } = where(now),
-    theirs = Boolean(now.focus);
+let listed = ""; // the mode and the marks that the list displays
+onChange((state) => {
+  const { x, y } = currentFocus(state),
+    byPerson = Boolean(state.focus);
   focus.style.left = `${100 * x}%`;
   focus.style.top = `${100 * y}%`;
-  focus.classList.toggle("person", theirs);
-  focus.ariaLabel = `Focus, ${theirs ? "yours" : "the network's"}: ${Math.round(100 * x)} % from the left, ${Math.round(100 * y)} % from the top. Arrow keys move it.`;
-  byId("focus-bar").hidden = !theirs;
-  byId("focus-keep").hidden = now.kept;
-  byId("focus-text").textContent = now.kept
-    ? "This focus is kept: every crop follows it."
-    : "The crops follow your focus. Keep it for everyone?";
-  const described = mode() + JSON.stringify(now.constraints);
+  focus.classList.toggle("person", byPerson);
+  focus.ariaLabel = `Focus, ${byPerson ? "yours" : "predicted"}: ${Math.round(100 * x)} % from the left, ${Math.round(100 * y)} % from the top. Arrow keys move it.`;
+  byId("focus-bar").hidden = !byPerson;
+  byId("focus-save").hidden = state.focusStored;
+  byId("focus-text").textContent = state.focusStored
+    ? "This focus is saved on the server: every crop of this picture follows it."
+    : "The crops follow your focus. Save it for all users?";
+  const described = mode() + JSON.stringify(state.constraints);
   if (described === listed) return;
   listed = described;
   const active = document.activeElement?.id;
-  byId("constraints").replaceChildren(...list(now));
+  byId("constraints").replaceChildren(...list(state));
   if (active?.startsWith("mark-")) byId(active)?.focus();
 });

@@ -1,44 +1,47 @@
-/** The page's own story: a picture comes in, is sent, and what came back is shown. What shows it is loaded meanwhile. */
+/** The page's main flow: a picture is chosen, uploaded and analysed; then result.js shows the result. */
 import { call } from "./api.js";
 import { show as showExamples } from "./examples.js";
 import { byId, element, state, update } from "./state.js";
 
-export const say = (text) => (byId("status").textContent = text);
+export const setStatus = (text) => (byId("status").textContent = text);
 
-/** A failure in plain words, with a way to go on. @param {Error} error @param {(() => void)|null} [again] */
-export function fail(error, again = null) {
+/** Shows an error's message. @param {Error} error @param {(() => void)|null} [retry] what "Try again" runs, if anything */
+export function showError(error, retry = null) {
   byId("problem").hidden = false;
   byId("problem-text").textContent = error.message;
-  byId("retry").hidden = !again;
-  byId("retry").onclick = again;
-  say("");
+  byId("retry").hidden = !retry;
+  byId("retry").onclick = retry;
+  setStatus("");
 }
-export const calm = () => (byId("problem").hidden = true);
-byId("dismiss").addEventListener("click", calm);
+export const clearError = () => (byId("problem").hidden = true);
+byId("dismiss").addEventListener("click", clearError);
 
-/** Runs what may fail; a failure is shown and offers the same again. */
-export async function attempt(doing) {
-  calm();
+/** Runs an action and shows its error. "Try again" is offered unless the error is permanent (most 4xx are). */
+export async function attempt(action) {
+  clearError();
   try {
-    await doing();
+    await action();
   } catch (error) {
-    const passes = !(error.status >= 400 && error.status < 500) || [408, 412, 429].includes(error.status);
-    fail(error, passes ? () => attempt(doing) : null);
+    const temporary = !(error.status >= 400 && error.status < 500) || [408, 412, 429].includes(error.status);
+    showError(error, temporary ? () => attempt(action) : null);
   }
 }
 
-/** @param {Blob} blob @returns {Promise<import("./state.js").Picture>} large ones in a smaller copy to look at */
-async function readable(blob, name) {
+/**
+ * The picture as the page displays it: a large one as a copy of at most 1600 pixels.
+ * @param {Blob} blob @param {string} name @returns {Promise<import("./state.js").Picture>}
+ */
+async function previewOf(blob, name) {
   const url = URL.createObjectURL(blob),
     image = new Image();
   image.src = url;
   try {
     await image.decode();
   } catch {
-    return { blob, name, url, shown: false };
+    return { blob, name, url, decodable: false };
   }
   const scale = Math.min(1, 1600 / Math.max(image.naturalWidth, image.naturalHeight));
-  if (scale === 1) return { blob, name, url, shown: true };
+  if (scale === 1) return { blob, name, url, decodable: true };
   const canvas = element("canvas", {
     width: Math.round(image.naturalWidth * scale) || 1,
     height: Math.round(image.naturalHeight * scale) || 1,
@@ -48,63 +51,68 @@ async function readable(blob, name) {
     canvas.toBlob(done, blob.type === "image/jpeg" ? "image/jpeg" : "image/png", 0.9),
   );
   URL.revokeObjectURL(url);
-  return { blob, name, url: URL.createObjectURL(copy), shown: true };
+  return { blob, name, url: URL.createObjectURL(copy), decodable: true };
 }
 
-let turn = 0; // of several pictures given in haste only the last is shown
+let latest = 0; // number of the latest upload: the results of earlier ones are dropped
 
 /**
- * Sends a picture and shows what came back.
- * @param {Blob} blob @param {string} name @param {{mirrored: boolean}|null} [edited] then the one before stays for comparison
+ * Uploads a picture and shows its analysis.
+ * @param {Blob} blob @param {string} name @param {{mirrored: boolean}|null} [edited] for an edited picture: the one
+ *   before it stays for comparison
  */
-export function take(blob, name, edited = null) {
+export function upload(blob, name, edited = null) {
   return attempt(async () => {
-    const mine = ++turn,
+    const current = ++latest,
       started = performance.now();
     document.body.classList.add("busy");
-    say(`Looking at ${name}…`);
+    setStatus(`Analysing ${name}…`);
     try {
       const [answer, picture, result] = await Promise.all([
         call("v1/images", { method: "POST", body: blob }),
-        readable(blob, name),
+        previewOf(blob, name),
         import("./result.js"),
       ]);
-      const answered = await answer.json();
-      if (mine !== turn) return;
-      say(
-        `${answer.status === 200 ? "Known already: answered from its stored map" : "Looked at"} in ${Math.round(performance.now() - started)} ms.`,
+      const analysis = await answer.json();
+      if (current !== latest) return;
+      const milliseconds = Math.round(performance.now() - started);
+      setStatus(
+        answer.status === 200
+          ? `This picture was analysed before. Its stored map was loaded in ${milliseconds} ms.`
+          : `Analysed in ${milliseconds} ms.`,
       );
       byId("start").hidden = true;
       byId("result").hidden = byId("another").hidden = false;
       if (!edited) window.scrollTo(0, 0);
-      await result.show(answered, picture, edited);
+      await result.show(analysis, picture, edited);
     } finally {
-      if (mine === turn) document.body.classList.remove("busy");
+      if (current === latest) document.body.classList.remove("busy");
     }
   });
 }
 
-export function restart(text = "") {
-  turn++;
-  update({ picture: null, document: null, grid: null, before: null });
+export function restart(status = "") {
+  latest++;
+  update({ picture: null, analysis: null, grid: null, before: null });
   byId("start").hidden = false;
   byId("result").hidden = byId("another").hidden = true;
   byId("file").value = byId("camera").value = "";
-  say(text);
+  setStatus(status);
 }
 
-// ---- the ways in
+// ---- input: file dialog, camera, drag and drop, clipboard, examples
 
 for (const id of ["file", "camera"])
   byId(id).addEventListener("change", ({ target }) => {
-    if (target.files[0]) take(target.files[0], target.files[0].name);
+    if (target.files[0]) upload(target.files[0], target.files[0].name);
   });
-const touched = matchMedia("(pointer: coarse)").matches; // nothing to drop or to paste there, but a camera
-byId("camera-label").hidden = !touched;
-byId("drop-hint").hidden = touched;
+const touchScreen = matchMedia("(pointer: coarse)").matches; // it has a camera, but no drag and drop of files
+byId("camera-label").hidden = !touchScreen;
+byId("drop-hint").hidden = touchScreen;
 byId("another").addEventListener("click", () => restart());
 
-const pictureIn = (data) => [...(data?.files ?? [])].find((file) => file.type.startsWith("image/") || !file.type);
+const imageIn = (transfer) =>
+  [...(transfer?.files ?? [])].find((file) => file.type.startsWith("image/") || !file.type);
 for (const name of ["dragenter", "dragover"])
   addEventListener(name, (event) => {
     if (![...event.dataTransfer.types].includes("Files")) return;
@@ -118,13 +126,13 @@ for (const name of ["dragleave", "drop"])
 addEventListener("drop", (event) => {
   if (!event.dataTransfer.files.length) return;
   event.preventDefault();
-  const file = pictureIn(event.dataTransfer);
-  if (file) take(file, file.name);
-  else fail(new Error("That is not a picture."));
+  const file = imageIn(event.dataTransfer);
+  if (file) upload(file, file.name);
+  else showError(new Error("This file is not a picture."));
 });
 addEventListener("paste", (event) => {
-  const file = pictureIn(event.clipboardData);
-  if (file) take(file, file.name || "pasted picture");
+  const file = imageIn(event.clipboardData);
+  if (file) upload(file, file.name || "pasted picture");
 });
 
-showExamples(byId("examples"), (name, load) => attempt(async () => take(await load(), name)));
+showExamples(byId("examples"), (name, load) => attempt(async () => upload(await load(), name)));

@@ -1,90 +1,91 @@
-/** What can be done with a picture that was looked at: keep its focus, edit, take away, report, forget. */
+/** The result view: shows an analysis, and its actions: save a focus, edit, export, report, delete. */
 import "./view.js";
 import "./crops.js";
 import "./marks.js";
 import "./compare.js";
 import { call } from "./api.js";
 import { crop, decode } from "./gazecrop.js";
-import { attempt, calm, fail, restart, say, take } from "./page.js";
+import { attempt, clearError, restart, setStatus, showError, upload } from "./page.js";
+import { open as openExport } from "./export.js";
 import { open as openReport } from "./report.js";
 import { byId, element, onChange, state, update } from "./state.js";
-import { open as openTakeaway } from "./takeaway.js";
 
-/** @param {any} answered the document @param {import("./state.js").Picture} picture @param {{mirrored: boolean}|null} edited */
-export async function show(answered, picture, edited) {
-  const grid = decode(answered.saliency.encoded);
+/** @param {any} analysis @param {import("./state.js").Picture} picture @param {{mirrored: boolean}|null} edited */
+export async function show(analysis, picture, edited) {
+  const grid = decode(analysis.saliency.encoded);
   const before = edited && state.grid ? { picture: state.picture, grid: state.grid, ...edited } : null;
   for (const old of [state.before?.picture, before ? null : state.picture]) if (old) URL.revokeObjectURL(old.url);
-  const person = answered.focus.source === "person" ? { x: answered.focus.x, y: answered.focus.y } : null;
-  // The first shape shown is one that cuts something.
+  const focus = analysis.focus.source === "person" ? { x: analysis.focus.x, y: analysis.focus.y } : null;
+  // The first shape is one that crops something.
   const ratio = crop(grid, state.ratio).whole ? (grid.width > grid.height * 1.4 ? "square" : "desktop") : state.ratio;
   update({
     ratio,
     picture,
-    document: answered,
+    analysis,
     grid,
-    focus: person,
-    kept: Boolean(person),
-    tag: null,
+    focus,
+    focusStored: Boolean(focus),
+    focusTag: null,
     constraints: [],
     before,
   });
   byId("result-title").focus({ preventScroll: true });
-  if (person) update({ tag: (await call(`v1/images/${answered.id}/focus`)).headers.get("ETag") });
+  if (focus) update({ focusTag: (await call(`v1/images/${analysis.id}/focus`)).headers.get("ETag") });
 }
 
-// ---- the focus that is kept, and forgetting
+// ---- storing the focus, and deleting
 
-const focusPath = () => `v1/images/${state.document.id}/focus`;
+const focusPath = () => `v1/images/${state.analysis.id}/focus`;
 
-byId("focus-keep").addEventListener("click", () =>
+byId("focus-save").addEventListener("click", () =>
   attempt(async () => {
     const {
       focus,
-      tag,
-      document: { id },
+      focusTag,
+      analysis: { id },
     } = state;
-    const guard = tag ? { "If-Match": tag } : { "If-None-Match": "*" };
+    const precondition = focusTag ? { "If-Match": focusTag } : { "If-None-Match": "*" };
     try {
       const answer = await call(focusPath(), {
         method: "PUT",
         body: JSON.stringify(focus),
-        headers: { "Content-Type": "application/json", ...guard },
+        headers: { "Content-Type": "application/json", ...precondition },
       });
-      if (state.document?.id === id) update({ kept: state.focus === focus, tag: answer.headers.get("ETag") });
-      say("The focus is kept.");
+      if (state.analysis?.id === id)
+        update({ focusStored: state.focus === focus, focusTag: answer.headers.get("ETag") });
+      setStatus("The focus is saved.");
     } catch (error) {
       if (error.status !== 412) throw error;
-      const theirs = await call(focusPath()),
-        { x, y } = await theirs.json();
-      update({ focus: { x, y }, kept: true, tag: theirs.headers.get("ETag") });
-      fail(
+      const stored = await call(focusPath()),
+        { x, y } = await stored.json();
+      update({ focus: { x, y }, focusStored: true, focusTag: stored.headers.get("ETag") });
+      showError(
         new Error(
-          "Somebody else moved this focus meanwhile. Theirs is shown now; move it and keep yours if you still want to.",
+          "Another user has changed this focus in the meantime. Theirs is shown now. Move it and save again to replace it.",
         ),
       );
     }
   }),
 );
 
-byId("focus-drop").addEventListener("click", () =>
+byId("focus-reset").addEventListener("click", () =>
   attempt(async () => {
-    if (state.tag) await call(focusPath(), { method: "DELETE", headers: { "If-Match": state.tag } });
+    if (state.focusTag) await call(focusPath(), { method: "DELETE", headers: { "If-Match": state.focusTag } });
     const [point] = state.grid.points;
     update({
       focus: null,
-      kept: false,
-      tag: null,
-      document: { ...state.document, focus: { x: point?.x ?? 0.5, y: point?.y ?? 0.5, source: "model" } },
+      focusStored: false,
+      focusTag: null,
+      analysis: { ...state.analysis, focus: { x: point?.x ?? 0.5, y: point?.y ?? 0.5, source: "model" } },
     });
     byId("focus").focus();
   }),
 );
 
-byId("forget").addEventListener("click", () =>
+byId("delete").addEventListener("click", () =>
   attempt(async () => {
-    await call(`v1/images/${state.document.id}`, { method: "DELETE" });
-    restart("Forgotten: its map and its focus are deleted.");
+    await call(`v1/images/${state.analysis.id}`, { method: "DELETE" });
+    restart("The data of this picture are deleted from the server.");
   }),
 );
 
@@ -93,7 +94,7 @@ const pointsOf = ({ points }) =>
     .map(({ x, y, score }) => `${Math.round(100 * x)} %, ${Math.round(100 * y)} % (${score.toFixed(2)})`)
     .join("; ") || "none";
 
-onChange(({ document: { id, model, version, image, symmetric }, grid }) => {
+onChange(({ analysis: { id, model, version, image, symmetric }, grid }) => {
   const facts = {
     Size: `${image.width} × ${image.height}, ${image.format}`,
     Map: `${grid.columns} × ${grid.rows} cells${symmetric ? ", nearly symmetric" : ""}`,
@@ -110,29 +111,29 @@ onChange(({ document: { id, model, version, image, symmetric }, grid }) => {
   );
 });
 
-// ---- the editor, which alone is loaded when it is asked for, and what else can be done
+// ---- the editor, loaded at its first use; the sections for export and reports
 
 byId("edit").addEventListener("click", async () => {
   const button = byId("edit"),
     { picture } = state;
-  calm();
+  clearError();
   button.disabled = true;
   try {
     const { edit } = await import("./edit.js");
     const changed = await edit(picture, byId("editor"));
-    if (changed) await take(changed.blob, picture.name, { mirrored: changed.mirrored });
+    if (changed) await upload(changed.blob, picture.name, { mirrored: changed.mirrored });
   } catch (error) {
-    byId("edit-off").hidden = false;
-    byId("edit-off").textContent = error.message;
+    byId("edit-error").hidden = false;
+    byId("edit-error").textContent = error.message;
   } finally {
-    button.disabled = !byId("edit-off").hidden;
+    button.disabled = !byId("edit-error").hidden;
     button.focus();
   }
 });
 
-// They are filled when they are opened; the code is here already, so that a server that went away since hurts nobody.
+// They are filled when first opened. Their code is loaded with the page: they open even if the server has stopped since.
 for (const [id, open] of [
-  ["takeaway", openTakeaway],
+  ["export", openExport],
   ["report", openReport],
 ])
   byId(id).addEventListener("toggle", () => open(byId(id).lastElementChild), { once: true });

@@ -1,37 +1,38 @@
 /**
- * What the page knows, in one place. Views subscribe; all changes of one moment are one drawing in the next frame.
+ * The page's state, in one object. Views subscribe; all changes within one frame cause a single redraw in the next.
  *
  * @typedef {import("./gazecrop.js").Grid} Grid
  * @typedef {import("./gazecrop.js").Constraint} Constraint
- * @typedef {{blob: Blob, name: string, url: string, shown: boolean}} Picture `shown`: this browser can decode it
+ * @typedef {{blob: Blob, name: string, url: string, decodable: boolean}} Picture `url`: what is displayed, perhaps a smaller
+ *   copy; `decodable`: by this browser
  * @typedef {Object} State
  * @property {Picture|null} picture
- * @property {any} document the server's answer to the upload
+ * @property {any} analysis the response to the upload (schema `Document` of the OpenAPI document)
  * @property {Grid|null} grid
- * @property {string} ratio the shape under "any shape"
- * @property {string[]} ratios the shapes among the cards
+ * @property {string} ratio the selected shape
+ * @property {string[]} ratios the shapes of the cards
  * @property {"auto"|"window"|"point"|"centre"} policy
  * @property {number} zoom
- * @property {{x: number, y: number}|null} focus a person's
- * @property {boolean} kept the server holds this focus
- * @property {string|null} tag its ETag
+ * @property {{x: number, y: number}|null} focus set by a person, in fractions; null: the predicted one is used
+ * @property {boolean} focusStored this focus is stored on the server
+ * @property {string|null} focusTag ETag of the stored focus
  * @property {Constraint[]} constraints
- * @property {{picture: Picture, grid: Grid, mirrored: boolean}|null} before the picture before its last edit, which only
- *   mirrored it or not
+ * @property {{picture: Picture, grid: Grid, mirrored: boolean}|null} before the picture before its last edit;
+ *   `mirrored`: the edit only mirrored it
  */
 
 /** @type {State} */
 export const state = {
   picture: null,
-  document: null,
+  analysis: null,
   grid: null,
   ratio: "1:1",
   ratios: ["square", "portrait", "desktop", "story", "banner"],
   policy: "auto",
   zoom: 1,
   focus: null,
-  kept: false,
-  tag: null,
+  focusStored: false,
+  focusTag: null,
   constraints: [],
   before: null,
 };
@@ -39,7 +40,7 @@ export const state = {
 const views = [];
 let frame = 0;
 
-/** @param {(state: State) => void} view drawn again after every change, as soon as there is a picture */
+/** @param {(state: State) => void} view runs after every change while there is a picture */
 export const onChange = (view) => views.push(view);
 
 /** @param {Partial<State>} changes */

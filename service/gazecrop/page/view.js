@@ -1,10 +1,10 @@
-/** The picture and what is drawn over it: heat map, boxes, points, grid lines. */
+/** The picture and the layers over it: heat map, boxes, points, grid lines. */
 import { cropOf } from "./answers.js";
 import { byId, element, onChange, state } from "./state.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 
-/** From transparent over violet and orange to yellow: legible on dark and on bright pictures. */
+/** RGBA from transparent through violet and orange to yellow: legible on dark and on bright pictures. */
 const RAMP = [
   [60, 15, 140, 0],
   [110, 25, 150, 130],
@@ -13,8 +13,8 @@ const RAMP = [
   [255, 230, 95, 235],
 ];
 
-/** A map as a canvas of one pixel per cell; the browser smooths it when it is drawn larger. */
-export function heatOf(grid) {
+/** A map as a canvas of one pixel per cell; the browser interpolates when it scales it up. */
+export function heatMapOf(grid) {
   const canvas = element("canvas", { width: grid.columns, height: grid.rows });
   paintHeat(canvas, grid);
   return canvas;
@@ -35,23 +35,24 @@ function paintHeat(canvas, grid) {
 
 const rectangle = ({ x, y, width, height }) => `M${x} ${y}h${width}v${height}h${-width}z`;
 
-export function shape(tag, attributes) {
+export function svgElement(tag, attributes) {
   const made = document.createElementNS(SVG, tag);
   for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
   return made;
 }
 
-let drawn = null; // the grid whose heat map and points stand there
+let drawnGrid = null; // the grid whose heat map and points are displayed
 
-function whole({ grid, picture }) {
-  drawn = grid;
+/** What changes only with the picture. */
+function drawPicture({ grid, picture }) {
+  drawnGrid = grid;
   const { width, height } = grid;
-  byId("picture").src = picture.shown ? picture.url : "";
-  byId("picture").hidden = !picture.shown;
-  byId("unseen").hidden = picture.shown;
-  byId("unseen").textContent = picture.shown
+  byId("picture").src = picture.decodable ? picture.url : "";
+  byId("picture").hidden = !picture.decodable;
+  byId("undecodable").hidden = picture.decodable;
+  byId("undecodable").textContent = picture.decodable
     ? ""
-    : "Your browser cannot show this format. The map and the boxes are right all the same.";
+    : "Your browser cannot show this format. The map and the boxes are correct nevertheless.";
   byId("stage").style.aspectRatio = `${width} / ${height}`;
   byId("stage").style.setProperty("--wide", width / height);
   byId("boxes").setAttribute("viewBox", `0 0 ${width} ${height}`);
@@ -67,22 +68,22 @@ function whole({ grid, picture }) {
   const lines = [];
   for (let i = 1; i < grid.columns; i++) lines.push(`M${(i * width) / grid.columns} 0v${height}`);
   for (let i = 1; i < grid.rows; i++) lines.push(`M0 ${(i * height) / grid.rows}h${width}`);
-  byId("grid").replaceChildren(shape("path", { d: lines.join("") }));
+  byId("grid").replaceChildren(svgElement("path", { d: lines.join("") }));
 }
 
-function draw(now) {
-  const { grid } = now;
-  if (grid !== drawn) whole(now);
-  const { box } = cropOf(now.ratio);
+function draw(state) {
+  const { grid } = state;
+  if (grid !== drawnGrid) drawPicture(state);
+  const { box } = cropOf(state.ratio);
   byId("dim").setAttribute("d", rectangle({ x: 0, y: 0, width: grid.width, height: grid.height }) + rectangle(box));
   for (const [name, value] of Object.entries(box)) byId("current").setAttribute(name, value);
   const others = byId("show-others").checked
-    ? now.ratios.map((ratio) => shape("path", { d: rectangle(cropOf(ratio).box) }))
+    ? state.ratios.map((ratio) => svgElement("path", { d: rectangle(cropOf(ratio).box) }))
     : [];
   byId("others").replaceChildren(...others);
   byId("marks").replaceChildren(
-    ...now.constraints.map((mark) =>
-      shape("path", {
+    ...state.constraints.map((mark) =>
+      svgElement("path", {
         class: mark.kind,
         d: rectangle({
           x: mark.x * grid.width,
@@ -95,10 +96,10 @@ function draw(now) {
   );
 }
 
-/** Of the heat map, 0 to 1. */
+/** Opacity of the heat map, 0 to 1. */
 export const opacity = () => (byId("show-heat").checked ? byId("opacity").value / 100 : 0);
 
-function layers() {
+function showLayers() {
   byId("heat").style.opacity = opacity();
   byId("heat").classList.toggle("cells", byId("show-grid").checked);
   byId("points").hidden = !byId("show-points").checked;
@@ -107,6 +108,6 @@ function layers() {
 }
 
 for (const id of ["show-heat", "opacity", "show-points", "show-others", "show-grid"])
-  byId(id).addEventListener("input", layers);
-layers();
+  byId(id).addEventListener("input", showLayers);
+showLayers();
 onChange(draw);

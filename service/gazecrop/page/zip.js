@@ -1,4 +1,4 @@
-/** Files as one ZIP, stored without compression: pictures are compressed already (APPNOTE.TXT 6.3.3, sections 4.3.7 to 4.3.16). */
+/** A ZIP archive without compression, since pictures are compressed already (APPNOTE.TXT 6.3.3, 4.3.7 to 4.3.16). */
 
 const TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
   for (let bit = 0; bit < 8; bit++) byte = byte & 1 ? (byte >>> 1) ^ 0xedb88320 : byte >>> 1;
@@ -26,7 +26,7 @@ export async function zip(files) {
   for (const { name, blob } of files) {
     const title = new TextEncoder().encode(name),
       bytes = new Uint8Array(await blob.arrayBuffer());
-    // Version 2.0, names in UTF-8, stored, no time.
+    // version needed 2.0, flag for names in UTF-8, method "stored", time 0:00, date 1980-01-01
     const common = [
       [2, 20],
       [2, 0x0800],

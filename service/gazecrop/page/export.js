@@ -1,9 +1,9 @@
-/** What a person takes along: the crops as files, the picture with its map, and the words for other programs. */
+/** The export section: the crops as files, the picture with its map, and code snippets. */
 import { cropOf, nameOf } from "./answers.js";
 import { call } from "./api.js";
 import { element, onChange, state } from "./state.js";
-import { heatOf, opacity } from "./view.js";
-import { KINDS, WORDS, inName, kindOf, query, stem } from "./words.js";
+import { EXTENSIONS, SNIPPETS, outputType, query, ratioSlug, stem } from "./snippets.js";
+import { heatMapOf, opacity } from "./view.js";
 import { zip } from "./zip.js";
 
 function save(blob, name) {
@@ -12,13 +12,13 @@ function save(blob, name) {
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }
 
-/** One crop as a file, at full size; what this browser cannot decode the server crops. */
+/** One crop as a file, at full size. The server crops the formats that this browser cannot decode. */
 async function cropped(ratio) {
   const { picture } = state,
     { box } = cropOf(ratio),
-    type = kindOf(picture.blob);
-  const name = `${stem()}-${inName(ratio)}.${KINDS[type]}`;
-  if (!picture.shown) {
+    type = outputType(picture.blob);
+  const name = `${stem()}-${ratioSlug(ratio)}.${EXTENSIONS[type]}`;
+  if (!picture.decodable) {
     const answer = await call(`v1/crop?${query([ratio]).replace("ratios=", "ratio=")}&format=${type.split("/")[1]}`, {
       method: "POST",
       body: picture.blob,
@@ -29,11 +29,11 @@ async function cropped(ratio) {
   const canvas = element("canvas", { width: box.width, height: box.height });
   canvas.getContext("2d").drawImage(piece, 0, 0);
   const blob = await new Promise((done) => canvas.toBlob(done, type, 0.92));
-  if (!blob) throw new Error("This crop is larger than the browser can write.");
+  if (!blob) throw new Error("This crop is larger than this browser can encode.");
   return { name, blob };
 }
 
-/** The picture with map, boxes and points, as it is seen, at most 2000 pixels long. */
+/** The picture with map, boxes and points as a PNG; its longer side is at most 2000 pixels. */
 async function annotated() {
   const { picture, grid } = state,
     scale = Math.min(1, 2000 / Math.max(grid.width, grid.height));
@@ -43,109 +43,111 @@ async function annotated() {
     c = canvas.getContext("2d");
   c.fillStyle = "#888";
   c.fillRect(0, 0, width, height);
-  if (picture.shown) c.drawImage(document.getElementById("picture"), 0, 0, width, height);
+  if (picture.decodable) c.drawImage(document.getElementById("picture"), 0, 0, width, height);
   c.globalAlpha = opacity();
   c.imageSmoothingQuality = "high";
-  c.drawImage(heatOf(grid), 0, 0, width, height);
+  c.drawImage(heatMapOf(grid), 0, 0, width, height);
   c.globalAlpha = 1;
   const unit = Math.max(width, height) / 100;
   const line = (thick, colour, dash = []) => (c.setLineDash(dash), (c.lineWidth = thick), (c.strokeStyle = colour));
-  const twice = (drawing, dash) => (line(0.55 * unit, "#000a"), drawing(), line(0.3 * unit, "#fff", dash), drawing());
+  const outlined = (draw, dash) => (line(0.55 * unit, "#000a"), draw(), line(0.3 * unit, "#fff", dash), draw());
   c.font = `600 ${2 * unit}px system-ui, sans-serif`;
   c.textBaseline = "top";
-  const names = []; // of boxes that share a corner: one below the other
+  const labels = []; // those of boxes that share a corner are placed one below the other
   for (const ratio of new Set([...state.ratios, state.ratio])) {
     const { box } = cropOf(ratio),
       [x, y, w, h] = [box.x, box.y, box.width, box.height].map((value) => value * scale);
-    twice(() => c.strokeRect(x, y, w, h), ratio === state.ratio ? [] : [unit, unit]);
+    outlined(() => c.strokeRect(x, y, w, h), ratio === state.ratio ? [] : [unit, unit]);
     const wide = c.measureText(nameOf(ratio)).width + unit;
     let top = y + unit;
-    while (names.some((n) => Math.abs(n.x - x) < Math.max(wide, n.wide) && Math.abs(n.top - top) < 2.5 * unit))
+    while (labels.some((n) => Math.abs(n.x - x) < Math.max(wide, n.wide) && Math.abs(n.top - top) < 2.5 * unit))
       top += 2.5 * unit;
-    names.push({ ratio, x, top, wide });
+    labels.push({ ratio, x, top, wide });
   }
   line(0.5 * unit, "#000c");
   c.fillStyle = "#fff";
-  for (const { ratio, x, top } of names) {
+  for (const { ratio, x, top } of labels) {
     c.strokeText(nameOf(ratio), x + unit, top);
     c.fillText(nameOf(ratio), x + unit, top);
   }
   for (const { x, y, score } of grid.points) {
     c.beginPath();
     c.arc(x * width, y * height, 0.5 * unit + unit * score, 0, 7);
-    twice(() => c.stroke(), []);
+    outlined(() => c.stroke(), []);
   }
   const blob = await new Promise((done) => canvas.toBlob(done, "image/png"));
   return { name: `${stem()}-gazecrop.png`, blob };
 }
 
-/** Fills the section when it is opened for the first time. @param {HTMLElement} place */
-export function open(place) {
-  const wrong = element("p", { role: "alert" });
-  const button = (text, doing) => {
-    const made = element("button", { type: "button", textContent: text });
-    made.addEventListener("click", async () => {
-      made.disabled = true;
-      wrong.textContent = "";
+/** Fills the section when it is opened for the first time. @param {HTMLElement} section */
+export function open(section) {
+  const alert = element("p", { role: "alert" });
+  const buttonFor = (text, action) => {
+    const button = element("button", { type: "button", textContent: text });
+    button.addEventListener("click", async () => {
+      button.disabled = true;
+      alert.textContent = "";
       try {
-        await doing();
+        await action();
       } catch (error) {
-        wrong.textContent = error.message;
+        alert.textContent = error.message;
       } finally {
-        made.disabled = false;
-        made.focus();
+        button.disabled = false;
+        button.focus();
       }
     });
-    return made;
+    return button;
   };
   const files = element(
     "div",
     { className: "tools start-tools" },
-    button("This crop", async () => {
+    buttonFor("This crop", async () => {
       const { name, blob } = await cropped(state.ratio);
       save(blob, name);
     }),
-    button("All crops, as a ZIP", async () => {
-      const files = []; // one after the other: sixteen crops of twenty megapixels at once would be 1.3 GB
+    buttonFor("All crops, as a ZIP", async () => {
+      const files = []; // one after another: sixteen crops of 20 megapixels at once would take 1.3 GB
       for (const ratio of state.ratios) files.push(await cropped(ratio));
       save(await zip(files), `${stem()}-crops.zip`);
     }),
-    button("Picture with map and boxes", async () => {
+    buttonFor("Picture with map and boxes", async () => {
       const { name, blob } = await annotated();
       save(blob, name);
     }),
   );
-  const text = element("pre", { tabIndex: 0, id: "words" });
-  text.ariaLabel = "Text to copy";
-  const choices = Object.entries(WORDS).map(([name, [title]], i) => {
-    const radio = element("input", { type: "radio", name: "words", value: name, checked: !i });
-    radio.addEventListener("input", () => write());
+  const text = element("pre", { tabIndex: 0, id: "snippet" });
+  text.ariaLabel = "Code snippet";
+  const choices = Object.entries(SNIPPETS).map(([name, [title]], i) => {
+    const radio = element("input", { type: "radio", name: "snippet", value: name, checked: !i });
+    radio.addEventListener("input", () => showSnippet());
     return element("label", {}, radio, element("span", { textContent: title }));
   });
-  const chosen = () => place.querySelector("input[name=words]:checked").value;
-  const write = () => place.parentElement.open && (text.textContent = WORDS[chosen()][1]());
-  const copy = button("Copy", async () => {
+  const selected = () => section.querySelector("input[name=snippet]:checked").value;
+  const showSnippet = () => section.parentElement.open && (text.textContent = SNIPPETS[selected()][1]());
+  const copy = buttonFor("Copy", async () => {
     if (!navigator.clipboard) {
-      getSelection().selectAllChildren(text); // over plain http browsers give pages no clipboard
-      throw new Error("Over plain http a page may not copy. The text is selected: copy it with Ctrl+C or ⌘C.");
+      getSelection().selectAllChildren(text); // browsers have no clipboard interface for pages over plain HTTP
+      throw new Error(
+        "Browsers let a page copy only over HTTPS. The text is selected: copy it with Ctrl+C or ⌘C.",
+      );
     }
     await navigator.clipboard.writeText(text.textContent);
     copy.textContent = "Copied";
     setTimeout(() => (copy.textContent = "Copy"), 1500);
   });
-  place.replaceChildren(
+  section.replaceChildren(
     files,
-    wrong,
+    alert,
     element(
       "fieldset",
       { className: "choice wrap" },
-      element("legend", { className: "unseen", textContent: "As text" }),
+      element("legend", { className: "visually-hidden", textContent: "Code snippet" }),
       ...choices,
     ),
     text,
     copy,
   );
-  write();
-  onChange(write);
-  place.parentElement.addEventListener("toggle", write);
+  showSnippet();
+  onChange(showSnippet);
+  section.parentElement.addEventListener("toggle", showSnippet);
 }
