@@ -11,7 +11,7 @@ from gazecrop.audit.commands import card
 from gazecrop.audit.material.maps import Maps
 from gazecrop.audit.material.portraits import read_people, readable
 from gazecrop.audit.material.saliency_models import from_function
-from gazecrop.audit.report import card_tables
+from gazecrop.audit.report.markdown import fill
 from gazecrop.audit.studies.pairs import PairOptions
 from gazecrop.cli import main
 from gazecrop.console.sources import pictures_of
@@ -47,7 +47,7 @@ def test_pairs_of_the_paper_and_others(tmp_path: Path) -> None:
     assert "above-as-is" in parts["layouts"]
     assert parts["places"].count("\n") == 1 + 1 + len(card.LAYOUTS)
     assert "compared" not in parts
-    assert card_tables.fill(card.README.read_text(encoding="utf-8"), parts).count("asian : black") == 3
+    assert fill(card.README.read_text(encoding="utf-8"), parts).count("asian : black") == 3
 
 
 def test_both_networks_get_the_same_pairs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

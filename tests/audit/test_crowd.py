@@ -5,10 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gazecrop.audit.commands.crowd import data, html
 from gazecrop.audit.material.maps import Maps
 from gazecrop.audit.material.portraits import read_people, with_digest
 from gazecrop.audit.material.saliency_models import from_function
+from gazecrop.audit.report.crowd import data, html
+from gazecrop.audit.report.html import Provenance
 from gazecrop.audit.studies.crowd import NAMES, Crowd, CrowdPicture, measure, summarise
 from gazecrop.cli import main
 from tests.helpers.portraits import even, write_people
@@ -47,9 +48,12 @@ def test_an_effect_of_skin_is_found() -> None:
 
 def test_report_and_data() -> None:
     crowd = planted(0.0, 0.0, pictures=20)
-    assert data(crowd, "n")["pictures"] == 20
-    assert data(crowd, "n")["kept"]["window"]["mean"] == 0.8
-    assert "20 photographs" in html(crowd, "n")
+    provenance = Provenance.of("crowd", ["p"], "p")
+    found = data(crowd, "n", provenance)
+    assert found["pictures"] == 20
+    assert found["kept"]["window"]["mean"] == 0.8
+    assert found["command"] == "gazecrop audit crowd p"
+    assert "20 photographs" in html(crowd, "n", provenance)
 
 
 class Detector:

@@ -1,6 +1,7 @@
 """stability, compare, lock and check by the command line, with the tiny network of tests/helpers/networks.py."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -163,6 +164,83 @@ def test_invalid_lock_files(folder: Path, text: str, capsys: pytest.CaptureFixtu
     Path("gazecrop.lock.json").write_text(text)
     assert audit("check", folder) == 2
     assert "not a lock file" in capsys.readouterr().err
+
+
+def test_there_is_no_lock_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert audit("check", folder) == 2
+    message = "gazecrop audit: No lock file at gazecrop.lock.json: run `gazecrop audit lock` first.\n"
+    assert capsys.readouterr().err == message
+
+
+def test_a_check_of_a_wrong_folder_says_that_nothing_matched(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert audit("lock", folder, "--ratios", "1:1") == 0
+    (tmp_path / "wrong").mkdir()
+    draw(320, 240).save(tmp_path / "wrong" / "other.png")
+    capsys.readouterr()
+    assert audit("check", "wrong") == 1
+    output = capsys.readouterr()
+    assert "nothing matched: none of the 6 pictures in gazecrop.lock.json is in wrong" in output.err
+    assert not output.out
+
+
+def test_a_folder_without_a_readable_picture_is_not_locked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "a.png").write_bytes(b"not a picture")
+    assert audit("lock", "broken") == 2
+    assert "no readable picture" in capsys.readouterr().err
+    assert not Path("gazecrop.lock.json").exists()
+
+
+def test_the_policy_focus_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments, option in (
+        (("stability", folder, "--policy", "focus"), "--policy"),
+        (("lock", folder, "--policy", "focus"), "--policy"),
+        (("compare", folder, "--policies", "window", "focus"), "--policies"),
+    ):
+        assert audit(*arguments) == 2
+        error = capsys.readouterr().err
+        assert error.startswith(f"gazecrop audit {arguments[0]}: {option}: focus needs a person's point")
+        assert error.count("\n") == 1
+    assert not Path("gazecrop-audit").exists()
+    assert not Path("gazecrop.lock.json").exists()
+
+
+def test_a_comparison_of_equal_sides_says_so(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sentence = "Both sides are warm fp32, policy window: no crop can move."
+    for arguments in ((), ("--models", "warm", "warm")):
+        assert audit("compare", folder, "--ratios", "1:1", *arguments) == 0
+        assert sentence in capsys.readouterr().err
+        assert sentence in Path("gazecrop-audit/compare/report.html").read_text()
+    for arguments in (("--models", "warm", "cold"), ("--policies", "window", "point")):
+        assert audit("compare", folder, "--ratios", "1:1", *arguments) == 0
+        assert "Both sides" not in capsys.readouterr().err
+        assert "Both sides" not in Path("gazecrop-audit/compare/report.html").read_text()
+
+
+def test_each_study_has_its_own_folder_and_its_origin(folder: Path) -> None:
+    assert audit("stability", folder, "--ratios", "1:1") == 0
+    before = Path("gazecrop-audit/stability/report.json").read_bytes()
+    assert audit("compare", folder, "--ratios", "1:1", "--policies", "window", "point") == 0
+    assert Path("gazecrop-audit/stability/report.json").read_bytes() == before
+    for study in ("stability", "compare"):
+        data = json.loads(Path("gazecrop-audit", study, "report.json").read_text())
+        html = Path("gazecrop-audit", study, "report.html").read_text()
+        assert data["command"].startswith(f"gazecrop audit {study} {folder} --ratios 1:1")
+        assert data["source"] == str(folder)
+        assert abs(datetime.fromisoformat(data["date"]) - datetime.now(UTC)) < timedelta(minutes=5)
+        assert data["networks"] == ["warm fp32"]
+        for text in (
+            data["command"],
+            data["source"],
+            data["date"],
+            "Legend",
+            "Percent of the crops whose centre moved",
+        ):
+            assert text in html, text
 
 
 def test_unknown_commands_and_help(capsys: pytest.CaptureFixture[str]) -> None:

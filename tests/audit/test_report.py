@@ -13,8 +13,8 @@ from PIL import Image
 
 from gazecrop.audit.material.faces import Faces, yunet
 from gazecrop.audit.material.maps import Maps, key
-from gazecrop.audit.report.card_tables import fill
-from gazecrop.audit.report.plots import Mark, Row, forest
+from gazecrop.audit.report.markdown import fill
+from gazecrop.audit.report.plots import Mark, Row, figure, forest, shares
 from gazecrop.cli import main
 from tests.helpers.networks import network, write_store
 from tests.helpers.portraits import write_people
@@ -97,12 +97,17 @@ def test_the_audit_of_people(capsys: pytest.CaptureFixture[str]) -> None:
     assert read.images >= 8
     assert "<script" not in html
     for words in (
-        "Whom do the crops favour?",
-        "What this cannot show",
+        "Which people do the crops favour?",
+        "Limits",
         "The largest gaps",
-        "Where on a person",
+        "Position of the point on one person",
+        "Legend",
+        "gazecrop audit people p/people.csv --out o",
+        str(Path("p/people.csv").absolute()),
+        data["date"],
     ):
         assert words in html
+    assert "http" not in html
 
 
 def test_a_repeated_run_computes_no_map_and_can_hide_people(capsys: pytest.CaptureFixture[str]) -> None:
@@ -111,9 +116,9 @@ def test_a_repeated_run_computes_no_map_and_can_hide_people(capsys: pytest.Captu
     assert audit("pairs", *wanted) == 0
     assert audit("pairs", *wanted, "--no-pictures") == 0
     assert "0 maps computed" in capsys.readouterr().out
-    html = Path("gazecrop-audit/report.html").read_text()
+    html = Path("gazecrop-audit/pairs/report.html").read_text()
     assert "<img" not in html
-    assert "Whose picture do the crops keep?" in html
+    assert "Share of the pictures kept by the crops" in html
 
 
 @pytest.mark.parametrize(
@@ -133,13 +138,41 @@ def test_errors_of_the_options(arguments: list[str], word: str, capsys: pytest.C
 
 
 def test_a_plot_has_its_marks_where_they_belong() -> None:
-    svg = forest([Row("a & b", "n = 3", (Mark(0, 0.25, 0.0, 0.5),))], ["point"], title="t", ends=("l", "r"))
+    rows = [
+        Row("a", "n = 3", (Mark(0, 0.25, 0.0, 0.5), Mark(1, 0.9, 0.8, 1.4))),
+        Row("b", "", (Mark(1, 0.5, 0.4, 0.6),)),
+    ]
+    drawn = figure(rows, ["point", "mass"], shares("l", "r"))
+    (axes,) = drawn.axes
+    first, second = axes.containers
+    (bar,) = first[2][0].get_segments()
+    assert bar[:, 0].tolist() == [0.0, 0.5]
+    assert first[0].get_xydata()[0].tolist() == [0.25, bar[0, 1]]
+    assert [segment[:, 0].tolist() for segment in second[2][0].get_segments()] == [
+        pytest.approx([0.8, 1.0]),  # clamped to the axis
+        pytest.approx([0.4, 0.6]),
+    ]
+    (parity,) = [line for line in axes.lines if line.get_gid() == "parity"]
+    assert parity.get_xdata() == [0.5, 0.5]
+    rows_at = axes.get_yticks()
+    assert rows_at[0] == pytest.approx((bar[0, 1] + second[0].get_ydata()[0]) / 2)
+    assert second[0].get_ydata()[1] == rows_at[1]
+    assert bar[0, 1] < second[0].get_ydata()[0] < rows_at[1]  # from the top, in the order of the rows
+    legend = axes.get_legend()
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()] == ["point", "mass"]
+
+
+def test_a_plot_is_deterministic_and_self_contained() -> None:
+    rows = [Row("a & b", "n = 3", (Mark(0, 0.25, 0.0, 0.5),))]
+    svg = forest(rows, ["point"], shares("l", "r"), "t < u")
+    assert svg == forest(rows, ["point"], shares("l", "r"), "t < u")
     assert "a &amp; b" in svg
-    left, right = map(float, re.findall(r'class="bar" x1="([\d.]+)" x2="([\d.]+)"', svg)[0])
-    middle = float(re.findall(r'<circle cx="([\d.]+)"', svg)[0])
-    parity = float(re.findall(r'class="parity" x1="([\d.]+)"', svg)[0])
-    assert middle == pytest.approx((left + right) / 2)
-    assert right == parity
+    assert 'aria-label="t &lt; u"' in svg
+    assert not re.search(r"http|<style|<!DOCTYPE|\bid=\"\w+_\d", svg)
+    read = Read(svg)
+    assert not read.open
+    assert not read.addresses
 
 
 def test_marked_parts_of_a_page_are_filled() -> None:

@@ -9,7 +9,8 @@ from PIL import Image
 from gazecrop.audit.material.maps import Maps
 from gazecrop.audit.material.portraits import Person, Portrait, read_people, readable
 from gazecrop.audit.material.saliency_models import from_function
-from gazecrop.audit.report.card_tables import alike, short
+from gazecrop.audit.report.card_sentences import sentences
+from gazecrop.audit.report.card_tables import alike
 from gazecrop.audit.studies.cells import cells
 from gazecrop.audit.studies.pairs import PairOptions
 from gazecrop.audit.studies.variants import (
@@ -62,7 +63,7 @@ def test_light_is_found_as_the_cause(dim: list[Person]) -> None:
 def test_tables_and_sentences(dim: list[Person]) -> None:
     found = list(gaps(dim, towards_blue).values())
     assert alike(found).count("\n") == 1 + len(found)
-    assert "clothes covered" in short([("x", CELL)], [], found)
+    assert "clothes covered" in sentences([("x", CELL)], [], found)
 
 
 ONE = {"mean": 0.62, "low": 0.55, "high": 0.7}
@@ -74,7 +75,7 @@ CELL = {
 
 
 def test_sentences_list_what_is_beyond_chance() -> None:
-    first, second, crops = short([("a : b", CELL)], [], []).splitlines()
+    first, second, crops = sentences([("a : b", CELL)], [], []).splitlines()
     assert "by more than chance in 1: a : b 62.0 (55.0 to 70.0)" in first
     assert "never by more than chance" in second
     assert "the window (the default) +24.0 (+10.0 to +40.0) at most (a : b), in 1 of 1" in crops

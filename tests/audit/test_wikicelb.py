@@ -11,7 +11,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from gazecrop.audit.material.portraits import read_people
-from gazecrop.audit.material.wikicelb import QUERY, FetchError, licence_of, people_of, rows
+from gazecrop.audit.material.wikicelb import QUERY, licence_of, people_of, rows
+from gazecrop.audit.material.wikimedia import FetchError
 from gazecrop.cli import main
 from tests.helpers.pictures import jpeg
 

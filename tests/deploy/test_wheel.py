@@ -54,6 +54,12 @@ def test_the_wheel_holds_one_package(wheel: Path) -> None:
     assert not [name for name in names(wheel) if "recipe" in name or "test_" in name or "page_setup" in name]
 
 
+def test_the_wheel_holds_the_templates_of_the_audit(wheel: Path) -> None:
+    folder = "gazecrop/audit/report/templates/"
+    expected = {file.name for file in (ROOT / "service" / folder).iterdir()}
+    assert expected and {name.removeprefix(folder) for name in names(wheel) if folder in name} == expected
+
+
 def test_the_wheel_holds_every_network_of_the_manifest(wheel: Path) -> None:
     manifest = json.loads((ROOT / "model_store" / "manifest.json").read_bytes())
     files = {one["file"] for entry in manifest["networks"].values() for one in entry["files"].values()}

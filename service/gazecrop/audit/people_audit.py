@@ -7,14 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from gazecrop import __version__
 from gazecrop.audit.material.covariates import covariates
 from gazecrop.audit.material.faces import Faces
 from gazecrop.audit.material.maps import Maps
 from gazecrop.audit.material.portraits import Person, load_portrait, readable
 from gazecrop.audit.material.saliency_models import SaliencyModel
 from gazecrop.audit.material.sampling import sample_people
-from gazecrop.audit.report import report, strips, summary
+from gazecrop.audit.report import join_pictures, people_data
+from gazecrop.audit.report import people as people_report
+from gazecrop.audit.report.html import Provenance
 from gazecrop.audit.studies import changes, gaze, pairs
 from gazecrop.audit.studies.cells import LEAST, Cell, cells
 from gazecrop.audit.studies.pairs import Outcome, PairOptions
@@ -46,6 +47,7 @@ def run(
     maps: Maps,
     faces: Faces | None,
     options: AuditOptions,
+    provenance: Provenance,
     done: Mapping[str, list[Outcome]] | None = None,
 ) -> tuple[dict[str, Any], str]:
     """The data of report.json and the HTML report. The first of `models` is the network under audit, the others are for
@@ -68,7 +70,7 @@ def run(
     numbers = pairs.person_numbers(people)
     outcomes: dict[str, list[Outcome]] = {}
     data: dict[str, Any] = {
-        "release": __version__,
+        **provenance.json(),
         "networks": [model.name for model in models],
         "asked": {name: value for name, value in asdict(options.pairs).items() if name != "threads"},
         "gaze": {},
@@ -88,13 +90,13 @@ def run(
         if "changes" in options.studies:
             data["changes"][model.name] = _changes(people, model, maps, options)
     values = np.array([covariates(load_portrait(person)) for person in people])
-    data["sets"] = summary.sets_of(people, options.columns, outcomes, values, numbers)
+    data["sets"] = people_data.sets_of(people, options.columns, outcomes, values, numbers)
     shown: dict[str, list[tuple[bytes, str]]] = {}
     if options.pictures and outcomes:
         for each in data["sets"]:
             mine = [o for o in outcomes[models[0].name] if o.cell.set == each["set"]]
-            shown[each["set"]] = strips.largest(people, mine, models[0], options.pairs)
-    return data, report.people(data, shown)
+            shown[each["set"]] = join_pictures.largest(people, mine, models[0], options.pairs)
+    return data, people_report.html(data, provenance, shown)
 
 
 def prepare_people(
@@ -133,7 +135,7 @@ def _gaze(
     some, given = sample_people(people, options.alone, options.pairs.seed), options.pairs
     with Progress(len(some), plain=60) as progress:
         found = gaze.study(some, model, maps, options.columns[0], given.room, given.threads, progress.step)
-    return summary.gaze_of(found)
+    return people_data.gaze_of(found)
 
 
 def _changes(
@@ -148,7 +150,7 @@ def _changes(
         with Progress(2 * len(some), plain=60) as progress:
             against = changes.against_itself(some, model, maps, given.room, given.threads, progress.step)
             off = changes.off_the_face(some, model, maps, given.room, given.threads, progress.step)
-        found["against_itself"] += [{"set": name, **one} for one in summary.effects_of(against)]
-        found["off_the_face"] += [{"set": name, **one} for one in summary.heads_of(off)]
-    found["against_itself"] += summary.effects_of([changes.seated(model, maps)])
+        found["against_itself"] += [{"set": name, **one} for one in people_data.effects_of(against)]
+        found["off_the_face"] += [{"set": name, **one} for one in people_data.heads_of(off)]
+    found["against_itself"] += people_data.effects_of([changes.seated(model, maps)])
     return found

@@ -11,6 +11,7 @@ comparisons; the tables show the number of pairs reached.
 """
 
 import argparse
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import groupby
@@ -21,6 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gazecrop.audit.commands import people as command_people
+from gazecrop.audit.commands.options import FOLDER
+from gazecrop.audit.extra import require_reports
 from gazecrop.audit.material.covariates import covariates
 from gazecrop.audit.material.faces import Faces, yunet
 from gazecrop.audit.material.folder_crops import CachedPipeline, Move
@@ -29,7 +32,10 @@ from gazecrop.audit.material.portraits import Person, load_portrait, read_people
 from gazecrop.audit.material.saliency_models import SaliencyModel, from_onnx, from_served
 from gazecrop.audit.material.sampling import sample_items
 from gazecrop.audit.people_audit import STUDIES, prepare_people, run
-from gazecrop.audit.report import card_tables, summary
+from gazecrop.audit.report import card_tables, people_data
+from gazecrop.audit.report.card_sentences import sentences
+from gazecrop.audit.report.html import Provenance
+from gazecrop.audit.report.markdown import fill
 from gazecrop.audit.report.output import write
 from gazecrop.audit.studies import compare, crowd, lock_file, pairs, stability, variants
 from gazecrop.audit.studies.bootstrap import Estimate
@@ -48,21 +54,24 @@ PAPER = {"female", "male", "black", "white"}  # the paper's groups; it compares 
 LAYOUTS = ("above", "beside-as-is", "above-as-is", "strip")
 RATIOS = tuple(parse_ratio(text) for text in ("1:1", "4:5", "9:16", "16:9"))
 
-Row = tuple[str, dict[str, Any]]  # "set, first : second", and the data of `summary.cell_of`
+Row = tuple[str, dict[str, Any]]  # "set, first : second", and the data of `people_data.cell_of`
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     options = _parser().parse_args(argv)
+    folder = options.out or FOLDER / "card"
     audit_options = command_people.audit_options(options, STUDIES)
     pair_options = replace(audit_options.pairs, layouts=("beside",))
     audit_options = replace(audit_options, pairs=pair_options)
+    require_reports()
+    provenance = Provenance.of("people", argv or sys.argv[1:], options.source)
     settings = read_settings()
     ours, faces = from_served(*load(settings)), yunet(options.faces)
-    with Maps(options.out / "maps.sqlite") as maps:
+    with Maps(folder / "maps.sqlite") as maps:
         people, _ = prepare_people(read_people(options.source, options.images), maps, faces)
         sections, outcomes = pair_sections(options, people, ours, maps, pair_options)
-        data, html = run(people, [ours], maps, None, audit_options, {ours.name: outcomes})
-        write(options.out, data, html)
+        data, html = run(people, [ours], maps, None, audit_options, provenance, {ours.name: outcomes})
+        write(folder, data, html)
         sections |= {
             "gaze": card_tables.gaze(data["gaze"][ours.name]),
             "changes": card_tables.changes(data["changes"][ours.name]),
@@ -73,12 +82,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         if options.photos:
             items = sample_items(pictures_of(options.photos), options.photographs)
             sections |= photograph_sections(items, options, maps)
-    text = card_tables.fill(options.readme.read_text(encoding="utf-8"), sections)
+    text = fill(options.readme.read_text(encoding="utf-8"), sections)
     options.readme.write_text(text, encoding="utf-8")
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = command_people.parser("people")
+    parser = command_people.parser_of("people")
     parser.prog = "python -m gazecrop.audit.commands.card"
     counts = {
         "others": (300, "pairs of every other comparison"),
@@ -135,7 +144,7 @@ def pair_sections(
             return pairs.study(people, some, model, maps, own, progress.step)
 
     def rows(outcomes: Sequence[Outcome]) -> list[Row]:
-        return [(named(o.cell), summary.cell_of(o, numbers, values)) for o in outcomes if len(o.pairs)]
+        return [(named(o.cell), people_data.cell_of(o, numbers, values)) for o in outcomes if len(o.pairs)]
 
     arranged = study(main_cells, ours, count=options.arranged, layouts=LAYOUTS)
     other = study(rest, ours, count=options.others)
@@ -155,7 +164,7 @@ def pair_sections(
     main_outcomes = study(paper, ours, seconds=pair_options.seconds)  # last: it takes the remaining time
     main_rows = rows(main_outcomes)
     sections = {
-        "short": card_tables.short(main_rows, compared, ablation),
+        "short": sentences(main_rows, compared, ablation),
         "pairs": card_tables.attention(main_rows),
         "crops": card_tables.kept(main_rows),
         "causes": card_tables.causes(main_rows),

@@ -1,6 +1,7 @@
 """gazecrop audit check: fails if crops have moved since `gazecrop audit lock`."""
 
 import argparse
+import sys
 from collections.abc import Sequence
 
 from gazecrop.audit.commands import options as shared
@@ -33,11 +34,18 @@ def main(command: str, argv: Sequence[str]) -> int:
 
 
 def run(options: argparse.Namespace) -> int:
-    """0 if no more crops moved than allowed and no locked picture is missing or has another size; otherwise 1."""
+    """0 if no more crops moved than allowed and every locked picture is there in the same size; otherwise 1."""
     lock = lock_file.read(options.lock)
     model, now = boxes_now(options.source, lock["ratios"], shared.policy_of(lock["policy"]))
     result = lock_file.compare_boxes(lock["pictures"], now)
     beyond = result.beyond(options.tolerance / 100)
+    if not result.moves and not result.resized:
+        print(
+            f"gazecrop audit: nothing matched: none of the {len(lock['pictures']):,} pictures in {options.lock} is in "
+            f"{options.source}",
+            file=sys.stderr,
+        )
+        return 1
     share = 100 * len(beyond) / max(1, len(result.moves))
     for move in beyond[:LISTED]:
         print(f"{move.file} {move.ratio}: moved by {100 * move.distance:.1f} % of the frame")

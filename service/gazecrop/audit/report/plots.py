@@ -1,17 +1,36 @@
-"""Plots as SVG, written by hand: shares with their intervals, one row for each comparison. Pure."""
+"""Forest plots: shares with their intervals, one row for each comparison, as inline SVG. Drawn by matplotlib."""
 
+import io
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
+from math import ceil
+from typing import TYPE_CHECKING, Any
 
-# Okabe and Ito's colours that stand on white and on black; every series also has a shape of its own.
+if TYPE_CHECKING:
+    from markupsafe import Markup
+    from matplotlib.figure import Figure
+
+# Colours of Okabe and Ito with contrast on white and on black; every series also has a marker of its own.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#8a8a8a")
-LABEL, PLOT, NOTE, LINE, TOP = 250, 430, 90, 13, 30
+MARKERS = ("o", "s", "D", "^")
+LABEL, PLOT, NOTE = 250, 430, 90  # widths in px of the columns: label, plot, note
+LINE, GAP, TOP, TICKS = 13, 9, 34, 26  # heights in px: a mark, between rows, above the rows, of the axis
+INK, SOFT, RULE = "#1b1d21", "#5b616b", "#d9dce1"
+VARIABLES = {INK: "var(--ink)", SOFT: "var(--soft)", RULE: "var(--line)"}  # of report.css, for light and dark
+STYLE: dict[Any, Any] = {
+    "svg.fonttype": "none",  # text stays text
+    "font.family": "sans-serif",
+    "font.size": 9,
+    "text.color": INK,
+    "xtick.labelcolor": SOFT,
+    "ytick.labelcolor": INK,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Shares, 0 to 1 (or any unit of the axis)."""
+    """Shares, 0 to 1 (or in another unit of the axis). `series`: index into the names of the series."""
 
     series: int
     mean: float
@@ -26,77 +45,111 @@ class Row:
     marks: tuple[Mark, ...]
 
 
-def forest(
-    rows: Sequence[Row],
-    series: Sequence[str],
-    *,
-    title: str,
-    ends: tuple[str, str],
-    axis: tuple[float, float, float] = (0.0, 1.0, 0.5),
-    ticks: Sequence[float] = (0.0, 0.25, 0.5, 0.75, 1.0),
-    unit: str = "%",
-) -> str:
-    """`axis`: left end, right end, where parity is. `ends`: what the left and the right of parity mean."""
-    low, high, parity = axis
-    heights = [max(1, len(row.marks)) * LINE + 9 for row in rows]
-    width = LABEL + PLOT + NOTE
-    lines = 1 + sum(26 + 6.4 * len(name) for name in series) // (width - LABEL - 120)
-    height = TOP + sum(heights) + 28 + 16 * lines
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """`ends`: meaning of the left and of the right side of parity."""
 
-    def x(value: float) -> float:
-        return LABEL + PLOT * (min(max(value, low), high) - low) / (high - low)
+    low: float
+    high: float
+    parity: float
+    ticks: tuple[float, ...]
+    ends: tuple[str, str]
+    unit: str = " %"
 
-    bottom = TOP + sum(heights)
-    parts = [
-        f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{escape(title)}"><title>{escape(title)}</title>'
-    ]
-    for tick in ticks:
-        strong = ' class="parity"' if tick == parity else ""
-        parts.append(f'<line{strong} x1="{x(tick):.1f}" x2="{x(tick):.1f}" y1="{TOP - 6}" y2="{bottom}"/>')
-        parts.append(f'<text class="tick" x="{x(tick):.1f}" y="{bottom + 14}">{100 * tick:g} {unit}</text>')
-    parts.append(
-        f'<text class="end" x="{x(parity) - 8:.1f}" y="{TOP - 12}" text-anchor="end">← {escape(ends[0])}</text>'
-    )
-    parts.append(f'<text class="end" x="{x(parity) + 8:.1f}" y="{TOP - 12}">{escape(ends[1])} →</text>')
-    y = float(TOP)
-    for row, tall in zip(rows, heights, strict=True):
-        middle = y + tall / 2
-        parts.append(
-            f'<text x="{LABEL - 12}" y="{middle + 4:.1f}" text-anchor="end">{escape(row.label)}</text>'
-        )
-        parts.append(
-            f'<text class="note" x="{LABEL + PLOT + 10}" y="{middle + 4:.1f}">{escape(row.note)}</text>'
-        )
-        for place, mark in enumerate(row.marks):
-            at = middle + (place - (len(row.marks) - 1) / 2) * LINE
-            colour = COLOURS[mark.series % len(COLOURS)]
-            numbers = f"{100 * mark.mean:.1f} ({100 * mark.low:.1f} to {100 * mark.high:.1f})"
-            said = escape(f"{row.label}, {series[mark.series]}: {numbers}")
-            parts.append(
-                f'<g fill="{colour}" stroke="{colour}"><title>{said}</title><line class="bar" '
-                f'x1="{x(mark.low):.1f}" x2="{x(mark.high):.1f}" y1="{at:.1f}" y2="{at:.1f}"/>'
-                f"{_shape(mark.series, x(mark.mean), at)}</g>"
+
+def shares(left: str, right: str) -> Axis:
+    return Axis(0.0, 1.0, 0.5, (0.0, 0.25, 0.5, 0.75, 1.0), (left, right))
+
+
+def figure(rows: Sequence[Row], series: Sequence[str], axis: Axis) -> "Figure":
+    """Marks beyond the ends of the axis are drawn at the end."""
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    heights = [max(1, len(row.marks)) * LINE + GAP for row in rows]
+    columns = max(1, int((PLOT + NOTE) / (36 + 6.6 * max(map(len, series)))))
+    width, tall = LABEL + PLOT + NOTE, sum(heights)
+    height = TOP + tall + TICKS + 18 * ceil(len(series) / columns)
+    with rc_context(STYLE):
+        whole = Figure(figsize=(width / 72, height / 72), facecolor="none")
+        axes = whole.add_axes((LABEL / width, 1 - (TOP + tall) / height, PLOT / width, tall / height))
+        axes.set(xlim=(axis.low, axis.high), ylim=(tall, 0), facecolor="none")  # y in px from the top
+        axes.spines[:].set_visible(False)
+        axes.grid(axis="x", color=RULE, linewidth=1)
+        axes.set_axisbelow(True)
+        axes.axvline(axis.parity, color=INK, linewidth=1, linestyle=(0, (4, 3)), gid="parity")
+        axes.set_xticks(axis.ticks, [f"{100 * tick:g}{axis.unit}" for tick in axis.ticks])
+        middles = [sum(heights[:i]) + heights[i] / 2 for i in range(len(rows))]
+        axes.set_yticks(middles, [row.label for row in rows])
+        axes.tick_params(length=0, pad=8)
+        for row, middle in zip(rows, middles, strict=True):
+            axes.text(1.02, middle, row.note, transform=axes.get_yaxis_transform(), va="center", color=SOFT)
+        for (text, side), shift in zip(zip(axis.ends, ("right", "left"), strict=True), (-8, 8), strict=True):
+            arrow = f"← {text}" if side == "right" else f"{text} →"
+            axes.annotate(
+                arrow,
+                (axis.parity, 0),
+                xytext=(shift, 8),
+                textcoords="offset points",
+                ha=side,
+                color=SOFT,
+                annotation_clip=False,
             )
-        y += tall
-    at, down = float(LABEL), bottom + 31
-    for number, name in enumerate(series):
-        wide = 26 + 6.4 * len(name)
-        if at + wide > width and at > LABEL:
-            at, down = float(LABEL), down + 16
-        colour = COLOURS[number % len(COLOURS)]
-        parts.append(f'<g fill="{colour}" stroke="{colour}">{_shape(number, at, down)}</g>')
-        parts.append(f'<text class="key" x="{at + 9:.0f}" y="{down + 4}">{escape(name)}</text>')
-        at += wide
-    return f'<div class="wide">{"".join(parts)}</svg></div>'
+        for number, name in enumerate(series):
+            axes.errorbar(
+                *_places(rows, middles, number, axis),
+                fmt=MARKERS[number % len(MARKERS)],
+                color=COLOURS[number % len(COLOURS)],
+                markersize=6.5,
+                elinewidth=2,
+                clip_on=False,
+                label=name,
+            )
+        axes.legend(
+            loc="upper left",
+            bbox_to_anchor=(0, -TICKS / tall),
+            ncols=columns,
+            frameon=False,
+            borderpad=0,
+            borderaxespad=0,
+            handletextpad=0.3,
+            columnspacing=1.4,
+        )
+    return whole
 
 
-def _shape(series: int, x: float, y: float) -> str:
-    r = 4.5
-    match series % 4:
-        case 0:
-            return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{r}"/>'
-        case 1:
-            return f'<rect x="{x - 4:.1f}" y="{y - 4:.1f}" width="8" height="8"/>'
-        case 2:
-            return f'<path d="M{x:.1f} {y - r - 1:.1f}l{r + 1} {r + 1}l{-r - 1} {r + 1}l{-r - 1} {-r - 1}z"/>'
-    return f'<path d="M{x:.1f} {y - r:.1f}l{r} {2 * r}h{-2 * r}z"/>'
+def _places(
+    rows: Sequence[Row], middles: Sequence[float], series: int, axis: Axis
+) -> tuple[list[float], list[float], None, list[list[float]]]:
+    """x, y, yerr, xerr of the marks of one series."""
+    x, y, errors = [], [], []
+    for row, middle in zip(rows, middles, strict=True):
+        for place, mark in enumerate(row.marks):
+            if mark.series == series:
+                mean, low, high = (
+                    min(max(value, axis.low), axis.high) for value in (mark.mean, mark.low, mark.high)
+                )
+                x.append(mean)
+                y.append(middle + (place - (len(row.marks) - 1) / 2) * LINE)
+                errors.append((max(mean - low, 0.0), max(high - mean, 0.0)))
+    return x, y, None, [[low for low, _ in errors], [high for _, high in errors]]
+
+
+def forest(rows: Sequence[Row], series: Sequence[str], axis: Axis, title: str) -> "Markup":
+    """SVG for inclusion in HTML; the same input gives the same bytes. `title`: read out by screen readers."""
+    from markupsafe import Markup, escape
+    from matplotlib import rc_context
+
+    file = io.StringIO()
+    with rc_context({**STYLE, "svg.hashsalt": title}):
+        metadata = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+        figure(rows, series, axis).savefig(file, format="svg", metadata=metadata)
+    text = file.getvalue()
+    box = re.search(r'viewBox="[^"]*"', text)
+    assert box is not None
+    body = text[text.index(">", box.end()) + 1 :]
+    body = re.sub(r"<style.*?</style>", "", body, flags=re.DOTALL)  # it would apply to the whole page
+    body = re.sub(r' id="[\w.]+_\d+"', "", body)  # of groups, the same in every plot of a page
+    for colour, variable in VARIABLES.items():
+        body = body.replace(colour, variable)
+    return Markup(f'<svg {box[0]} role="img" aria-label="{escape(title)}">{body}')

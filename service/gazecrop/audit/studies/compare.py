@@ -8,7 +8,14 @@ from gazecrop.console.sources import Item
 from gazecrop.crop.cropping import Options
 from gazecrop.crop.ratios import Ratio
 
+ALL = "all ratios"  # name of the first row
+
 Side = tuple[CachedPipeline, Options]
+
+
+def same(one: Side, other: Side) -> bool:
+    """Whether both sides must give the same crops: the same file of weights and the same options."""
+    return one[0].model.sha256 == other[0].model.sha256 and one[1] == other[1]
 
 
 def study(
@@ -42,4 +49,4 @@ def study(
     if not moves:
         return [], unreadable
     apart = [row(ratio.text, [move for move in moves if move.ratio == ratio.text]) for ratio in ratios]
-    return [row("all ratios", moves), *apart], unreadable
+    return [row(ALL, moves), *apart], unreadable

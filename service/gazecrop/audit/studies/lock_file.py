@@ -77,6 +77,7 @@ def read(path: Path) -> dict[str, Any]:
         if lock["format"] != FORMAT:
             raise ValueError(f"its format is {lock['format']}, this release reads {FORMAT}")
         lock["ratios"] = [parse_ratio(ratio) for ratio in lock["ratios"]]
+        _ = lock["policy"], lock["network"]
         for about in lock["pictures"].values():
             _ = about["size"][1], [box[3] for box in about["boxes"].values()]
     except ValueError as error:

@@ -84,6 +84,10 @@ class VariantGap:
     kept: Estimate
     moved: tuple[Estimate, Estimate, Estimate] | None
 
+    @property
+    def name(self) -> str:
+        return f"{self.cell.set}, {self.cell.text}"
+
 
 def study(
     people: Sequence[Person],
