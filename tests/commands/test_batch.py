@@ -1,5 +1,6 @@
 import csv
 import fcntl
+import io
 import json
 import os
 import signal
@@ -8,6 +9,7 @@ import sys
 from collections.abc import Generator, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +19,7 @@ from gazecrop.commands.batch import local, results, work
 from gazecrop.commands.batch.results import Refused, Results
 from gazecrop.commands.batch.work import Job
 from gazecrop.console.files import Files
+from gazecrop.console.names import name_of
 from gazecrop.console.sources import Item, SourceError, pictures_of
 from gazecrop.crop.params import parse
 from gazecrop.model import Model
@@ -88,7 +91,7 @@ def test_unreadable_pictures_are_listed(
     assert main(["batch", str(source), str(plain), *ASKED]) == 1  # nothing to do: the summary alone
     lines = capsys.readouterr().err.splitlines()
     assert [line.split(":")[0] for line in lines[:-1]] == library.UNREADABLE
-    assert lines[-1].startswith("16 pictures, 2 unreadable")
+    assert lines[-1].startswith("14 cropped, 2 unreadable")
 
 
 @pytest.mark.usefixtures("here")
@@ -116,6 +119,121 @@ def test_every_kind_of_source_gives_the_same_boxes(
     for answer in found:
         answer["file"] = str(answer["file"]).removeprefix(prefix)
     assert sorted(found, key=lambda answer: str(answer["file"])) == answers(plain)
+
+
+@pytest.mark.usefixtures("here")
+def test_a_glob_that_the_shell_expanded(
+    source: Path, plain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(source)
+    names = [str(answer["file"]) for answer in answers(plain)]
+    assert main(["batch", *names, str(tmp_path / "out"), *ASKED]) == 1
+    assert answers(tmp_path / "out") == answers(plain)
+    assert main(["batch", names[0], str(tmp_path / "one"), *ASKED]) == 0  # that matched one file
+    assert answers(tmp_path / "one") == answers(plain)[:1]
+
+
+def test_a_picture_as_destination_is_refused(source: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As when a shell expands `batch lib/*.jpg`, and no folder follows."""
+    names = sorted(map(str, (source / "a").glob("*.jpg")))
+    before = Path(names[-1]).read_bytes()
+    assert main(["batch", *names]) == 2
+    assert "DST is a folder" in capsys.readouterr().err
+    assert Path(names[-1]).read_bytes() == before
+
+
+@pytest.mark.usefixtures("here")
+def test_several_sources_are_named_by_their_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    library.make(tmp_path / "one", 2)
+    library.make(tmp_path / "two", 2)
+    library.pack(tmp_path / "two", tmp_path / "two" / "two.tar")
+    assert main(["batch", "./one", "two/two.tar", "one/sign.png", "out", *ASKED]) == 1
+    names = [str(answer["file"]) for answer in answers(tmp_path / "out")]
+    assert names[:2] == ["./one/a/001.jpg", "./one/a/b/000.jpg"]
+    assert "two/two.tar/sign.png" in names and names[-1] == "one/sign.png"
+    assert len(names) == 6 + 6 + 1
+
+
+@pytest.mark.usefixtures("here")
+def test_paths_on_standard_input(
+    source: Path, plain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(source)
+    names = [str(answer["file"]) for answer in answers(plain)]
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO("\n".join([*names, ""]).encode())))
+    assert main(["batch", "-", str(tmp_path / "out"), *ASKED]) == 1
+    assert answers(tmp_path / "out") == answers(plain)
+
+
+ODD = [b"caf\xe9.jpg", b"cut\xff\t\\ a  b\n.jpg", b"two  spaces.jpg"]
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.skipif(sys.platform == "darwin", reason="its file names are always UTF-8")
+@pytest.mark.parametrize("table", ["jsonl", "csv"])
+def test_any_name_of_a_file_joins_back(tmp_path: Path, table: str) -> None:
+    folder, out = os.fsencode(tmp_path / "in"), tmp_path / "out"
+    os.mkdir(folder)
+    for name in ODD:
+        Path(os.fsdecode(folder + b"/" + name)).write_bytes(
+            jpeg(300, 200)[: 2000 if b"cut" in name else None]
+        )
+    asked = ["batch", str(tmp_path / "in"), str(out), "--ratios", "1:1", "--table", table, "--crops"]
+    assert main(asked) == 1
+    if table == "jsonl":
+        rows = answers(out)
+    else:
+        with (out / "part-00000.csv").open(newline="", encoding="utf-8") as file:
+            rows = [{k: v for k, v in row.items() if v} for row in csv.DictReader(file)]
+    assert [os.fsencode(name_of(row)) for row in rows] == sorted(ODD)
+    assert (out / "unreadable.txt").read_bytes().startswith(b"cut\xff\\t\\\\ a  b\\n.jpg\t")
+    assert os.path.exists(os.fsencode(out) + b"/crops/1x1/caf\xe9.jpg")
+    before = kept(out)
+    assert main(asked) == 1  # nothing is answered again
+    assert kept(out) == before
+
+
+@pytest.mark.usefixtures("here")
+def test_a_list_that_is_not_utf_8(tmp_path: Path) -> None:
+    name = b"caf\xe9.jpg"
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name)).write_bytes(jpeg(300, 200))
+    (tmp_path / "list.csv").write_bytes(b"path\n" + name + b"\n")
+    assert main(["batch", str(tmp_path / "list.csv"), str(tmp_path / "out"), *ASKED]) == 0
+    assert [os.fsencode(name_of(answer)) for answer in answers(tmp_path / "out")] == [name]
+
+
+@pytest.mark.usefixtures("here")
+def test_a_csv_table_has_a_row_for_each_box(source: Path, plain: Path, tmp_path: Path) -> None:
+    assert main(["batch", str(source), str(tmp_path / "out"), *ASKED, "--table", "csv"]) == 1
+    with (tmp_path / "out" / "part-00000.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    expected = []
+    for answer in answers(plain):
+        for crop in answer.get("crops") or [None]:  # type: ignore[attr-defined]
+            focus: Any = answer.get("focus")
+            expected.append(
+                (
+                    answer["file"],
+                    *((crop["ratio"], *crop["box"].values(), crop["confidence"]) if crop else (None,) * 6),
+                    *((focus["x"], focus["y"]) if focus else (None, None)),
+                )
+            )
+    columns = ("file", "ratio", "x", "y", "width", "height", "confidence", "focus_x", "focus_y")
+    found = [tuple(row[column] for column in columns) for row in rows]
+    assert found == [tuple("" if value is None else str(value) for value in row) for row in expected]
+    assert [row["file"] for row in rows if row["error"]] == library.UNREADABLE
+
+
+@pytest.mark.usefixtures("here")
+def test_a_redirected_batch_prints_a_line_now_and_then(
+    source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch, "LINE_EVERY", 1e-9)
+    assert main(["batch", str(source), str(tmp_path / "out"), *ASKED]) == 1
+    lines = [line for line in capsys.readouterr().err.splitlines() if " of 16, " in line]
+    assert lines[0].startswith("1 of 16, ") and lines[-1].startswith("16 of 16, ")
+    assert lines[-1].endswith("2 unreadable")
 
 
 @pytest.mark.usefixtures("here")

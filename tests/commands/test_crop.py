@@ -1,5 +1,7 @@
+import base64
 import io
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -10,6 +12,7 @@ from PIL import Image
 
 from gazecrop.cli import main
 from gazecrop.console.files import Files, pictures_below
+from gazecrop.console.names import name_of
 from gazecrop.console.progress import Progress
 from tests.helpers import library
 from tests.helpers.pictures import draw, encode, jpeg
@@ -34,7 +37,7 @@ def test_a_table_of_boxes(picture: Path, capsys: pytest.CaptureFixture[str]) -> 
     status, out, err = run(capsys, "crop", picture, "--ratios", "1:1,16:9")
     assert (status, err) == (0, "")
     head, square, wide = out.splitlines()
-    assert head == "cat.jpg  640x480"
+    assert head == f"{picture}  640x480"
     assert square.split()[0] == "1:1" and "480x480" in square
     assert wide.split()[0] == "16:9" and "640x360" in wide
 
@@ -45,7 +48,7 @@ def test_json_is_the_api_s_document_without_a_server_s_fields(
     status, out, _ = run(capsys, "crop", picture, "--ratios", "1:1", "--json")
     answer = json.loads(out)
     assert status == 0
-    assert answer["file"] == "cat.jpg"
+    assert answer["file"] == str(picture)
     assert answer["image"] == {"width": 640, "height": 480, "format": "jpeg"}
     assert not {"id", "version"} & answer.keys()
     assert answer["saliency"]["encoded"].startswith("R0Mx")
@@ -143,7 +146,7 @@ def test_unreadable_pictures_do_not_stop_a_folder(tmp_path: Path, capsys: pytest
 
 def test_a_missing_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     status, _, err = run(capsys, "crop", tmp_path / "none.jpg")
-    assert (status, err) == (1, "none.jpg: No such file or directory\n")
+    assert (status, err) == (1, f"{tmp_path}/none.jpg: No such file or directory\n")
 
 
 def test_a_folder_without_pictures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -159,7 +162,7 @@ def test_pictures_of_the_same_name_have_separate_outputs(
     asked = ["--ratios", "3:1", "--json", "--out", tmp_path / "out"]
     _, out, _ = run(capsys, "crop", tmp_path / "a" / "cat.jpg", tmp_path / "b", *asked)
     names = [json.loads(line)["file"] for line in out.splitlines()]
-    assert names == ["cat.jpg", (tmp_path / "b" / "cat.jpg").as_posix()]
+    assert names == [str(tmp_path / "a" / "cat.jpg"), str(tmp_path / "b" / "cat.jpg")]
     widths = []
     for path in sorted((tmp_path / "out").rglob("*.jpg")):
         with Image.open(path) as cropped:
@@ -184,6 +187,92 @@ def test_it_stops_at_once(tmp_path: Path, stop: str) -> None:
         assert process.wait(60) == (130 if stop == "interrupt" else 0)
         assert process.stderr.read() == b""
     assert len(list((tmp_path / "out").rglob("*.jpg"))) < 60
+
+
+def test_names_join_back_to_what_was_given(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("a/cat.jpg", "b/deep/cat.jpg", "two  spaces.jpg"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(jpeg(300, 200))
+    given = ["./a/cat.jpg", "b", "two  spaces.jpg", "./a/cat.jpg"]
+    _, out, _ = run(capsys, "crop", *given, "--ratios", "1:1", "--json")
+    names = [json.loads(line)["file"] for line in out.splitlines()]
+    assert names == ["./a/cat.jpg", "b/deep/cat.jpg", "two  spaces.jpg"]
+    _, out, _ = run(capsys, "crop", "b", "--ratios", "1:1", "--json")
+    assert json.loads(out)["file"] == "deep/cat.jpg"  # of one folder: relative to it, as batch
+
+
+def test_a_dash_reads_standard_input(
+    picture: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(capsys, "crop", picture, "--ratios", "1:1,2:1", "--json", "--out", tmp_path / "file")
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(picture.read_bytes())))
+    status, out, err = run(capsys, "crop", "-", "--ratios", "1:1,2:1", "--json", "--out", tmp_path / "stdin")
+    assert (status, err) == (0, "")
+    assert json.loads(out)["file"] == "-"
+    for ratio in ("1x1", "2x1"):
+        expected = (tmp_path / "file" / ratio / "cat.jpg").read_bytes()
+        assert (tmp_path / "stdin" / ratio / "stdin.jpg").read_bytes() == expected
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="its file names are always UTF-8")
+def test_names_that_are_not_utf_8(tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    names = [b"caf\xe9.jpg", b"cut\xff.jpg", b"plain.jpg"]
+    for name in names:
+        data = jpeg(300, 200)[: 2000 if b"cut" in name else None]
+        Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name)).write_bytes(data)
+    asked = ["crop", str(tmp_path), "--ratios", "1:1"]
+    assert main([*asked, "--json", "--out", str(tmp_path / "out")]) == 1
+    out, err = capfdbinary.readouterr()
+    answers = [json.loads(line) for line in out.splitlines()]
+    assert [os.fsencode(name_of(answer)) for answer in answers] == names
+    assert [answer["file"] for answer in answers] == ["caf\ufffd.jpg", "cut\ufffd.jpg", "plain.jpg"]
+    assert ["file_base64" in answer for answer in answers] == [True, True, False]
+    assert base64.b64decode(answers[0]["file_base64"]) == names[0]
+    assert b"cut" in err
+    assert os.path.exists(os.fsencode(tmp_path) + b"/out/1x1/caf\xe9.jpg")
+    assert main(asked) == 1
+    out, _ = capfdbinary.readouterr()
+    assert "caf\ufffd.jpg  300x200" in out.decode()
+
+
+def test_the_table_shows_unmet_constraints_and_alternatives(
+    picture: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["crop", picture, "--ratios", "1:3", "--candidates", "3", "--avoid", "0,0,1,1"]
+    _, out, _ = run(capsys, *asked)
+    _, text, _ = run(capsys, *asked, "--json")
+    (crop,) = json.loads(text)["crops"]
+    assert crop["alternatives"]
+    lines = [line.split() for line in out.splitlines()[2:]]
+    assert [line for line in lines if line[0] == "unmet"] == [["unmet", "avoid", "0,0,1,1"]]
+    shown = [line for line in lines if line[0] == "or"]
+    assert [line[1:] for line in shown] == [
+        [
+            f"{other['box']['x']},{other['box']['y']}",
+            f"{other['box']['width']}x{other['box']['height']}",
+            f"{other['importance_fraction']:.3f}",
+            other["verdict"],
+        ]
+        for other in crop["alternatives"]
+    ]
+
+
+@pytest.mark.parametrize(
+    "option", [["--width", "9"], ["--height", "9"], ["--quality", "9"], ["--format", "png"]]
+)
+@pytest.mark.parametrize("command", ["crop", "batch"])
+def test_options_of_files_without_files_are_refused(
+    command: str, option: list[str], picture: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = [] if command == "crop" else [tmp_path / "out"]
+    status, text, err = run(capsys, command, picture.parent, *out, *option)
+    assert (status, text) == (2, "")
+    assert err.startswith(f"gazecrop {command}: {option[0]}: ")
+    assert ("--out DIR" if command == "crop" else "--crops") in err
+    assert not (tmp_path / "out").exists()
 
 
 def test_cropped_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

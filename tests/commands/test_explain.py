@@ -1,3 +1,4 @@
+import io
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,39 @@ def test_every_panel_of_the_figure_marks_the_point(tmp_path: Path) -> None:
             around = [drawn.getpixel((x + dx, y)) for dx in range(-14, 15)]
             assert (255, 255, 255) in around, panel
             assert (16, 16, 20) in around, panel
+
+
+def test_a_figure_of_many_ratios_has_rows_of_four_panels(picture: Path) -> None:
+    out = picture.with_name("figure.png")
+    ratios = "1:1,2:1,3:1,4:1,5:1,6:1"
+    assert main(["explain", str(picture), "--figure", "--ratios", ratios, "--out", str(out)]) == 0
+    with Image.open(out) as drawn:
+        assert drawn.size == (4 * 640 + 3 * GAP, 2 * 480 + GAP)
+        assert drawn.getpixel((3 * (640 + GAP) + 320, 480 + GAP + 240)) == (255, 255, 255)  # no eighth panel
+
+
+def test_the_labels_of_a_figure_are_legible_at_half_its_size(picture: Path) -> None:
+    """A label is a dark rectangle at the corner of its box; its letters are about half as high."""
+    out = picture.with_name("figure.png")
+    assert main(["explain", str(picture), "--figure", "--ratios", "2:1", "--out", str(out)]) == 0
+    with Image.open(out) as drawn:
+        column = [drawn.getpixel((640 + GAP + 12, y)) for y in range(480)]
+    assert column.count((16, 16, 20)) >= 40
+
+
+def test_three_ratios_are_drawn_by_default(picture: Path) -> None:
+    default, three = picture.with_name("default.png"), picture.with_name("three.png")
+    assert main(["explain", str(picture), "--out", str(default)]) == 0
+    assert main(["explain", str(picture), "--ratios", "1:1,16:9,9:16", "--out", str(three)]) == 0
+    assert default.read_bytes() == three.read_bytes()
+
+
+def test_a_dash_reads_standard_input(picture: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = picture.with_name("out.png")
+    assert main(["explain", str(picture), "--out", str(out)]) == 0
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(picture.read_bytes())))
+    assert main(["explain", "-", "--out", str(picture.with_name("stdin.png"))]) == 0
+    assert picture.with_name("stdin.png").read_bytes() == out.read_bytes()
 
 
 @pytest.mark.parametrize(

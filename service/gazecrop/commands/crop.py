@@ -1,21 +1,24 @@
 """gazecrop crop: the boxes of pictures, as a table or as JSON lines; with --out also the cropped files."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from gazecrop.console.environment import read_settings
-from gazecrop.console.files import Files, pictures_below
+from gazecrop.console.files import pictures_below, read_picture
 from gazecrop.console.options import (
     SOME_UNREADABLE,
     USAGE,
     add_crop_options,
     add_file_options,
     exit_status,
+    files_in,
     load,
     wanted,
 )
@@ -31,7 +34,12 @@ def main(argv: Sequence[str]) -> int:
         description=__doc__,
         epilog="Exit status: 0; 1 when some pictures could not be read (listed at the end); 2 when the call is wrong.",
     )
-    parser.add_argument("path", nargs="+", type=Path, metavar="FILE|DIR", help="folders with all below them")
+    parser.add_argument(
+        "path",
+        nargs="+",
+        metavar="FILE|DIR",
+        help="a picture, a folder with all below it, or - for standard input",
+    )
     add_crop_options(parser)
     add_file_options(parser)
     parser.add_argument("--out", type=Path, metavar="DIR", help="write the crops: DIR/16x9/photo.jpg")
@@ -42,27 +50,25 @@ def main(argv: Sequence[str]) -> int:
 
 def run(options: argparse.Namespace) -> int:
     asked = wanted(options)
+    files = files_in(options.out, options, "--out DIR")
     settings = read_settings()
-    pictures = list(listed(options.path).items())
+    pictures = listed(options.path)
     if not pictures:
         print("gazecrop crop: there are no pictures", file=sys.stderr)
         return USAGE
     model, limits = load(settings)
-    files = None
-    if options.out:
-        files = Files(options.out, options.format, options.width, options.height, options.quality)
 
-    def answer(picture: tuple[str, Path]) -> dict[str, Any]:
-        name, path = picture
+    def answer(source: Source) -> dict[str, Any]:
+        name = source.name
         try:
-            data = path.read_bytes()
+            data = read_picture(source.path)
         except OSError as error:
             return failure(name, error)
         try:
             seen = Picture(analyse(data, model, limits), model.calibration)
             crops = crops_of(seen, asked)
             if files:
-                files.write(name, data, crops, limits)
+                files.write(source.out, data, crops, limits)
         except PictureError as error:
             return failure(name, error)
         return row(name, seen, crops)
@@ -88,25 +94,45 @@ def run(options: argparse.Namespace) -> int:
     return SOME_UNREADABLE if failed else 0
 
 
-def listed(paths: Sequence[Path]) -> dict[str, Path]:
-    """Every picture by its name: relative to the folder that was given, of a file its own, and the path as given where
-    two would have one name."""
-    found: dict[str, Path] = {}
+@dataclass(frozen=True, slots=True)
+class Source:
+    """`name`: in the results, as given; of a picture of a folder that is given alone, relative to it. `out`: of the
+    cropped file."""
+
+    name: str
+    path: str
+    out: str
+
+
+def listed(paths: Sequence[str]) -> list[Source]:
+    """Every picture once, in order."""
+    found: dict[str, Source] = {}
+    taken: set[str] = set()
     for path in paths:
-        names = pictures_below(path) if path.is_dir() else [path.name]
-        for name in names:
-            file = path / name if path.is_dir() else path
-            found[name if name not in found else file.as_posix()] = file
-    return found
+        folder = path != "-" and os.path.isdir(path)
+        for inner in pictures_below(path) if folder else [None]:
+            file = path if inner is None else os.path.join(path, inner)
+            short = "stdin" if path == "-" else inner or os.path.basename(path)
+            name = inner if inner is not None and len(paths) == 1 else file
+            if name not in found:
+                found[name] = Source(name, file, file if short in taken else short)
+                taken.add(short)
+    return list(found.values())
 
 
 def table(result: dict[str, Any]) -> str:
     image = result["image"]
     lines = [f"{result['file']}  {image['width']}x{image['height']}"]
     for crop in result["crops"]:
-        box = crop["box"]
-        lines.append(
-            f"  {crop['ratio']:<8} {box['x']:>5},{box['y']:<5} {box['width']:>5}x{box['height']:<5} "
-            f"{crop['importance_fraction']:.3f} {crop['verdict']}"
-        )
+        lines.append(f"  {crop['ratio']:<8} {_row(crop)}")
+        lines += [f"  {'or':>8} {_row(other)}" for other in crop.get("alternatives", [])]
+        lines += [f"  {'unmet':>8} {each['parameter']} {each['value']}" for each in crop.get("unmet", [])]
     return "\n".join(lines)
+
+
+def _row(crop: dict[str, Any]) -> str:
+    box = crop["box"]
+    return (
+        f"{box['x']:>5},{box['y']:<5} {box['width']:>5}x{box['height']:<5} "
+        f"{crop['importance_fraction']:.3f} {crop['verdict']}"
+    )

@@ -1,7 +1,7 @@
 """gazecrop explain: draws the heat map, the salient points and the boxes of ratios over a picture.
 
-With --figure in panels instead: the heat map with the points, then the picture with the box of each ratio and the
-most salient point (the figure of Twitter's image-crop-analysis, `plot_img_crops`).
+With --figure in panels, four in a row: the heat map with the points, then the picture with the box of each ratio and
+the most salient point (the figure of Twitter's image-crop-analysis, `plot_img_crops`).
 """
 
 import argparse
@@ -12,6 +12,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from gazecrop.console.files import read_picture
 from gazecrop.console.options import add_crop_options, exit_status, load, wanted
 from gazecrop.console.rows import crops_of
 from gazecrop.errors import BadParameters
@@ -20,21 +21,24 @@ from gazecrop.picture.render import MEDIA_TYPES, Cut, encode
 from gazecrop.pipeline import Picture, analyse
 
 FORMATS = {f".{name}": name for name in MEDIA_TYPES} | {".jpg": "jpeg"}
+RATIOS = "1:1,16:9,9:16"  # the default: more boxes than three hide each other
 PANEL = 640  # pixels of a figure's panel, its long side
 GAP = 12
+ACROSS = 4  # panels in a row
+UNIT = 3  # pixels of a line: legible where the figure is shown at half its size
 
 
 def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="gazecrop explain", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("file", type=Path, metavar="FILE")
+    parser.add_argument("file", metavar="FILE", help="a picture, or - for standard input")
     parser.add_argument(
         "--out", type=Path, required=True, metavar="FILE", help="its suffix selects the format"
     )
     parser.add_argument("--layers", default=",".join(LAYERS), metavar="L,L", help="default: %(default)s")
     parser.add_argument("--figure", action="store_true", help="panels side by side, instead of layers")
-    add_crop_options(parser)
+    add_crop_options(parser, RATIOS)
     options = parser.parse_args(argv)
     return exit_status("explain", lambda: run(options))
 
@@ -49,7 +53,7 @@ def run(options: argparse.Namespace) -> int:
     if options.out.suffix.lower() not in FORMATS:
         raise BadParameters.one("out", f"Its suffix is one of {', '.join(FORMATS)}.")
     model, limits = load()
-    data = options.file.read_bytes()
+    data = read_picture(options.file)
     picture = Picture(analyse(data, model, limits), model.calibration)
     draw = partial(explain, data, picture.cropper.grid.levels, limits=limits)
     points = [(point.x, point.y, point.score) for point in picture.cropper.points]
@@ -69,13 +73,17 @@ def figure(
     format: str,
 ) -> bytes:
     """`draw`: `explain` of one picture, with all arguments but the points and the boxes."""
-    files = [draw(points, (), layers=("heat", "points"), format="png", long_side=PANEL)]
+    files = [draw(points, (), layers=("heat", "points"), format="png", long_side=PANEL, unit=UNIT)]
     files += [
-        draw(points[:1], (box,), layers=("boxes", "points"), format="png", long_side=PANEL) for box in boxes
+        draw(points[:1], (box,), layers=("boxes", "points"), format="png", long_side=PANEL, unit=UNIT)
+        for box in boxes
     ]
     panels = [Image.open(BytesIO(file)).convert("RGB") for file in files]
     width, height = panels[0].size
-    sheet = Image.new("RGB", (len(panels) * (width + GAP) - GAP, height), "white")
+    rows = -(-len(panels) // ACROSS)
+    size = min(len(panels), ACROSS) * (width + GAP) - GAP, rows * (height + GAP) - GAP
+    sheet = Image.new("RGB", size, "white")
     for index, panel in enumerate(panels):
-        sheet.paste(panel, (index * (width + GAP), 0))
+        row, column = divmod(index, ACROSS)
+        sheet.paste(panel, (column * (width + GAP), row * (height + GAP)))
     return encode(Cut(sheet, b""), format)

@@ -1,6 +1,7 @@
 """Finds the pictures of a folder, and writes crops as files."""
 
 import os
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -17,6 +18,11 @@ _OWN = {
     "avif": {".avif"},
 }
 SUFFIXES = {".mpo", ".gif", ".bmp", ".dib", ".tif", ".tiff", ".heic", ".heif", ".hif"}.union(*_OWN.values())
+
+
+def read_picture(path: str) -> bytes:
+    """The bytes of a file; `-`: of the standard input. Raises OSError."""
+    return sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
 
 
 def is_picture(name: str) -> bool:

@@ -4,10 +4,12 @@ import argparse
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 from gazecrop.console.environment import read_settings
+from gazecrop.console.files import Files
 from gazecrop.crop.params import Wanted, parse
 from gazecrop.errors import BadParameters, GazecropError
 from gazecrop.model import Model, ModelError
@@ -21,14 +23,14 @@ SOME_UNREADABLE = 1
 STOPPED = 130
 
 
-def add_crop_options(parser: argparse.ArgumentParser) -> None:
-    """The parameters of every crop answer of the API."""
+def add_crop_options(parser: argparse.ArgumentParser, ratios: str = "") -> None:
+    """The parameters of every crop answer of the API. `ratios`: the default; empty: every profile."""
     group = parser.add_argument_group("what to crop")
     group.add_argument(
         "--ratios",
-        default="",
+        default=ratios,
         metavar="R,R",
-        help="such as 16:9, 1.91:1, 1.7778, square; default: every profile",
+        help=f"such as 16:9, 1.91:1, 1.7778, square; default: {ratios or 'every profile'}",
     )
     group.add_argument("--policy", default="auto", metavar="P", help="auto, window, point or centre")
     group.add_argument("--zoom", default="1", metavar="Z", help="1 to 4: 1/Z of the largest box")
@@ -56,12 +58,26 @@ def wanted(options: argparse.Namespace) -> Wanted:
 def add_file_options(parser: argparse.ArgumentParser) -> None:
     """How cropped files are written."""
     group = parser.add_argument_group("cropped files")
-    group.add_argument("--format", choices=sorted(MEDIA_TYPES), default="jpeg", help="default: jpeg")
+    group.add_argument("--format", choices=sorted(MEDIA_TYPES), help="default: jpeg")
     group.add_argument(
         "--width", type=upto(LONGEST_SIDE), metavar="PIXELS", help="of the cropped files; never enlarged"
     )
     group.add_argument("--height", type=upto(LONGEST_SIDE), metavar="PIXELS")
     group.add_argument("--quality", type=upto(100), metavar="1-100")
+
+
+def files_in(folder: Path | None, options: argparse.Namespace, switch: str) -> Files | None:
+    """How the cropped files are written; None without a folder. `switch`: the option that names it or asks for it.
+    Raises BadParameters where an option of cropped files is given without it."""
+    given = {name: getattr(options, name) for name in ("format", "width", "height", "quality")}
+    if folder is not None:
+        return Files(folder, given["format"] or "jpeg", given["width"], given["height"], given["quality"])
+    detail = f"It is for cropped files, which only {switch} writes."
+    if errors := [
+        {"parameter": name, "detail": detail} for name, value in given.items() if value is not None
+    ]:
+        raise BadParameters(errors)
+    return None
 
 
 def upto(most: int) -> Callable[[str], int]:

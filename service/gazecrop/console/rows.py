@@ -4,6 +4,7 @@ from typing import Any
 
 import orjson
 
+from gazecrop.console.names import name_fields, printable
 from gazecrop.crop.answers import document
 from gazecrop.crop.cropping import Crop
 from gazecrop.crop.params import Wanted
@@ -19,23 +20,19 @@ def row(name: str, picture: Picture, crops: list[Crop]) -> dict[str, Any]:
     record, cropper = picture.record, picture.cropper
     answer = document("", "", record.model, record.format, cropper, None, crops)
     del answer["id"], answer["version"]
-    return {"file": name} | answer
+    return name_fields(name) | answer
 
 
 def failure(name: str, error: Exception) -> dict[str, Any]:
     """The line of a picture that could not be read."""
     if isinstance(error, GazecropError):
         problem = error.problem()
-        return {
-            "file": name,
-            "error": {"type": problem["type"], "detail": problem.get("detail", error.title)},
-        }
-    if isinstance(error, OSError):
-        return {
-            "file": name,
-            "error": {"type": "/problems/file_unreadable", "detail": error.strerror or str(error)},
-        }
-    return {"file": name, "error": {"type": "/problems/internal_error", "detail": repr(error)}}
+        found = {"type": problem["type"], "detail": problem.get("detail", error.title)}
+    elif isinstance(error, OSError):
+        found = {"type": "/problems/file_unreadable", "detail": printable(error.strerror or str(error))}
+    else:
+        found = {"type": "/problems/internal_error", "detail": printable(repr(error))}
+    return {**name_fields(name), "error": found}
 
 
 def line(answer: dict[str, Any]) -> bytes:

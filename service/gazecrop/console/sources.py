@@ -1,11 +1,12 @@
-"""Lists the pictures of a library: a folder, a glob, tar files (WebDataset's), a CSV or Parquet list."""
+"""Lists the pictures of a library: a folder, pictures, a glob, tar files (WebDataset's), a CSV or Parquet list."""
 
 import csv
 import glob
 import os
+import sys
 import tarfile
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,26 @@ def pictures_of(source: str, column: str | None = None) -> list[Item]:
     return items
 
 
+def pictures_of_all(sources: Sequence[str], column: str | None = None) -> list[Item]:
+    """As `pictures_of`, of several sources. Pictures of their folders and tars are named with the path of these."""
+    if len(sources) == 1:
+        return pictures_of(sources[0], column)
+    items: dict[str, Item] = {}
+    for source in sources:
+        for item in pictures_of(source, column):
+            name = item.name
+            if os.path.isdir(source):
+                name = os.path.join(source, name)
+            elif item.size >= 0 and os.path.isfile(source):  # a part of a tar: its name begins with the tar's
+                name = os.path.join(source, name.partition("/")[2])
+            items.setdefault(name, replace(item, name=name))
+    return list(items.values())
+
+
 def _items(source: str, column: str | None) -> Iterable[Item]:
+    if source == "-":
+        names = (os.fsdecode(line).rstrip("\n") for line in sys.stdin.buffer)
+        return (Item(name, os.path.abspath(name)) for name in names if name)
     path = Path(source)
     if path.is_dir():
         return (Item(name, str(path.absolute() / name)) for name in pictures_below(path))
@@ -67,7 +87,9 @@ def _items(source: str, column: str | None) -> Iterable[Item]:
             return _listed(path, _parquet(path, column))
     if not path.exists():
         raise SourceError(f"{source} does not exist")
-    raise SourceError(f"{source} is neither a folder nor a .tar, .csv or .parquet (nor a glob in quotes)")
+    if is_picture(path.name):
+        return [Item(source, os.path.abspath(source))]
+    raise SourceError(f"{source} is neither a folder, a picture, a .tar, .csv or .parquet, nor a glob")
 
 
 def _tar(path: Path, name: str) -> Iterator[Item]:
@@ -91,7 +113,7 @@ def _listed(source: Path, names: Iterable[str]) -> Iterator[Item]:
 
 
 def _csv(path: Path, column: str | None) -> Iterator[str]:
-    with path.open(newline="", encoding="utf-8-sig") as file:
+    with path.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
         table = csv.DictReader(file)
         column = _column(path, table.fieldnames or (), column)
         for line in table:
@@ -104,7 +126,7 @@ def _parquet(path: Path, column: str | None) -> Iterator[str]:
         column = _column(path, file.schema_arrow.names, column)
         for batch in file.iter_batches(columns=[column]):
             for value in batch.column(0).to_pylist():
-                yield str(value or "")
+                yield os.fsdecode(value) if isinstance(value, bytes) else str(value or "")
 
 
 def _column(path: Path, names: Iterable[str], asked: str | None) -> str:

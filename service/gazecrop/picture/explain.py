@@ -45,11 +45,13 @@ def explain(
     format: str = "jpeg",
     quality: int | None = None,
     long_side: int = LONG_SIDE,
+    unit: int | None = None,
     limits: Limits | None = None,
 ) -> bytes:
     """The whole upright picture as JPEG, PNG, WebP or AVIF. `levels`: the grid, uint8[rows, columns]. `points`: (x, y,
     score), fractions, the most salient first. `boxes`: (label, x, y, width, height), pixels of the upright picture.
-    Raises `NotAPicture`, `PictureUnreadable`, `TooManyPixels`.
+    `unit`: the thickness of a line in pixels, by which points and labels scale; default: 1/500 of the long side. Raises
+    `NotAPicture`, `PictureUnreadable`, `TooManyPixels`.
     """
     header = inspect(data)
     (limits or Limits()).check(header)
@@ -63,7 +65,7 @@ def explain(
     if "heat" in layers:
         picture = _with_heat(picture, levels)
     draw = ImageDraw.Draw(picture)
-    unit = max(1, round(max(size) / 500))  # the thickness of a line
+    unit = unit or max(1, round(max(size) / 500))
     if "boxes" in layers:
         _draw_boxes(draw, boxes, scale, size, unit)
     if "points" in layers:

@@ -1,8 +1,12 @@
 """gazecrop batch: the boxes of a whole library of pictures, on all cores or on a Ray cluster.
 
-SRC is a folder (with all below it), a glob in quotes, a .tar (as WebDataset has them; several as a glob), or a .csv or
-.parquet list with a column of paths. DST is a folder: part-00000.jsonl and so on hold one JSON object for each picture,
-in the order of SRC; with --table parquet one row for each box. unreadable.txt lists what could not be read.
+SRC is a folder (with all below it), a picture, a glob, a .tar (as WebDataset has them), a .csv or .parquet list with a
+column of paths, or - for paths on standard input, one a line; there may be several. DST is a folder: part-00000.jsonl
+and so on hold one JSON object for each picture, in the order of SRC; with --table csv or parquet one row for each box.
+unreadable.txt lists the pictures that could not be read.
+
+Pictures are named as given, those of a folder relative to it (with several SRC: with the folder). A name that is not
+UTF-8 has its bytes in file_base64; `file` then shows U+FFFD for them.
 
 The same command resumes a stopped or killed run, and adds pictures that are new in SRC.
 """
@@ -22,7 +26,6 @@ from gazecrop.commands.batch.local import lines as lines_of_cores
 from gazecrop.commands.batch.results import Refused, Results
 from gazecrop.commands.batch.work import Job
 from gazecrop.console.environment import read_settings
-from gazecrop.console.files import Files
 from gazecrop.console.options import (
     SOME_UNREADABLE,
     STOPPED,
@@ -30,12 +33,13 @@ from gazecrop.console.options import (
     add_crop_options,
     add_file_options,
     exit_status,
+    files_in,
     upto,
     wanted,
 )
 from gazecrop.console.progress import Progress
 from gazecrop.console.rows import failure, line
-from gazecrop.console.sources import SourceError, arrow, pictures_of
+from gazecrop.console.sources import SourceError, arrow, pictures_of_all
 from gazecrop.model import Model, calibration_of
 
 LINE_EVERY = 10  # seconds between the lines of progress where there is no terminal
@@ -49,9 +53,11 @@ def main(argv: Sequence[str]) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="Exit status: 0; 1 when some pictures could not be read; 2 when nothing could be done; 130 stopped.",
     )
-    parser.add_argument("source", metavar="SRC")
+    parser.add_argument("source", nargs="+", metavar="SRC")
     parser.add_argument("destination", metavar="DST", type=Path)
-    parser.add_argument("--table", choices=("jsonl", "parquet"), default="jsonl", help="default: jsonl")
+    parser.add_argument(
+        "--table", choices=("jsonl", "csv", "parquet"), default="jsonl", help="default: jsonl"
+    )
     parser.add_argument("--column", metavar="NAME", help="of a list: where the paths are")
     parser.add_argument(
         "--workers", type=upto(1024), metavar="N", help="processes (default: one for each core)"
@@ -65,16 +71,21 @@ def main(argv: Sequence[str]) -> int:
 
 
 def run(options: argparse.Namespace) -> int:
-    files = None
-    if options.crops:
-        place = (options.destination / "crops").absolute()
-        files = Files(place, options.format, options.width, options.height, options.quality)
+    asked_crops = wanted(options)
+    folder = (options.destination / "crops").absolute() if options.crops else None
+    files = files_in(folder, options, "--crops")
     settings = read_settings()
-    job = Job(settings, wanted(options), files, calibration_of(settings))
+    job = Job(settings, asked_crops, files, calibration_of(settings))
+    if options.destination.exists() and not options.destination.is_dir():
+        print(
+            f"gazecrop batch: DST is a folder for the results, {options.destination} is a file",
+            file=sys.stderr,
+        )
+        return USAGE
     try:
         if options.table == "parquet":
             arrow()
-        items = {item.name: item for item in pictures_of(options.source, options.column)}
+        items = {item.name: item for item in pictures_of_all(options.source, options.column)}
         asked = question(options, job, Model.load(job.settings))
         with Results(options.destination, asked, list(items), options.table) as results:
             todo = list(results.missing())
@@ -119,7 +130,7 @@ def question(options: argparse.Namespace, job: Job, model: Model) -> dict[str, A
         "zoom": str(crop.zoom),
         "boxes": [f"{kind}={value}" for kind, value in options.boxes],
         "candidates": crop.candidates,
-        "crops": [options.format, options.width, options.height, options.quality] if options.crops else None,
+        "crops": [files.format, files.width, files.height, files.quality] if (files := job.files) else None,
     }
 
 
@@ -129,5 +140,5 @@ def summary(total: int, unreadable: Iterable[bytes], destination: Path) -> int:
         print(entry.replace("\t", ": "), file=sys.stderr)
     if len(failed) > SHOWN:
         print(f"and {len(failed) - SHOWN:,} more in {destination / 'unreadable.txt'}", file=sys.stderr)
-    print(f"{total:,} pictures, {len(failed):,} unreadable: {destination}", file=sys.stderr)
+    print(f"{total - len(failed):,} cropped, {len(failed):,} unreadable: {destination}", file=sys.stderr)
     return SOME_UNREADABLE if failed else 0

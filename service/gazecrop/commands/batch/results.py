@@ -3,20 +3,28 @@
 batch.json          the options and the network: a run with others is refused
 plan.jsonl          the names, one list in a line for each part; new names are appended
 journal.jsonl       answers of incomplete parts, appended one by one
-part-00000.jsonl    (or .parquet) a complete part, in the order of the plan, written atomically
-unreadable.txt      name, tab, reason
+part-00000.jsonl    (or .csv, .parquet) a complete part, in the order of the plan, written atomically
+unreadable.txt      name, tab, reason; the bytes of the name, with \\ \t \n \r escaped
 """
 
 import fcntl
+import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
 
 import orjson
 
 from gazecrop.commands.batch import tables
+from gazecrop.console.names import name_of
 
+ESCAPES = {
+    "\\": r"\\",
+    "\t": r"\t",
+    "\n": r"\n",
+    "\r": r"\r",
+}  # of names in unreadable.txt; the backslash first
 PART = 1000  # pictures in a part
 _JOURNAL_LIMIT = 64_000_000  # bytes; above, entries of complete parts are dropped
 
@@ -29,7 +37,7 @@ class Results:
     """The folder of one batch, locked while it is open. `question`: all that the answers depend on."""
 
     def __init__(self, folder: Path, question: dict[str, Any], names: Sequence[str], format: str) -> None:
-        """`format`: jsonl or parquet. Raises Refused, and OSError."""
+        """`format`: jsonl, csv or parquet. Raises Refused, and OSError."""
         folder.mkdir(parents=True, exist_ok=True)
         self._folder, self._format = folder, format
         self._lock = (folder / ".lock").open("w")
@@ -101,13 +109,18 @@ class Results:
         if failed:
             with (self._folder / "unreadable.txt").open("ab") as file:
                 file.writelines(_reason(answer) for answer in failed)
-        data = b"".join(ordered) if self._format == "jsonl" else tables.parquet(map(orjson.loads, ordered))
-        _replace(self._path(part), data)
+        _replace(self._path(part), self._table(ordered))
         self.complete.add(part)
         del self._pending[part]
         if self._journal.tell() > _JOURNAL_LIMIT:
             self._journal.close()
             self._start_journal()
+
+    def _table(self, lines: list[bytes]) -> bytes:
+        if self._format == "jsonl":
+            return b"".join(lines)
+        table = tables.csv_table if self._format == "csv" else tables.parquet
+        return table(map(orjson.loads, lines))
 
     def _path(self, part: int) -> Path:
         return self._folder / f"part-{part:05}.{self._format}"
@@ -129,7 +142,7 @@ class Results:
         path = self._folder / "plan.jsonl"
         parts: list[list[str]] = []
         if path.exists():
-            parts = [orjson.loads(line) for line in path.read_bytes().splitlines()]
+            parts = [json.loads(line) for line in path.read_bytes().splitlines()]
         known = {name for part in parts for name in part}
         new = [name for name in names if name not in known]
         if new:
@@ -153,8 +166,9 @@ class Results:
         self._journal = path.open("ab", buffering=0)
 
 
-def _line(value: Any) -> bytes:
-    return orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE)
+def _line(names: list[str]) -> bytes:
+    """ASCII, in which names that are not UTF-8 are escaped surrogates. orjson takes no surrogates."""
+    return json.dumps(names, separators=(",", ":")).encode() + b"\n"
 
 
 def _whole(line: bytes) -> bool:
@@ -166,8 +180,11 @@ def _whole(line: bytes) -> bool:
 
 
 def _reason(answer: dict[str, Any]) -> bytes:
-    texts: Iterable[str] = (answer["file"], answer["error"]["detail"])
-    return "\t".join(" ".join(text.split()) for text in texts).encode() + b"\n"
+    name = name_of(answer)
+    for character, escaped in ESCAPES.items():
+        name = name.replace(character, escaped)
+    reason = " ".join(answer["error"]["detail"].split())
+    return os.fsencode(name) + b"\t" + reason.encode() + b"\n"
 
 
 def _replace(path: Path, data: bytes) -> None:

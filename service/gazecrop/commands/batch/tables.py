@@ -1,17 +1,20 @@
-"""Answers as a flat Parquet table: one row for each crop; one without a crop for an unreadable picture."""
+"""Answers as a flat table, Parquet or CSV: one row for each crop; one without a crop for an unreadable picture."""
 
+import csv
 from collections.abc import Iterable, Iterator
-from io import BytesIO
+from io import BytesIO, StringIO
 from typing import Any
 
 from gazecrop.console.sources import arrow
 
 COLUMNS = {
-    **dict.fromkeys(("file", "error", "format"), "string"),
+    **dict.fromkeys(("file", "file_base64", "error", "format"), "string"),
     **dict.fromkeys(("image_width", "image_height"), "int32"),
-    **dict.fromkeys(("model", "saliency", "ratio", "profile"), "string"),
+    "model": "string",
+    **dict.fromkeys(("focus_x", "focus_y"), "float64"),
+    **dict.fromkeys(("saliency", "ratio", "profile"), "string"),
     **dict.fromkeys(("x", "y", "width", "height"), "int32"),
-    "importance_fraction": "float64",
+    **dict.fromkeys(("importance_fraction", "confidence"), "float64"),
     **dict.fromkeys(("verdict", "policy"), "string"),
 }
 
@@ -26,18 +29,29 @@ def parquet(answers: Iterable[dict[str, Any]]) -> bytes:
     return file.getvalue()
 
 
+def csv_table(answers: Iterable[dict[str, Any]]) -> bytes:
+    """The file: UTF-8, with a header, as RFC 4180 but for its line ends (LF)."""
+    file = StringIO(newline="")
+    writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(row for answer in answers for row in rows(answer))
+    return file.getvalue().encode()
+
+
 def rows(answer: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """The rows of a JSON line; missing values are null."""
+    names = {name: answer[name] for name in ("file", "file_base64") if name in answer}
     if "error" in answer:
-        yield {"file": answer["file"], "error": answer["error"]["detail"]}
+        yield names | {"error": answer["error"]["detail"]}
         return
     image = answer["image"]
-    common = {
-        "file": answer["file"],
+    common = names | {
         "format": image["format"],
         "image_width": image["width"],
         "image_height": image["height"],
         "model": answer["model"],
+        "focus_x": answer["focus"]["x"],
+        "focus_y": answer["focus"]["y"],
         "saliency": answer["saliency"]["encoded"],
     }
     for crop in answer["crops"]:
