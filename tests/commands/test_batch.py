@@ -3,6 +3,7 @@ import fcntl
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -523,6 +524,9 @@ def test_parquet_in_and_out(source: Path, plain: Path, tmp_path: Path) -> None:
         str(source / name) for name in library.UNREADABLE
     ]
     assert all(row["error"] or 0 < row["importance_fraction"] <= 1 for row in rows)
+    assert all(row["error"] or 0 <= row["focus_x"] <= 1 and 0 <= row["focus_y"] <= 1 for row in rows)
+    confidences = [row["confidence"] for row in rows if not (row["error"] or row["file"].endswith("flat.png"))]
+    assert confidences and all(0 < confidence <= 1 for confidence in confidences)
 
 
 @pytest.mark.usefixtures("here")
@@ -539,7 +543,11 @@ def test_ray_with_a_killed_worker_gives_the_same_files(tmp_path: Path) -> None:
         os.kill(workers[0], signal.SIGKILL)
         assert len(journaled(out)) < 124  # it was killed in the middle
         assert running.wait(300) == 1
+        assert running.stderr is not None
+        lines = running.stderr.read().decode().splitlines()
     assert kept(out) == kept(whole)
+    ours = re.compile(r"\d+ of 124, .* left|(cut|empty)\.jpg: .*|122 cropped, 2 unreadable: .*")
+    assert [line for line in lines if not ours.match(line)] == []  # nothing of Ray's
 
 
 def descendants(pid: int) -> list[int]:

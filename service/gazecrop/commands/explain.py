@@ -25,7 +25,7 @@ RATIOS = "1:1,16:9,9:16"  # the default: more boxes than three hide each other
 PANEL = 640  # pixels of a figure's panel, its long side
 GAP = 12
 ACROSS = 4  # panels in a row
-UNIT = 3  # pixels of a line: legible where the figure is shown at half its size
+LABEL_UNIT = 3  # letters of 33 pixels: legible where the figure is shown at half its size
 
 
 def main(argv: Sequence[str]) -> int:
@@ -73,9 +73,16 @@ def figure(
     format: str,
 ) -> bytes:
     """`draw`: `explain` of one picture, with all arguments but the points and the boxes."""
-    files = [draw(points, (), layers=("heat", "points"), format="png", long_side=PANEL, unit=UNIT)]
+    files = [draw(points, (), layers=("heat", "points"), format="png", long_side=PANEL)]
     files += [
-        draw(points[:1], (box,), layers=("boxes", "points"), format="png", long_side=PANEL, unit=UNIT)
+        draw(
+            points[:1],
+            (box,),
+            layers=("boxes", "points"),
+            format="png",
+            long_side=PANEL,
+            label_unit=LABEL_UNIT,
+        )
         for box in boxes
     ]
     panels = [Image.open(BytesIO(file)).convert("RGB") for file in files]

@@ -5,8 +5,10 @@ Every machine needs gazecrop, and the pictures and the folder of cropped files u
 """
 
 import logging
+import os
 import pickle
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -26,13 +28,18 @@ class NoRay(Exception):
 def lines(job: Job, items: Sequence[Item], address: str) -> Generator[tuple[int, bytes], None, None]:
     """(place in `items`, JSON line), in any order. `address`: of the cluster, or "local" for a new one on this
     machine. Raises NoRay, and any exception of a worker."""
+    # Ray prints internal states and restarts as errors; what fails is in the results. And it reports its use to its
+    # maker. Both are read at its import.
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
         import ray
         import ray.data
     except ImportError:
         raise NoRay("--ray needs Ray: install the extra [ray]") from None
 
-    ray.init(address, log_to_driver=False, logging_level="error")
+    with _quiet():
+        ray.init(address, log_to_driver=False, logging_level="error")
     logging.getLogger("ray.data").setLevel(logging.ERROR)  # `command` prints the progress
     try:
         ray.data.DataContext.get_current().enable_progress_bars = False
@@ -56,6 +63,19 @@ def lines(job: Job, items: Sequence[Item], address: str) -> Generator[tuple[int,
             yield from zip(batch["place"].tolist(), batch["line"].tolist(), strict=True)
     finally:
         ray.shutdown()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Sends the standard error of Ray's C++ code to nowhere: it announces its log level there."""
+    before = os.dup(2)
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(before, 2)
+        os.close(before)
 
 
 def _decode(batch: Columns, job: Job, shapes: Sequence[tuple[int, int]]) -> Columns:
