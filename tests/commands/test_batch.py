@@ -525,7 +525,9 @@ def test_parquet_in_and_out(source: Path, plain: Path, tmp_path: Path) -> None:
     ]
     assert all(row["error"] or 0 < row["importance_fraction"] <= 1 for row in rows)
     assert all(row["error"] or 0 <= row["focus_x"] <= 1 and 0 <= row["focus_y"] <= 1 for row in rows)
-    confidences = [row["confidence"] for row in rows if not (row["error"] or row["file"].endswith("flat.png"))]
+    confidences = [
+        row["confidence"] for row in rows if not (row["error"] or row["file"].endswith("flat.png"))
+    ]
     assert confidences and all(0 < confidence <= 1 for confidence in confidences)
 
 
