@@ -1,4 +1,3 @@
-import struct
 from io import BytesIO
 from typing import Any
 
@@ -14,6 +13,7 @@ from gazecrop.crop.placing import Box
 from gazecrop.errors import NotAPicture, PictureUnreadable, TooManyPixels
 from gazecrop.picture.decode import Limits
 from gazecrop.picture.render import MEDIA_TYPES, crop, held, output_size
+from tests.helpers.colours import cmyk_profile
 from tests.helpers.pictures import encode
 from tests.helpers.samples import FORMATS, SAMPLES, STORED, difference, exif, scene
 
@@ -174,7 +174,7 @@ def test_cmyk_without_profile() -> None:
 
 def test_cmyk_is_converted_by_its_profile() -> None:
     """With a CMYK profile made here: ink i gives the grey 255 - i, by tables."""
-    profile = _cmyk_profile()
+    profile = cmyk_profile()
     picture = Image.merge("CMYK", [Image.linear_gradient("L")] * 3 + [Image.new("L", (256, 256), 0)])
     data = encode(picture, "TIFF", icc_profile=profile)
     converted = array(opened(crop(data, Box(0, 0, 256, 256), format="png"))).astype(int)
@@ -191,38 +191,6 @@ def test_cmyk_is_converted_by_its_profile() -> None:
     assert np.abs(converted - array(picture.convert("RGB"))).mean() > 10, (
         "the profile differs from the plain formula"
     )
-
-
-def _cmyk_profile() -> bytes:
-    """ICC.1:2001 output profile: A2B0 as lut8 of 2 points an axis from CMYK to Lab, all inks linear in lightness."""
-
-    def tag(signature: bytes, body: bytes) -> bytes:
-        return signature + b"\0\0\0\0" + body
-
-    identity = struct.pack(">9I", 65536, 0, 0, 0, 65536, 0, 0, 0, 65536)
-    ramp = bytes(range(256))
-    corners = b"".join(
-        bytes([round(255 * (1 - min(1.0, (c + m + y) / 3 * 0.5 + k))), 128, 128])
-        for c in (0, 1)
-        for m in (0, 1)
-        for y in (0, 1)
-        for k in (0, 1)
-    )
-    lut = tag(b"mft1", bytes([4, 3, 2, 0]) + identity + ramp * 4 + corners + ramp * 3)
-    text = tag(b"text", b"none\0\0\0\0")
-    white = tag(b"XYZ ", struct.pack(">3i", 63190, 65536, 54061))
-    description = tag(b"desc", struct.pack(">I", 5) + b"made\0" + bytes(78)) + b"\0"
-    bodies = {b"desc": description, b"cprt": text, b"wtpt": white, b"A2B0": lut}
-    at, table, blocks = 128 + 4 + 12 * len(bodies), b"", b""
-    for signature, body in bodies.items():
-        body += bytes(-len(body) % 4)
-        table += signature + struct.pack(">II", at + len(blocks), len(body))
-        blocks += body
-    size = at + len(blocks)
-    header = struct.pack(">I4sI4s4s4s", size, b"none", 0x02400000, b"prtr", b"CMYK", b"Lab ")
-    header += struct.pack(">6H4s4s", 2026, 1, 1, 0, 0, 0, b"acsp", b"none") + bytes(20)
-    header += bytes(4) + struct.pack(">3i", 63190, 65536, 54061)
-    return header + bytes(128 - len(header)) + struct.pack(">I", len(bodies)) + table + blocks
 
 
 def test_sixteen_bits() -> None:

@@ -1,7 +1,5 @@
 """Conversions of pixel modes and colour spaces that Pillow leaves to the caller. Pure."""
 
-from io import BytesIO
-
 import numpy as np
 from PIL import Image, ImageChops, ImageCms
 
@@ -51,25 +49,6 @@ def lab_to_rgb(picture: Image.Image) -> Image.Image:
     converted = ImageCms.applyTransform(picture, transform)
     assert converted is not None  # only in place is None
     return converted
-
-
-def cmyk_to_srgb(picture: Image.Image, profile: bytes) -> Image.Image:
-    """Converts through the CMYK ICC profile; by Pillow's plain formula where `profile` is empty or broken."""
-    if profile:
-        try:
-            converted = ImageCms.profileToProfile(
-                picture,
-                ImageCms.ImageCmsProfile(BytesIO(profile)),
-                ImageCms.createProfile("sRGB"),
-                renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
-                outputMode="RGB",
-                flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
-            )
-        except (ImageCms.PyCMSError, OSError):
-            converted = None  # a broken profile is ignored
-        if converted is not None:
-            return converted
-    return picture.convert("RGB")
 
 
 def on_white(picture: Image.Image) -> Image.Image:

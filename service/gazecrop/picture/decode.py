@@ -25,6 +25,7 @@ from PIL.WebPImagePlugin import WebPImageFile
 from gazecrop.errors import PictureUnreadable, TooManyPixels
 from gazecrop.picture.colour import MID_GREY, lab_to_rgb, reducible
 from gazecrop.picture.probe import Header, heif, inspect, nearest_shape, unreadable_on_error
+from gazecrop.picture.space import SRGB, Space, space_of, to_srgb
 
 # Pillow's warnings about broken EXIF or TIFF tags do not help an operator. Filtered once, not per call:
 # `warnings.catch_warnings` is not thread-safe.
@@ -112,7 +113,8 @@ def decode(
         box = scale_while_decoding(picture, header.draft)
         picture.load()
         turn = turn_of(header)
-        small = reduced(picture, (rows, columns) if turn in SIDEWAYS else (columns, rows), box)
+        size = (rows, columns) if turn in SIDEWAYS else (columns, rows)
+        small = reduced(picture, size, box, space_of(data, header.walk.colours))
         pixels = np.asarray(small if turn is None else small.transpose(turn))
     return Thumbnail(pixels, header.width, header.height, header.format, header.rotated, flat(pixels))
 
@@ -123,16 +125,14 @@ def flat(pixels: NDArray[np.uint8]) -> bool:
     return all(int(np.ptp(some, axis=(0, 1)).max()) <= FLAT_RANGE for some in (pixels[::16, ::16], pixels))
 
 
-def open_picture(data: bytes, header: Header, *, coarse: bool = False, profile: bool = False) -> ImageFile:
-    """Opens the file in Pillow; decodes no pixel. For JPEG, PNG and GIF Pillow gets only the pixel data, and the
-    colour profile with `profile`: never EXIF, XMP or text. `coarse`: of a progressive JPEG only the scans that
-    matter at 1/8 of its sides."""
+def open_picture(data: bytes, header: Header, *, coarse: bool = False) -> ImageFile:
+    """Opens the file in Pillow; decodes no pixel. For JPEG, PNG and GIF Pillow gets only the pixel data: never a colour
+    profile, EXIF, XMP or text. `coarse`: of a progressive JPEG only the scans that matter at 1/8 of its sides."""
     walk = header.walk
     parts = walk.coarse if coarse and walk.coarse else walk.parts
     if parts:
         view = memoryview(data)
-        wanted = parts[:1] + walk.profile + parts[1:] if profile else parts
-        data = b"".join(view[part] for part in wanted)
+        data = b"".join(view[part] for part in parts)
     return _PLUGINS[header.format](BytesIO(data))
 
 
@@ -152,14 +152,22 @@ def turn_of(header: Header) -> Image.Transpose | None:
 
 
 def reduced(
-    picture: Image.Image, size: tuple[int, int], box: tuple[float, float, float, float] | None
+    picture: Image.Image,
+    size: tuple[int, int],
+    box: tuple[float, float, float, float] | None,
+    space: Space = SRGB,
 ) -> Image.Image:
-    """The loaded picture stretched to `size` (width, height), RGB. Each pixel is the mean of its area (boxes by an
-    integer, then a triangle); transparent pixels have no weight, and what stays transparent becomes mid-grey."""
+    """The loaded picture, its colours those of `space`, stretched to `size` (width, height), sRGB. Each pixel is the
+    mean of its area (boxes by an integer, then a triangle); transparent pixels have no weight, and what stays
+    transparent becomes mid-grey."""
     picture = reducible(picture)
     if picture.mode in ("LA", "RGBA"):
         picture = picture.convert({"LA": "La", "RGBA": "RGBa"}[picture.mode])
     small = picture.resize(size, Image.Resampling.BILINEAR, box=box, reducing_gap=2.0)
+    if space is not SRGB and small.mode != "LAB":
+        straight = {"La": "LA", "RGBa": "RGBA", "YCbCr": "RGB"}.get(small.mode, small.mode)
+        small = to_srgb(small.convert(straight), space)
+        small = small.convert({"LA": "La", "RGBA": "RGBa"}.get(small.mode, small.mode))
     if small.mode in ("La", "RGBa"):
         premultiplied = np.asarray(small).astype(np.uint16)
         alpha = premultiplied[..., -1:]

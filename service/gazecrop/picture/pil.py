@@ -17,6 +17,7 @@ from gazecrop.errors import PictureError, PictureUnreadable
 from gazecrop.picture.containers.tiff import orientation_of
 from gazecrop.picture.decode import SIDEWAYS, TURNS, Thumbnail, flat, reduced
 from gazecrop.picture.probe import draft_scale, inspect, nearest_shape, unreadable_on_error
+from gazecrop.picture.space import space_of_image
 
 
 def file_of(image: Image.Image, shapes: Sequence[tuple[int, int]]) -> bytes | None:
@@ -68,6 +69,8 @@ def thumbnail_of(image: Image.Image, shapes: Sequence[tuple[int, int]]) -> Thumb
         turn = TURNS.get(orientation_of(image.info.get("exif", b""))) if image.format != "TIFF" else None
         width, height = image.size[::-1] if turn in SIDEWAYS else image.size
         rows, columns = nearest_shape(width, height, shapes)
-        small = reduced(image, (rows, columns) if turn in SIDEWAYS else (columns, rows), None)
+        small = reduced(
+            image, (rows, columns) if turn in SIDEWAYS else (columns, rows), None, space_of_image(image)
+        )
         pixels = np.asarray(small if turn is None else small.transpose(turn))
     return Thumbnail(pixels, width, height, format, turn is not None, flat(pixels))

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from PIL import Image
 
-from gazecrop.picture.colour import cmyk_to_srgb, lab_to_rgb, on_white, reducible
+from gazecrop.picture.colour import lab_to_rgb, on_white, reducible
 from gazecrop.picture.decode import (
     SIDEWAYS,
     Limits,
@@ -20,6 +20,7 @@ from gazecrop.picture.decode import (
     turn_of,
 )
 from gazecrop.picture.probe import Header, draft_scale, inspect, unreadable_on_error
+from gazecrop.picture.space import Space, space_of, to_srgb
 
 MEDIA_TYPES = {"jpeg": "image/jpeg", "webp": "image/webp", "avif": "image/avif", "png": "image/png"}
 LONGEST_SIDE = 8192  # of the output; the limit of WebP is 16,383
@@ -133,13 +134,12 @@ def cut(data: bytes, header: Header, box: tuple[int, int, int, int], size: tuple
     """The box (x, y, width, height) of the upright picture at `size` (width, height), upright, its colours in
     the space of the returned profile. Raises `PictureUnreadable`."""
     with unreadable_on_error(header.format):
-        picture = open_picture(data, header, profile=True)
+        picture = open_picture(data, header)
         turn = turn_of(header)
         left, top, right, bottom = stored_box(turn, box, picture.size)
         scale = draft_scale(box[2], box[3], *size) if header.format == "jpeg" else 1
         drafted = scale_while_decoding(picture, scale) is not None
         picture.load()
-        profile = _profile(picture)
         stored = reducible(picture)
         size = (size[1], size[0]) if turn in SIDEWAYS else size
         if not drafted and size == (right - left, bottom - top):
@@ -148,7 +148,7 @@ def cut(data: bytes, header: Header, box: tuple[int, int, int, int], size: tuple
             ratio = scale if drafted else 1
             edges = (left / ratio, top / ratio, right / ratio, bottom / ratio)
             small = stored.resize(size, Image.Resampling.LANCZOS, box=edges, reducing_gap=3.0)
-        small, profile = _in_rgb(small, profile)
+        small, profile = _for_output(small, space_of(data, header.walk.colours))
         if turn is not None:
             small = small.transpose(turn)
         small.info.clear()  # no comment, text, EXIF or XMP in the output
@@ -187,22 +187,18 @@ def encode(result: Cut, format: str, quality: int | None = None) -> bytes:
     return file.getvalue()
 
 
-def _profile(picture: Image.Image) -> bytes:
-    """The embedded ICC profile if it is plausible (ICC.1:2022, 7.2: signature and size), else empty."""
-    profile = picture.info.get("icc_profile") or b""
-    return (
-        profile if isinstance(profile, bytes) and len(profile) >= 128 and profile[36:40] == b"acsp" else b""
-    )
-
-
-def _in_rgb(picture: Image.Image, profile: bytes) -> tuple[Image.Image, bytes]:
-    """The picture in a mode that can be encoded, and the profile of its colours. CMYK is converted to sRGB."""
-    space = profile[16:20]
-    if picture.mode == "CMYK":
-        return cmyk_to_srgb(picture, profile if space == b"CMYK" else b""), b""
+def _for_output(picture: Image.Image, space: Space) -> tuple[Image.Image, bytes]:
+    """The picture in a mode that can be encoded, and the profile of its colours, empty for sRGB. RGB keeps its own
+    profile, so that displays of a wide gamut show all of it; all else is converted to sRGB."""
     if picture.mode == "LAB":
         return lab_to_rgb(picture), b""
-    if picture.mode not in ("L", "LA", "RGB", "RGBA"):
+    if picture.mode not in ("L", "LA", "RGB", "RGBA", "CMYK"):
         picture = picture.convert("RGB")
-    kept = picture.mode.startswith("RGB") and space == b"RGB " and len(profile) <= _MAX_PROFILE
-    return picture, profile if kept else b""
+    if (
+        picture.mode in ("RGB", "RGBA")
+        and space.of == b"RGB "
+        and space.keep
+        and len(space.profile) <= _MAX_PROFILE
+    ):
+        return picture, space.profile
+    return to_srgb(picture, space), b""

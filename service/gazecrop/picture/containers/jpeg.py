@@ -20,6 +20,8 @@ def walk_jpeg(data: bytes, most: int = MAX_PARTS) -> Walk:
     """Up to the first scan, and of several scans up to the last."""
     walk = Walk(parts=[slice(0, 2)])
     at, components, exif = 2, 0, False
+    profile: dict[int, slice] = {}
+    pieces = total = 0
     for _ in range(most):
         fill = _FILL.search(data, at)
         if fill is None:
@@ -36,12 +38,16 @@ def walk_jpeg(data: bytes, most: int = MAX_PARTS) -> Walk:
         elif marker == 0xE1 and data.startswith(EXIF, body) and not exif:
             walk.orientation, exif = orientation_of(data[body:end]), True
         elif marker == 0xE2 and data.startswith(_ICC, body):
-            walk.profile.append(slice(start, end))
+            pieces, total = pieces + 1, data[body + 13]
+            profile[data[body + 12]] = slice(body + 14, end)
         if marker == 0xDA:
             walk.buffered |= data[body] < components  # not interleaved
             if walk.buffered:
                 _scans(data, start, walk, most)
             walk.parts.append(slice(start, None))
+            # ICC.1:2022, B.4: pieces 1 to `total`, in any order; incomplete ones are ignored
+            if profile and pieces == len(profile) == total and set(profile) == set(range(1, total + 1)):
+                walk.colours.profile = [profile[number] for number in range(1, total + 1)]
             return walk
         # APP0 (JFIF) and APP14 (Adobe) define the colour space; other APPn and comments are dropped
         if marker in (0xE0, 0xEE) or not (0xE0 <= marker <= 0xEF or marker == 0xFE):

@@ -1,15 +1,18 @@
 """PNG, third edition: size, orientation and the chunks that the pixels depend on."""
 
 import struct
+import zlib
 
 from gazecrop.picture.containers.tiff import orientation_of
-from gazecrop.picture.containers.walk import MAX_PARTS, Walk, too_many
+from gazecrop.picture.containers.walk import MAX_PARTS, Colours, Walk, too_many
+
+_COLOURS = (b"iCCP", b"cICP", b"sRGB", b"gAMA", b"cHRM")
 
 
 def walk_png(data: bytes, most: int = MAX_PARTS) -> Walk:
     """PNG, third edition, 5 (chunks) and 11.3.3.6 (eXIf, which may follow the pixels)."""
     walk = Walk(parts=[slice(0, 8)])
-    at = 8
+    at, pixels = 8, False
     for _ in range(most):
         if at + 8 > len(data):
             break
@@ -20,8 +23,9 @@ def walk_png(data: bytes, most: int = MAX_PARTS) -> Walk:
             walk.parts.append(slice(at, end))
         elif kind in (b"PLTE", b"tRNS", b"IDAT", b"IEND"):
             walk.parts.append(slice(at, end))
-        elif kind == b"iCCP":
-            walk.profile = [slice(at, end)]
+            pixels |= kind == b"IDAT"
+        elif kind in _COLOURS and not pixels and end <= len(data):
+            _read_colours(walk.colours, data, at + 4, end)
         elif kind == b"eXIf":
             walk.orientation = orientation_of(data[at + 8 : end - 4])
         if kind == b"IEND":
@@ -30,3 +34,38 @@ def walk_png(data: bytes, most: int = MAX_PARTS) -> Walk:
     else:
         raise too_many(most)
     return walk
+
+
+def profile_of_chunk(chunk: bytes, most: int) -> bytes:
+    """The ICC profile in an iCCP chunk (11.3.2.3), from its type to its CRC; empty if the CRC is wrong, the method is
+    unknown, the stream is broken, or the profile has more than `most` bytes."""
+    name = chunk.find(b"\0", 4, 84)
+    if name < 5 or chunk[name + 1 : name + 2] != b"\0" or zlib.crc32(chunk[:-4]).to_bytes(4) != chunk[-4:]:
+        return b""
+    stream = zlib.decompressobj()
+    try:
+        profile = stream.decompress(chunk[name + 2 : -4], most)
+    except zlib.error:
+        return b""
+    return profile if stream.eof else b""
+
+
+def _read_colours(colours: Colours, data: bytes, start: int, end: int) -> None:
+    """11.3.2, of a chunk from its type to its CRC. As in browsers the first valid chunk of a type counts."""
+    kind, body = data[start : start + 4], data[start + 4 : min(end - 4, start + 40)]
+    if kind == b"iCCP":
+        if not colours.profile:
+            colours.profile, colours.in_chunk = [slice(start, end)], True
+    elif end - start > 40 or zlib.crc32(data[start : end - 4]).to_bytes(4) != data[end - 4 : end]:
+        return
+    elif kind == b"cICP" and len(body) == 4 and body[2:] == b"\0\1" and colours.code_points is None:
+        colours.code_points = (body[0], body[1])  # RGB of full range: the only ones that PNG defines
+    elif kind == b"sRGB" and len(body) == 1 and body[0] < 4:
+        colours.srgb = True
+    elif kind == b"gAMA" and len(body) == 4 and not colours.gamma:
+        colours.gamma = int.from_bytes(body) / 100_000
+    elif kind == b"cHRM" and len(body) == 32 and colours.primaries is None:
+        values = [value / 100_000 for value in struct.unpack(">8I", body)]
+        if all(values):
+            white_x, white_y, red_x, red_y, green_x, green_y, blue_x, blue_y = values
+            colours.primaries = (red_x, red_y, green_x, green_y, blue_x, blue_y, white_x, white_y)

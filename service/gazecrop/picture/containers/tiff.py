@@ -12,8 +12,8 @@ _UNITS = {1: "B", 2: "B", 3: "H", 4: "I", 5: "II", 7: "B", 13: "I", 16: "Q", 18:
 
 
 class Tag(NamedTuple):
-    """`values`: how many. `first`: the first one, if it is an integer stored inside the entry, else 0. `kind`: the type
-    of the values. `raw`: the bytes of the entry's value field, which holds an offset where the values do not fit."""
+    """`values`: how many. `first`: the first one, if it is an integer stored inside the entry, else 0. `kind`: their
+    type. `raw`: the bytes of the entry's value field, which is an offset where the values do not fit."""
 
     values: int
     first: int
@@ -45,6 +45,10 @@ def walk_tiff(data: bytes, most: int = MAX_PARTS) -> Walk:
     walk = Walk(width=tags[256].first, height=tags[257].first, orientation=_orientation(tags))
     if max(tags.get(tag, _ABSENT).values for tag in (273, 279, 324, 325)) > _MAX_STRIPS:
         raise ValueError("too many strips")
+    profile = tags.get(34675)
+    if profile is not None and profile.values > 8:
+        at = int.from_bytes(profile.raw, "little" if data[:2] == b"II" else "big")
+        walk.colours.profile = [slice(at, at + profile.values)]
     tile = tags.get(322, _ONE).first * tags.get(323, _ONE).first
     if tile > max(1 << 20, 4 * walk.width * walk.height):  # one tile is allocated whole
         raise ValueError("a tile far larger than the picture")

@@ -19,9 +19,24 @@ class Lengthy(Exception):
 
 
 @dataclass(slots=True)
+class Colours:
+    """The declarations of colour, not yet validated. `profile`: byte ranges that together are the ICC profile, or one
+    whole iCCP chunk if `in_chunk`. `code_points`: colour primaries and transfer characteristics of H.273. `srgb`,
+    `gamma` and `primaries` (x and y of red, green, blue, white): of the PNG chunks; 0 and None where absent."""
+
+    profile: list[slice] = field(default_factory=list)
+    in_chunk: bool = False
+    code_points: tuple[int, int] | None = None
+    srgb: bool = False
+    gamma: float = 0.0
+    primaries: tuple[float, float, float, float, float, float, float, float] | None = None
+    grey_as_rgb: bool = False  # the decoder makes RGB of grey pictures too
+
+
+@dataclass(slots=True)
 class Walk:
     """`width` and `height` as stored. `parts`: byte ranges that the pixels depend on (JPEG, PNG and GIF; of other
-    formats the whole file is read). `profile`: byte ranges of the colour profile, which follows the first part."""
+    formats the whole file is read)."""
 
     width: int = 0
     height: int = 0
@@ -29,7 +44,7 @@ class Walk:
     buffered: bool = False  # JPEG: several scans, so that the decoder keeps all coefficients in memory
     scans: int = 1
     parts: list[slice] = field(default_factory=list)
-    profile: list[slice] = field(default_factory=list)
+    colours: Colours = field(default_factory=Colours)
     coarse: list[slice] = field(default_factory=list)  # progressive JPEG: enough for 1/8 of its sides
 
 

@@ -15,6 +15,8 @@ def walk_webp(data: bytes, most: int = MAX_PARTS) -> Walk:
             break
         kind, length = struct.unpack_from("<4sI", data, at)
         body = at + 8
+        if kind == b"ICCP" and not walk.colours.profile:
+            walk.colours.profile = [slice(body, body + length)]
         if kind == b"EXIF":
             walk.orientation = orientation_of(data[body : body + length])
         if not walk.width:
