@@ -94,7 +94,8 @@ def train(options: Options) -> nn.Module:
     final = folder / f"{name}.pt"
     if final.exists():
         return load(final)
-    network = transformer.of((options.height, options.width))
+    shape = (84, 112) if options.smoke else (options.height, options.width)
+    network = transformer.of(shape)
     gaze = data.read("gaze", options.smoke)
     chosen, val = gaze.where("train", without=options.without), gaze.where("val")
     pixels = gaze.pixels(data.LARGE)
@@ -116,7 +117,7 @@ def train(options: Options) -> nn.Module:
     resume = folder / f"{name}.resume.pt"
     for number in learner.epochs(options.epochs * PARTS, resume, judge, name):
         epoch, part = divmod(number, PARTS)
-        network.shape = transformer.COARSE if epoch < options.coarse else (options.height, options.width)
+        network.shape = transformer.COARSE if epoch < options.coarse and not options.smoke else shape
         draw = torch.Generator().manual_seed(options.seed * 1000 + epoch)
         batches = torch.randperm(len(chosen), generator=draw).split(options.batch)
         draw.manual_seed(options.seed * 100000 + number)
