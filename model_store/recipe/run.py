@@ -81,6 +81,7 @@ def stages(smoke: bool) -> dict[str, Callable[[], None]]:
                 taught=epochs(2),
                 learned=epochs(2),
                 again=epochs(4),
+                tuned=epochs(5),
                 smoke=smoke,
             )
         ),

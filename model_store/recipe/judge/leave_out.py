@@ -2,8 +2,8 @@
 is best told by this.
 
     python -m model_store.recipe.judge.leave_out              # the plain networks, 3 short trainings
-    python -m model_store.recipe.judge.leave_out --distilled  # and students made as the shipped one, of an ensemble
-                                                              # that never saw the collection: 3 hours on two cores
+    python -m model_store.recipe.judge.leave_out --distilled  # and students made as the shipped one, of a transformer
+                                                              # that never saw the collection: 5 hours on two cores
 
 {collection: {network: scores}} goes to leave-out.json in the work folder.
 """
@@ -17,7 +17,7 @@ from torch import nn
 
 from model_store.recipe import data
 from model_store.recipe.crops import Judged, map_pairs, network_maps
-from model_store.recipe.make import distil, ensemble, prune, teachers, train
+from model_store.recipe.make import distil, ensemble, finetune, maps, prune, teachers, train
 from model_store.recipe.options import parse
 
 COLLECTIONS = ("mit1003", "osie", "eyecrowd")
@@ -29,6 +29,7 @@ class Options:
     epochs: int = 4  # fewer than the plain network's: there is less to learn from
     distilled: bool = False
     taught: int = 2  # epochs of the teacher
+    tuned: int = 5  # epochs of the transformer
     learned: int = 2  # epochs of its student, unpruned
     again: int = 4  # epochs of what pruning left of it
     only: str = ""  # one collection
@@ -78,10 +79,19 @@ def together(collection: str, options: Options) -> str:
     return name
 
 
-def unpruned(collection: str, options: Options) -> str:
-    """The ensemble's maps and a student of them, all without the collection; gives its checkpoint's name."""
+def tuned(collection: str, options: Options) -> str:
+    """A transformer without the collection, and its maps; gives the name of those of the pictures with gaze."""
     common = alike(collection, options)
-    ensemble.main(ensemble.Options(network=together(collection, options), shards="photos,gaze", **common))
+    asked = finetune.Options(epochs=options.tuned, **common)
+    finetune.train(asked)
+    maps.main(maps.Options(members=asked.name, shards="gaze,photos", **common))
+    return f"gaze-{asked.name}{ensemble.apart(collection)}"
+
+
+def unpruned(collection: str, options: Options) -> str:
+    """A student of the transformer's maps, all without the collection; gives its checkpoint's name."""
+    common = alike(collection, options)
+    tuned(collection, options)
     name = f"unpruned{ensemble.apart(collection)}"
     first = start(collection, options)
     distil.main(distil.Options(name=name, start=first, epochs=options.learned, frozen=True, **common))
@@ -100,15 +110,17 @@ def distilled(collection: str, options: Options) -> str:
 
 
 def score(name: str, collection: str, options: Options) -> dict[str, object]:
-    """Of a checkpoint or an exported file, on all of a collection."""
+    """Of a checkpoint, an exported file or stored maps, on all of a collection."""
     gaze, path = data.read("gaze", options.smoke), data.folder(options.smoke) / name
     both = np.concatenate([gaze.where("train"), gaze.where("val")])
     judged = Judged(gaze, both[[gaze.about[i]["dataset"] == collection for i in both]])
     if (file := path.with_suffix(".onnx")).exists():
-        maps = network_maps(file, gaze.pixels(data.LARGE)[judged.chosen])
+        found = network_maps(file, gaze.pixels(data.LARGE)[judged.chosen])
+    elif (stored := path.with_suffix(".npy")).exists():
+        found = np.load(stored)[judged.chosen].astype(np.float32)
     else:
-        maps = distil.predict(train.load(path.with_suffix(".pt")), gaze.pixels()[judged.chosen])
-    pairs = map_pairs(maps, judged)
+        found = distil.predict(train.load(path.with_suffix(".pt")), gaze.pixels()[judged.chosen])
+    pairs = map_pairs(found, judged)
     low, high = pairs.interval()
     return {
         "crop_score": round(pairs.score(), 2),
@@ -118,7 +130,7 @@ def score(name: str, collection: str, options: Options) -> dict[str, object]:
     }
 
 
-KINDS = (plain, start, teacher, together, unpruned, distilled)
+KINDS = (plain, start, teacher, together, tuned, unpruned, distilled)
 
 
 def main(options: Options) -> None:

@@ -53,7 +53,10 @@ def write(member: str, shards: str, options: Options) -> None:
     if not path.exists():
         np.save(path, np.full((len(pictures.about), *data.GRID), np.nan, np.float16))
     out = np.load(path, mmap_mode="r+")
-    left = np.flatnonzero(np.isnan(out[:, 0, 0]))
+    wanted = np.isnan(out[:, 0, 0])
+    if options.without:  # one trial of three: what it learns from is cut short
+        wanted &= np.array([one["dataset"] != data.SQUASHED for one in pictures.about])
+    left = np.flatnonzero(wanted)
     if not len(left):
         return
     ask, pixels, began = asked(member, options), pictures.pixels(data.LARGE), time.time()
