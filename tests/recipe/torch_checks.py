@@ -9,11 +9,13 @@ import onnx
 import onnxruntime
 import torch
 
+from model_store.recipe import data
 from model_store.recipe.judge import cost, folds, scores
 from model_store.recipe.make import (
     channels,
     dino,
     distil,
+    ensemble,
     export,
     finetune,
     harm,
@@ -237,6 +239,20 @@ def test_a_transformer_gives_densities_and_a_mirrored_mean() -> None:
     assert abs(maps.sum((1, 2)) - 1).max() < 1e-4
     assert abs(maps - maps[:, :, ::-1]).max() > 1e-6
     assert abs(finetune.predict(network, pixels.numpy()[:, :, ::-1])[:, :, ::-1] - maps).max() < 1e-6
+
+
+def test_a_transformer_is_exported_as_it_is() -> None:
+    """In float32 and for any batch, both mirrored passes averaged."""
+    torch.manual_seed(3)
+    network = transformer.Transformer(dino.Trunk(transformer.TAPS), (42, 56)).eval()
+    pixels = torch.randint(0, 255, (3, *data.LARGE, 3), dtype=torch.uint8)
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "teacher.onnx"
+        ensemble.export({"dino": network}, path)
+        (found,) = export.session(path).run(None, {"picture": pixels.numpy()})
+    wanted = finetune.predict(network, pixels.numpy())
+    assert abs(found - wanted).max() < 0.02 * wanted.max()  # torch's may be in bfloat16
+    assert abs(found.sum((1, 2)) - 1).max() < 1e-4
 
 
 def test_lower_blocks_learn_less() -> None:

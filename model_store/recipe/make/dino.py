@@ -55,7 +55,7 @@ class Trunk(nn.Module):
 
     def forward(self, picture: Tensor) -> list[Tensor]:
         x = self.patches((picture - self.mean) / self.deviation)
-        n, _, rows, columns = (int(size) for size in x.shape)
+        rows, columns = (int(size) for size in x.shape[2:])  # plain numbers, where the graph is exported
         x = x + F.interpolate(self.positions, (rows, columns), mode="bicubic")
         x = torch.cat([self.first.expand(x.shape[0], -1, -1), x.flatten(2).transpose(1, 2)], 1)
         found = []

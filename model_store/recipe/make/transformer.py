@@ -38,7 +38,7 @@ class Transformer(nn.Module):
     def forward(self, picture: Tensor) -> Tensor:
         x = picture.permute(0, 3, 1, 2).float()
         with fast():
-            smooth = self.shape < SMALL  # only while it learns: exported graphs have no such filter
+            smooth = self.training and self.shape < SMALL  # exported graphs have no such filter
             features = self.trunk(F.interpolate(x, self.shape, mode="bilinear", antialias=smooth))
         x = F.gelu(self.reduce(torch.cat(features, 1).float()))
         x = F.gelu(self.mix(F.gelu(self.around(x))))
