@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import httpx
+import hypothesis
 import pytest
 
 from tests.helpers.contract import client
@@ -26,6 +27,9 @@ from tests.helpers.pictures import jpeg
 ROOT = Path(__file__).parents[1]
 PHOTOGRAPHS = ROOT / "service" / "gazecrop" / "page" / "examples"
 CI = os.environ.get("CI") == "true"
+# The default deadline of 200 ms for one example fails on a slow machine.
+hypothesis.settings.register_profile("unhurried", deadline=None)
+hypothesis.settings.load_profile("unhurried")
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
 

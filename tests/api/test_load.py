@@ -1,18 +1,14 @@
 """Concurrent requests: single flight, disconnects, a full queue, deadlines. One decoder, a queue of two."""
 
-import socket
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator
 
 import httpx
 import pytest
 from PIL import Image
 
-from tests.helpers.contract import answer_of, begin_upload, client, metric, problem, until
+from tests.helpers.contract import Begin, answer_of, client, metric, problem, until, uploads
 from tests.helpers.inprocess import Held, holdable
 from tests.helpers.pictures import encode, jpeg
-
-Begin = Callable[..., socket.socket]
 
 
 @pytest.fixture(scope="module")
@@ -29,9 +25,8 @@ def api(tight: Held) -> Iterator[httpx.Client]:
 
 @pytest.fixture
 def begin(tight: Held) -> Iterator[Begin]:
-    """`begin_upload` at this server; open connections are closed after the test."""
-    with ExitStack() as connections:
-        yield lambda *body, **more: connections.enter_context(begin_upload(tight.url, *body, **more))
+    with uploads(tight.url) as begin_one:
+        yield begin_one
 
 
 def plain(shade: int) -> bytes:

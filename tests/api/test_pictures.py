@@ -10,7 +10,8 @@ import pytest
 from PIL import Image, ImageCms
 
 from tests.conftest import Server
-from tests.helpers.contract import answer_of, begin_upload, client, metric, problem, until, wrong
+from tests.helpers.contract import answer_of, client, metric, problem, until, uploads, wrong
+from tests.helpers.inprocess import holdable
 from tests.helpers.pictures import draw, encode, jpeg
 
 
@@ -89,15 +90,17 @@ def test_a_box_with_more_pixels_than_allowed_is_scaled_down(
         assert wrong(small.post("/v1/crop?ratio=1:1&width=317", content=picture)) == ["width"]
 
 
-def test_a_small_picture_that_is_made_large_counts_as_large(
-    start_server: Callable[..., Server], picture: bytes
-) -> None:
-    server = start_server(GAZECROP_WORKERS="4", GAZECROP_MAX_MEGAPIXELS_IN_FLIGHT="2")
-    with client(server.url) as api:
+def test_a_small_picture_that_is_made_large_counts_as_large(tmp_path: Path, picture: bytes) -> None:
+    path = "/v1/crop?ratio=1:1&width=3464&enlarge=true&format=png"
+    with (
+        holdable(tmp_path, workers=4, max_megapixels_in_flight=2) as server,
+        client(server.url) as api,
+        uploads(server.url) as begin,
+    ):
         api.post("/v1/images", content=picture)
-        path = "/v1/crop?ratio=1:1&width=3464&enlarge=true&format=png"
-        large = [begin_upload(server.url, picture, path=path) for _ in range(2)]
-        until(lambda: metric(api, "gazecrop_queue_depth", gate="render") == 1)
+        with server.rendering():
+            large = [begin(picture, path=path) for _ in range(2)]
+            until(lambda: metric(api, "gazecrop_queue_depth", gate="render") == 1)
         assert [answer_of(each).status_code for each in large] == [200, 200]
 
 

@@ -41,14 +41,14 @@ def before(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Before, S
         location = place_of(api.post("/v1/images", content=FOCUSED))
         api.put(f"{location}/focus", json={"x": 0.1, "y": 0.2})
         focused = api.get(location).json()
-        half = begin_upload(first.url, DRAINED, sent=1000)
-        until(lambda: api.get("/readyz").status_code == 200)
-        first.process.terminate()
-        until(lambda: api.get("/readyz").status_code == 503)
-        ready, read = api.get("/readyz"), api.get(location)
-        refused = api.post("/v1/images", content=jpeg(seed=13))
-        half.sendall(DRAINED[1000:])
-        drained = answer_of(half)
+        with begin_upload(first.url, DRAINED, sent=1000) as half:
+            until(lambda: api.get("/readyz").status_code == 200)
+            first.process.terminate()
+            until(lambda: api.get("/readyz").status_code == 503)
+            ready, read = api.get("/readyz"), api.get(location)
+            refused = api.post("/v1/images", content=jpeg(seed=13))
+            half.sendall(DRAINED[1000:])
+            drained = answer_of(half)
         api.close()
         yield Before(ready, refused, read, drained, first.process.wait(30), old, focused), first
 

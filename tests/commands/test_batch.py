@@ -7,8 +7,8 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Generator, Sequence
-from contextlib import suppress
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from gazecrop.crop.params import parse
 from gazecrop.model import Model
 from gazecrop.settings import Settings
 from tests.helpers import library
+from tests.helpers.awaited import Awaited
 from tests.helpers.contract import until
 from tests.helpers.pictures import jpeg
 
@@ -424,11 +425,17 @@ def test_a_write_error_stops_the_batch(source: Path, tmp_path: Path) -> None:
         list(local.lines(job, pictures_of(str(source)), 1))
 
 
-def begin(source: Path, out: Path, *more: str) -> subprocess.Popen[bytes]:
+@contextmanager
+def begin(source: Path, out: Path, *more: str) -> Iterator[subprocess.Popen[bytes]]:
+    """In a session of its own; killed if the test fails."""
     program = [sys.executable, "-m", "gazecrop.cli", "batch", str(source), str(out), *ASKED, *more]
-    return subprocess.Popen(
+    with subprocess.Popen(
         program, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
-    )
+    ) as running:
+        try:
+            yield running
+        finally:
+            running.kill()
 
 
 def journaled(out: Path) -> list[bytes]:
@@ -456,14 +463,17 @@ def alive(pid: int) -> bool:
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs /proc")
 def test_kill_9_loses_nothing_and_leaves_no_process(tmp_path: Path) -> None:
     source, whole, out = tmp_path / "in", tmp_path / "whole", tmp_path / "out"
-    library.make(source, 60)
+    names = library.make(source, 60)
     assert main(["batch", str(source), str(whole), *ASKED, "--crops"]) == 1
 
-    with begin(source, out, "--crops") as running:
+    last = source / names[-1]
+    spare = last.rename(tmp_path / "spare")
+    with Awaited(last), begin(source, out, "--crops") as running:
         until(lambda: len(journaled(out)) >= 16, 60)
         workers = children(running.pid)
         running.kill()
     until(lambda: not any(map(alive, workers)), 60)
+    spare.rename(last)
     answered = [json.loads(line.split(b" ", 2)[2])["file"] for line in journaled(out) if line.endswith(b"}")]
     assert 16 <= len(answered) < 64  # it was killed in the middle
     for name in answered:
@@ -477,10 +487,13 @@ def test_kill_9_loses_nothing_and_leaves_no_process(tmp_path: Path) -> None:
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs /proc")
 def test_a_killed_worker_loses_no_picture(tmp_path: Path) -> None:
     source, whole, out = tmp_path / "in", tmp_path / "whole", tmp_path / "out"
-    library.make(source, 40)
+    names = library.make(source, 40)
     assert main(["batch", str(source), str(whole), *ASKED]) == 1
-    with begin(source, out) as running:
+    last = source / names[-1]
+    spare = last.rename(tmp_path / "spare")
+    with Awaited(last), begin(source, out) as running:
         until(lambda: len(journaled(out)) >= 8, 60)
+        spare.rename(last)  # a worker blocked on the pipe ends with the other one
         os.kill(
             max(children(running.pid)), signal.SIGKILL
         )  # the last started: not the one that tracks resources
@@ -491,10 +504,16 @@ def test_a_killed_worker_loses_no_picture(tmp_path: Path) -> None:
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs /proc")
 def test_ctrl_c_stops_and_says_how_to_resume(tmp_path: Path) -> None:
     source, out = tmp_path / "in", tmp_path / "out"
-    library.make(source, 60)
-    with begin(source, out) as running:
+    names = library.make(source, 60)
+    with Awaited(source / names[-1]) as held, begin(source, out) as running:
         until(lambda: len(journaled(out)) >= 8, 60)
         os.killpg(running.pid, signal.SIGINT)
+
+        def ended() -> bool:
+            held.let_go()
+            return running.poll() is not None
+
+        until(ended, 60)
         assert running.wait(60) == 130
         assert running.stderr is not None
         stderr = running.stderr.read().decode()

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from gazecrop.console.files import Files, pictures_below
 from gazecrop.console.names import name_of
 from gazecrop.console.progress import Progress
 from tests.helpers import library
+from tests.helpers.awaited import Awaited
 from tests.helpers.pictures import draw, encode, jpeg
 
 
@@ -173,17 +175,29 @@ def test_pictures_of_the_same_name_have_separate_outputs(
 @pytest.mark.parametrize("stop", ["interrupt", "closed pipe"])
 def test_it_stops_at_once(tmp_path: Path, stop: str) -> None:
     """Neither Ctrl-C nor `| head` waits for the remaining pictures."""
-    library.make(tmp_path / "in", 120)
+    names = library.make(tmp_path / "in", 120)
     asked = [str(tmp_path / "in"), "--json", "--ratios", "1:1", "--out", str(tmp_path / "out")]
     program = [sys.executable, "-m", "gazecrop.cli", "crop", *asked]
-    with subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    environment = os.environ | {"GAZECROP_WORKERS": "2"}
+    with (
+        Awaited(tmp_path / "in" / names[10]) as one,
+        Awaited(tmp_path / "in" / names[11]) as other,
+        subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment) as process,
+        ExitStack() as failed,
+    ):
+        failed.callback(process.kill)
         assert process.stdout is not None and process.stderr is not None
         assert process.stdout.readline()
+        for picture in (one, other):  # both workers are blocked now
+            picture.reached()
         if stop == "interrupt":
             process.send_signal(signal.SIGINT)
-            process.stdout.read()
         else:
             process.stdout.close()
+        for picture in (one, other):
+            picture.give(jpeg())
+        if stop == "interrupt":
+            process.stdout.read()
         assert process.wait(60) == (130 if stop == "interrupt" else 0)
         assert process.stderr.read() == b""
     assert len(list((tmp_path / "out").rglob("*.jpg"))) < 60

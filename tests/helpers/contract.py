@@ -6,7 +6,8 @@ Each test of the HTTP interface is thus also one of the documentation.
 import re
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any, TypeVar
 
 import httpx
@@ -123,10 +124,22 @@ def begin_upload(
 ) -> socket.socket:
     """Starts an upload on a new connection and sends the first `sent` bytes of its body (None: all)."""
     host, port = url.removeprefix("http://").split(":")
-    connection = socket.create_connection((host, int(port)), timeout=30)
     head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(data)}\r\n{headers}\r\n"
-    connection.sendall(head.encode() + data[:sent])
+    with ExitStack() as opened:
+        connection = opened.enter_context(socket.create_connection((host, int(port)), timeout=30))
+        connection.sendall(head.encode() + data[:sent])
+        opened.pop_all()
     return connection
+
+
+Begin = Callable[..., socket.socket]
+
+
+@contextmanager
+def uploads(url: str) -> Iterator[Begin]:
+    """`begin_upload` at this server, any number of times; open connections are closed at the end."""
+    with ExitStack() as connections:
+        yield lambda *body, **more: connections.enter_context(begin_upload(url, *body, **more))
 
 
 def answer_of(connection: socket.socket) -> httpx.Response:

@@ -1,7 +1,7 @@
 """A test that leaves a socket, a file or a pipe open fails itself.
 
-Python complains of such an object when it is freed, and pytest makes that an error of whichever test runs just then.
-An object in a reference cycle, or in the traceback of a failed test, is freed in one of the next.
+Python warns when such an object is freed, and pytest reports that as an error of the test that runs at that moment.
+An object in a reference cycle, or in the traceback of a failed test, is freed during a later test.
 """
 
 import gc
@@ -12,6 +12,12 @@ from collections.abc import Generator
 import pytest
 
 BEFORE = pytest.StashKey[int]()
+TRACEBACK = (
+    "last_exc",
+    "last_type",
+    "last_value",
+    "last_traceback",
+)  # where pytest keeps that of a failed test
 
 
 def _descriptors() -> int:
@@ -30,22 +36,17 @@ def pytest_runtest_setup(item: pytest.Item) -> Generator[None]:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_teardown(item: pytest.Item) -> Generator[None]:
-    """After the fixtures. Only where there may be something: a collection takes 0.2 s."""
+    """After the fixtures. Only where there may be a leak: a collection takes 0.2 s."""
     try:
         return (yield)
     finally:
         failed = hasattr(sys, "last_value")
         if failed or _descriptors() > item.stash.get(BEFORE, 0):
-            for name in (
-                "last_exc",
-                "last_type",
-                "last_value",
-                "last_traceback",
-            ):  # pytest keeps the frames here
+            for name in TRACEBACK:
                 if hasattr(sys, name):
                     delattr(sys, name)
             gc.collect()
-            # pytest has looked for complaints already; the next time would be in the setup of the next test.
+            # pytest has checked already; its next check is in the setup of the next test.
             unraisable = item.config.pluginmanager.get_plugin("unraisableexception")
             if unraisable is not None:
                 unraisable.pytest_runtest_teardown(item)

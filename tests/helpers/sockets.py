@@ -2,8 +2,6 @@
 
 import contextlib
 import socket
-import threading
-import time
 from collections.abc import Generator
 from dataclasses import dataclass
 
@@ -15,6 +13,7 @@ from gazecrop.http import protocol
 from gazecrop.http.body import read_body
 from gazecrop.metrics import Metrics, Observe
 from gazecrop.settings import Settings
+from tests.helpers.inprocess import listening
 
 MB = 1_000_000
 
@@ -68,17 +67,7 @@ def everything(client: socket.socket) -> bytes:
 
 @contextlib.contextmanager
 def serving() -> Generator[Running]:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        metrics = Metrics()
-        server = protocol.make_server(
-            Observe(app, metrics), Settings(PORT=0, drain_seconds=5, log_level="error")
-        )
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        while not server.started:
-            time.sleep(0.005)
-        yield Running(listener.getsockname()[1], server, metrics)
-        server.should_exit = True
-        thread.join(20)
-        assert not thread.is_alive()
+    metrics = Metrics()
+    settings = Settings(PORT=0, drain_seconds=5, log_level="error")
+    with listening(Observe(app, metrics), settings) as (port, server):
+        yield Running(port, server, metrics)

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from gazecrop.http import protocol
+from tests.helpers.contract import until
 from tests.helpers.sockets import MB, Running, everything, serving
 
 
@@ -131,7 +132,6 @@ def test_an_endless_unread_body_does_not(running: Running) -> None:
 
 
 def test_slow_heads_are_closed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.2)
     with serving() as server, contextlib.ExitStack() as clients:
         silent, half, blank, kept = (clients.enter_context(server.connect()) for _ in range(4))
         half.sendall(b"GET / HT")
@@ -139,6 +139,7 @@ def test_slow_heads_are_closed(monkeypatch: pytest.MonkeyPatch) -> None:
         kept.sendall(GET + b"\r\n")
         assert kept.recv(65536).startswith(b"HTTP/1.1 200")
         kept.sendall(b"GET / HT")
+        monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.2)  # not before: the request above may take longer
         assert everything(silent) == b""
         assert everything(half).startswith(b"HTTP/1.1 408 Request Timeout\r\n")
         assert everything(blank).startswith(b"HTTP/1.1 408")
@@ -160,12 +161,7 @@ def test_a_client_that_disconnects_in_its_body_is_counted_and_not_logged(
     with running.connect() as client:
         client.sendall(b"POST /left HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nx")
     line = 'gazecrop_requests_total{method="POST",route="/left",status="499"} 1.0'
-    for _ in range(200):
-        if line in running.metrics.render()[0].decode():
-            break
-        time.sleep(0.02)
-    else:
-        raise AssertionError(running.metrics.render()[0].decode())
+    until(lambda: line in running.metrics.render()[0].decode())
     assert not caplog.records
 
 
@@ -175,7 +171,7 @@ SCRIPT = """
     from gazecrop.http.protocol import serve
     from gazecrop.settings import Settings
 
-    draining = False
+    draining, let_go = False, asyncio.Event()
 
     def begin_draining():
         global draining
@@ -189,7 +185,9 @@ SCRIPT = """
             return await send({"type": "lifespan.shutdown.complete"})
         if scope["path"] == "/slow":
             print("begun", flush=True)
-            await asyncio.sleep(float(scope["query_string"]))
+            await let_go.wait()
+        if scope["path"] == "/go":
+            let_go.set()
         status = 503 if draining and scope["path"] == "/readyz" else 200
         await send({"type": "http.response.start", "status": status, "headers": [(b"content-length", b"2")]})
         await send({"type": "http.response.body", "body": b"ok"})
@@ -242,13 +240,12 @@ def test_sigterm_lets_requests_in_progress_end(
         socket.create_connection(("127.0.0.1", unused_port), timeout=20) as slow,
         socket.create_connection(("127.0.0.1", unused_port), timeout=20) as idle,
     ):
-        slow.sendall(b"GET /slow?2 HTTP/1.1\r\nHost: x\r\n\r\n")
+        slow.sendall(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n")
         assert server.stdout and server.stdout.readline() == "begun\n"
         assert ask(unused_port, "/readyz").startswith(b"HTTP/1.1 200")
         server.send_signal(signal.SIGTERM)
-        while ask(unused_port, "/readyz").startswith(b"HTTP/1.1 200"):  # until the signal is handled
-            time.sleep(0.01)
-        assert ask(unused_port, "/readyz").startswith(b"HTTP/1.1 503")
+        until(lambda: ask(unused_port, "/readyz").startswith(b"HTTP/1.1 503"))
+        assert ask(unused_port, "/go").startswith(b"HTTP/1.1 200")
         assert slow.recv(65536).startswith(b"HTTP/1.1 200")
         assert everything(idle) == b""
     out, err = server.communicate(timeout=20)
@@ -260,7 +257,7 @@ def test_a_request_that_outlasts_the_drain_gets_503(
 ) -> None:
     server = process(0.3)
     with socket.create_connection(("127.0.0.1", unused_port), timeout=20) as slow:
-        slow.sendall(b"GET /slow?60 HTTP/1.1\r\nHost: x\r\n\r\n")
+        slow.sendall(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n")
         assert server.stdout and server.stdout.readline() == "begun\n"
         server.send_signal(signal.SIGTERM)
         answer = everything(slow)

@@ -6,6 +6,7 @@ import os
 import re
 import zipfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from gazecrop.crop.ratios import parse_ratio
 from gazecrop.store.sqlite_reports import read
 from tests.conftest import ROOT, Server
 from tests.helpers.chromium import chromium
+from tests.helpers.contract import until
 from tests.helpers.pictures import draw, encode, jpeg
 
 pytestmark = pytest.mark.browser
@@ -598,14 +600,17 @@ def test_an_image_with_data_gazecrop_shows_its_crop(browser: Browser) -> None:
     page.route("**/p.jpg", lambda route: route.fulfill(body=encode(picture), content_type="image/jpeg"))
     page.route("http://page.test/", lambda route: route.fulfill(body=html, content_type="text/html"))
     page.goto("http://page.test/")
+
+    def shows_its_crop(id: str) -> bool:
+        shape = page.locator(f"#{id}").bounding_box()
+        assert shape
+        ratio = parse_ratio(f"{shape['width'] / shape['height']:.6f}")
+        wanted = object_position(Cropper(grid).crop(ratio, Options()).box, 800, 600)
+        return bool(page.eval_on_selector(f"#{id}", "image => image.style.objectPosition") == wanted)
+
     for width in (900, 420):
         page.set_viewport_size({"width": width, "height": 700})
-        page.wait_for_timeout(100)
         for id in "abc":
-            shape = page.locator(f"#{id}").bounding_box()
-            assert shape
-            ratio = parse_ratio(f"{shape['width'] / shape['height']:.6f}")
-            wanted = object_position(Cropper(grid).crop(ratio, Options()).box, 800, 600)
-            assert page.eval_on_selector(f"#{id}", "image => image.style.objectPosition") == wanted
+            until(partial(shows_its_crop, id))
         shot(page, f"self-{width}")
     page.close()

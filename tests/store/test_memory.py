@@ -40,19 +40,31 @@ class Watched(SqliteStore):
         self.hold_changes = asyncio.Event()
         self.hold_answers.set()
         self.hold_changes.set()
+        self.held = 0
 
     async def get(self, id: str) -> Entry | None:
         self.asked.append("get")
         entry = await super().get(id)
         for _ in range(self.turns_until_answer()):
             await asyncio.sleep(0)
-        await self.hold_answers.wait()
+        await self._at(self.hold_answers)
         return entry
 
     async def put(self, id: str, record: Record) -> Entry:
         self.asked.append("put")
-        await self.hold_changes.wait()
+        await self._at(self.hold_changes)
         return await super().put(id, record)
+
+    async def _at(self, hold: asyncio.Event) -> None:
+        self.held += 1
+        await hold.wait()
+        self.held -= 1
+
+    async def holds(self, calls: int) -> None:
+        """Returns when this many calls are blocked."""
+        async with asyncio.timeout(20):
+            while self.held < calls:
+                await asyncio.sleep(0.001)
 
 
 class Decoded:
@@ -140,8 +152,7 @@ async def test_freshness_counts_from_the_question_not_from_the_answer(
     await replica.put(A, RECORD)
     store.hold_answers.clear()
     reading = asyncio.create_task(cache.get(A))
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
+    await store.holds(1)
     await replica.delete(A)
     clock.now += 0.8
     store.hold_answers.set()
@@ -202,9 +213,9 @@ async def test_the_others_are_served_when_the_first_leaves(
     await replica.put(A, RECORD)
     store.hold_answers.clear()
     clients = [asyncio.create_task(cache.get(A)) for _ in range(3)]
-    await asyncio.sleep(0.01)
+    await store.holds(1)
     clients[0].cancel()
-    await asyncio.sleep(0.01)
+    await asyncio.gather(clients[0], return_exceptions=True)
     store.hold_answers.set()
     assert await clients[1] and await clients[2]
     assert store.asked == ["get"]
@@ -264,7 +275,7 @@ async def test_a_read_under_way_does_not_bring_the_old_focus_back(
     clock.now += 2
     store.hold_answers.clear()
     reading = asyncio.create_task(cache.get(A))
-    await asyncio.sleep(0.01)  # it has read "no focus" and waits
+    await store.holds(1)  # it has read "no focus"
     focus, _ = await cache.set_focus(A, 0.5, 0.5, ANY)
     store.hold_answers.set()
     await reading
@@ -297,10 +308,10 @@ async def test_a_read_under_way_does_not_bring_a_deleted_map_back(
     await replica.put(A, RECORD)
     store.hold_answers.clear()
     reading = asyncio.create_task(cache.get(A))
-    await asyncio.sleep(0.01)  # it has read the map and waits
+    await store.holds(1)  # it has read the map
     await cache.delete(A)
     after = asyncio.create_task(cache.get(A))  # must not join that read
-    await asyncio.sleep(0.01)
+    await store.holds(2)
     store.hold_answers.set()
     assert await after is None
     assert await reading is None
@@ -312,9 +323,9 @@ async def test_two_uploads_and_a_deletion(
 ) -> None:
     store.hold_changes.clear()
     uploads = [asyncio.create_task(cache.put(A, RECORD)) for _ in range(2)]
-    await asyncio.sleep(0.01)
+    await store.holds(1)
     deletion = asyncio.create_task(cache.delete(A))
-    await asyncio.sleep(0.01)
+    await asyncio.sleep(0.01)  # it has begun, and waits
     store.hold_changes.set()
     await asyncio.gather(*uploads, deletion)
     assert await replica.get(A) is None

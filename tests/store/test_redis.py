@@ -181,7 +181,7 @@ async def test_killed_in_the_middle_of_calls(
             return False
 
     calls = [asyncio.create_task(one(number)) for number in range(200)]
-    await asyncio.sleep(0.005)
+    await asyncio.wait(calls, return_when=asyncio.FIRST_COMPLETED)  # 16 are under way, the others wait
     redis_server.stop()
     answers = await asyncio.gather(*calls)
     assert not answers[-1]
@@ -193,19 +193,25 @@ async def test_killed_in_the_middle_of_calls(
 async def test_a_loop_that_was_held_does_not_blame_redis(
     open_store: OpenStore, redis_server: RedisServer
 ) -> None:
-    store = open_store(redis_server.url)
+    """A block longer than the timeout of a call, while calls are in progress."""
+    store = open_store(f"{redis_server.url}?socket_timeout=0.25")
     await store.put(A, RECORD)
+    holding = True
 
     async def hold() -> None:
+        nonlocal holding
         for _ in range(3):
             await asyncio.sleep(0.005)
-            time.sleep(0.15)
+            time.sleep(0.4)
+        holding = False
 
     async def read() -> None:
-        for _ in range(50):
+        while holding:
             assert await store.get(A)
 
-    await asyncio.gather(hold(), *(read() for _ in range(8)))
+    async with asyncio.TaskGroup() as together:  # a failure cancels the others
+        for work in (hold(), *(read() for _ in range(8))):
+            together.create_task(work)
 
 
 async def test_more_calls_than_connections_wait_for_their_turn(

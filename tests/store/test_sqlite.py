@@ -235,9 +235,12 @@ async def test_processes_share_the_file_from_its_making_on(
 async def test_a_lock_of_another_process_is_waited_for(
     open_store: Callable[..., SqliteStore], path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sqlite_file, "BUSY_SECONDS", 0.5)
+    monkeypatch.setattr(sqlite_file, "BUSY_SECONDS", 60)
     store = open_store()
     await store.put(A, RECORD)
+    monkeypatch.setattr(sqlite_file, "BUSY_SECONDS", 0.5)
+    hasty = open_store()
+    await hasty.put(A, RECORD)
     lock = sqlite3.connect(path, isolation_level=None)
     lock.execute("BEGIN IMMEDIATE")
     waiting = asyncio.create_task(store.set_focus(A, 0.1, 0.1, ANY))
@@ -248,11 +251,11 @@ async def test_a_lock_of_another_process_is_waited_for(
     focus, _ = await waiting
     lock.execute("BEGIN IMMEDIATE")
     with pytest.raises(StoreAway, match="locked"):
-        await store.set_focus(A, 0.2, 0.2, ANY)
+        await hasty.set_focus(A, 0.2, 0.2, ANY)
     lock.execute("ROLLBACK")
     lock.close()
-    assert await store.get_focus(A) == focus
-    await store.set_focus(A, 0.2, 0.2, ANY)
+    assert await hasty.get_focus(A) == focus
+    await hasty.set_focus(A, 0.2, 0.2, ANY)
 
 
 async def test_a_full_disk_is_said_and_survived(open_store: Callable[..., SqliteStore], path: Path) -> None:
