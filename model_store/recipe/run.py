@@ -1,7 +1,9 @@
-"""All stages in order, each resumable: what is there is not made again.
+"""The stages that make the shipped network, in order. Each is resumable: what is there is not made again.
 
-python -m model_store.recipe.run            # seven and a half hours on two cores, as `make network` runs it
-python -m model_store.recipe.run --smoke    # every stage on a handful of pictures, minutes, nothing of use
+    python -m model_store.recipe.run            # about four hours on two cores: `make network`
+    python -m model_store.recipe.run --smoke    # every stage on a handful of pictures: minutes, a useless network
+
+What only measures the network is evidence.py.
 """
 
 import time
@@ -10,20 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from model_store.recipe import data
-from model_store.recipe.judge import evaluate, folds, geometry, leave_out, speed
-from model_store.recipe.judge import model_card as card
-from model_store.recipe.make import (
-    calibrate,
-    compose,
-    distil,
-    export,
-    maps,
-    prune,
-    quantise,
-    teachers,
-    train,
-)
+from model_store.recipe.make import calibrate, compose, distil, export, maps, plain, prune, quantise, teachers
 from model_store.recipe.options import parse
+
+Stages = dict[str, Callable[[], None]]
 
 
 @dataclass(frozen=True)
@@ -31,8 +23,9 @@ class Options:
     smoke: bool = False
 
 
-# The student unpruned; pruned; and after more pictures than there are. The last ships.
-DISTILLED: tuple[dict[str, Any], ...] = (
+SHIPPED = "gaze-1"
+# The student before pruning; after it; and after further, composed pictures. The last one ships.
+STUDENTS: tuple[dict[str, Any], ...] = (
     {"name": "distilled", "start": "plain-lite0", "epochs": 3, "frozen": True},
     {"name": "pruned", "start": "prune-6", "epochs": 12, "int8": True},
     {
@@ -45,63 +38,36 @@ DISTILLED: tuple[dict[str, Any], ...] = (
 )
 
 
-def stages(smoke: bool) -> dict[str, Callable[[], None]]:
+def stages(smoke: bool) -> Stages:
+    """Name -> what runs it."""
     few = 1 if smoke else None
 
-    def epochs(normal: int) -> int:
-        return few or normal
-
-    def distilled(one: dict[str, Any]) -> Callable[[], None]:
-        return lambda: distil.main(distil.Options(**one | {"epochs": epochs(one["epochs"]), "smoke": smoke}))
+    def student(one: dict[str, Any]) -> Callable[[], None]:
+        return lambda: distil.main(distil.Options(**one | {"epochs": few or one["epochs"], "smoke": smoke}))
 
     return {
         "data": lambda: data.build(data.Options(smoke=smoke)),
         "compose": lambda: compose.build(compose.Options(smoke=smoke)),
-        "plain": lambda: train.main(train.Options(epochs=epochs(6), smoke=smoke)),
-        "export gaze-0": lambda: export.main(export.Options(default=False, smoke=smoke)),
-        "calibrate gaze-0": lambda: calibrate.main(calibrate.Options(epochs=epochs(4), smoke=smoke)),
-        "teachers": lambda: teachers.main(teachers.Options(epochs=epochs(5), smoke=smoke)),
+        "teachers": lambda: teachers.main(teachers.Options(epochs=few or 5, smoke=smoke)),
         "maps": lambda: maps.main(maps.Options(smoke=smoke)),
-        "folds": lambda: folds.main(folds.Options(epochs=epochs(4), smoke=smoke)),
-        "plain, lite0": lambda: train.main(
-            train.Options(name="plain-lite0", body="lite0", epochs=epochs(6), smoke=smoke)
+        "plain": lambda: plain.main(
+            plain.Options(name="plain-lite0", body="lite0", epochs=few or 6, smoke=smoke)
         ),
-        "distil": distilled(DISTILLED[0]),
+        "distil": student(STUDENTS[0]),
         "prune": lambda: prune.main(
             prune.Options(steps=1, probes=1, smoke=True) if smoke else prune.Options()
         ),
-        **{f"distil {one['name']}": distilled(one) for one in DISTILLED[1:]},
-        "geometry": lambda: geometry.main(
-            geometry.Options(start=DISTILLED[-1]["name"], epochs=epochs(2), smoke=smoke)
+        **{f"distil {one['name']}": student(one) for one in STUDENTS[1:]},
+        "export": lambda: export.main(
+            export.Options(checkpoint=STUDENTS[-1]["name"], name=SHIPPED, smoke=smoke)
         ),
-        "leave out": lambda: leave_out.main(
-            leave_out.Options(
-                epochs=epochs(4),
-                distilled=True,
-                taught=epochs(2),
-                learned=epochs(2),
-                again=epochs(4),
-                tuned=epochs(5),
-                smoke=smoke,
-            )
-        ),
-        "export gaze-1": lambda: export.main(
-            export.Options(checkpoint=DISTILLED[-1]["name"], name="gaze-1", smoke=smoke)
-        ),
-        "int8 gaze-1": lambda: quantise.main(quantise.Options(name="gaze-1", smoke=smoke)),
-        "calibrate gaze-1": lambda: calibrate.main(
-            calibrate.Options(name="gaze-1", epochs=epochs(4), smoke=smoke)
-        ),
-        "evaluate": lambda: evaluate.main(
-            evaluate.Options(peers=not smoke, moves=6 if smoke else 150, smoke=smoke)
-        ),
-        "speed": lambda: speed.main(speed.Options(runs=1 if smoke else 12, smoke=smoke)),
-        "card": lambda: card.main(card.Options(smoke=smoke)),
+        "int8": lambda: quantise.main(quantise.Options(name=SHIPPED, smoke=smoke)),
+        "calibrate": lambda: calibrate.main(calibrate.Options(name=SHIPPED, epochs=few or 4, smoke=smoke)),
     }
 
 
-def main(options: Options) -> None:
-    for name, stage in stages(options.smoke).items():
+def run(stages: Stages) -> None:
+    for name, stage in stages.items():
         started = time.time()
         print(f"== {name}", flush=True)
         stage()
@@ -109,4 +75,4 @@ def main(options: Options) -> None:
 
 
 if __name__ == "__main__":
-    main(parse(Options))
+    run(stages(parse(Options).smoke))

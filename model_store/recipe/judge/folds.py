@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 
 from model_store.recipe import data
-from model_store.recipe.make import imagenet, train
+from model_store.recipe.make import imagenet
+from model_store.recipe.make import plain as plain_network
 from model_store.recipe.make.losses import correlation, divergence, gaze_loss
 from model_store.recipe.make.material import teacher_maps
 from model_store.recipe.options import parse
@@ -61,7 +62,7 @@ def trial(setting: Setting, options: Options) -> dict[str, float]:
     every = gaze.where("train")
     student = imagenet.student(options.body)
     pixels, maps = gaze.pixels()[every], gaze.maps[every]
-    features, human = train.cached_lower(student, pixels, maps, folder / "lower-train")
+    features, human = plain_network.cached_lower(student, pixels, maps, folder / "lower-train")
     teacher = softened(teacher_maps("gaze", folder)[every], setting.temperature)
     folds = np.array([data.fold(gaze.about[i]["key"]) for i in every])
     mine, held = (
@@ -70,11 +71,11 @@ def trial(setting: Setting, options: Options) -> dict[str, float]:
     )
 
     steps = options.epochs * -(-len(mine) // options.batch)
-    learner = train.learner(student, train.Options(), steps)
+    learner = plain_network.learner(student, plain_network.Options(), steps)
     for epoch in range(options.epochs):
         order = mine[torch.randperm(len(mine), generator=torch.Generator().manual_seed(epoch))]
         for batch in order.split(options.batch):
-            view = torch.randint(0, train.VIEWS, (len(batch),))
+            view = torch.randint(0, plain_network.VIEWS, (len(batch),))
             log_p = student.upper(features[view, batch].float())
             mirrored = (view % 2 == 1)[:, None, None]
             soft = torch.where(mirrored, teacher[batch].flip(2), teacher[batch])
@@ -82,7 +83,7 @@ def trial(setting: Setting, options: Options) -> dict[str, float]:
             loss = setting.human * hard
             loss = loss + (1 - setting.human) * (divergence(log_p, soft) - correlation(log_p, soft))
             learner.step(loss.mean())
-    return train.scores(train.predict(learner.mean, features[0, held]), gaze, every[held])
+    return plain_network.scores(plain_network.predict(learner.mean, features[0, held]), gaze, every[held])
 
 
 def main(options: Options) -> None:

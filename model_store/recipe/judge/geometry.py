@@ -18,7 +18,7 @@ from model_store.recipe import data, metrics
 from model_store.recipe.make.learn import Learner
 from model_store.recipe.make.losses import gaze_loss
 from model_store.recipe.make.network import Student
-from model_store.recipe.make.train import load
+from model_store.recipe.make.plain import load
 from model_store.recipe.options import parse
 
 SHAPES = {"landscape": data.SHAPE, "square": (280, 280), "portrait": (320, 240)}

@@ -17,7 +17,8 @@ from torch import nn
 
 from model_store.recipe import data
 from model_store.recipe.crops import Judged, map_pairs, network_maps
-from model_store.recipe.make import distil, ensemble, finetune, maps, prune, teachers, train
+from model_store.recipe.make import distil, ensemble, finetune, maps, prune, teachers
+from model_store.recipe.make import plain as plain_network
 from model_store.recipe.options import parse
 
 COLLECTIONS = ("mit1003", "osie", "eyecrowd")
@@ -46,7 +47,7 @@ def plain(collection: str, options: Options, body: str = "mobilenet") -> str:
     """Trains the plain network without a collection; gives its checkpoint's name."""
     name = f"plain-{body}{ensemble.apart(collection)}"
     common = alike(collection, options)
-    train.main(train.Options(name=name, body=body, epochs=options.epochs, **common))
+    plain_network.main(plain_network.Options(name=name, body=body, epochs=options.epochs, **common))
     return name
 
 
@@ -74,7 +75,7 @@ def together(collection: str, options: Options) -> str:
     """An ensemble of what there is without the collection: it and both plain networks; its exported file's name."""
     folder, name = data.folder(options.smoke), f"ensemble{ensemble.apart(collection)}"
     if not (folder / f"{name}.onnx").exists():
-        small = [train.load(folder / f"{kind(collection, options)}.pt") for kind in (plain, start)]
+        small = [plain_network.load(folder / f"{kind(collection, options)}.pt") for kind in (plain, start)]
         ensemble.export({TEACHER: taught(collection, options)}, folder / f"{name}.onnx", small)
     return name
 
@@ -119,7 +120,7 @@ def score(name: str, collection: str, options: Options) -> dict[str, object]:
     elif (stored := path.with_suffix(".npy")).exists():
         found = np.load(stored)[judged.chosen].astype(np.float32)
     else:
-        found = distil.predict(train.load(path.with_suffix(".pt")), gaze.pixels()[judged.chosen])
+        found = distil.predict(plain_network.load(path.with_suffix(".pt")), gaze.pixels()[judged.chosen])
     pairs = map_pairs(found, judged)
     low, high = pairs.interval()
     return {

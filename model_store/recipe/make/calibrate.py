@@ -25,7 +25,7 @@ from gazecrop.crop.cropping import Options as CropOptions
 from gazecrop.crop.grid import SaliencyGrid
 from model_store.recipe import data, metrics
 from model_store.recipe.crops import RATIOS, Judged, network_maps
-from model_store.recipe.make import train
+from model_store.recipe.make import plain as plain_network
 from model_store.recipe.make.export import manifest, update
 from model_store.recipe.options import STORE, parse
 
@@ -90,14 +90,14 @@ def main(options: Options) -> None:
     every = gaze.where("train")
     side = np.array([data.fold(gaze.about[i]["key"] + "/half") % 2 for i in every])
     maps = np.zeros((len(every), *data.GRID), np.float32)
-    base = train.Options(epochs=options.epochs, threads=options.threads, smoke=options.smoke)
+    base = plain_network.Options(epochs=options.epochs, threads=options.threads, smoke=options.smoke)
     for half in (0, 1):
-        train.main(replace(base, name=f"half-{half}", half=half))
-        network = train.load(folder / f"half-{half}.pt")
-        features_, _ = train.cached_lower(
+        plain_network.main(replace(base, name=f"half-{half}", half=half))
+        network = plain_network.load(folder / f"half-{half}.pt")
+        features_, _ = plain_network.cached_lower(
             network, gaze.pixels()[every], gaze.maps[every], folder / "lower-train"
         )
-        maps[side != half] = train.predict(
+        maps[side != half] = plain_network.predict(
             network, features_[0, torch.from_numpy(np.flatnonzero(side != half))]
         )
     x, y = examples(maps, Judged(gaze, every))

@@ -23,7 +23,7 @@ from model_store.recipe.make.learn import Learner, groups, of_decoder
 from model_store.recipe.make.losses import correlation, divergence, gaze_loss
 from model_store.recipe.make.material import Batch, Material
 from model_store.recipe.make.network import Conv, Student, multiply_adds
-from model_store.recipe.make.train import load, save, scores
+from model_store.recipe.make.plain import load, save, scores
 from model_store.recipe.options import parse
 
 

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from model_store.recipe import data
 from model_store.recipe.make.fold import fold_file
 from model_store.recipe.make.network import Student, multiply_adds
-from model_store.recipe.make.train import load
+from model_store.recipe.make.plain import load
 from model_store.recipe.options import STORE, parse
 
 OPSET = 17  # read by every ONNX Runtime since 1.12

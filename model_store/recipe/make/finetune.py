@@ -22,7 +22,7 @@ from model_store.recipe.make.dino import DEPTH, Trunk
 from model_store.recipe.make.ensemble import apart
 from model_store.recipe.make.learn import Learner, cores
 from model_store.recipe.make.losses import correlation, divergence
-from model_store.recipe.make.train import scores, views
+from model_store.recipe.make.plain import scores, views
 from model_store.recipe.options import parse
 
 PARTS = 8  # of an epoch, each with its checkpoint

@@ -20,8 +20,8 @@ from model_store.recipe import data
 from model_store.recipe.make import finetune
 from model_store.recipe.make.ensemble import apart
 from model_store.recipe.make.export import session
+from model_store.recipe.make.plain import scores
 from model_store.recipe.make.teacher_networks import ENSEMBLE, KINDS
-from model_store.recipe.make.train import scores
 from model_store.recipe.options import parse
 
 Ask = Callable[[np.ndarray], np.ndarray]  # uint8 [n, h, w, 3] of data.LARGE -> densities [n, rows, columns]

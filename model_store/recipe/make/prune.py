@@ -24,7 +24,7 @@ from model_store.recipe.make.distil import judge, loss
 from model_store.recipe.make.learn import Learner
 from model_store.recipe.make.material import Batch, Material
 from model_store.recipe.make.network import Student, multiply_adds
-from model_store.recipe.make.train import load, save
+from model_store.recipe.make.plain import load, save
 from model_store.recipe.options import parse
 
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from model_store.recipe import data
 from model_store.recipe.make.backbones import BODIES, Widths
 from model_store.recipe.make.network import Student
-from model_store.recipe.make.train import save
+from model_store.recipe.make.plain import save
 from model_store.recipe.options import STORE, parse
 
 DIVISOR = 127.5  # of the pixels: fold.py put it into the stem's weights

@@ -17,8 +17,8 @@ from model_store.recipe.make import finetune, imagenet
 from model_store.recipe.make.ensemble import apart, export
 from model_store.recipe.make.learn import Learner, groups
 from model_store.recipe.make.losses import gaze_loss
+from model_store.recipe.make.plain import VIEWS, cached_lower, scores
 from model_store.recipe.make.teacher_networks import ENSEMBLE, KINDS, Pyramid
-from model_store.recipe.make.train import VIEWS, cached_lower, scores
 from model_store.recipe.options import parse
 
 

@@ -1,7 +1,7 @@
 """Stage 2, the plain network: ImageNet features and a small decoder, trained on human gaze alone (gaze-0).
 
-    python -m model_store.recipe.make.train                       # 6 minutes on two cores; val: see the model card
-    python -m model_store.recipe.make.train --without=osie        # the same, trained without one collection
+    python -m model_store.recipe.make.plain                       # 6 minutes on two cores; val: see the model card
+    python -m model_store.recipe.make.plain --without=osie        # the same, trained without one collection
 
 The lower layers are frozen and their outputs cached once for every view.
 """

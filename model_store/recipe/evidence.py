@@ -1,0 +1,46 @@
+"""What is measured of the shipped network, after `run.py` has made it. Each stage is resumable.
+
+    python -m model_store.recipe.evidence           # about three and a half hours on two cores: `make evidence`
+    python -m model_store.recipe.evidence --smoke   # every stage on a handful of pictures, after `run --smoke`
+
+The plain MobileNetV2 (`gaze-0`) is trained here because it is only compared with: no shipped file depends on it.
+"""
+
+from model_store.recipe.judge import evaluate, folds, geometry, leave_out, model_card, speed
+from model_store.recipe.make import calibrate, export, plain
+from model_store.recipe.options import parse
+from model_store.recipe.run import STUDENTS, Options, Stages, run
+
+
+def stages(smoke: bool) -> Stages:
+    """Name -> what runs it."""
+    few = 1 if smoke else None
+    return {
+        "plain": lambda: plain.main(plain.Options(epochs=few or 6, smoke=smoke)),
+        "export gaze-0": lambda: export.main(export.Options(default=False, smoke=smoke)),
+        "calibrate gaze-0": lambda: calibrate.main(calibrate.Options(epochs=few or 4, smoke=smoke)),
+        "folds": lambda: folds.main(folds.Options(epochs=few or 4, smoke=smoke)),
+        "geometry": lambda: geometry.main(
+            geometry.Options(start=STUDENTS[-1]["name"], epochs=few or 2, smoke=smoke)
+        ),
+        "leave out": lambda: leave_out.main(
+            leave_out.Options(
+                epochs=few or 4,
+                distilled=True,
+                taught=few or 2,
+                learned=few or 2,
+                again=few or 4,
+                tuned=few or 5,
+                smoke=smoke,
+            )
+        ),
+        "evaluate": lambda: evaluate.main(
+            evaluate.Options(peers=not smoke, moves=6 if smoke else 150, smoke=smoke)
+        ),
+        "speed": lambda: speed.main(speed.Options(runs=1 if smoke else 12, smoke=smoke)),
+        "card": lambda: model_card.main(model_card.Options(smoke=smoke)),
+    }
+
+
+if __name__ == "__main__":
+    run(stages(parse(Options).smoke))
