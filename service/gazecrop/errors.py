@@ -9,6 +9,7 @@
     │   ├── BadParameters        422  bad_parameters      (`errors` lists each of them)
     │   ├── BodyTooLarge         413  body_too_large
     │   ├── BodyTooSlow          408  body_too_slow
+    │   ├── UnsupportedEncoding  415  unsupported_encoding
     │   ├── CrossOrigin          400  cross_origin        (a preflight only)
     │   ├── Unauthorized         401  unauthorized
     │   ├── Forbidden            403  forbidden
@@ -94,6 +95,10 @@ class BodyTooLarge(RequestError):
 
 class BodyTooSlow(RequestError):
     status, slug, title = 408, "body_too_slow", "The body was received too slowly"
+
+
+class UnsupportedEncoding(RequestError):
+    status, slug, title = 415, "unsupported_encoding", "Compressed request bodies are not supported"
 
 
 class CrossOrigin(RequestError):

@@ -1,11 +1,13 @@
 """Every documented error with its status, type and members. Never a 500, whatever is sent."""
 
+import base64
 import contextlib
+import gzip
 import socket
 import struct
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
@@ -141,6 +143,55 @@ def test_415_formats_that_are_not_read(api: httpx.Client, data: bytes) -> None:
     """PostScript, FITS, Photoshop: Pillow would open them."""
     answer = api.post("/v1/images", content=data, headers={"content-type": "image/jpeg"})
     assert "JPEG" in problem(answer, 415, "unsupported_picture")["detail"]
+
+
+def _base64(data: bytes) -> bytes:
+    return base64.b64encode(data)
+
+
+MISTAKES: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
+    "empty": ("empty", lambda data: b""),
+    "data URL": ("data: URL", lambda data: b"data:image/jpeg;base64," + _base64(data)),
+    "data URL in JSON": ("data: URL", lambda data: b'"DATA:image/png;base64,' + _base64(data) + b'"'),
+    "base64": ("base64", _base64),
+    "base64 in JSON": ("base64", lambda data: b' "' + _base64(data) + b'"'),
+    "base64 in lines": ("base64", lambda data: b"\n" + base64.encodebytes(data)),
+    "base64url": ("base64", lambda data: base64.urlsafe_b64encode(data).rstrip(b"=")),
+    "gzip": ("gzip", gzip.compress),
+}
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF"])
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_415_names_a_common_mistake_and_its_fix(api: httpx.Client, mistake: str, format: str) -> None:
+    words, change = MISTAKES[mistake]
+    sent = change(encode(draw(60, 40), format))
+    details = set()
+    for path in UPLOADS:
+        for body in ({"content": sent}, {"files": {"file": ("a.jpg", sent)}}):
+            document = problem(api.post(path, **body), 415, "unsupported_picture")
+            assert words in document["detail"] and document["fix"]
+            details.add(document["detail"])
+    assert len(details) == 1
+    one = {"image": {"content": base64.b64encode(sent).decode()}, "features": [{"type": "CROP_HINTS"}]}
+    if sent:
+        [answer] = api.post("/v1/images:annotate", json={"requests": [one]}).json()["responses"]
+        assert answer["error"]["message"] in details
+
+
+@pytest.mark.parametrize("coding", ["gzip", "br", "deflate", "base64", "gzip, identity", "GZIP"])
+def test_415_a_compressed_body(api: httpx.Client, picture: bytes, coding: str) -> None:
+    focus = f"/v1/images/{'0' * 32}/focus"
+    for method, path in (*(("POST", path) for path in UPLOADS), ("POST", "/v1/reports"), ("PUT", focus)):
+        answer = api.request(method, path, content=picture, headers={"content-encoding": coding})
+        document = problem(answer, 415, "unsupported_encoding")
+        assert document["received"] == coding.strip() and "Content-Encoding" in document["fix"]
+        assert answer.headers["accept-encoding"] == "identity" and answer.headers["connection"] == "close"
+    for path in ("/v1/images:annotate", "/computervision/imageanalysis:analyze?features=smartCrops"):
+        answer = api.post(path, content=picture, headers={"content-encoding": coding})
+        assert answer.status_code == 400 and "Content-Encoding" in answer.json()["error"]["message"]
+    plain = api.post("/v1/images", content=picture, headers={"content-encoding": "Identity"})
+    assert plain.status_code in (200, 201)
 
 
 def test_415_names_the_extra_for_heic(api: httpx.Client) -> None:

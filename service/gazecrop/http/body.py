@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from python_multipart.multipart import parse_options_header
 from starlette.types import Receive
 
-from gazecrop.errors import BadParameters, BodyTooLarge, BodyTooSlow, ClientGone
+from gazecrop.errors import BadParameters, BodyTooLarge, BodyTooSlow, ClientGone, UnsupportedEncoding
 from gazecrop.http.multipart import Headers, Malformed, MultipartParser
 
 FIELD = b"file"
@@ -61,8 +61,9 @@ async def read_upload(
     that raw and multipart uploads of a file have the same id.
 
     headers: ASGI headers. max_bytes: of the file; a multipart body may be 64 kB longer. seconds: for the whole body.
-    Raises `BodyTooLarge` (by Content-Length before anything is read, else while reading), `BodyTooSlow`,
-    `BadParameters` (multipart without the field `file`), `ClientGone`. All but the last ask to close the connection.
+    Raises `UnsupportedEncoding`, `BodyTooLarge` (by Content-Length before anything is read, else while reading),
+    `BodyTooSlow`, `BadParameters` (multipart without the field `file`), `ClientGone`. All but the last ask to close the
+    connection.
     """
     form = None
     limit = max_bytes
@@ -70,6 +71,8 @@ async def read_upload(
     for name, value in headers:
         if name == b"content-length":
             length = _length(value)
+        elif name == b"content-encoding" and value.strip().lower() not in (b"", b"identity"):
+            raise _encoded(value)
         elif name == b"content-type" and _is_multipart(value):
             form = _Form(value, hasher, max_bytes)
             limit = max_bytes + FRAMING
@@ -182,6 +185,16 @@ def _length(value: bytes) -> int:
     if not value.isdigit() or len(value) > 18:
         raise BadParameters.one("Content-Length", "Content-Length is not a number of bytes.")
     return int(value)
+
+
+def _encoded(coding: bytes) -> UnsupportedEncoding:
+    name = coding.decode("latin-1").strip()[:40]
+    return UnsupportedEncoding(
+        f"The body has Content-Encoding: {name}, and this server does not decode it.",
+        headers={"Accept-Encoding": "identity", **_CLOSE},  # RFC 9110, section 15.5.16
+        received=name,
+        fix="Send the body as it is, without Content-Encoding.",
+    )
 
 
 def _too_large(limit: int, received: int | None = None) -> BodyTooLarge:

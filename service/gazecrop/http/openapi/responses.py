@@ -21,13 +21,15 @@ _HEADERS = {
     "X-Gazecrop-Id": "The picture's id.",
     "Retry-After": "Seconds.",
     "WWW-Authenticate": "Bearer.",
+    "Accept-Encoding": "identity, if the body had a Content-Encoding.",
     "Connection": "close, if the body was not read.",
 }
-_OPTIONAL = {"Server-Timing", "X-Degraded", "Connection"}
+_OPTIONAL = {"Server-Timing", "X-Degraded", "Connection", "Accept-Encoding"}
 _OF_PROBLEM = {
     401: ("WWW-Authenticate",),
     408: ("Connection",),
     413: ("Connection",),
+    415: ("Accept-Encoding", "Connection"),
     422: ("Connection",),
     429: ("Retry-After",),
     503: ("Retry-After", "Connection"),
@@ -41,7 +43,7 @@ _PROBLEMS = {
     408: "The body was received too slowly",
     412: "The precondition failed",
     413: "The body is too long, or the picture has too many pixels",
-    415: "Not a picture that this server reads",
+    415: "Not a picture that this server reads, or a body with a Content-Encoding",
     422: "Parameters are invalid, or the picture is corrupt",
     429: "Too many reports from one address",
     503: "Overloaded, draining, or the store is unavailable",
@@ -76,7 +78,7 @@ def vendor_responses(description: str, model: type[BaseModel]) -> Responses:
     found = responses({200: {"description": description, "model": model}})
     for status in (400, 401, 403, 408, 503, 504):
         found[status] = _problem(status, {"application/json": {"schema": error}})
-        found[status]["headers"] |= _described("Connection") if status == 400 else {}
+        found[status]["headers"] |= _described("Connection", "Accept-Encoding") if status == 400 else {}
     return found
 
 

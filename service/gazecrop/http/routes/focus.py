@@ -53,7 +53,7 @@ async def show(request: Request, id: str) -> Response:
     summary="Set the focus; durable before the answer",
     responses=responses(
         {200: schemas.PersonsFocus, 201: schemas.PersonsFocus},
-        *(401, 403, 404, 408, 412, 413, 422, 503, 507),
+        *(401, 403, 404, 408, 412, 413, 415, 422, 503, 507),
         headers=("ETag",),
     ),
     openapi_extra=FOCUS_BODY | IF_MATCH,

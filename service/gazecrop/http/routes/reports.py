@@ -6,7 +6,8 @@ import orjson
 from fastapi import APIRouter, Request, Response
 from pydantic import ValidationError
 
-from gazecrop.errors import BadParameters, NotFound
+from gazecrop.errors import BadParameters, NotAPicture, NotFound
+from gazecrop.http.not_pictures import explain_mistake
 from gazecrop.http.openapi import schemas
 from gazecrop.http.openapi.responses import responses
 from gazecrop.http.routes.shared import (
@@ -64,7 +65,10 @@ def _read(parts: Parts, body: bytes) -> tuple[schemas.Report, bytes | None]:
     if report.picture is None:
         return report, None
     data = decode_base64(report.picture, "picture")
-    inspect(data)
+    try:
+        inspect(data)
+    except NotAPicture as error:
+        raise explain_mistake(data) or error from None
     if identify(parts, data) != report.id:
         raise BadParameters.one("picture", "This is not the picture whose id the report names.")
     return report, data

@@ -9,8 +9,9 @@ from blake3 import blake3
 from fastapi import Request
 
 from gazecrop.crop.params import Wanted, parse_collecting_errors
-from gazecrop.errors import BadParameters, ClientGone, Draining, Unavailable
+from gazecrop.errors import BadParameters, ClientGone, Draining, NotAPicture, Unavailable
 from gazecrop.http import body
+from gazecrop.http.not_pictures import explain_mistake
 from gazecrop.http.routes.shared import deadline_of, parts_of, raw_query, stages_of
 from gazecrop.parts import Parts
 from gazecrop.pipeline import Known
@@ -118,7 +119,10 @@ async def analysed(request: Request, id: str, data: bytes, deadline: float | Non
         known, created = in_memory, False
     else:
         work = parts.pipeline.upload(id, data, stages_of(request.scope), deadline)
-        known, created = await cancel_on_disconnect(request, work)
+        try:
+            known, created = await cancel_on_disconnect(request, work)
+        except NotAPicture as error:
+            raise explain_mistake(data) or error from None
     grid = known.picture.cropper.grid
     parts.metrics.input_megapixels.observe(grid.width * grid.height / 1e6)
     return known, created

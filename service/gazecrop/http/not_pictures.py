@@ -1,0 +1,43 @@
+"""Common mistakes of clients that upload something other than the bytes of a picture, each with its own fix."""
+
+import base64
+
+from gazecrop.errors import NotAPicture
+from gazecrop.picture.probe import sniff
+
+_START = 96  # bytes that are examined; AVIF's brands are within the first 72 characters of base64
+_FIX = "Send the bytes of the file itself: curl --data-binary @picture.jpg, or curl -F file=@picture.jpg."
+
+
+def explain_mistake(data: bytes) -> NotAPicture | None:
+    """The error for an empty upload, a data URL, base64 or gzip instead of a picture; None for anything else."""
+    start = data[:_START].lstrip(b" \t\r\n\"'")
+    if not data:
+        return NotAPicture(
+            "The upload is empty: a JPEG, PNG, WebP or other picture file was expected.", fix=_FIX
+        )
+    if start[:5].lower() == b"data:":
+        return NotAPicture(
+            "The upload is a data: URL, not a picture.",
+            fix="Decode the base64 after the comma and send the resulting bytes.",
+        )
+    if data.startswith(b"\x1f\x8b"):
+        return NotAPicture(
+            "The upload is compressed with gzip.",
+            fix="Send the picture uncompressed: picture formats are compressed already.",
+        )
+    if _is_base64_picture(start):
+        return NotAPicture(
+            "The upload is base64 text, not the bytes of a picture.",
+            fix="Decode the base64 and send the resulting bytes.",
+        )
+    return None
+
+
+def _is_base64_picture(start: bytes) -> bool:
+    text = start.translate(bytes.maketrans(b"-_", b"+/"), b" \t\r\n\"'=")
+    try:
+        sniff(base64.b64decode(text[: len(text) // 4 * 4], validate=True))
+    except (NotAPicture, ValueError):
+        return False
+    return True
