@@ -36,6 +36,7 @@ from gazecrop.settings import Settings
 from gazecrop.store.base import Condition, Entry, Record
 from gazecrop.store.memory import MapCache
 from gazecrop.store.sqlite import SqliteStore
+from tests.helpers.gates import slot
 from tests.helpers.pictures import encode, jpeg
 
 ID = "0" * 32
@@ -197,7 +198,7 @@ async def test_a_deadline_that_passed_begins_nothing(bench: Bench) -> None:
 
 
 async def test_who_joined_is_not_ended_by_the_deadline_of_who_began(bench: Bench) -> None:
-    async with bench.gate.slot(1):  # the gate is full
+    async with slot(bench.gate, 1):  # the gate is full
         hasty = asyncio.create_task(bench.upload(jpeg(), deadline=time.monotonic() + 0.3))
         while not hasty.done() and not bench.gate.waiting:
             await asyncio.sleep(0.001)
@@ -210,7 +211,7 @@ async def test_who_joined_is_not_ended_by_the_deadline_of_who_began(bench: Bench
 
 
 async def test_a_full_queue_refuses(bench: Bench) -> None:
-    async with bench.gate.slot(1):
+    async with slot(bench.gate, 1):
         waiting = asyncio.create_task(bench.upload(jpeg(seed=1), id="1" * 32))
         await bench.waiting(1)
         with pytest.raises(Overloaded):
@@ -219,7 +220,7 @@ async def test_a_full_queue_refuses(bench: Bench) -> None:
 
 
 async def test_when_the_client_leaves_its_place_is_free(bench: Bench) -> None:
-    async with bench.gate.slot(1):
+    async with slot(bench.gate, 1):
         leaver = asyncio.create_task(bench.upload(jpeg()))
         await bench.waiting(1)
         leaver.cancel()

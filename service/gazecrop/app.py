@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from gazecrop import __version__
 from gazecrop.concurrency.batcher import Batcher
 from gazecrop.concurrency.bodies import Bodies
-from gazecrop.concurrency.gate import Gate
+from gazecrop.concurrency.gate import Budget, Gate
 from gazecrop.errors import BadParameters, ClientGone, GazecropError, MethodNotAllowed, NotFound, PictureError
 from gazecrop.http import problems
 from gazecrop.http.cors import Cors
@@ -101,8 +101,9 @@ class App:
             count=metrics.cache,
         )
         metrics.store_up.set_function(lambda: maps.store_up)
+        budget = Budget(round(settings.max_megapixels_in_flight * 1e6))
         gate = Gate(
-            round(settings.max_megapixels_in_flight * 1e6),
+            budget,
             settings.max_queue,
             settings.workers,
             shed=metrics.watch_gate("decode", lambda: gate.waiting),
@@ -122,7 +123,7 @@ class App:
         drawing = max(1, settings.workers // 2)
         renderers = ThreadPoolExecutor(drawing, thread_name_prefix="render")
         render_gate = Gate(
-            round(settings.max_megapixels_in_flight * 1e6),
+            budget,
             settings.max_queue,
             drawing,
             shed=metrics.watch_gate("render", lambda: render_gate.waiting),
@@ -149,7 +150,7 @@ class App:
         finally:
             lag.cancel()
             await batcher.close()
-            decoders.shutdown()
+            pipeline.close()
             renderers.shutdown()
             await maps.close()
 

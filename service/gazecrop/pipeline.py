@@ -1,10 +1,11 @@
 """The two main paths. An upload is `upload` below, step by step. A crop is `find`, then `crops`."""
 
-import asyncio
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 from blake3 import blake3
@@ -27,6 +28,8 @@ from gazecrop.picture.probe import Header, inspect, inspect_quickly
 from gazecrop.settings import Settings
 from gazecrop.store.base import Record
 from gazecrop.store.memory import Found, MapCache
+
+T = TypeVar("T")
 
 # Milliseconds that one query may take on the event loop. CPython switches threads every 5 ms, so moving less than that
 # into a thread would not let other requests run earlier.
@@ -102,6 +105,12 @@ class Pipeline:
         self.maps = maps
         self._flights: Flights[Found[Picture]] = Flights()
         self._costly = Gate(1, COSTLY_QUEUE, COSTLY_AT_ONCE)  # a map has no pixels to count
+        self._costly_threads = ThreadPoolExecutor(COSTLY_AT_ONCE, thread_name_prefix="costly")
+
+    def close(self) -> None:
+        """Waits for the threads that decode and crop; new work is refused with RuntimeError."""
+        self._decoders.shutdown()
+        self._costly_threads.shutdown()
 
     async def upload(
         self, id: str, data: bytes, stages: Stages, deadline: float | None
@@ -149,11 +158,13 @@ class Pipeline:
             header = await loop.run_in_executor(self._decoders, inspect, data, shapes)
         self._limits.check(header)
         queued = time.perf_counter()
-        async with self._gate.slot(header.pixels_to_decode, deadline):
-            stages.add("queue", time.perf_counter() - queued)
-            thumbnail, density = await asyncio.get_running_loop().run_in_executor(
-                self._decoders, self._in_thread, data, header, stages
-            )
+        thumbnail, density = await self._gate.run(
+            self._decoders,
+            lambda: self._in_thread(data, header, stages),
+            header.pixels_to_decode,
+            deadline,
+            started=lambda: stages.add("queue", time.perf_counter() - queued),
+        )
         if density is None and not thumbnail.flat:
             pixels = thumbnail.pixels
             with stages.time("infer"):
@@ -197,8 +208,11 @@ class Pipeline:
         which would block the event loop. Raises as `crops`, and Overloaded."""
         if cost(wanted) <= CHEAP:
             return self.crops(known, wanted)
-        async with self._costly.slot(0):
-            return await asyncio.to_thread(self.crops, known, wanted)
+        return await self.in_thread(lambda: self.crops(known, wanted))
+
+    async def in_thread(self, work: Callable[[], T]) -> T:
+        """The result of work on a map that would block the event loop for long. Raises Overloaded, and as `work`."""
+        return await self._costly.run(self._costly_threads, work)
 
 
 def cost(wanted: Wanted) -> float:

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 import pytest
 from starlette.types import Message, Receive
 
-from gazecrop.concurrency.bodies import Bodies
+from gazecrop.concurrency.bodies import Bodies, keep_body
+from gazecrop.concurrency.flight import Flights
 from gazecrop.errors import Overloaded
 
 
@@ -69,4 +70,50 @@ def test_what_only_announces_itself_holds_nothing_and_an_error_gives_back() -> N
 
     with pytest.raises(RuntimeError):
         asyncio.run(story())
+    assert bodies.held == 0
+
+
+def test_a_body_counts_until_everything_that_keeps_it_has_let_go() -> None:
+    bodies = Bodies(100)
+
+    async def story() -> None:
+        keep_body()()  # outside a request
+        with bodies.counted(chunks(60)) as receive:
+            release_first, release_second = keep_body(), keep_body()
+            await receive()
+            release_first()
+        assert bodies.held == 60
+        release_second()
+
+    asyncio.run(story())
+    assert bodies.held == 0
+
+
+def test_a_flight_keeps_the_body_of_the_request_that_started_it() -> None:
+    bodies, flights = Bodies(100), Flights[str]()
+
+    async def story() -> None:
+        go = asyncio.Event()
+
+        async def work() -> str:
+            await go.wait()
+            return "result"
+
+        async def request(size: int) -> str:
+            with bodies.counted(chunks(size)) as receive:
+                await receive()
+                return (await flights.run("key", work))[0]
+
+        starter = asyncio.create_task(request(30))
+        await asyncio.sleep(0)
+        joined = asyncio.create_task(request(5))
+        await asyncio.sleep(0.01)
+        starter.cancel()
+        await asyncio.gather(starter, return_exceptions=True)
+        assert bodies.held == 35
+        go.set()
+        assert await joined == "result"
+        await asyncio.sleep(0)
+
+    asyncio.run(story())
     assert bodies.held == 0

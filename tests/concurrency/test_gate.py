@@ -1,13 +1,16 @@
 import asyncio
 import random
+import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 
-from gazecrop.concurrency.gate import Gate
+from gazecrop.concurrency.gate import Budget, Gate
 from gazecrop.errors import DeadlinePassed, Overloaded
+from tests.helpers.gates import slot
 
 
 class Visitor:
@@ -19,7 +22,7 @@ class Visitor:
         self.task = asyncio.ensure_future(self._visit(gate, pixels, deadline))
 
     async def _visit(self, gate: Gate, pixels: int, deadline: float | None) -> None:
-        async with gate.slot(pixels, deadline):
+        async with slot(gate, pixels, deadline):
             self.inside = True
             await self.leave.wait()
         self.inside = False
@@ -101,14 +104,14 @@ async def test_a_full_queue_refuses_at_once() -> None:
                 gate.refuse_if_full()
             assert error.value.headers["Retry-After"] == "1"
             with pytest.raises(Overloaded):
-                async with gate.slot(1):
+                async with slot(gate, 1):
                     pass
     assert len(refused) == 2
     assert (gate.waiting, gate.inside) == (0, 0)
 
 
 async def test_an_empty_gate_admits_even_without_a_queue() -> None:
-    async with Gate(pixels=1, max_queue=0).slot(5):
+    async with slot(Gate(pixels=1, max_queue=0), 5):
         pass
 
 
@@ -139,14 +142,14 @@ async def test_a_turn_that_comes_in_the_moment_of_cancelling_goes_to_the_next(tu
 async def test_a_deadline_ends_the_waiting() -> None:
     gate = Gate(pixels=1, max_queue=8)
     with pytest.raises(DeadlinePassed):
-        async with gate.slot(1, time.monotonic() - 1):
+        async with slot(gate, 1, time.monotonic() - 1):
             pass
-    async with gate.slot(1, time.monotonic() + 60):
+    async with slot(gate, 1, time.monotonic() + 60):
         with pytest.raises(DeadlinePassed):
-            async with gate.slot(1, time.monotonic() + 0.01):
+            async with slot(gate, 1, time.monotonic() + 0.01):
                 pass
         with pytest.raises(DeadlinePassed):
-            async with gate.slot(1, time.monotonic() - 1):
+            async with slot(gate, 1, time.monotonic() - 1):
                 pass
         late = Visitor(gate, 1, time.monotonic() + 60)
         await settle()
@@ -160,12 +163,12 @@ async def test_a_deadline_ends_the_waiting() -> None:
 
 async def test_a_timeout_of_the_caller_stays_a_timeout() -> None:
     gate = Gate(pixels=1, max_queue=8)
-    async with gate.slot(1):
+    async with slot(gate, 1):
         with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.01), gate.slot(1):
+            async with asyncio.timeout(0.01), slot(gate, 1):
                 pass
         with pytest.raises(ZeroDivisionError):
-            async with Gate(pixels=1, max_queue=8).slot(1):
+            async with slot(Gate(pixels=1, max_queue=8), 1):
                 raise ZeroDivisionError
     assert (gate.waiting, gate.inside) == (0, 0)
 
@@ -176,7 +179,7 @@ async def test_nothing_is_lost_under_chance() -> None:
 
     async def visit() -> None:
         pixels = chance.choice((1, 30, 60, 200))
-        async with asyncio.timeout(chance.choice((None, 0.002, 0.01))), gate.slot(pixels):
+        async with asyncio.timeout(chance.choice((None, 0.002, 0.01))), slot(gate, pixels):
             assert gate.inside <= 4 and (gate.pixels_inside <= 100 or gate.inside == 1)
             await asyncio.sleep(chance.choice((0, 0, 0.001)))
 
@@ -185,3 +188,101 @@ async def test_nothing_is_lost_under_chance() -> None:
     assert {type(result) for result in results} <= {type(None), TimeoutError, Overloaded}
     assert sum(result is None for result in results) > 10
     assert (gate.waiting, gate.inside, gate.pixels_inside) == (0, 0, 0)
+
+
+async def test_gates_that_share_a_budget_share_its_order() -> None:
+    budget = Budget(10)
+    first, second = Gate(budget, 8), Gate(budget, 8)
+    async with visitors(first, 6) as [holder], visitors(second, 9) as [large], visitors(first, 1) as [small]:
+        assert inside([holder, large, small]) == [True, False, False], "the small one overtook the large one"
+        holder.leave.set()
+        await settle()
+        assert inside([large, small]) == [True, True]
+    assert (budget.inside, budget.pixels_inside, first.inside, second.inside) == (0, 0, 0, 0)
+
+
+async def test_one_that_waits_for_a_slot_of_its_gate_does_not_block_the_other_gate() -> None:
+    budget = Budget(10)
+    first, second = Gate(budget, 8, slots=1), Gate(budget, 8, slots=1)
+    async with visitors(first, 2, 9) as [holder, large], visitors(second, 3) as [other]:
+        assert inside([holder, large, other]) == [True, False, True]
+        holder.leave.set()
+        await settle()
+        assert not large.inside, "2 gone, 3 inside: 9 more are too many"
+        other.leave.set()
+        await settle()
+        assert large.inside
+
+
+async def test_one_larger_than_a_shared_budget_waits_until_all_gates_are_empty() -> None:
+    budget = Budget(10)
+    first, second = Gate(budget, 8), Gate(budget, 8)
+    async with visitors(first, 1) as [holder], visitors(second, 100) as [huge]:
+        assert not huge.inside
+        holder.leave.set()
+        await settle()
+        assert huge.inside
+
+
+async def test_nothing_is_lost_under_chance_with_a_shared_budget() -> None:
+    chance = random.Random(2)
+    budget = Budget(100)
+    gates = [Gate(budget, 50, slots=3), Gate(budget, 50, slots=2)]
+
+    async def visit() -> None:
+        gate, pixels = chance.choice(gates), chance.choice((1, 30, 60, 200))
+        async with asyncio.timeout(chance.choice((None, 0.002, 0.01))), slot(gate, pixels):
+            assert budget.pixels_inside <= 100 or budget.inside == 1
+            assert budget.pixels_inside == sum(gate.pixels_inside for gate in gates)
+            await asyncio.sleep(chance.choice((0, 0, 0.001)))
+
+    results = await asyncio.gather(*(visit() for _ in range(80)), return_exceptions=True)
+    results += await asyncio.gather(*(visit() for _ in range(80)), return_exceptions=True)
+    assert {type(result) for result in results} <= {type(None), TimeoutError, Overloaded}
+    assert sum(result is None for result in results) > 20
+    assert (budget.inside, budget.pixels_inside, *(gate.waiting for gate in gates)) == (0, 0, 0, 0)
+
+
+async def test_work_of_a_cancelled_caller_holds_its_slot_until_it_ends() -> None:
+    gate, go = Gate(pixels=10, max_queue=8, slots=1), threading.Event()
+    with ThreadPoolExecutor(2) as threads:
+        caller = asyncio.create_task(gate.run(threads, go.wait, 7))
+        await until_true(lambda: gate.inside == 1)
+        following = asyncio.create_task(gate.run(threads, lambda: "result", 7))
+        caller.cancel()
+        await asyncio.gather(caller, return_exceptions=True)
+        await settle()
+        assert (gate.inside, gate.pixels_inside, gate.waiting) == (1, 7, 1)
+        go.set()
+        assert await following == "result"
+    assert (gate.inside, gate.pixels_inside, gate.waiting) == (0, 0, 0)
+
+
+async def test_work_that_no_thread_has_begun_gives_its_slot_back_at_once() -> None:
+    gate, go, ran = Gate(pixels=10, max_queue=8), threading.Event(), list[int]()
+    with ThreadPoolExecutor(1) as threads:
+        threads.submit(go.wait)
+        caller = asyncio.create_task(gate.run(threads, lambda: ran.append(1), 7))
+        await until_true(lambda: gate.inside == 1)
+        caller.cancel()
+        await asyncio.gather(caller, return_exceptions=True)
+        await until_true(lambda: gate.inside == 0)
+        go.set()
+    assert not ran
+
+
+async def test_errors_of_the_work_and_of_the_threads_give_the_slot_back() -> None:
+    gate = Gate(pixels=10, max_queue=8)
+    threads = ThreadPoolExecutor(1)
+    with pytest.raises(ZeroDivisionError):
+        await gate.run(threads, lambda: 1 // 0, 7)
+    threads.shutdown()
+    with pytest.raises(RuntimeError):
+        await gate.run(threads, lambda: 1, 7)
+    assert (gate.inside, gate.pixels_inside) == (0, 0)
+
+
+async def until_true(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not holds():
+            await asyncio.sleep(0.001)

@@ -92,6 +92,31 @@ def test_pods_set_real_settings(overlay: str) -> None:
     assert spec["enableServiceLinks"] is False  # they would be GAZECROP_PORT=tcp://...
 
 
+@pytest.mark.parametrize("overlay", ["base", "overlays/cpu"])
+def test_the_memory_limit_is_the_sum_of_the_settings_limits(overlay: str) -> None:
+    _, container = pod(render(overlay))
+    values = {e["name"]: e["value"] for e in container["env"] if "value" in e}
+    values["GAZECROP_WORKERS"] = container["resources"]["requests"]["cpu"]
+    fields = {name.removeprefix("GAZECROP_").lower(): value for name, value in values.items()}
+    sum_of_limits = Settings(**{name: value for name, value in fields.items() if name != "port"}).peak_memory
+    limit = int(container["resources"]["limits"]["memory"].removesuffix("Mi")) * 2**20
+    assert 1.1 * sum_of_limits <= limit <= 1.25 * sum_of_limits
+
+
+def test_the_sum_grows_with_every_limit() -> None:
+    least = Settings(workers=2).peak_memory
+    assert least == 180e6 + 200e6 * 9 + 256e6 + 3 * 20e6 + 32e6
+    for larger in (
+        "max_megapixels_in_flight",
+        "max_body_megabytes_in_flight",
+        "memory_megabytes",
+        "max_bytes",
+    ):
+        more = {larger: 2 * Settings.model_fields[larger].default}
+        assert Settings(workers=2, **more).peak_memory > least
+    assert Settings(workers=4).peak_memory > least
+
+
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_pods_have_no_privileges(overlay: str) -> None:
     spec, container = pod(render(overlay))

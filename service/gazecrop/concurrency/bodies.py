@@ -1,12 +1,46 @@
 """Caps the request-body bytes in memory. Counts bytes received, not Content-Length, so that a slow sender takes no more
-of the budget than it has sent."""
+of the budget than it has sent. A body counts until its request has ended and no thread works on it any more."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 
 from starlette.types import Message, Receive
 
 from gazecrop.errors import Overloaded
+
+
+class _Body:
+    """The bytes of one request's body, counted in `bodies` while it has users."""
+
+    def __init__(self, bodies: "Bodies") -> None:
+        self._bodies = bodies
+        self._users = 1
+        self.bytes = 0
+
+    def add(self, size: int) -> None:
+        self.bytes += size
+        self._bodies.held += size
+
+    def keep(self) -> Callable[[], None]:
+        self._users += 1
+        return self.release
+
+    def release(self) -> None:
+        self._users -= 1
+        if not self._users:
+            self._bodies.held -= self.bytes
+
+
+# The current request's. A context variable, because tasks inherit it from the request that starts them.
+_current: ContextVar[_Body | None] = ContextVar("body", default=None)
+
+
+def keep_body() -> Callable[[], None]:
+    """Keeps the body of the current request counted until the returned function is called, once, on the event loop.
+    Outside a request there is no body, and the function does nothing."""
+    body = _current.get()
+    return (lambda: None) if body is None else body.keep()
 
 
 class Bodies:
@@ -18,25 +52,27 @@ class Bodies:
 
     @contextmanager
     def counted(self, receive: Receive, times: int = 1) -> Iterator[Receive]:
-        """The same `receive`, counted until the block is left: its request is answered, its bytes are gone. `times`:
-        the bytes that are held for each byte of the body. It raises Overloaded when all bodies together are over the
-        limit, but for one that is alone: its own length is limited elsewhere, and it would never be taken."""
-        mine = 0
+        """The same `receive`, counted for the length of the block. `times`: bytes held for each byte of the body.
+
+        It raises Overloaded when all bodies together are over the limit, except for a body that is alone: its length is
+        limited elsewhere, and it would otherwise never be accepted.
+        """
+        body = _Body(self)
 
         async def counting() -> Message:
-            nonlocal mine
             message = await receive()
             size = len(message.get("body", b"")) * times
-            mine += size
-            self.held += size
-            if size and self.held > max(self._limit, mine):
+            body.add(size)
+            if size and self.held > max(self._limit, body.bytes):
                 self._shed()
                 error = Overloaded("Too many uploads are being read at once; try again in a moment.")
                 error.headers["Connection"] = "close"
                 raise error
             return message
 
+        token = _current.set(body)
         try:
             yield counting
         finally:
-            self.held -= mine
+            _current.reset(token)
+            body.release()

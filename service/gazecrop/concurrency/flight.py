@@ -5,6 +5,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from gazecrop.concurrency.bodies import keep_body
+
 T = TypeVar("T")
 
 
@@ -33,6 +35,8 @@ class Flights(Generic[T]):
         if flight is None or flight.failed:
             flight = _Flight(asyncio.ensure_future(_as_coroutine(work)))
             self._flights[key] = flight
+            release_body = keep_body()  # the work may outlast the request that started it
+            flight.task.add_done_callback(lambda _: release_body())
         flight.waiting += 1
         try:
             return await asyncio.shield(flight.task), began

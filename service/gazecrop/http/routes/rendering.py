@@ -1,6 +1,5 @@
 """Bytes in, picture out: the crop, or the upload with its explanation drawn over it. Only the map is stored."""
 
-import asyncio
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -127,13 +126,13 @@ async def _rendered(
     parts = parts_of(request)
     grid = known.picture.cropper.grid
 
-    async def render() -> bytes:
-        async with parts.render_gate.slot(held(grid.width * grid.height, pixels, format), sent.deadline):
-            with stages_of(request.scope).time("render"):
-                limits = limits_of(parts.settings)
-                return await asyncio.get_running_loop().run_in_executor(parts.renderers, work, limits)
+    def render() -> bytes:
+        with stages_of(request.scope).time("render"):
+            return work(limits_of(parts.settings))
 
-    picture = await cancel_on_disconnect(request, render())
+    needed = held(grid.width * grid.height, pixels, format)
+    rendering = parts.render_gate.run(parts.renderers, render, needed, sent.deadline)
+    picture = await cancel_on_disconnect(request, rendering)
     headers |= {"X-Gazecrop-Id": known.id, "Vary": "Accept"}
     if known.degraded:
         headers["X-Degraded"] = "store"
