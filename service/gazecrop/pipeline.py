@@ -104,7 +104,7 @@ class Pipeline:
         self._batcher = batcher
         self.maps = maps
         self._flights: Flights[Found[Picture]] = Flights()
-        self._costly = Gate(1, COSTLY_QUEUE, COSTLY_AT_ONCE)  # a map has no pixels to count
+        self._costly = Gate(1, COSTLY_QUEUE, COSTLY_AT_ONCE)  # for work that decodes no pixels
         self._costly_threads = ThreadPoolExecutor(COSTLY_AT_ONCE, thread_name_prefix="costly")
 
     def close(self) -> None:
@@ -154,8 +154,7 @@ class Pipeline:
         shapes = self._model.shapes
         header = inspect_quickly(data, shapes)
         if header is None:
-            loop = asyncio.get_running_loop()
-            header = await loop.run_in_executor(self._decoders, inspect, data, shapes)
+            header = await self.in_thread(lambda: inspect(data, shapes))
         self._limits.check(header)
         queued = time.perf_counter()
         thumbnail, density = await self._gate.run(
@@ -211,7 +210,7 @@ class Pipeline:
         return await self.in_thread(lambda: self.crops(known, wanted))
 
     async def in_thread(self, work: Callable[[], T]) -> T:
-        """The result of work on a map that would block the event loop for long. Raises Overloaded, and as `work`."""
+        """The result of work without pixels that would block the event loop for long. Raises Overloaded, and as `work`."""
         return await self._costly.run(self._costly_threads, work)
 
 
