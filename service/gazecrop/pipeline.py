@@ -210,7 +210,7 @@ class Pipeline:
         return await self.in_thread(lambda: self.crops(known, wanted))
 
     async def in_thread(self, work: Callable[[], T]) -> T:
-        """The result of work without pixels that would block the event loop for long. Raises Overloaded, and as `work`."""
+        """The result of work without pixels that would block the event loop. Raises Overloaded, and as `work`."""
         return await self._costly.run(self._costly_threads, work)
 
 

@@ -57,7 +57,7 @@ class Settings(BaseSettings):
     drain_seconds: float = Field(20.0, ge=0)  # from SIGTERM until open requests are cancelled
 
     # Stores. Without REDIS_URL: an SQLite file in data_dir.
-    redis_url: str | None = Field(None, validation_alias="REDIS_URL")
+    redis_url: str | None = Field(None, validation_alias="REDIS_URL")  # also redis+sentinel://HOST,HOST/NAME
     data_dir: Path = Path("data")
     store_megabytes: int = Field(1024, ge=1)  # of the SQLite file; the least recently used maps are evicted
     memory_megabytes: int = Field(32, ge=1)  # of decoded maps in memory, about 40 kB each

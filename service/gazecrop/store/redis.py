@@ -1,4 +1,4 @@
-"""The store shared by replicas: one Redis at `redis://`, `rediss://` or `unix://`.
+"""The store shared by replicas: one Redis, or a primary that Sentinels name. redis_url.py has the forms of its URL.
 
     gazecrop:map:ID      a packed Record; expires, so `volatile-lru` may evict it
     gazecrop:focus:ID    a packed Focus; never expires, so `volatile-*` never evicts it
@@ -121,10 +121,13 @@ class RedisStore:
         return None if record is None else Entry(record, _unpack(Focus.unpack, values[1]))
 
     async def put(self, id: str, record: Record) -> Entry:
-        pipe = self._client.pipeline(transaction=False)
-        pipe.set(_map(id), record.pack(), ex=self._map_seconds)
-        pipe.mget(_focus(id))  # MGET, as GET fails on a value of another type
-        _, values = await self._link.ask(pipe.execute)
+        def call() -> Awaitable[list[Any]]:
+            pipe = self._client.pipeline(transaction=False)
+            pipe.set(_map(id), record.pack(), ex=self._map_seconds)
+            pipe.mget(_focus(id))  # MGET, as GET fails on a value of another type
+            return pipe.execute()
+
+        _, values = await self._link.ask(call)
         return Entry(record, _unpack(Focus.unpack, values[0]))
 
     async def delete(self, id: str) -> None:
@@ -159,10 +162,13 @@ class RedisStore:
         return cast(Awaitable[bytes], self._client.eval(script, len(keys), *keys, *arguments))
 
     async def id_key(self) -> bytes:
-        pipe = self._client.pipeline(transaction=False)
-        pipe.set(ID_KEY, secrets.token_bytes(32), nx=True)
-        pipe.get(ID_KEY)
-        _, key = await self._link.ask(pipe.execute, PATIENT_SECONDS)
+        def call() -> Awaitable[list[Any]]:
+            pipe = self._client.pipeline(transaction=False)
+            pipe.set(ID_KEY, secrets.token_bytes(32), nx=True)
+            pipe.get(ID_KEY)
+            return pipe.execute()
+
+        _, key = await self._link.ask(call, PATIENT_SECONDS)
         if not isinstance(key, bytes) or len(key) != 32:
             raise self._link.away(f"does not hold 32 bytes under {ID_KEY}")
         return key

@@ -5,17 +5,21 @@ import contextlib
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 from redis.asyncio import Redis
-from redis.asyncio.connection import ConnectionPool, parse_url
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import BusyLoadingError, MasterDownError, ReadOnlyError, RedisError, ResponseError
 
 from gazecrop.errors import StoreAway
 from gazecrop.store.breaker import Breaker
 from gazecrop.store.deadline import within
+from gazecrop.store.redis_pool import (
+    NO_RETRY,
+    PrimaryPool,
+    SentinelConnection,
+    Sentinels,
+    SentinelTlsConnection,
+)
+from gazecrop.store.redis_url import parse
 
 T = TypeVar("T")
 
@@ -36,11 +40,10 @@ class Link:
     def __init__(self, url: str, clock: Callable[[], float] = time.monotonic) -> None:
         """Connects at the first call. Raises StoreAway when the URL is not usable."""
         try:
-            options: dict[str, Any] = dict(parse_url(url))
+            target = parse(url)
         except ValueError as error:
             raise StoreAway(log=f"REDIS_URL is not usable: {error}") from error
-        parts = urlsplit(url)  # the log shows the address without the password
-        self._where = f"Redis at {parts.hostname or ''}{f':{parts.port}' if parts.port else ''}{parts.path}"
+        options, self._where = target.options, f"Redis at {target.where}"
         self._seconds = options.pop("socket_timeout", SECONDS)
         connections = options.pop("max_connections", CONNECTIONS)
         ours: dict[str, Any] = {
@@ -48,15 +51,20 @@ class Link:
             # `within` does it: it excludes our own delays, and the client's timeout costs 30 us a call.
             "socket_timeout": None,
             "socket_connect_timeout": None,
-            # The client's default is ten retries: a Redis that is down costs 3 s a call, not 0.4 ms; a hung one 4 s.
-            "retry": Retry(NoBackoff(), 0),
-            "health_check_interval": 30,
+            "retry": NO_RETRY,
+            "health_check_interval": 0,  # the pool checks the role instead
             "decode_responses": False,
             # RESP2 without CLIENT SETINFO: a new connection costs no round trip for a handshake.
             "protocol": 2,
             "driver_info": None,
         }
-        self.client = Redis(connection_pool=ConnectionPool(**options | ours))
+        self._sentinels = None
+        if target.sentinels:
+            self._sentinels = Sentinels(target.sentinels, target.service, target.sentinel_options)
+            with_tls = "connection_class" in options
+            ours["connection_class"] = SentinelTlsConnection if with_tls else SentinelConnection
+            ours["sentinels"] = self._sentinels
+        self.client = Redis(connection_pool=PrimaryPool(**options | ours))
         self._slots = asyncio.Semaphore(connections)
         self._breaker = Breaker(clock=clock)
 
@@ -74,7 +82,7 @@ class Link:
             if not self._breaker.allows():
                 raise self.away("is not called for 2 s after five failures")
             try:
-                answer = await within(seconds or self._seconds, call)
+                answer = await within(seconds or self._seconds, lambda: self._on_the_primary(call))
             except ResponseError as error:  # Redis answered with an error: out of memory, for example
                 self._breaker.succeeded()
                 raise self.away(f"refused: {error}") from error
@@ -90,9 +98,24 @@ class Link:
         finally:
             self._slots.release()
 
+    async def _on_the_primary(self, call: Callable[[], Awaitable[T]]) -> T:
+        """The call. When the server refuses it because it is no primary, or is loading its data, the idle connections
+        are closed: a new one may lead to the primary. A replica has changed nothing, so a second call is safe."""
+        pool = self.client.connection_pool
+        try:
+            return await call()
+        except (ReadOnlyError, MasterDownError):
+            await pool.disconnect(inuse_connections=False)
+            return await call()
+        except BusyLoadingError:
+            await pool.disconnect(inuse_connections=False)
+            raise
+
     def away(self, why: str) -> StoreAway:
         return StoreAway("The store cannot be reached just now.", retry_after=2, log=f"{self._where} {why}")
 
     async def close(self) -> None:
         with contextlib.suppress(RedisError, OSError, TimeoutError):
             await within(1.0, self.client.connection_pool.disconnect)
+        if self._sentinels is not None:
+            await self._sentinels.close()
