@@ -12,6 +12,7 @@ from gazecrop.audit.material.maps import Maps
 from gazecrop.audit.material.portraits import read_people, readable
 from gazecrop.audit.material.saliency_models import from_function
 from gazecrop.audit.report.markdown import fill
+from gazecrop.audit.studies.context import Context
 from gazecrop.audit.studies.pairs import PairOptions
 from gazecrop.cli import main
 from gazecrop.console.sources import pictures_of
@@ -31,7 +32,7 @@ def test_pairs_of_the_paper_and_others(tmp_path: Path) -> None:
     asked = Namespace(least=4, arranged=4, others=5, alike=4, beside=None)
     with Maps() as maps:
         model = from_function("planted", towards_blue)
-        parts, outcomes = card.pair_sections(asked, people, model, maps, PairOptions(count=6))
+        parts, outcomes = card.pair_sections(asked, people, Context(model, maps), PairOptions(count=6))
     assert [outcome.cell.text for outcome in outcomes] == [
         "female : male",
         "female : male (black)",
@@ -60,11 +61,13 @@ def test_both_networks_get_the_same_pairs(tmp_path: Path, monkeypatch: pytest.Mo
     asked.beside, asked.long_side = Path("second.onnx"), 800
     with Maps() as maps:
         model = from_function("ours", even)
-        rows = card.pair_sections(asked, people, model, maps, PairOptions(count=8))[0][
+        rows = card.pair_sections(asked, people, Context(model, maps), PairOptions(count=8))[0][
             "compared"
         ].splitlines()[2:]
         asked.compare_minutes = 0
-        assert "compared" not in card.pair_sections(asked, people, model, maps, PairOptions(count=8))[0]
+        assert (
+            "compared" not in card.pair_sections(asked, people, Context(model, maps), PairOptions(count=8))[0]
+        )
     assert [row.split(" | ")[1:3] for row in rows] == [["second", "3"], ["ours", "3"]]
 
 
@@ -89,5 +92,7 @@ def test_a_flat_network_has_no_significant_gap(tmp_path: Path) -> None:
     people = [replace(p, labels={"gender": NAMES[p.labels["group"]]}) for p in people]
     asked = Namespace(least=4, arranged=2, others=2, alike=2, beside=None)
     with Maps() as maps:
-        parts, _ = card.pair_sections(asked, people, from_function("even", even), maps, PairOptions(count=20))
+        parts, _ = card.pair_sections(
+            asked, people, Context(from_function("even", even), maps), PairOptions(count=20)
+        )
     assert "in 1 comparisons, never by more than chance" in parts["short"]

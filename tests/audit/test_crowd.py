@@ -10,6 +10,7 @@ from gazecrop.audit.material.portraits import read_people, with_digest
 from gazecrop.audit.material.saliency_models import from_function
 from gazecrop.audit.report.crowd import data, html
 from gazecrop.audit.report.html import Provenance
+from gazecrop.audit.studies.context import Context
 from gazecrop.audit.studies.crowd import NAMES, Crowd, CrowdPicture, measure, summarise
 from gazecrop.cli import main
 from tests.helpers.portraits import even, write_people
@@ -65,7 +66,8 @@ def test_a_picture(tmp_path: Path) -> None:
     """Faces too small for the detector do not count; on a uniform map the mass of a head is its area."""
     person = with_digest(read_people(write_people(tmp_path, 2))[0])
     with Maps() as maps:
-        picture = measure(person, from_function("even", even), maps, Detector())  # type: ignore[arg-type]
+        context = Context(from_function("even", even), maps)
+        picture = measure(person, context, Detector())  # type: ignore[arg-type]
     assert picture is not None
     areas = np.array([0.8 / 3 * 0.31, 0.8 / 3 * 0.415])  # the second head is clipped at the picture's edge
     np.testing.assert_allclose(picture.heads, areas, rtol=0.06)

@@ -16,6 +16,7 @@ from gazecrop.audit.material.saliency_models import from_function
 from gazecrop.audit.studies import pairs
 from gazecrop.audit.studies.bootstrap import Estimate, estimates
 from gazecrop.audit.studies.cells import Cell, cells, draw_pairs
+from gazecrop.audit.studies.context import Context
 from gazecrop.audit.studies.covariate_effects import covariate_effects
 from gazecrop.audit.studies.favour import favour, measures
 from gazecrop.audit.studies.pairs import Outcome, PairOptions, first_place, person_numbers
@@ -32,11 +33,11 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> list[Person]:
     return readable(read_people(write_people(tmp_path_factory.mktemp("people"), 24)))[0]
 
 
-def study(people: list[Person], density: Density, **asked: object) -> Outcome:
+def study(people: list[Person], density: Density, **options: object) -> Outcome:
     (cell,) = [cell for cell in cells(people, ["group"], least=5) if not cell.fixed]
-    options = PairOptions(**{"count": 40, "layouts": ("beside", "above")} | asked)  # type: ignore[arg-type]
+    given = PairOptions(**{"count": 40, "layouts": ("beside", "above")} | options)  # type: ignore[arg-type]
     with Maps() as maps:
-        return pairs.study(people, [cell], from_function(density.__name__, density), maps, options)[0]
+        return pairs.study(people, [cell], Context(from_function(density.__name__, density), maps), given)[0]
 
 
 def found(people: list[Person], outcome: Outcome) -> dict[str, Estimate]:
@@ -141,8 +142,9 @@ def test_maps_are_computed_once(people: list[Person], tmp_path: Path) -> None:
     values = []
     for count in (6, 12, 12):
         with Maps(tmp_path / "maps.sqlite") as maps:
-            asked = PairOptions(count=count, layouts=("beside",), threads=1)
-            values.append(pairs.study(people, [cell], model, maps, asked)[0].values)
+            options = PairOptions(count=count, layouts=("beside",))
+            context = Context(model, maps, threads=1)
+            values.append(pairs.study(people, [cell], context, options)[0].values)
             made = maps.made
     assert len(calls) == 24
     assert made == 0
@@ -152,13 +154,10 @@ def test_maps_are_computed_once(people: list[Person], tmp_path: Path) -> None:
 def test_a_time_limit_leaves_all_cells_with_equal_counts(people: list[Person]) -> None:
     every = cells(people, ["group", "kind"], least=3)
     with Maps() as maps:
-        done = pairs.study(
-            people, every, from_function("even", even), maps, PairOptions(count=30, seconds=0.0)
-        )
+        context = Context(from_function("even", even), maps)
+        done = pairs.study(people, every, context, PairOptions(count=30, seconds=0.0))
         assert [len(outcome.pairs) for outcome in done] == [0] * len(every)
-        done = pairs.study(
-            people, every, from_function("even", even), maps, PairOptions(count=3, layouts=("beside",))
-        )
+        done = pairs.study(people, every, context, PairOptions(count=3, layouts=("beside",)))
     assert {len(outcome.pairs) for outcome in done} == {3}
 
 

@@ -8,6 +8,7 @@ from PIL import Image
 from gazecrop.audit.material import drawn_people
 from gazecrop.audit.material.covariates import covariates, ita, lab
 from gazecrop.audit.material.maps import Maps
+from gazecrop.audit.material.portrait_changes import Change
 from gazecrop.audit.material.portraits import (
     Portrait,
     load_portrait,
@@ -19,6 +20,7 @@ from gazecrop.audit.material.portraits import (
 from gazecrop.audit.material.saliency_models import from_function
 from gazecrop.audit.studies import changes, gaze
 from gazecrop.audit.studies.bootstrap import estimates
+from gazecrop.audit.studies.context import Context
 from gazecrop.audit.studies.favour import mass_in
 from gazecrop.audit.studies.gaze import body_of, head_of
 from gazecrop.console.sources import SourceError
@@ -93,7 +95,7 @@ def test_planted_gaze_is_found(tmp_path: Path, place: tuple[float, float], part:
     people = readable(read_people(write_people(tmp_path, 6)))[0]
     model = from_function(f"to {place}", lambda pixels: towards(*place, pixels))
     with Maps() as maps:
-        found = gaze.study(people, model, maps, "group", {}, 1)
+        found = gaze.study(people, Context(model, maps), "group")
     assert [(fall.group, fall.people) for fall in found] == [("round", 3), ("square", 3)]
     for fall in found:
         assert [estimate.mean for estimate in fall.point] == [float(part == i) for i in range(3)]
@@ -106,9 +108,9 @@ def test_the_effect_of_a_change_is_found(tmp_path: Path) -> None:
     with Maps() as maps:
         bright = {
             one.name: one
-            for one in changes.against_itself(people, from_function("b", towards_bright), maps, {}, 1)
+            for one in changes.against_itself(people, Context(from_function("b", towards_bright), maps))
         }
-        none = changes.against_itself(people, from_function("e", even), maps, {}, 1)
+        none = changes.against_itself(people, Context(from_function("e", even), maps))
     assert bright["brightened by 30 %"].mass.low > 0.6
     assert bright["darkened by 30 %"].mass.high < 0.4
     assert bright["mirrored"].mass.mean == pytest.approx(0.5, abs=0.01)
@@ -129,7 +131,7 @@ def test_a_sign_that_attracts_the_point(tmp_path: Path) -> None:
     with Maps() as maps:
         found = {
             one.name: one.groups["all"]
-            for one in changes.off_the_face(people, from_function("y", yellow), maps, {}, 1)
+            for one in changes.off_the_face(people, Context(from_function("y", yellow), maps))
         }
     number, nothing = found["nothing"]
     assert number == 12
@@ -138,7 +140,7 @@ def test_a_sign_that_attracts_the_point(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("change", [*changes.AGAINST_ITSELF.values(), *changes.OFF_THE_FACE.values()])
-def test_changes_keep_the_face_in_the_picture(change: changes.Change) -> None:
+def test_changes_keep_the_face_in_the_picture(change: Change) -> None:
     picture, face = drawn_people.figure(drawn_people.STYLES[3])
     before = np.asarray(picture).copy()
     changed = change(Portrait(picture, face))
@@ -158,7 +160,9 @@ def test_the_seated_figure_is_smaller_but_the_same_person() -> None:
     assert standing[2:] == pytest.approx(seated[2:])
     assert seated[1] > standing[1] + 0.2
     with Maps() as maps:
-        assert changes.seated(from_function("e", even), maps).mass.mean == pytest.approx(0.5, abs=0.01)
+        assert changes.seated(Context(from_function("e", even), maps)).mass.mean == pytest.approx(
+            0.5, abs=0.01
+        )
 
 
 def test_colours() -> None:

@@ -7,21 +7,21 @@ import pytest
 from PIL import Image
 
 from gazecrop.audit.material.maps import Maps
+from gazecrop.audit.material.portrait_changes import (
+    VARIANTS,
+    clothes_covered,
+    cut_alike,
+    equal_light,
+    face_alone,
+)
 from gazecrop.audit.material.portraits import Person, Portrait, read_people, readable
 from gazecrop.audit.material.saliency_models import from_function
 from gazecrop.audit.report.card_sentences import sentences
 from gazecrop.audit.report.card_tables import alike
 from gazecrop.audit.studies.cells import cells
+from gazecrop.audit.studies.context import Context
 from gazecrop.audit.studies.pairs import PairOptions
-from gazecrop.audit.studies.variants import (
-    VARIANTS,
-    VariantGap,
-    clothes_covered,
-    cut_alike,
-    equal_light,
-    face_alone,
-    study,
-)
+from gazecrop.audit.studies.variants import VariantGap, study
 from tests.helpers.portraits import towards_blue, towards_bright, write_people
 
 
@@ -35,8 +35,8 @@ def gaps(people: list[Person], density: object) -> dict[str, VariantGap]:
     (cell,) = [cell for cell in cells(people, ["group"], least=5) if not cell.fixed]
     with Maps() as maps:
         model = from_function("planted", density)  # type: ignore[arg-type]
-        found = study(people, [cell], model, maps, PairOptions(count=20, layouts=("beside",)))
-    assert [one.variant for one in found] == ["", *VARIANTS]
+        found = study(people, [cell], Context(model, maps), PairOptions(count=20, layouts=("beside",)))
+    assert [one.variant for one in found] == list(VARIANTS)
     return {one.variant: one for one in found}
 
 

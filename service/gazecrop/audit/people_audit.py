@@ -11,13 +11,13 @@ from gazecrop.audit.material.covariates import covariates
 from gazecrop.audit.material.faces import Faces
 from gazecrop.audit.material.maps import Maps
 from gazecrop.audit.material.portraits import Person, load_portrait, readable
-from gazecrop.audit.material.saliency_models import SaliencyModel
 from gazecrop.audit.material.sampling import sample_people
 from gazecrop.audit.report import join_pictures, people_data
 from gazecrop.audit.report import people as people_report
 from gazecrop.audit.report.html import Provenance
 from gazecrop.audit.studies import changes, gaze, pairs
 from gazecrop.audit.studies.cells import LEAST, Cell, cells
+from gazecrop.audit.studies.context import Context
 from gazecrop.audit.studies.pairs import Outcome, PairOptions
 from gazecrop.console.progress import Progress
 from gazecrop.console.sources import SourceError
@@ -43,16 +43,15 @@ class AuditOptions:
 
 def run(
     everybody: Sequence[Person],
-    models: Sequence[SaliencyModel],
-    maps: Maps,
+    contexts: Sequence[Context],
     faces: Faces | None,
     options: AuditOptions,
     provenance: Provenance,
     done: Mapping[str, list[Outcome]] | None = None,
 ) -> tuple[dict[str, Any], str]:
-    """The data of report.json and the HTML report. The first of `models` is the network under audit, the others are for
-    comparison. `done`: finished outcomes of pairs by network. Raises SourceError."""
-    people, skipped = prepare_people(everybody, maps, faces)
+    """The data of report.json and the HTML report. The first of `contexts` is of the network under audit, the others
+    are for comparison. `done`: finished outcomes of pairs by network. Raises SourceError."""
+    people, skipped = prepare_people(everybody, contexts[0].maps, faces)
     if skipped:
         print(
             f"{len(skipped)} pictures are unreadable or skipped: {', '.join(skipped[:5])}...", file=sys.stderr
@@ -71,31 +70,30 @@ def run(
     outcomes: dict[str, list[Outcome]] = {}
     data: dict[str, Any] = {
         **provenance.json(),
-        "networks": [model.name for model in models],
-        "asked": {name: value for name, value in asdict(options.pairs).items() if name != "threads"},
+        "networks": [context.model.name for context in contexts],
+        "asked": {**asdict(options.pairs), "room": dict(contexts[0].room)},
         "gaze": {},
         "changes": {},
     }
-    for model in models:
-        if done and model.name in done:
-            outcomes[model.name] = done[model.name]
+    for context in contexts:
+        name = context.model.name
+        if done and name in done:
+            outcomes[name] = done[name]
         elif "pairs" in options.studies:
             total = sum(min(options.pairs.count, len(cell.first) * len(cell.second)) for cell in selected)
             with Progress(total, plain=60) as progress:
-                outcomes[model.name] = pairs.study(
-                    people, selected, model, maps, options.pairs, progress.step
-                )
+                outcomes[name] = pairs.study(people, selected, context, options.pairs, progress.step)
         if "gaze" in options.studies:
-            data["gaze"][model.name] = _gaze(people, model, maps, options)
+            data["gaze"][name] = _gaze(people, context, options)
         if "changes" in options.studies:
-            data["changes"][model.name] = _changes(people, model, maps, options)
+            data["changes"][name] = _changes(people, context, options)
     values = np.array([covariates(load_portrait(person)) for person in people])
     data["sets"] = people_data.sets_of(people, options.columns, outcomes, values, numbers)
     shown: dict[str, list[tuple[bytes, str]]] = {}
     if options.pictures and outcomes:
         for each in data["sets"]:
-            mine = [o for o in outcomes[models[0].name] if o.cell.set == each["set"]]
-            shown[each["set"]] = join_pictures.largest(people, mine, models[0], options.pairs)
+            mine = [o for o in outcomes[data["networks"][0]] if o.cell.set == each["set"]]
+            shown[each["set"]] = join_pictures.largest(people, mine, contexts[0])
     return data, people_report.html(data, provenance, shown)
 
 
@@ -128,29 +126,24 @@ def _selected(cell: Cell, only: tuple[str, ...]) -> bool:
     return not only or {*cell.names, cell.fixed} <= {*only, ""}
 
 
-def _gaze(
-    people: Sequence[Person], model: SaliencyModel, maps: Maps, options: AuditOptions
-) -> list[dict[str, Any]]:
+def _gaze(people: Sequence[Person], context: Context, options: AuditOptions) -> list[dict[str, Any]]:
     """Of each set at most `options.alone` people, drawn at random."""
-    some, given = sample_people(people, options.alone, options.pairs.seed), options.pairs
+    some = sample_people(people, options.alone, options.pairs.seed)
     with Progress(len(some), plain=60) as progress:
-        found = gaze.study(some, model, maps, options.columns[0], given.room, given.threads, progress.step)
+        found = gaze.study(some, context, options.columns[0], progress.step)
     return people_data.gaze_of(found)
 
 
-def _changes(
-    people: Sequence[Person], model: SaliencyModel, maps: Maps, options: AuditOptions
-) -> dict[str, Any]:
+def _changes(people: Sequence[Person], context: Context, options: AuditOptions) -> dict[str, Any]:
     """Of each set at most `options.changed` people, drawn at random; and the drawn figures."""
-    given = options.pairs
     found: dict[str, Any] = {"against_itself": [], "off_the_face": []}
     for name in sorted({person.set for person in people}):
         inside = [person for person in people if person.set == name]
-        some = sample_people(inside, options.changed, given.seed)
+        some = sample_people(inside, options.changed, options.pairs.seed)
         with Progress(2 * len(some), plain=60) as progress:
-            against = changes.against_itself(some, model, maps, given.room, given.threads, progress.step)
-            off = changes.off_the_face(some, model, maps, given.room, given.threads, progress.step)
+            against = changes.against_itself(some, context, progress.step)
+            off = changes.off_the_face(some, context, progress.step)
         found["against_itself"] += [{"set": name, **one} for one in people_data.effects_of(against)]
         found["off_the_face"] += [{"set": name, **one} for one in people_data.heads_of(off)]
-    found["against_itself"] += people_data.effects_of([changes.seated(model, maps)])
+    found["against_itself"] += people_data.effects_of([changes.seated(context)])
     return found

@@ -22,14 +22,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gazecrop.audit.commands import people as command_people
-from gazecrop.audit.commands.options import FOLDER
+from gazecrop.audit.commands.options import FOLDER, crops_of, steps
 from gazecrop.audit.extra import require_reports
 from gazecrop.audit.material.covariates import covariates
 from gazecrop.audit.material.faces import Faces, yunet
-from gazecrop.audit.material.folder_crops import CachedPipeline, Move
 from gazecrop.audit.material.maps import Maps
 from gazecrop.audit.material.portraits import Person, load_portrait, read_people
-from gazecrop.audit.material.saliency_models import SaliencyModel, from_onnx, from_served
+from gazecrop.audit.material.saliency_models import from_onnx, from_served
 from gazecrop.audit.material.sampling import sample_items
 from gazecrop.audit.people_audit import STUDIES, prepare_people, run
 from gazecrop.audit.report import card_tables, people_data
@@ -40,6 +39,7 @@ from gazecrop.audit.report.output import write
 from gazecrop.audit.studies import compare, crowd, lock_file, pairs, stability, variants
 from gazecrop.audit.studies.bootstrap import Estimate
 from gazecrop.audit.studies.cells import Cell, cells
+from gazecrop.audit.studies.context import Context
 from gazecrop.audit.studies.pairs import Outcome, PairOptions
 from gazecrop.console.environment import read_settings
 from gazecrop.console.options import load
@@ -69,8 +69,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     ours, faces = from_served(*load(settings)), yunet(options.faces)
     with Maps(folder / "maps.sqlite") as maps:
         people, _ = prepare_people(read_people(options.source, options.images), maps, faces)
-        sections, outcomes = pair_sections(options, people, ours, maps, pair_options)
-        data, html = run(people, [ours], maps, None, audit_options, provenance, {ours.name: outcomes})
+        context = command_people.context_of(options, ours, maps)
+        sections, outcomes = pair_sections(options, people, context, pair_options)
+        data, html = run(people, [context], None, audit_options, provenance, {ours.name: outcomes})
         write(folder, data, html)
         sections |= {
             "gaze": card_tables.gaze(data["gaze"][ours.name]),
@@ -78,7 +79,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             "release": _release(data),
         }
         if options.crowd and faces:
-            sections |= crowd_sections(options.crowd, ours, maps, faces, pair_options.threads)
+            sections |= crowd_sections(options.crowd, context, faces)
         if options.photos:
             items = sample_items(pictures_of(options.photos), options.photographs)
             sections |= photograph_sections(items, options, maps)
@@ -125,8 +126,7 @@ def _pairs_of(some: Sequence[Cell], count: int) -> int:
 def pair_sections(
     options: argparse.Namespace,
     people: Sequence[Person],
-    ours: SaliencyModel,
-    maps: Maps,
+    context: Context,
     pair_options: PairOptions,
 ) -> tuple[dict[str, str], list[Outcome]]:
     """The tables of pairs, and all outcomes in the layout "beside", for the report."""
@@ -138,30 +138,30 @@ def pair_sections(
     values = np.array([covariates(load_portrait(person)) for person in people])
     plain = replace(pair_options, layouts=("beside",), seconds=None)
 
-    def study(some: Sequence[Cell], model: SaliencyModel, **changed: Any) -> list[Outcome]:
+    def study(some: Sequence[Cell], context: Context, **changed: Any) -> list[Outcome]:
         own = replace(plain, **changed)
         with Progress(_pairs_of(some, own.count), plain=60) as progress:
-            return pairs.study(people, some, model, maps, own, progress.step)
+            return pairs.study(people, some, context, own, progress.step)
 
     def rows(outcomes: Sequence[Outcome]) -> list[Row]:
         return [(named(o.cell), people_data.cell_of(o, numbers, values)) for o in outcomes if len(o.pairs)]
 
-    arranged = study(main_cells, ours, count=options.arranged, layouts=LAYOUTS)
-    other = study(rest, ours, count=options.others)
-    ablation = _ablation(main_cells, people, ours, maps, replace(plain, count=options.alike))
+    arranged = study(main_cells, context, count=options.arranged, layouts=LAYOUTS)
+    other = study(rest, context, count=options.others)
+    ablation = _ablation(main_cells, people, context, replace(plain, count=options.alike))
     compared: list[tuple[str, str, dict[str, Any]]] = []
     if options.beside:
-        second = from_onnx(options.beside, options.long_side)
+        second = replace(context, model=from_onnx(options.beside, options.long_side))
         # The paper has no comparisons of gender within a group.
         some = [cell for cell in paper if cell.fixed not in ("black", "white")]
         theirs = study(some, second, count=options.compared, seconds=60 * options.compare_minutes)
-        mine = study(some, ours, count=max((len(outcome.pairs) for outcome in theirs), default=0))
+        mine = study(some, context, count=max((len(outcome.pairs) for outcome in theirs), default=0))
         for one, own in zip(theirs, mine, strict=True):
             n = len(one.pairs)
             same = Outcome(own.cell, own.layouts, own.pairs[:n], own.values[:n])
-            for name, outcome in ((second.name, one), (ours.name, same)):
+            for name, outcome in ((second.model.name, one), (context.model.name, same)):
                 compared += [(groups, name, found) for groups, found in rows([outcome])]
-    main_outcomes = study(paper, ours, seconds=pair_options.seconds)  # last: it takes the remaining time
+    main_outcomes = study(paper, context, seconds=pair_options.seconds)  # last: it takes the remaining time
     main_rows = rows(main_outcomes)
     sections = {
         "short": sentences(main_rows, compared, ablation),
@@ -185,20 +185,17 @@ def named(cell: Cell) -> str:
 def _ablation(
     some: Sequence[Cell],
     people: Sequence[Person],
-    model: SaliencyModel,
-    maps: Maps,
+    context: Context,
     options: PairOptions,
 ) -> list[variants.VariantGap]:
     """One cell at a time, since a set with a margin has bare face chips, which show no clothes."""
     found = []
     for cell in some:
         names = [
-            name
-            for name in variants.VARIANTS
-            if name not in variants.CLOTHES or not options.room.get(cell.set)
+            name for name in variants.NAMES if name not in variants.CLOTHES or not context.room.get(cell.set)
         ]
         with Progress((1 + len(names)) * _pairs_of([cell], options.count), plain=60) as progress:
-            found += variants.study(people, [cell], model, maps, options, names, progress.step)
+            found += variants.study(people, [cell], context, options, names, progress.step)
     return found
 
 
@@ -213,40 +210,34 @@ def _places(outcomes: Sequence[Outcome], numbers: NDArray[np.int64]) -> list[tup
     return found
 
 
-def crowd_sections(
-    source: str, ours: SaliencyModel, maps: Maps, faces: Faces, threads: int
-) -> dict[str, str]:
+def crowd_sections(source: str, context: Context, faces: Faces) -> dict[str, str]:
     items = pictures_of(source)
     with Progress(len(items), plain=60) as progress:
-        found = crowd.study(items, ours, maps, faces, threads, progress.step)
+        found = crowd.study(items, context, faces, progress.step)
     return {"crowd": card_tables.crowd(found)} if found else {}
 
 
 def photograph_sections(items: Sequence[Item], options: argparse.Namespace, maps: Maps) -> dict[str, str]:
     """Stability; from fp32 to int8; from the window to the point; and with a lock file, from the previous network."""
-    settings, plain = read_settings(), Options()
-    pipeline = CachedPipeline(*load(settings), maps)
-    with Progress(2 * len(items), plain=60) as progress:
-
-        def step(failed: bool) -> None:
-            progress.step(failed=failed)
-
-        stable, _ = stability.study(items, pipeline, RATIOS, plain, settings.workers, step)
-        fp32 = CachedPipeline(*load(settings.model_copy(update={"precision": "fp32"})), maps)
-        switches = {
-            "from fp32 to int8": ((fp32, plain), (pipeline, plain)),
-            "from the window to the point": ((pipeline, plain), (pipeline, Options(policy="point"))),
-        }
-        rows = []
-        for name, sides in switches.items():
-            found, _ = compare.study(items, sides, RATIOS, settings.workers, lambda failed: None)
-            rows += [replace(row, name=name) for row in found[:1]]
-        if options.lock:
-            lock = lock_file.read(options.lock)
-            now = lock_file.boxes(items, pipeline, RATIOS, plain, settings.workers, lambda failed: None)
-            some = {name: entry for name, entry in lock["pictures"].items() if name in now}
-            moves: list[Move] = [*lock_file.compare_boxes(some, now).moves]
-            rows.append(stability.row(f"from {lock['network']} before to this network", moves))
+    crops = crops_of(maps, RATIOS, Options())
+    with steps(items) as step:
+        stable, _ = stability.study(items, crops, step)
+    switches = {
+        "from fp32 to int8": (crops_of(maps, RATIOS, Options(), precision="fp32"), crops),
+        "from the window to the point": (crops, replace(crops, options=Options(policy="point"))),
+    }
+    rows = []
+    for name, (before, after) in switches.items():
+        with steps(items) as step:
+            found, _ = compare.study(items, before, after, step)
+        rows += [replace(row, name=name) for row in found[:1]]
+    if options.lock:
+        lock = lock_file.read(options.lock)
+        with steps(items) as step:
+            now = lock_file.boxes(items, crops, step)
+        some = {name: entry for name, entry in lock["pictures"].items() if name in now}
+        moves = lock_file.compare_boxes(some, now).moves
+        rows.append(stability.row(f"from {lock['network']} before to this network", moves))
     return {"stability": card_tables.moves(stable), "switches": card_tables.moves(rows)}
 
 

@@ -36,7 +36,7 @@ def main(command: str, argv: Sequence[str]) -> int:
 def run(options: argparse.Namespace) -> int:
     """0 if no more crops moved than allowed and every locked picture is there in the same size; otherwise 1."""
     lock = lock_file.read(options.lock)
-    model, now = boxes_now(options.source, lock["ratios"], shared.policy_of(lock["policy"]))
+    crops, now = boxes_now(options.source, lock["ratios"], shared.policy_of(lock["policy"]))
     result = lock_file.compare_boxes(lock["pictures"], now)
     beyond = result.beyond(options.tolerance / 100)
     if not result.moves and not result.resized:
@@ -57,8 +57,8 @@ def run(options: argparse.Namespace) -> int:
         if len(names) > LISTED:
             print(f"and {len(names) - LISTED:,} more {difference}")
     print(
-        f"{len(result.moves):,} crops by {model} (locked: {lock['network']}): {share:.1f} % moved by more than "
-        f"{options.tolerance:g} % of the frame (allowed: {options.allow:g} %). "
+        f"{len(result.moves):,} crops by {crops.model.name} (locked: {lock['network']}): {share:.1f} % moved by more "
+        f"than {options.tolerance:g} % of the frame (allowed: {options.allow:g} %). "
         f"{len(result.new)} pictures are not locked."
     )
     return int(share > options.allow or bool(result.missing) or bool(result.resized))

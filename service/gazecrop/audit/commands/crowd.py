@@ -10,6 +10,7 @@ from gazecrop.audit.material.maps import Maps
 from gazecrop.audit.material.saliency_models import from_served
 from gazecrop.audit.report.crowd import data, html
 from gazecrop.audit.report.output import write
+from gazecrop.audit.studies.context import Context
 from gazecrop.audit.studies.crowd import study
 from gazecrop.console.environment import read_settings
 from gazecrop.console.options import load
@@ -33,7 +34,8 @@ def run(options: argparse.Namespace, output: shared.Output) -> int:
     items, settings = pictures_of(options.source), read_settings()
     model = from_served(*load(settings))
     with Maps(output.maps) as maps, Progress(len(items), plain=60) as progress:
-        crowd = study(items, model, maps, faces, settings.workers, progress.step)
+        context = Context(model, maps, threads=settings.workers)
+        crowd = study(items, context, faces, progress.step)
     if crowd is None:
         raise SourceError("fewer than ten pictures have two or more faces")
     write(

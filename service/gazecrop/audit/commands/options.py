@@ -2,14 +2,19 @@
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gazecrop.audit.material.faces import FILE
+from gazecrop.audit.material.folder_crops import FolderCrops, Step
+from gazecrop.audit.material.maps import Maps
 from gazecrop.audit.report.html import Provenance
-from gazecrop.console.options import USAGE, exit_status
-from gazecrop.console.sources import SourceError
+from gazecrop.console.environment import read_settings
+from gazecrop.console.options import USAGE, exit_status, load
+from gazecrop.console.progress import Progress
+from gazecrop.console.sources import Item, SourceError
 from gazecrop.crop.cropping import Options
 from gazecrop.crop.params import parse
 from gazecrop.crop.ratios import Ratio
@@ -85,6 +90,21 @@ def policy_of(text: str, parameter: str = "policy") -> Options:
         detail = "focus needs a person's point for each picture, which only a server stores."
         raise BadParameters.one(parameter, detail)
     return replace(Options(), policy=policy)
+
+
+def crops_of(maps: Maps, ratios: Sequence[Ratio], options: Options, **changed: str) -> FolderCrops:
+    """By the network of the settings. `changed`: settings to replace. Raises ModelError."""
+    settings = read_settings()
+    return FolderCrops(
+        *load(settings.model_copy(update=changed)), maps, tuple(ratios), options, settings.workers
+    )
+
+
+@contextmanager
+def steps(items: Sequence[Item]) -> Iterator[Step]:
+    """Shows the progress over pictures."""
+    with Progress(len(items), plain=60) as progress:
+        yield lambda failed: progress.step(failed=failed)
 
 
 def run_command(command: str, run: Callable[[], int]) -> int:

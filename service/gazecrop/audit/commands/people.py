@@ -15,6 +15,7 @@ from gazecrop.audit.material.saliency_models import SaliencyModel, from_onnx, fr
 from gazecrop.audit.people_audit import STUDIES, AuditOptions
 from gazecrop.audit.report.output import write
 from gazecrop.audit.studies.cells import LEAST
+from gazecrop.audit.studies.context import Context
 from gazecrop.audit.studies.pairs import PairOptions
 from gazecrop.console.environment import read_settings
 from gazecrop.console.options import load
@@ -100,14 +101,21 @@ def run(options: argparse.Namespace, studies: Sequence[str], output: shared.Outp
     faces = yunet(options.faces)
     if options.faces and faces is None:
         raise SourceError(f"no such file: {options.faces}")
-    models: list[SaliencyModel] = [from_served(*load(read_settings()))]
+    models = [from_served(*load(read_settings()))]
     if options.beside:
         models.append(from_onnx(options.beside, options.long_side))
     with Maps(output.maps) as maps:
-        data, html = people_audit.run(everybody, models, maps, faces, wanted, output.provenance)
+        contexts = [context_of(options, model, maps) for model in models]
+        data, html = people_audit.run(everybody, contexts, faces, wanted, output.provenance)
         print(f"{maps.made:,} maps computed")
     write(output.folder, data, html)
     return 0
+
+
+def context_of(options: argparse.Namespace, model: SaliencyModel, maps: Maps) -> Context:
+    """Raises SourceError."""
+    room = dict(_room(text) for text in options.room)
+    return Context(model, maps, room, read_settings().workers)
 
 
 def audit_options(options: argparse.Namespace, studies: Sequence[str]) -> AuditOptions:
@@ -119,9 +127,7 @@ def audit_options(options: argparse.Namespace, studies: Sequence[str]) -> AuditO
         count=options.pairs,
         layouts=layouts,
         seconds=None if options.minutes is None else 60 * options.minutes,
-        room=dict(_room(text) for text in options.room),
         seed=options.seed,
-        threads=read_settings().workers,
     )
     return AuditOptions(
         studies=tuple(studies),

@@ -20,6 +20,8 @@ from gazecrop.pipeline import analyse
 MOVED = 0.05  # of the frame: a visible move
 T = TypeVar("T")
 
+Step = Callable[[bool], None]  # called after each picture, with True for an unreadable one
+
 
 @dataclass(frozen=True, slots=True)
 class Move:
@@ -37,12 +39,15 @@ class Move:
 
 
 @dataclass(frozen=True)
-class CachedPipeline:
-    """The served network with its limits; the maps are cached by the hash of the file."""
+class FolderCrops:
+    """The served network with its limits, the wanted crops, and threads. Maps are cached by the hash of the file."""
 
     model: Model
     limits: Limits
     maps: Maps
+    ratios: Sequence[Ratio]
+    options: Options = Options()
+    threads: int = 1
 
     @property
     def name(self) -> str:
@@ -56,30 +61,28 @@ class CachedPipeline:
             self.model.calibration,
         )
 
+    def crops(self, cropper: Cropper) -> dict[str, Crop]:
+        """By the text of the ratio."""
+        return {ratio.text: cropper.crop(ratio, self.options) for ratio in self.ratios}
 
-def crops_by_ratio(cropper: Cropper, ratios: Sequence[Ratio], options: Options) -> dict[str, Crop]:
-    return {ratio.text: cropper.crop(ratio, options) for ratio in ratios}
+    def each(
+        self, items: Sequence[Item], work: Callable[[Item], T], step: Step
+    ) -> Iterator[tuple[Item, T | None]]:
+        """Results of `work` in order, computed in threads; None for a picture that cannot be read."""
+
+        def attempt(item: Item) -> T | None:
+            try:
+                return work(item)
+            except (OSError, PictureError):
+                return None
+
+        with ThreadPoolExecutor(self.threads) as pool:
+            for item, answer in zip(items, pool.map(attempt, items), strict=True):
+                step(answer is None)
+                yield item, answer
 
 
 def centre(crop: Crop, cropper: Cropper) -> tuple[float, float]:
     """In fractions of the frame."""
     grid, box = cropper.grid, crop.box
     return (box.x + box.width / 2) / grid.width, (box.y + box.height / 2) / grid.height
-
-
-def each_picture(
-    items: Sequence[Item], work: Callable[[Item], T], threads: int, step: Callable[[bool], None]
-) -> Iterator[tuple[Item, T | None]]:
-    """Results of `work` in order, computed in threads; None for a picture that cannot be read. `step` is called after
-    each picture, with True for an unreadable one."""
-
-    def attempt(item: Item) -> T | None:
-        try:
-            return work(item)
-        except (OSError, PictureError):
-            return None
-
-    with ThreadPoolExecutor(threads) as pool:
-        for item, answer in zip(items, pool.map(attempt, items), strict=True):
-            step(answer is None)
-            yield item, answer

@@ -8,14 +8,13 @@ from typing import Any
 
 from PIL import ImageDraw
 
-from gazecrop.audit.material.folder_crops import MOVED, Move
+from gazecrop.audit.material.folder_crops import MOVED, FolderCrops, Move
 from gazecrop.audit.report.html import Provenance, render
 from gazecrop.audit.report.output import write
 from gazecrop.audit.studies.compare import ALL
 from gazecrop.audit.studies.stability import Row, upright
-from gazecrop.console.environment import read_settings
 from gazecrop.console.sources import Item
-from gazecrop.pipeline import limits_of
+from gazecrop.picture.decode import Limits
 
 HEAD = ("", "crops", "moved, %", "median move, %", "farthest, %")
 WORST = 12
@@ -24,18 +23,24 @@ DRAWN = 420  # pixels of a picture in the report
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """`lead`: a sentence below the title. `policy`, `ratios`, `explanation`: for the legend. `note`: a warning, if any.
-    `unreadable`: names of pictures."""
+    """`lead`: a sentence below the title. `sides`: how the pictures were cropped, one or two. `explanation`: for the
+    legend. `note`: a warning, if any. `unreadable`: names of pictures."""
 
     title: str
     lead: str
-    networks: Sequence[str]
-    policy: str
-    ratios: Sequence[str]
+    sides: Sequence[FolderCrops]
     rows: Sequence[Row]
     unreadable: Sequence[str]
     explanation: str = ""
     note: str = ""
+
+    @property
+    def networks(self) -> list[str]:
+        return list(dict.fromkeys(crops.name for crops in self.sides))
+
+    @property
+    def policies(self) -> list[str]:
+        return list(dict.fromkeys(crops.options.policy for crops in self.sides))
 
 
 def write_report(report: Report, provenance: Provenance, folder: Path, items: Sequence[Item] | None) -> int:
@@ -72,7 +77,7 @@ def data(report: Report, provenance: Provenance) -> dict[str, Any]:
     """For report.json."""
     return {
         **provenance.json(),
-        "networks": list(report.networks),
+        "networks": report.networks,
         "rows": [
             {
                 "name": row.name,
@@ -123,12 +128,14 @@ def html(report: Report, provenance: Provenance, items: Sequence[Item] | None) -
         rows=[cells(row) for row in report.rows],
         worst=[(caption(name, move), f"{100 * move.distance:.1f}") for name, move in worst],
         pictures=[
-            (draw(named[move.file], move), caption(name, move)) for name, move in worst if items is not None
+            (draw(named[move.file], move, report.sides[0].limits), caption(name, move))
+            for name, move in worst
+            if items is not None
         ],
         unreadable=report.unreadable[:200],
         threshold=f"{100 * MOVED:.0f}",
-        ratios=report.ratios,
-        policy=report.policy,
+        ratios=[ratio.text for ratio in report.sides[0].ratios],
+        policy=" and ".join(report.policies),
         explanation=report.explanation,
     )
 
@@ -138,9 +145,9 @@ def caption(row: str, move: Move) -> str:
     return f"{move.file}, {move.ratio}" + ("" if row in (ALL, move.ratio) else f", {row}")
 
 
-def draw(item: Item, move: Move) -> bytes:
+def draw(item: Item, move: Move, limits: Limits) -> bytes:
     """JPEG of the picture with the centre of the crop before (ring) and after (disc), and a line between them."""
-    picture = upright(item.read(), limits_of(read_settings()))
+    picture = upright(item.read(), limits)
     picture.thumbnail((DRAWN, DRAWN))
     pen = ImageDraw.Draw(picture)
     ends = [(x * picture.width, y * picture.height) for x, y in (move.before, move.after)]

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from gazecrop.audit.material.joins import LAYOUTS, Shape, joined, plan
-from gazecrop.audit.material.portraits import Person, as_bytes, load_portrait
-from gazecrop.audit.material.saliency_models import SaliencyModel
-from gazecrop.audit.studies.pairs import Outcome, PairOptions
+from gazecrop.audit.material.portraits import Person, as_bytes
+from gazecrop.audit.studies.context import Context
+from gazecrop.audit.studies.pairs import Outcome
 from gazecrop.crop.cropping import Cropper, Options
 from gazecrop.crop.ratios import parse_ratio
 from gazecrop.picture.explain import explain
@@ -29,8 +29,7 @@ def drawing(picture: bytes, cropper: Cropper) -> bytes:
 def largest(
     people: Sequence[Person],
     outcomes: Sequence[Outcome],
-    model: SaliencyModel,
-    options: PairOptions,
+    context: Context,
     count: int = 8,
 ) -> list[tuple[bytes, str]]:
     """JPEGs and captions of the joins of one set whose mass is farthest from parity, each person once."""
@@ -50,10 +49,9 @@ def largest(
         if {first, second} & used:
             continue
         used |= {first, second}
-        room = options.room.get(outcome.cell.set, 0.0)
         layout = LAYOUTS[outcome.layouts[0]]
-        one, other = (load_portrait(people[index], room) for index in (first, second))
+        one, other = (context.portrait(people[index]) for index in (first, second))
         picture = joined(one, other, plan(Shape.of(one), Shape.of(other), layout))
         caption = f"{outcome.cell.text}: {100 * mass:.0f} % of the attention on the first"
-        found.append((drawing(as_bytes(picture), Cropper(model.predict(picture))), caption))
+        found.append((drawing(as_bytes(picture), Cropper(context.model.predict(picture))), caption))
     return found

@@ -1,6 +1,6 @@
 """Means with bootstrap intervals that resample persons, not pairs, since one person is in many pairs. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -29,6 +29,11 @@ class Estimate:
     def excludes_parity(self) -> bool:
         """Parity (0.5) is outside the interval."""
         return not self.low <= 0.5 <= self.high
+
+
+def numbered(names: Sequence[str]) -> Ints:
+    """A number for each name, equal for equal names."""
+    return np.unique(names, return_inverse=True)[1].astype(np.int64)
 
 
 def estimates(

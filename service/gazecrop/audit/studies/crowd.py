@@ -6,8 +6,7 @@ at once (least squares, in standard deviations of each; bootstrap over pictures)
 tone are therefore those at equal size and position, which have the largest effects.
 """
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -16,10 +15,10 @@ from numpy.typing import NDArray
 
 from gazecrop.audit.material.covariates import ita, lab, part, skin_of
 from gazecrop.audit.material.faces import Faces
-from gazecrop.audit.material.maps import Maps, key
+from gazecrop.audit.material.maps import key
 from gazecrop.audit.material.portraits import Box, Person, load_portrait, with_digest
-from gazecrop.audit.material.saliency_models import SaliencyModel
 from gazecrop.audit.studies.bootstrap import Estimate, estimates
+from gazecrop.audit.studies.context import Context, Step, no_step
 from gazecrop.audit.studies.favour import mass_in, most_salient
 from gazecrop.audit.studies.gaze import head_of, on_box
 from gazecrop.console.sources import Item
@@ -43,6 +42,7 @@ NUMBERS = (
     ("7 to 12", 7, MOST),
 )  # faces of a picture: name, from, to
 DRAWS = 400
+RECIPE = b"crowd 1"  # cache version
 RATIOS = tuple(parse_ratio(text) for text in ("1:1", "9:16"))
 
 
@@ -71,44 +71,30 @@ class Crowd:
     numbers: dict[str, tuple[int, Estimate, Estimate]]
 
 
-def study(
-    items: Sequence[Item],
-    model: SaliencyModel,
-    maps: Maps,
-    faces: Faces,
-    threads: int,
-    step: Callable[[], None],
-) -> Crowd | None:
+def study(items: Sequence[Item], context: Context, faces: Faces, step: Step = no_step) -> Crowd | None:
     """None if fewer than ten pictures have two faces."""
 
     def work(item: Item) -> CrowdPicture | None:
         try:
-            return measure(with_digest(Person(item, item.name, "", {})), model, maps, faces)
+            return measure(with_digest(Person(item, item.name, "", {})), context, faces)
         except (OSError, PictureError):
             return None
 
-    found = []
-    with ThreadPoolExecutor(threads) as pool:
-        for picture in pool.map(work, items):
-            step()
-            if picture is not None:
-                found.append(picture)
+    found = [picture for picture in context.each(work, items, step) if picture is not None]
     return summarise(found) if len(found) >= 10 else None
 
 
-def measure(person: Person, model: SaliencyModel, maps: Maps, faces: Faces) -> CrowdPicture | None:
+def measure(person: Person, context: Context, faces: Faces) -> CrowdPicture | None:
     """None if the picture has fewer than LEAST or more than MOST faces. Raises OSError, PictureError."""
     picture = load_portrait(person).picture
-    kept = maps.value(
+    kept = context.maps.value(
         key(b"faces 1", person.digest), lambda: np.array(faces.find_all(picture), ">f8").tobytes()
     )
     boxes: list[Box] = [tuple(row) for row in np.frombuffer(kept, ">f8").reshape(-1, 4).tolist()]
     boxes = [box for box in boxes if box[3] >= SMALLEST]
     if not LEAST <= len(boxes) <= MOST:
         return None
-    cropper = Cropper(
-        maps.grid(key(b"crowd 1", model.identity, person.digest), lambda: model.predict(picture))
-    )
+    cropper = context.cropper(lambda: picture, RECIPE, person.digest)
     colours = lab(np.asarray(picture))
     point, heads = most_salient(cropper), [head_of(box) for box in boxes]
     covariates = []

@@ -4,21 +4,20 @@ The box of the head is that of the face (from the CSV or YuNet), a third wider a
 The box of the body is estimated from it: four heads wide, from the chin down to the edge of the picture or seven heads.
 """
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gazecrop.audit.material.maps import Maps, key
-from gazecrop.audit.material.portraits import Box, Person, load_portrait
-from gazecrop.audit.material.saliency_models import SaliencyModel
-from gazecrop.audit.studies.bootstrap import Estimate, estimates
+from gazecrop.audit.material.portraits import Box, Person
+from gazecrop.audit.studies.bootstrap import Estimate, estimates, numbered
+from gazecrop.audit.studies.context import Context, Step, no_step
 from gazecrop.audit.studies.favour import mass_in, most_salient
 from gazecrop.crop.cropping import Cropper
 
 PARTS = ("head", "body", "beside")
+RECIPE = b"alone 1"  # cache version
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,34 +65,22 @@ def on_box(box: Box, point: tuple[float, float]) -> bool:
     return box[0] <= point[0] <= box[0] + box[2] and box[1] <= point[1] <= box[1] + box[3]
 
 
-def study(
-    people: Sequence[Person],
-    model: SaliencyModel,
-    maps: Maps,
-    column: str,
-    room: dict[str, float],
-    threads: int,
-    step: Callable[[], None] = lambda: None,
-) -> list[GazeShares]:
+def study(people: Sequence[Person], context: Context, column: str, step: Step = no_step) -> list[GazeShares]:
     """By set and value of the label `column`; people without a face or the label are skipped."""
 
-    def work(person: Person) -> np.ndarray:
-        around = room.get(person.set, 0.0)
-        portrait = load_portrait(person, around)
+    def work(person: Person) -> NDArray[np.float64]:
+        portrait = context.portrait(person)
         assert portrait.face is not None  # a margin moves the face and does not remove it
-        cache_key = key(b"alone 1", model.identity, person.digest, repr(around).encode())
-        grid = maps.grid(cache_key, lambda: model.predict(portrait.picture))
-        return gaze_shares(Cropper(grid), portrait.face)
+        parts = person.digest, context.margin_key(person)
+        return gaze_shares(context.cropper(lambda: portrait.picture, RECIPE, *parts), portrait.face)
 
     some = [person for person in people if person.face is not None and column in person.labels]
-    groups: dict[tuple[str, str], list[tuple[str, np.ndarray]]] = {}
-    with ThreadPoolExecutor(threads) as pool:
-        for person, values in zip(some, pool.map(work, some), strict=True):
-            groups.setdefault((person.set, person.labels[column]), []).append((person.who, values))
-            step()
+    groups: dict[tuple[str, str], list[tuple[str, NDArray[np.float64]]]] = {}
+    for person, values in zip(some, context.each(work, some, step), strict=True):
+        groups.setdefault((person.set, person.labels[column]), []).append((person.who, values))
     found = []
     for (name, group), rows in sorted(groups.items()):
-        numbers = np.unique([who for who, _ in rows], return_inverse=True)[1].astype(np.int64)
+        numbers = numbered([who for who, _ in rows])
         each = estimates(np.array([values for _, values in rows]), numbers)
         found.append(GazeShares(name, group, len(rows), tuple(each[:3]), tuple(each[3:])))
     return found

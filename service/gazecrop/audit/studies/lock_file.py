@@ -4,15 +4,14 @@ JSON, sorted, one picture on a line: a changed crop is one changed line in a dif
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gazecrop.audit.material.folder_crops import CachedPipeline, Move, crops_by_ratio, each_picture
+from gazecrop.audit.material.folder_crops import FolderCrops, Move, Step
 from gazecrop.console.sources import Item, SourceError
-from gazecrop.crop.cropping import Options
-from gazecrop.crop.ratios import Ratio, parse_ratio
+from gazecrop.crop.ratios import parse_ratio
 
 FORMAT = 1
 
@@ -36,33 +35,24 @@ class LockComparison:
         )
 
 
-def boxes(
-    items: Sequence[Item],
-    pipeline: CachedPipeline,
-    ratios: Sequence[Ratio],
-    options: Options,
-    threads: int,
-    step: Callable[[bool], None],
-) -> dict[str, Entry]:
+def boxes(items: Sequence[Item], crops: FolderCrops, step: Step) -> dict[str, Entry]:
     """For each readable picture its size and a box for each ratio."""
 
     def work(item: Item) -> Entry:
-        cropper = pipeline.cropper(item.read())
-        found = crops_by_ratio(cropper, ratios, options)
+        cropper = crops.cropper(item.read())
+        found = crops.crops(cropper)
         cut = {text: [c.box.x, c.box.y, c.box.width, c.box.height] for text, c in found.items()}
         return {"size": [cropper.grid.width, cropper.grid.height], "boxes": cut}
 
-    return {
-        item.name: answer for item, answer in each_picture(items, work, threads, step) if answer is not None
-    }
+    return {item.name: answer for item, answer in crops.each(items, work, step) if answer is not None}
 
 
-def dumps(found: dict[str, Entry], network: str, ratios: Sequence[Ratio], policy: str) -> str:
+def dumps(found: dict[str, Entry], crops: FolderCrops) -> str:
     head = {
         "format": FORMAT,
-        "network": network,
-        "policy": policy,
-        "ratios": [ratio.text for ratio in ratios],
+        "network": crops.model.name,
+        "policy": crops.options.policy,
+        "ratios": [ratio.text for ratio in crops.ratios],
     }
     lines = [f"  {json.dumps(name)}: {json.dumps(about)}" for name, about in sorted(found.items())]
     return json.dumps(head)[:-1] + ', "pictures": {\n' + ",\n".join(lines) + "\n}}\n"

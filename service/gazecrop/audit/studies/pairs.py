@@ -6,23 +6,22 @@ to the top. `first_place` measures that bias.
 """
 
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache, lru_cache
 from itertools import islice, zip_longest
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from gazecrop.audit.material.joins import LAYOUTS, Layout, Shape, fitted, joined, plan
-from gazecrop.audit.material.maps import Maps, key
+from gazecrop.audit.material.portrait_changes import VARIANTS
 from gazecrop.audit.material.portraits import Person, Portrait, load_portrait, with_room
-from gazecrop.audit.material.saliency_models import SaliencyModel
 from gazecrop.audit.studies.bootstrap import Estimate, estimates
 from gazecrop.audit.studies.cells import Cell, draw_pairs
+from gazecrop.audit.studies.context import Context, Step, no_step
 from gazecrop.audit.studies.favour import favour, measures
-from gazecrop.crop.grid import SaliencyGrid
 
 RECIPE = b"join 1"  # cache version of joins: to change with their appearance
 AHEAD = 64  # pairs submitted to the threads at once
@@ -31,15 +30,13 @@ SCALED = 2048  # cached scaled portraits, 0.3 MB each: scaling was half of the t
 
 @dataclass(frozen=True, slots=True)
 class PairOptions:
-    """`count`: pairs of each cell; `seconds`: no pair is started later (None: no limit). `room`: by set, the margin
-    around portraits as a fraction of their sides. `variant`: a name in `variants.VARIANTS`, "" for none."""
+    """`count`: pairs of each cell; `seconds`: no pair is started later (None: no limit). `variant`: of every portrait
+    before joining, a name in VARIANTS."""
 
     count: int = 10_000
     layouts: tuple[str, ...] = ("beside", "above", "beside-as-is", "above-as-is")
     seconds: float | None = None
-    room: dict[str, float] = field(default_factory=dict)
     seed: int = 0
-    threads: int = 2
     variant: str = ""
 
 
@@ -68,14 +65,11 @@ class Outcome:
 def study(
     people: Sequence[Person],
     cells: Sequence[Cell],
-    model: SaliencyModel,
-    maps: Maps,
+    context: Context,
     options: PairOptions,
-    step: Callable[[], None] = lambda: None,
-    change: Callable[[Portrait], Portrait] | None = None,
+    step: Step = no_step,
 ) -> list[Outcome]:
-    """One outcome for each cell. Cells take turns, so that a time limit leaves all with about as many pairs. `change`:
-    applied to every portrait before joining; `options.variant` is its name."""
+    """One outcome for each cell. Cells take turns, so that a time limit leaves all with about as many pairs."""
     drawn = [draw_pairs(cell, options.count, options.seed) for cell in cells]
     turns = (
         (number, pair) for row in zip_longest(*drawn) for number, pair in enumerate(row) if pair is not None
@@ -84,8 +78,8 @@ def study(
 
     @lru_cache(maxsize=256)
     def portrait(index: int) -> Portrait:
-        plain = load_portrait(people[index])
-        return with_room(change(plain) if change else plain, options.room.get(people[index].set, 0.0))
+        person = people[index]
+        return with_room(VARIANTS[options.variant](load_portrait(person)), context.margin(person))
 
     @lru_cache(maxsize=SCALED)
     def scaled(index: int, size: tuple[int, int]) -> Portrait:
@@ -98,17 +92,13 @@ def study(
     def measured(order: tuple[int, int], layout: Layout) -> NDArray[np.float64]:
         a, b = (people[index] for index in order)
         place = plan(shape(order[0]), shape(order[1]), layout)
-        room = repr(options.room.get(a.set, 0.0)).encode()
         more = (options.variant.encode(),) if options.variant else ()
-        kept = key(RECIPE, model.identity, a.digest, b.digest, layout.name.encode(), room, *more)
+        parts = a.digest, b.digest, layout.name.encode(), context.margin_key(a), *more
 
-        def make() -> SaliencyGrid:
-            return model.predict(
-                joined(scaled(order[0], place.sizes[0]), scaled(order[1], place.sizes[1]), place)
-            )
+        def picture() -> Image.Image:
+            return joined(scaled(order[0], place.sizes[0]), scaled(order[1], place.sizes[1]), place)
 
-        grid = maps.grid(kept, make)
-        return favour(grid, place.places, place.faces)
+        return favour(context.grid(picture, RECIPE, *parts), place.places, place.faces)
 
     def work(turn: tuple[int, tuple[int, int]]) -> NDArray[np.float64]:
         pair = turn[1]
@@ -118,11 +108,9 @@ def study(
 
     end = None if options.seconds is None else time.monotonic() + options.seconds
     done: list[list[tuple[tuple[int, int], NDArray[np.float64]]]] = [[] for _ in cells]
-    with ThreadPoolExecutor(options.threads) as threads:
-        while (end is None or time.monotonic() < end) and (some := list(islice(turns, AHEAD))):
-            for turn, values in zip(some, threads.map(work, some), strict=True):
-                done[turn[0]].append((turn[1], values))
-                step()
+    while (end is None or time.monotonic() < end) and (some := list(islice(turns, AHEAD))):
+        for turn, values in zip(some, context.each(work, some, step), strict=True):
+            done[turn[0]].append((turn[1], values))
     return [
         Outcome(
             cell,
