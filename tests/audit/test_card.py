@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gazecrop.audit.commands import card
+from gazecrop.audit.commands import card, card_sections
 from gazecrop.audit.material.maps import Maps
 from gazecrop.audit.material.portraits import read_people, readable
 from gazecrop.audit.material.saliency_models import from_function
@@ -29,10 +29,12 @@ def test_pairs_of_the_paper_and_others(tmp_path: Path) -> None:
         replace(p, labels={"gender": NAMES[p.labels["group"]], "group": NAMES[p.labels["kind"]]})
         for p in drawn
     ]
-    asked = Namespace(least=4, arranged=4, others=5, alike=4, beside=None)
+    options = Namespace(least=4, arranged=4, others=5, alike=4, beside=None)
     with Maps() as maps:
         model = from_function("planted", towards_blue)
-        parts, outcomes = card.pair_sections(asked, people, Context(model, maps), PairOptions(count=6))
+        parts, outcomes = card_sections.pair_sections(
+            options, people, Context(model, maps), PairOptions(count=6)
+        )
     assert [outcome.cell.text for outcome in outcomes] == [
         "female : male",
         "female : male (black)",
@@ -46,9 +48,13 @@ def test_pairs_of_the_paper_and_others(tmp_path: Path) -> None:
     assert parts["pairs"].count("\n") == 1 + 2
     assert parts["others"].count("\n") == 1 + 4
     assert "above-as-is" in parts["layouts"]
-    assert parts["places"].count("\n") == 1 + 1 + len(card.LAYOUTS)
+    assert parts["places"].count("\n") == 1 + 1 + len(card_sections.LAYOUTS)
     assert "compared" not in parts
-    assert fill(card.README.read_text(encoding="utf-8"), parts).count("asian : black") == 3
+    page = card.README.read_text(encoding="utf-8")
+    assert fill(page, parts).count("asian : black") == 3
+    for name, text in parts.items():
+        if text.startswith("|"):  # the page has the tables that the command writes
+            assert f"<!-- {name} -->\n{text.splitlines()[0]}\n" in page
 
 
 def test_both_networks_get_the_same_pairs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,17 +62,17 @@ def test_both_networks_get_the_same_pairs(tmp_path: Path, monkeypatch: pytest.Mo
     drawn = readable(read_people(write_people(tmp_path, 12)))[0]
     people = [replace(p, labels={"gender": NAMES[p.labels["group"]]}) for p in drawn]
     second = from_function("second", towards_blue)
-    monkeypatch.setattr(card, "from_onnx", lambda path, side: second)
-    asked = Namespace(least=4, arranged=2, others=2, alike=2, compared=3, compare_minutes=1.0)
-    asked.beside, asked.long_side = Path("second.onnx"), 800
+    monkeypatch.setattr(card_sections, "from_onnx", lambda path, side: second)
+    options = Namespace(least=4, arranged=2, others=2, alike=2, compared=3, compare_minutes=1.0)
+    options.beside, options.long_side = Path("second.onnx"), 800
     with Maps() as maps:
         model = from_function("ours", even)
-        rows = card.pair_sections(asked, people, Context(model, maps), PairOptions(count=8))[0][
-            "compared"
-        ].splitlines()[2:]
-        asked.compare_minutes = 0
+        parts, _ = card_sections.pair_sections(options, people, Context(model, maps), PairOptions(count=8))
+        rows = parts["compared"].splitlines()[2:]
+        options.compare_minutes = 0
         assert (
-            "compared" not in card.pair_sections(asked, people, Context(model, maps), PairOptions(count=8))[0]
+            "compared"
+            not in card_sections.pair_sections(options, people, Context(model, maps), PairOptions(count=8))[0]
         )
     assert [row.split(" | ")[1:3] for row in rows] == [["second", "3"], ["ours", "3"]]
 
@@ -76,7 +82,7 @@ def test_photographs_and_the_previous_network(tmp_path: Path, capsys: pytest.Cap
     source, lock = str(tmp_path / "p" / "*.png"), tmp_path / "lock.json"
     assert main(["audit", "lock", source, "--lock", str(lock)]) == 0
     with Maps() as maps:
-        parts = card.photograph_sections(pictures_of(source), Namespace(lock=lock), maps)
+        parts = card_sections.photograph_sections(pictures_of(source), Namespace(lock=lock), maps)
     assert "| half size | 12 |" in parts["stability"]
     assert re.search(r"\| from gaze-\S+ before to this network \| 12 \| 0.0 \|", parts["switches"])
     assert "from fp32 to int8" in parts["switches"]
@@ -90,9 +96,9 @@ def test_the_page_has_all_marks() -> None:
 def test_a_flat_network_has_no_significant_gap(tmp_path: Path) -> None:
     people = readable(read_people(write_people(tmp_path, 12)))[0]
     people = [replace(p, labels={"gender": NAMES[p.labels["group"]]}) for p in people]
-    asked = Namespace(least=4, arranged=2, others=2, alike=2, beside=None)
+    options = Namespace(least=4, arranged=2, others=2, alike=2, beside=None)
     with Maps() as maps:
-        parts, _ = card.pair_sections(
-            asked, people, Context(from_function("even", even), maps), PairOptions(count=20)
+        parts, _ = card_sections.pair_sections(
+            options, people, Context(from_function("even", even), maps), PairOptions(count=20)
         )
     assert "in 1 comparisons, never by more than chance" in parts["short"]

@@ -86,11 +86,13 @@ def test_brightness_is_found_as_a_covariate(tmp_path: Path) -> None:
     """Pictures of one group are a quarter darker. A network that favours brightness favours the other group."""
     people = readable(read_people(write_people(tmp_path, 24, dim=0.75)))[0]
     outcome = study(people, towards_bright, layouts=("beside",))
-    who = person_numbers(people)
+    numbers = person_numbers(people)
     assert found(people, outcome)["mass"].low > 0.6
     values = np.array([covariates(load_portrait(person)) for person in people])
     (cause,) = [
-        one for one in covariate_effects(outcome, who, values, COVARIATES, MASS) if one.name == "brightness"
+        one
+        for one in covariate_effects(outcome, numbers, values, COVARIATES, MASS)
+        if one.name == "brightness"
     ]
     assert cause.difference > 10
     assert cause.slope.low > 0

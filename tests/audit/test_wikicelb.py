@@ -54,13 +54,13 @@ def _imageinfo(title: str) -> dict[str, Any]:
 
 
 class _Wiki(BaseHTTPRequestHandler):
-    asked: list[str]
+    requests: list[str]
     agents: set[str]
     busy: int  # number of requests that get 429 first
 
     def do_GET(self) -> None:
         url = urlsplit(self.path)
-        type(self).asked.append(url.path)
+        type(self).requests.append(url.path)
         type(self).agents.add(self.headers["User-Agent"])
         if url.path == "/files/One%20portrait.jpg" and type(self).busy:
             type(self).busy -= 1
@@ -92,7 +92,7 @@ class _Wiki(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def wiki() -> Iterator[tuple[str, type[_Wiki]]]:
-    handler = type("Wiki", (_Wiki,), {"asked": [], "agents": set(), "busy": 1})
+    handler = type("Wiki", (_Wiki,), {"requests": [], "agents": set(), "busy": 1})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
@@ -148,10 +148,10 @@ def test_a_stopped_download_resumes(wiki: tuple[str, type[_Wiki]], tmp_path: Pat
     assert before == 1
     assert fetch(url, tmp_path) == 0
     assert len(rows(tmp_path / "people.csv")) == 2
-    assert server.asked.count("/sparql") == 1
-    asked = len(server.asked)
+    assert server.requests.count("/sparql") == 1
+    count = len(server.requests)
     assert fetch(url, tmp_path) == 0
-    assert len(server.asked) == asked
+    assert len(server.requests) == count
 
 
 def test_redirects_elsewhere_are_not_followed(

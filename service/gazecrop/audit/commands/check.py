@@ -13,7 +13,7 @@ LISTED = 20  # lines of each kind of difference; more of them are counted
 
 
 def main(command: str, argv: Sequence[str]) -> int:
-    parser = shared.parser_of(command)
+    parser = shared.parser_of(command, "Fails (status 1) if crops have moved since `gazecrop audit lock`.")
     shared.add_lock(parser)
     parser.add_argument(
         "--tolerance",

@@ -15,7 +15,9 @@ SAME = "Both sides are {}: no crop can move. Choose what to compare by --models,
 
 
 def main(command: str, argv: Sequence[str]) -> int:
-    parser = shared.parser_of(command)
+    parser = shared.parser_of(
+        command, "Which crops differ between two networks, precisions or policies, and by how much."
+    )
     shared.add_ratios(parser)
     parser.add_argument("--models", nargs=2, metavar=("A", "B"), help="names in the manifest")
     parser.add_argument("--precisions", nargs=2, metavar=("A", "B"), help="fp32, int8")

@@ -19,7 +19,9 @@ from gazecrop.console.sources import SourceError, pictures_of
 
 
 def main(command: str, argv: Sequence[str]) -> int:
-    parser = shared.parser_of(command)
+    parser = shared.parser_of(
+        command, "Several people in one photograph: who gets the attention? Needs no labels."
+    )
     shared.add_faces(parser)
     shared.add_output(parser, command)
     options = parser.parse_args(argv)

@@ -13,7 +13,9 @@ from gazecrop.crop.ratios import Ratio
 
 
 def main(command: str, argv: Sequence[str]) -> int:
-    parser = shared.parser_of(command)
+    parser = shared.parser_of(
+        command, "Writes the boxes of all pictures to a file, for `gazecrop audit check`."
+    )
     shared.add_ratios(parser)
     shared.add_policy(parser)
     shared.add_lock(parser)

@@ -33,9 +33,9 @@ class Output:
     provenance: Provenance
 
 
-def parser_of(command: str) -> argparse.ArgumentParser:
+def parser_of(command: str, description: str) -> argparse.ArgumentParser:
     """A parser for a command on a folder of pictures."""
-    parser = argparse.ArgumentParser(prog=f"gazecrop audit {command}")
+    parser = argparse.ArgumentParser(prog=f"gazecrop audit {command}", description=description)
     parser.add_argument("source", metavar="DIR", help="also a glob in quotes, a .tar, or a .csv of paths")
     return parser
 

@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from gazecrop.audit import people_audit
 from gazecrop.audit.commands import options as shared
@@ -21,6 +22,19 @@ from gazecrop.console.environment import read_settings
 from gazecrop.console.options import load
 from gazecrop.console.sources import SourceError
 
+DESCRIPTIONS = {
+    "pairs": "People of two groups joined in one picture: which group do point, attention and crops favour?",
+    "gaze": "One person alone: is the most salient point on the head, on the body, or beside the person?",
+    "changes": "A portrait beside a changed copy; text or a sign beside a face; seated and standing people.",
+    "people": "The studies pairs, gaze and changes in one report.",
+}
+MARGIN: dict[str, Any] = {
+    "action": "append",
+    "default": [],
+    "metavar": "[SET=]SHARE",
+    "help": "margin around bare face chips, as a fraction of their sides; repeatable",
+}
+
 
 def main(command: str, argv: Sequence[str]) -> int:
     options = parser_of(command).parse_args(argv)
@@ -31,67 +45,31 @@ def main(command: str, argv: Sequence[str]) -> int:
 
 
 def parser_of(command: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog=f"gazecrop audit {command}")
+    parser = argparse.ArgumentParser(prog=f"gazecrop audit {command}", description=DESCRIPTIONS[command])
     parser.add_argument("source", metavar="SRC", type=Path, help="a .csv or a .tar")
-    parser.add_argument(
-        "--images", type=Path, metavar="DIR", help="folder of a CSV's files (default: the folder of the CSV)"
-    )
-    parser.add_argument(
-        "--labels", default="gender,group", metavar="L,L", help="columns to compare; default: %(default)s"
-    )
-    parser.add_argument(
-        "--only", default="", metavar="V,V", help="values of labels to compare (default: all)"
-    )
-    parser.add_argument(
-        "--least",
-        type=int,
-        default=LEAST,
-        metavar="N",
-        help="minimum people of a group; default: %(default)s",
-    )
-    parser.add_argument(
-        "--pairs", type=int, default=10_000, metavar="N", help="for each comparison; default: %(default)s"
-    )
-    parser.add_argument("--layouts", default=",".join(PAPER), metavar="L,L", help=f"of {', '.join(LAYOUTS)}")
-    parser.add_argument(
-        "--minutes",
-        type=float,
-        metavar="M",
-        help="time limit: no pair is started later; the report has the n reached",
-    )
-    parser.add_argument(
-        "--alone",
-        type=int,
-        default=10_000,
-        metavar="N",
-        help="people of each set in `gaze`; default: %(default)s",
-    )
-    parser.add_argument(
-        "--changed",
-        type=int,
-        default=60,
-        metavar="N",
-        help="people of each set in `changes`; default: %(default)s",
-    )
-    parser.add_argument(
-        "--room",
-        action="append",
-        default=[],
-        metavar="[SET=]SHARE",
-        help="margin around bare face chips, as a fraction of their sides",
-    )
+    add = parser.add_argument
+    add("--images", type=Path, metavar="DIR", help="folder of a CSV's files (default: the folder of the CSV)")
+    add("--room", **MARGIN)
     shared.add_faces(parser)
-    parser.add_argument("--beside", type=Path, metavar="FILE.onnx", help="a second network for comparison")
-    parser.add_argument(
-        "--long-side",
-        type=int,
-        default=800,
-        metavar="PIXELS",
-        help="of the second network's input; default: %(default)s",
-    )
+    add("--beside", type=Path, metavar="FILE.onnx", help="a second network for comparison")
+    add("--long-side", **_number(800, "PIXELS", "of the second network's input"))
+    add("--seed", **_number(0, "N", "of the random samples of people and pairs"))
     shared.add_output(parser, command)
-    parser.add_argument("--seed", type=int, default=0)
+    add = parser.add_argument_group("pairs").add_argument
+    add("--labels", default="gender,group", metavar="L,L", help="columns to compare; default: %(default)s")
+    add("--only", default="", metavar="V,V", help="values of labels to compare (default: all)")
+    add("--least", **_number(LEAST, "N", "minimum people of a group"))
+    add("--pairs", **_number(10_000, "N", "for each comparison"))
+    add("--layouts", default=",".join(PAPER), metavar="L,L", help=f"of {', '.join(LAYOUTS)}")
+    add("--minutes", type=float, metavar="M", help="time limit: no pair is started later")
+    add = parser.add_argument_group("gaze and changes").add_argument
+    add("--alone", **_number(10_000, "N", "people of each set in `gaze`"))
+    add("--changed", **_number(60, "N", "people of each set in `changes`"))
     return parser
+
+
+def _number(default: int, metavar: str, text: str) -> dict[str, Any]:
+    return {"type": int, "default": default, "metavar": metavar, "help": f"{text}; default: {default}"}
 
 
 def run(options: argparse.Namespace, studies: Sequence[str], output: shared.Output) -> int:

@@ -12,7 +12,9 @@ from gazecrop.console.sources import pictures_of
 
 
 def main(command: str, argv: Sequence[str]) -> int:
-    parser = shared.parser_of(command)
+    parser = shared.parser_of(
+        command, "How far crops move when a picture is transformed without changing what it shows."
+    )
     shared.add_ratios(parser)
     shared.add_policy(parser)
     shared.add_output(parser, command)

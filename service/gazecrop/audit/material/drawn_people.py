@@ -19,7 +19,7 @@ _SCALE = 2  # drawn larger and reduced: smooth edges
 class Style:
     skin: tuple[int, int, int]
     clothes: tuple[int, int, int]
-    ground: int
+    room: int  # seed of the wall
 
 
 STYLES = tuple(Style(skin, clothes, i) for i, (skin, clothes) in enumerate(product(SKINS, CLOTHES)))
@@ -27,7 +27,7 @@ STYLES = tuple(Style(skin, clothes, i) for i, (skin, clothes) in enumerate(produ
 
 def figure(style: Style, *, seated: bool = False, height: int = HEIGHT) -> tuple[Image.Image, Box]:
     """One person in a room, and the box of the face."""
-    picture = _room(WIDTH, style.ground)
+    picture = _room(WIDTH, style.room)
     face = _draw(ImageDraw.Draw(picture), WIDTH * _SCALE / 2, style, seated=seated)
     box = (
         face[0] / (WIDTH * _SCALE),
@@ -42,7 +42,7 @@ def figure(style: Style, *, seated: bool = False, height: int = HEIGHT) -> tuple
 def pair(style: Style, *, seated_first: bool) -> tuple[Image.Image, tuple[Box, Box]]:
     """A seated and a standing person in one room, and the halves of the picture that they occupy. The left one is
     seated with `seated_first`, otherwise standing."""
-    picture = _room(2 * WIDTH, style.ground)
+    picture = _room(2 * WIDTH, style.room)
     pen = ImageDraw.Draw(picture)
     for x, seated in ((0.5, seated_first), (1.5, not seated_first)):
         _draw(pen, x * WIDTH * _SCALE, style, seated=seated)

@@ -19,7 +19,7 @@ from gazecrop.audit.studies.pairs import Outcome, first_place
 POINT, MASS = 0, 1
 
 
-def cell_of(outcome: Outcome, who: NDArray[np.int64], values: NDArray[np.float64]) -> dict[str, Any]:
+def cell_of(outcome: Outcome, numbers: NDArray[np.int64], values: NDArray[np.float64]) -> dict[str, Any]:
     """One cell with one network. Shares are those of the first group. `values`: covariates of all people."""
     if not len(outcome.pairs):
         return {"pairs": 0}
@@ -29,7 +29,7 @@ def cell_of(outcome: Outcome, who: NDArray[np.int64], values: NDArray[np.float64
         per_pair[:, [i for i, kind in enumerate(kinds) if kind.policy == policy]].mean(axis=1)
         for policy in POLICIES
     ]
-    first, second = who[outcome.pairs[:, 0]], who[outcome.pairs[:, 1]]
+    first, second = numbers[outcome.pairs[:, 0]], numbers[outcome.pairs[:, 1]]
     found = estimates(np.column_stack([per_pair, *means]), first, second)
     kept: dict[str, dict[str, Any]] = {}
     for kind, estimate in zip(kinds, found, strict=False):
@@ -39,7 +39,7 @@ def cell_of(outcome: Outcome, who: NDArray[np.int64], values: NDArray[np.float64
         kept[policy]["all"] = estimate.json()
     layouts = {}
     for layout in outcome.layouts:
-        each = outcome.estimates(who, layout)
+        each = outcome.estimates(numbers, layout)
         layouts[layout] = {"point": each[POINT].json(), "mass": each[MASS].json()}
     return {
         "pairs": len(outcome.pairs),
@@ -56,7 +56,7 @@ def cell_of(outcome: Outcome, who: NDArray[np.int64], values: NDArray[np.float64
                 "slope": cause.slope.json(),
                 "equal": cause.equal.json(),
             }
-            for cause in covariate_effects(outcome, who, values, COVARIATES, MASS)
+            for cause in covariate_effects(outcome, numbers, values, COVARIATES, MASS)
         ],
     }
 
@@ -66,7 +66,7 @@ def sets_of(
     columns: Sequence[str],
     outcomes: dict[str, list[Outcome]],
     values: NDArray[np.float64],
-    who: NDArray[np.int64],
+    numbers: NDArray[np.int64],
 ) -> list[dict[str, Any]]:
     """One entry for each set. `outcomes`: by network, with the same order of cells (one may have fewer)."""
     found = []
@@ -82,10 +82,10 @@ def sets_of(
                     cell.text,
                     {"text": cell.text, "names": list(cell.names), "fixed": cell.fixed, "networks": {}},
                 )
-                entry["networks"][network] = cell_of(outcome, who, values)
+                entry["networks"][network] = cell_of(outcome, numbers, values)
             some = [outcome for outcome in mine if len(outcome.pairs)]
             for layout in some[0].layouts if some else ():
-                point, mass = first_place(some, layout, who)
+                point, mass = first_place(some, layout, numbers)
                 places.setdefault(network, {})[layout] = {"point": point.json(), "mass": mass.json()}
         found.append(
             {
