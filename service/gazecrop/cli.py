@@ -3,6 +3,7 @@
 import importlib
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 
 COMMANDS = {
     "serve": ("gazecrop.commands.serve", "the server"),
@@ -20,6 +21,10 @@ COMMANDS = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
+    if isinstance(
+        sys.stdout, TextIOWrapper
+    ):  # a file name or a text that its encoding lacks must stop nothing
+        sys.stdout.reconfigure(errors="backslashreplace")
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         print("gazecrop COMMAND [--help]\n")
         for name, (_, summary) in COMMANDS.items():

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import json
 import os
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from gazecrop.commands.reports import main
+from gazecrop.commands.reports import _place, main
 from gazecrop.errors import TooManyReports
 from gazecrop.settings import Settings
 from gazecrop.store import open_store
@@ -85,10 +86,63 @@ def test_the_command_lists_exports_and_saves_pictures(
     assert (folder / name).read_bytes() == b"picture"
     assert os.stat(folder / name).st_mode & 0o777 == 0o600
     assert main(["--json"]) == 0
-    assert '"text": "cut off\\nmy aunt"' in capsys.readouterr().out
+    exported = capsys.readouterr().out
+    assert '"text": "cut off\\nmy aunt"' in exported
+    assert base64.b64decode(json.loads(exported)["picture_base64"]) == b"picture"
     asyncio.run(change(forget=True))
     assert main([]) == 0
     assert capsys.readouterr().out.count("picture: forgotten") == 2
+
+
+def test_the_command_names_the_inbox_that_it_read(
+    environment: None, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fill() -> None:
+        store = open_store(Settings())
+        await Inbox(store).add(REPORT, None)
+        await store.close()
+
+    asyncio.run(fill())
+    place = os.environ.get("REDIS_URL") or f"{tmp_path}/gazecrop.db"
+    for arguments in ([], ["--json"]):
+        assert main(arguments) == 0
+        assert capsys.readouterr().err == f"1 report in {place}\n"
+    monkeypatch.delenv("REDIS_URL", raising=False)
+    monkeypatch.setenv("GAZECROP_DATA_DIR", str(tmp_path / "absent"))
+    assert main([]) == 0
+    err = capsys.readouterr().err
+    assert f"{tmp_path}/absent/gazecrop.db" in err and "does not exist" in err
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("redis://user:secret@host:6380/2?password=secret", "redis://host:6380/2"),
+        ("unix:///run/redis.sock", "unix:///run/redis.sock"),
+        ("rediss://:secret@host", "rediss://host"),
+    ],
+)
+def test_the_inbox_is_named_without_its_password(url: str, shown: str) -> None:
+    assert _place(Settings(REDIS_URL=url)) == shown
+
+
+def test_the_export_is_whole_in_any_locale(tmp_path: Path) -> None:
+    text = "le café est coupé \U0001f600"
+
+    async def fill() -> None:
+        store = open_store(Settings(data_dir=tmp_path))
+        await Inbox(store).add(REPORT | {"text": text}, None)
+        await store.close()
+
+    asyncio.run(fill())
+    environment = os.environ | {"GAZECROP_DATA_DIR": str(tmp_path), "PYTHONIOENCODING": "ascii"}
+    for arguments in ([], ["--json"]):
+        program = [sys.executable, "-m", "gazecrop", "reports", *arguments]
+        done = subprocess.run(program, env=environment, capture_output=True, check=True)
+        if arguments:
+            assert json.loads(done.stdout)["text"] == text
+        else:
+            assert b"est coup" in done.stdout
 
 
 def test_the_command_makes_no_store(

@@ -25,7 +25,7 @@ RATIOS = "1:1,16:9,9:16"  # the default: more boxes than three hide each other
 PANEL = 640  # pixels of a figure's panel, its long side
 GAP = 12
 ACROSS = 4  # panels in a row
-LABEL_UNIT = 3  # letters of 33 pixels: legible where the figure is shown at half its size
+BOX_UNIT = 3  # pixels of a line, letters of 33: legible where the figure is shown at half its size
 
 
 def main(argv: Sequence[str]) -> int:
@@ -81,7 +81,7 @@ def figure(
             layers=("boxes", "points"),
             format="png",
             long_side=PANEL,
-            label_unit=LABEL_UNIT,
+            box_unit=BOX_UNIT,
         )
         for box in boxes
     ]

@@ -1,22 +1,29 @@
-"""gazecrop reports: lists or exports the reports that people sent."""
+"""gazecrop reports: lists or exports the reports that people sent, from the store of this environment's settings."""
 
 import argparse
 import asyncio
+import base64
 import json
 import sys
 from collections.abc import Sequence
 from contextlib import aclosing
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from gazecrop.console.environment import read_settings
 from gazecrop.console.options import exit_status
-from gazecrop.store import stored_reports
+from gazecrop.settings import Settings
+from gazecrop.store import sqlite_path, stored_reports
 from gazecrop.store.base import Report
 
 
 def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="gazecrop reports", description=__doc__)
-    parser.add_argument("--json", action="store_true", help="one JSON object a line, whole: the export")
+    parser.add_argument(
+        "--json",
+        action="store_true",
+        help="export: one JSON object a line, with the attached picture as picture_base64",
+    )
     parser.add_argument("--pictures", type=Path, metavar="FOLDER", help="save the attached pictures here")
     options = parser.parse_args(argv)
     return exit_status("reports", lambda: run(options))
@@ -33,15 +40,35 @@ async def _run(options: argparse.Namespace) -> int:
         async for report in reports:
             count += 1
             if options.json:
-                print(json.dumps(report.document, ensure_ascii=False))
+                sys.stdout.buffer.write(_exported(report))
             else:
                 _print(report)
             if options.pictures and report.picture is not None:
                 _save(options.pictures, report)
-    if not count:
-        print(f"No reports in {'Redis' if settings.redis_url else settings.data_dir}.", file=sys.stderr)
     sys.stdout.flush()  # a closed pipe shows here, not at the interpreter's end
+    number = f"{count:,} report{'s' * (count != 1)}" if count else "No reports"
+    print(f"{number} in {_place(settings)}", file=sys.stderr)
     return 0
+
+
+def _place(settings: Settings) -> str:
+    """Where the reports are, without a password."""
+    if not settings.redis_url:
+        file = sqlite_path(settings).absolute()
+        return (
+            str(file) if file.exists() else f"{file}, which does not exist (see GAZECROP_DATA_DIR, REDIS_URL)"
+        )
+    url = urlsplit(settings.redis_url)
+    return f"{url.scheme}://{url.netloc.rpartition('@')[2]}{url.path}"
+
+
+def _exported(report: Report) -> bytes:
+    """UTF-8 on every terminal and locale, so that nothing of a text is lost."""
+    document = report.document
+    if "picture" in document:
+        picture = report.picture
+        document = document | {"picture_base64": picture and base64.b64encode(picture).decode()}
+    return json.dumps(document, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
 
 
 def _print(report: Report) -> None:

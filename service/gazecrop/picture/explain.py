@@ -45,13 +45,13 @@ def explain(
     format: str = "jpeg",
     quality: int | None = None,
     long_side: int = LONG_SIDE,
-    label_unit: int | None = None,
+    box_unit: int | None = None,
     limits: Limits | None = None,
 ) -> bytes:
     """The whole upright picture as JPEG, PNG, WebP or AVIF. `levels`: the grid, uint8[rows, columns]. `points`: (x, y,
     score), fractions, the most salient first. `boxes`: (label, x, y, width, height), pixels of the upright picture.
-    `label_unit`: scales the labels, to letters of 9 * label_unit + 6 pixels; default: the thickness of a line. Raises
-    `NotAPicture`, `PictureUnreadable`, `TooManyPixels`.
+    `box_unit`: the thickness of the lines of boxes in pixels, by which their labels scale; default: that of all lines.
+    Raises `NotAPicture`, `PictureUnreadable`, `TooManyPixels`.
     """
     header = inspect(data)
     (limits or Limits()).check(header)
@@ -67,7 +67,7 @@ def explain(
     draw = ImageDraw.Draw(picture)
     unit = max(1, round(max(size) / 500))  # the thickness of a line
     if "boxes" in layers:
-        _draw_boxes(draw, boxes, scale, size, unit, label_unit or unit)
+        _draw_boxes(draw, boxes, scale, size, box_unit or unit)
     if "points" in layers:
         for number, (x, y, _) in enumerate(points, 1):
             _draw_point(draw, number, x * size[0], y * size[1], unit)
@@ -90,7 +90,6 @@ def _draw_boxes(
     scale: float,
     size: tuple[int, int],
     unit: int,
-    label_unit: int,
 ) -> None:
     frames = []
     for index, (_, x, y, width, height) in enumerate(boxes):
@@ -105,9 +104,7 @@ def _draw_boxes(
         frames.append((left, top, right, bottom))
     taken: list[tuple[float, float, float, float]] = []
     for index, frame in enumerate(frames):  # after all lines, which would cross the labels
-        _draw_label(
-            draw, boxes[index][0], frame, _BOX_COLOURS[index % len(_BOX_COLOURS)], taken, size, label_unit
-        )
+        _draw_label(draw, boxes[index][0], frame, _BOX_COLOURS[index % len(_BOX_COLOURS)], taken, size, unit)
 
 
 def _draw_label(

@@ -39,7 +39,7 @@ class Advice(NamedTuple):
 class Crop:
     """The crop of one ratio, with the values of the HTTP API (API.md).
 
-    importance_fraction: the share of the picture's saliency in the box, 0 to 1.
+    importance_fraction: the share of the picture's saliency in the box, 0 to 1; `importance` is not rounded.
     confidence: the probability that the crop is one of the best of its ratio; None except for plain window crops.
     policy: the one applied, never `auto`.
     unmet: the areas of `keep` and `avoid` that the box does not respect.
@@ -50,6 +50,7 @@ class Crop:
     ratio: Ratio
     box: Box
     normalized: Normalized
+    importance: float
     importance_fraction: float
     confidence: float | None
     verdict: Verdict
@@ -68,6 +69,7 @@ class Crop:
             ratio=found.ratio,
             box=found.box,
             normalized=Normalized(**answer["normalized"]),
+            importance=found.importance,
             importance_fraction=answer["importance_fraction"],
             confidence=answer["confidence"],
             verdict=found.verdict,
