@@ -361,9 +361,14 @@ def test_an_invalid_setting_is_one_line(tmp_path: Path) -> None:
 
 
 SCRIPT = """
+import io
+import zipfile
 import gazecrop
 import numpy as np
 
+gazecrop.look(io.BytesIO(b""))
+gazecrop.look(open("photo.jpg", "rb"))
+gazecrop.look(zipfile.ZipFile("photos.zip").open("photo.jpg"))
 picture = gazecrop.look(np.zeros((4, 4, 3), np.uint8))
 crop = picture.crop((16, 9), policy="point", zoom=1.5, keep=[(0, 0, 0.5, 0.5)], focus=(0.5, 0.5))
 reveal_type(crop.box)

@@ -382,9 +382,9 @@ def test_two_batches_do_not_share_a_folder(tmp_path: Path) -> None:
 def test_a_picture_removed_since_the_plan_is_listed_as_unreadable(tmp_path: Path) -> None:
     folder, out = tmp_path / "in", tmp_path / "out"
     library.make(folder, 2)
-    question_of_an_earlier_run = out / "batch.json"
+    parameters = out / "batch.json"
     assert main(["batch", str(folder), str(out), *ASKED]) == 1
-    asked = question_of_an_earlier_run.read_bytes()
+    asked = parameters.read_bytes()
     for path in out.glob("*"):
         path.unlink()
     (out / "batch.json").write_bytes(asked)

@@ -5,7 +5,7 @@ import re
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
-from typing import BinaryIO
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,14 @@ from gazecrop.python_api.picture import Picture
 from gazecrop.settings import read_settings
 from gazecrop.store.base import Record
 
-Source = str | os.PathLike[str] | bytes | BinaryIO | Image.Image | NDArray[np.uint8]
+
+class BinaryFile(Protocol):
+    """An open file: `open(path, "rb")`, `io.BytesIO`, a member of a zip, and so on."""
+
+    def read(self) -> bytes: ...
+
+
+Source = str | os.PathLike[str] | bytes | BinaryFile | Image.Image | NDArray[np.uint8]
 
 _SOURCES = (
     "gazecrop.look takes a path, the bytes of a picture file, a binary file object, a PIL image or a numpy array "

@@ -71,11 +71,11 @@ def main(argv: Sequence[str]) -> int:
 
 
 def run(options: argparse.Namespace) -> int:
-    asked_crops = wanted(options)
+    crops = wanted(options)
     folder = (options.destination / "crops").absolute() if options.crops else None
     files = files_in(folder, options, "--crops")
     settings = read_settings()
-    job = Job(settings, asked_crops, files, calibration_of(settings))
+    job = Job(settings, crops, files, calibration_of(settings))
     if options.destination.exists() and not options.destination.is_dir():
         print(
             f"gazecrop batch: DST is a folder for the results, {options.destination} is a file",
@@ -86,20 +86,20 @@ def run(options: argparse.Namespace) -> int:
         if options.table == "parquet":
             arrow()
         items = {item.name: item for item in pictures_of_all(options.source, options.column)}
-        asked = question(options, job, Model.load(job.settings))
-        with Results(options.destination, asked, list(items), options.table) as results:
+        parameters = parameters_of(options, job, Model.load(job.settings))
+        with Results(options.destination, parameters, list(items), options.table) as results:
             todo = list(results.missing())
             # Pictures of the plan that are no longer in the source.
             for part, place, name in todo:
                 if name not in items:
                     results.add(part, place, line(failure(name, OSError("no longer in the source"))))
             todo = [each for each in todo if each[2] in items]
-            asked_items = [items[name] for _, _, name in todo]
+            pending = [items[name] for _, _, name in todo]
             workers = options.workers or job.settings.workers
             answers = (
-                lines_of_cluster(job, asked_items, options.ray)
+                lines_of_cluster(job, pending, options.ray)
                 if options.ray
-                else lines_of_cores(job, asked_items, workers)
+                else lines_of_cores(job, pending, workers)
             )
             with (
                 Progress(results.total, results.total - len(todo), plain=LINE_EVERY) as progress,
@@ -118,7 +118,7 @@ def run(options: argparse.Namespace) -> int:
         return STOPPED
 
 
-def question(options: argparse.Namespace, job: Job, model: Model) -> dict[str, Any]:
+def parameters_of(options: argparse.Namespace, job: Job, model: Model) -> dict[str, Any]:
     """All that the answers depend on: a folder with results of other values is refused."""
     crop = job.wanted.options
     return {

@@ -37,19 +37,19 @@ def lines(job: Job, items: Sequence[Item], workers: int) -> Generator[tuple[int,
     """(place in `items`, JSON line), in any order. Raises WorkersDie, and what a worker raises (OSError: disk full)."""
     waiting = deque(_Unit(range(at, min(at + UNIT, len(items)))) for at in range(0, len(items), UNIT))
     while waiting:
-        flying: dict[Future[list[bytes]], _Unit] = {}
+        running: dict[Future[list[bytes]], _Unit] = {}
         pool = ProcessPoolExecutor(workers, get_context("spawn"), _start, (job,))
         try:
             _start_all(pool, workers)
-            while waiting or flying:
-                while waiting and _may_fly(waiting[0], flying, workers):
+            while waiting or running:
+                while waiting and _may_start(waiting[0], running, workers):
                     unit = waiting.popleft()
-                    flying[pool.submit(_run, [items[place] for place in unit.places])] = unit
-                for future in wait(flying, return_when=FIRST_COMPLETED).done:
+                    running[pool.submit(_run, [items[place] for place in unit.places])] = unit
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
                     results = future.result()
-                    yield from zip(flying.pop(future).places, results, strict=True)
+                    yield from zip(running.pop(future).places, results, strict=True)
         except BrokenProcessPool:
-            for unit in [again for each in flying.values() for again in each.after_a_death()]:
+            for unit in [again for each in running.values() for again in each.after_a_death()]:
                 if unit.deaths == LOST:
                     name = items[unit.places[0]].name
                     yield unit.places[0], line(failure(name, OSError("the worker process died")))
@@ -74,11 +74,11 @@ def _start_all(pool: ProcessPoolExecutor, workers: int) -> None:
         raise WorkersDie("the worker processes die at their start; is there enough memory?") from None
 
 
-def _may_fly(unit: _Unit, flying: dict[Future[list[bytes]], _Unit], workers: int) -> bool:
+def _may_start(unit: _Unit, running: dict[Future[list[bytes]], _Unit], workers: int) -> bool:
     """Two units for each worker, so that none is idle; a suspect unit runs alone, to find the picture that kills."""
-    if unit.deaths == ALONE or any(other.deaths == ALONE for other in flying.values()):
-        return not flying
-    return len(flying) < 2 * workers
+    if unit.deaths == ALONE or any(other.deaths == ALONE for other in running.values()):
+        return not running
+    return len(running) < 2 * workers
 
 
 _job: Job

@@ -34,9 +34,9 @@ class Refused(Exception):
 
 
 class Results:
-    """The folder of one batch, locked while it is open. `question`: all that the answers depend on."""
+    """The folder of one batch, locked while it is open. `parameters`: all that the answers depend on."""
 
-    def __init__(self, folder: Path, question: dict[str, Any], names: Sequence[str], format: str) -> None:
+    def __init__(self, folder: Path, parameters: dict[str, Any], names: Sequence[str], format: str) -> None:
         """`format`: jsonl, csv or parquet. Raises Refused, and OSError."""
         folder.mkdir(parents=True, exist_ok=True)
         self._folder, self._format = folder, format
@@ -47,7 +47,7 @@ class Results:
             self._lock.close()
             raise Refused(f"another batch is running in {folder}") from None
         try:
-            self._agree(question)
+            self._agree(parameters)
         except Refused:
             self._lock.close()
             raise
@@ -125,17 +125,17 @@ class Results:
     def _path(self, part: int) -> Path:
         return self._folder / f"part-{part:05}.{self._format}"
 
-    def _agree(self, question: dict[str, Any]) -> None:
+    def _agree(self, parameters: dict[str, Any]) -> None:
         path = self._folder / "batch.json"
         if not path.exists():
             if any(self._folder.glob("part-*")):
                 raise Refused(f"{self._folder} has results, but no batch.json with their options")
-            _replace(path, orjson.dumps(question, option=orjson.OPT_INDENT_2))
+            _replace(path, orjson.dumps(parameters, option=orjson.OPT_INDENT_2))
             return
         before = orjson.loads(path.read_bytes())
-        differ = [key for key in question if before.get(key) != question[key]]
+        differ = [key for key in parameters if before.get(key) != parameters[key]]
         if differ:
-            detail = "; ".join(f"{key} was {before.get(key)!r}, now {question[key]!r}" for key in differ)
+            detail = "; ".join(f"{key} was {before.get(key)!r}, now {parameters[key]!r}" for key in differ)
             raise Refused(f"{self._folder} has results of other options ({detail}): choose another folder")
 
     def _plan(self, names: Sequence[str]) -> list[list[str]]:
