@@ -3,6 +3,7 @@ import os
 import re
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,10 @@ from gazecrop.crop.params import parse
 from gazecrop.http.openapi import schemas
 from tests.helpers.pictures import draw, encode, jpeg
 from tests.helpers.samples import FORMATS, STORED, exif
+
+
+def png_chunk(kind: bytes, body: bytes) -> bytes:
+    return len(body).to_bytes(4) + kind + body + zlib.crc32(kind + body).to_bytes(4)
 
 
 def photographic(width: int, height: int) -> Image.Image:
@@ -256,6 +261,25 @@ def test_a_file_and_its_image_give_the_same_boxes(tmp_path: Path, format: str, o
     assert (copy.width, copy.height) == (expected.width, expected.height)
     if format != "JPEG":  # a copy has no file: a JPEG of it would be decoded at another size
         assert copy.grid.levels.tolist() == expected.grid.levels.tolist()
+
+
+@pytest.mark.parametrize("name", ["code points", "gamma"])
+def test_declared_colours_count_for_an_image_too(tmp_path: Path, name: str) -> None:
+    chunk = (
+        png_chunk(b"cICP", bytes([12, 16, 0, 1]))
+        if name == "code points"
+        else png_chunk(b"gAMA", b"\0\1\x86\xa0")
+    )
+    plain = encode(draw(640, 480, (0.8, 0.5)), "PNG")
+    path = tmp_path / "wide.png"
+    path.write_bytes(plain[:33] + chunk + plain[33:])  # after the signature and IHDR
+    expected = gazecrop.look(path)
+    assert expected.encoded != gazecrop.look(plain).encoded
+    with Image.open(path) as image:
+        assert gazecrop.look(image).encoded == expected.encoded
+    with Image.open(path) as image:
+        image.load()
+        assert gazecrop.look(image).encoded == expected.encoded
 
 
 def test_the_pixels_of_a_changed_image_count(tmp_path: Path) -> None:

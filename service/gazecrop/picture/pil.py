@@ -1,8 +1,8 @@
 """A picture that a program has in memory as a PIL image, as the network's input. Pure.
 
-A file and the PIL image of it should give the same map. Decoding the file twice does, so an image whose file can still
-be read is decoded from it. Without the file only a JPEG larger than the network's input differs, because a file of it
-is decoded at a reduced size.
+A file and the PIL image of it should give the same map. So an image whose file can still be read is decoded from it.
+Without the file only two kinds differ: a JPEG larger than the network's input, because a file of it is decoded at a
+reduced size, and colours that are declared by code points (cICP, nclx), which Pillow does not keep.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from PIL.ImageFile import ImageFile
 from gazecrop.errors import PictureError, PictureUnreadable
 from gazecrop.picture.containers.tiff import orientation_of
 from gazecrop.picture.decode import SIDEWAYS, TURNS, Thumbnail, flat, reduced
-from gazecrop.picture.probe import draft_scale, inspect, nearest_shape, unreadable_on_error
+from gazecrop.picture.probe import inspect, nearest_shape, unreadable_on_error
 from gazecrop.picture.space import space_of_image
 
 
@@ -40,22 +40,20 @@ def file_of(image: Image.Image, shapes: Sequence[tuple[int, int]]) -> bytes | No
 
 
 def _decoded_from(image: ImageFile, shapes: Sequence[tuple[int, int]]) -> bytes | None:
-    """The file of a loaded JPEG that would be decoded at a reduced size, if decoding it gives the same pixels."""
-    rows, columns = nearest_shape(*image.size, shapes)
-    if (
-        image.format not in ("JPEG", "MPO")
-        or not image.filename
-        or draft_scale(*image.size, columns, rows) == 1
-    ):
+    """The file of a loaded image, if decoding it gives the same pixels. Only where the network's input would differ
+    without it: a JPEG that is decoded at a reduced size, and colours by code points, which Pillow does not keep."""
+    if not image.filename:
         return None
-    try:
+    with suppress(OSError, PictureError):
         with open(image.filename, "rb") as file:
             data = file.read()
+        header = inspect(data, shapes)
+        if header.draft == 1 and header.walk.colours.code_points is None:
+            return None
         with Image.open(BytesIO(data)) as again:
-            same = (again.size, again.mode) == (image.size, image.mode) and again.tobytes() == image.tobytes()
-    except OSError:
-        return None
-    return data if same else None
+            if (again.size, again.mode) == (image.size, image.mode) and again.tobytes() == image.tobytes():
+                return data
+    return None
 
 
 def thumbnail_of(image: Image.Image, shapes: Sequence[tuple[int, int]]) -> Thumbnail:
