@@ -24,6 +24,7 @@ from PIL.WebPImagePlugin import WebPImageFile
 
 from gazecrop.errors import PictureUnreadable, TooManyPixels
 from gazecrop.picture.colour import MID_GREY, lab_to_rgb, reducible
+from gazecrop.picture.jpeg_end import with_end
 from gazecrop.picture.probe import Header, heif, inspect, nearest_shape, unreadable_on_error
 from gazecrop.picture.space import SRGB, Space, space_of, to_srgb
 
@@ -109,9 +110,7 @@ def decode(
     limits.check(header)
     rows, columns = nearest_shape(header.width, header.height, shapes)
     with unreadable_on_error(header.format):
-        picture = open_picture(data, header, coarse=header.draft == 8)
-        box = scale_while_decoding(picture, header.draft)
-        picture.load()
+        picture, box = load_picture(data, header, header.draft)
         turn = turn_of(header)
         size = (rows, columns) if turn in SIDEWAYS else (columns, rows)
         small = reduced(picture, size, box, space_of(data, header.walk.colours))
@@ -125,7 +124,26 @@ def flat(pixels: NDArray[np.uint8]) -> bool:
     return all(int(np.ptp(some, axis=(0, 1)).max()) <= FLAT_RANGE for some in (pixels[::16, ::16], pixels))
 
 
-def open_picture(data: bytes, header: Header, *, coarse: bool = False) -> ImageFile:
+def load_picture(
+    data: bytes, header: Header, scale: int = 1
+) -> tuple[ImageFile, tuple[float, float, float, float] | None]:
+    """Decodes the picture, a JPEG at 1/scale of its sides; the box as of `_scale_while_decoding`. Raises what Pillow
+    raises."""
+    picture = _open(data, header, coarse=scale == 8)
+    box = _scale_while_decoding(picture, scale)
+    try:
+        picture.load()
+    except OSError:
+        complete = with_end(data, header.walk) if header.format == "jpeg" else None
+        if complete is None:
+            raise
+        picture = JpegImageFile(BytesIO(complete))
+        box = _scale_while_decoding(picture, scale)
+        picture.load()
+    return picture, box
+
+
+def _open(data: bytes, header: Header, *, coarse: bool) -> ImageFile:
     """Opens the file in Pillow; decodes no pixel. For JPEG, PNG and GIF Pillow gets only the pixel data: never a colour
     profile, EXIF, XMP or text. `coarse`: of a progressive JPEG only the scans that matter at 1/8 of its sides."""
     walk = header.walk
@@ -133,10 +151,13 @@ def open_picture(data: bytes, header: Header, *, coarse: bool = False) -> ImageF
     if parts:
         view = memoryview(data)
         data = b"".join(view[part] for part in parts)
-    return _PLUGINS[header.format](BytesIO(data))
+    picture = _PLUGINS[header.format](BytesIO(data))
+    if walk.arithmetic:
+        picture.decodermaxblock = len(data)  # libjpeg cannot wait for more data in the midst of such a scan
+    return picture
 
 
-def scale_while_decoding(picture: ImageFile, scale: int) -> tuple[float, float, float, float] | None:
+def _scale_while_decoding(picture: ImageFile, scale: int) -> tuple[float, float, float, float] | None:
     """Sets a JPEG to be decoded at 1/scale. Returns the box of the whole picture in the scaled pixels, which ends
     inside the last column and row where `scale` does not divide the sides."""
     if scale == 1:

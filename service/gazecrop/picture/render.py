@@ -15,8 +15,7 @@ from gazecrop.picture.colour import lab_to_rgb, on_white, reducible
 from gazecrop.picture.decode import (
     SIDEWAYS,
     Limits,
-    open_picture,
-    scale_while_decoding,
+    load_picture,
     turn_of,
 )
 from gazecrop.picture.probe import Header, draft_scale, inspect, unreadable_on_error
@@ -134,12 +133,12 @@ def cut(data: bytes, header: Header, box: tuple[int, int, int, int], size: tuple
     """The box (x, y, width, height) of the upright picture at `size` (width, height), upright, its colours in
     the space of the returned profile. Raises `PictureUnreadable`."""
     with unreadable_on_error(header.format):
-        picture = open_picture(data, header)
         turn = turn_of(header)
-        left, top, right, bottom = stored_box(turn, box, picture.size)
         scale = draft_scale(box[2], box[3], *size) if header.format == "jpeg" else 1
-        drafted = scale_while_decoding(picture, scale) is not None
-        picture.load()
+        picture, scaled = load_picture(data, header, scale)
+        drafted = scaled is not None
+        stored_size = picture.size if scaled is None else (header.walk.width, header.walk.height)
+        left, top, right, bottom = stored_box(turn, box, stored_size)
         stored = reducible(picture)
         size = (size[1], size[0]) if turn in SIDEWAYS else size
         if not drafted and size == (right - left, bottom - top):

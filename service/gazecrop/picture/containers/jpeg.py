@@ -3,7 +3,7 @@
 import re
 import struct
 
-from gazecrop.picture.containers.tiff import EXIF, orientation_of
+from gazecrop.picture.containers.tiff import orientation_of_tiff
 from gazecrop.picture.containers.walk import MAX_PARTS, Lengthy, Walk, too_many
 
 # Entropy-coded data ends at the first 0xFF that is neither stuffed (FF 00), a restart (FF D0..D7) nor a fill
@@ -13,13 +13,13 @@ _FILL = re.compile(rb"\xff+")
 _QUICK_SCAN_BYTES = 1 << 18  # searched for markers in at most 2 ms
 _MAX_SCANS = 1_000  # counting stops here
 
-_ICC = b"ICC_PROFILE\0"
+_EXIF, _ICC = b"Exif\0", b"ICC_PROFILE\0"
 
 
 def walk_jpeg(data: bytes, most: int = MAX_PARTS) -> Walk:
     """Up to the first scan, and of several scans up to the last."""
     walk = Walk(parts=[slice(0, 2)])
-    at, components, exif = 2, 0, False
+    at, exif = 2, False
     profile: dict[int, slice] = {}
     pieces = total = 0
     for _ in range(most):
@@ -33,15 +33,17 @@ def walk_jpeg(data: bytes, most: int = MAX_PARTS) -> Walk:
         end = at + _u16(data, at)
         body = at + 2
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            walk.height, walk.width, components = struct.unpack_from(">HHB", data, body + 1)
-            walk.buffered = marker in (0xC2, 0xC6, 0xCA, 0xCE)
-        elif marker == 0xE1 and data.startswith(EXIF, body) and not exif:
-            walk.orientation, exif = orientation_of(data[body:end]), True
+            walk.height, walk.width, walk.components = struct.unpack_from(">HHB", data, body + 1)
+            walk.progressive = walk.buffered = marker in (0xC2, 0xC6, 0xCA, 0xCE)
+            walk.arithmetic = marker >= 0xC9
+        elif marker == 0xE1 and data.startswith(_EXIF, body) and end > body + 6 and not exif:
+            # as in browsers the first one that is not empty counts, whatever the byte after the first zero
+            walk.orientation, exif = orientation_of_tiff(data[body + 6 : end]), True
         elif marker == 0xE2 and data.startswith(_ICC, body):
             pieces, total = pieces + 1, data[body + 13]
             profile[data[body + 12]] = slice(body + 14, end)
         if marker == 0xDA:
-            walk.buffered |= data[body] < components  # not interleaved
+            walk.buffered |= data[body] < walk.components  # not interleaved
             if walk.buffered:
                 _scans(data, start, walk, most)
             walk.parts.append(slice(start, None))
@@ -90,6 +92,12 @@ def _scans(data: bytes, start: int, walk: Walk, most: int) -> None:
             coarse.append(slice(start, found.start()))
         start = found.start()
     raise too_many(most)
+
+
+def next_marker(data: bytes, at: int) -> int | None:
+    """Where the entropy-coded data ends that includes the byte `at`."""
+    found = _MARKER.search(data, at)
+    return None if found is None else found.start()
 
 
 def _u16(data: bytes, at: int) -> int:

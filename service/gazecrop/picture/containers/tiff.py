@@ -28,8 +28,13 @@ def orientation_of(exif: bytes) -> int:
     """Tag 0x0112 of the first IFD (EXIF 3.0, 4.6.5): 1 to 8. A broken or out-of-range value counts as 1."""
     while exif.startswith(EXIF):
         exif = exif[len(EXIF) :]
+    return orientation_of_tiff(exif)
+
+
+def orientation_of_tiff(data: bytes) -> int:
+    """The same of EXIF without the prefix `Exif\\0\\0`."""
     try:
-        return _orientation(directory(exif))
+        return _orientation(directory(data))
     except (struct.error, ValueError):
         return 1
 

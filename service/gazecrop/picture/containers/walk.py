@@ -43,6 +43,9 @@ class Walk:
     orientation: int = 1
     buffered: bool = False  # JPEG: several scans, so that the decoder keeps all coefficients in memory
     scans: int = 1
+    progressive: bool = False
+    arithmetic: bool = False
+    components: int = 0  # of a JPEG
     parts: list[slice] = field(default_factory=list)
     colours: Colours = field(default_factory=Colours)
     coarse: list[slice] = field(default_factory=list)  # progressive JPEG: enough for 1/8 of its sides
