@@ -14,7 +14,12 @@ def reducible(picture: Image.Image) -> Image.Image:
         return ImageChops.invert(picture)
     if mode.startswith("I;16"):
         # Pillow's own conversion clips at 255: nearly all 16-bit values would become white
-        return Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
+        samples = np.asarray(picture)
+        grey = Image.fromarray((samples >> 8).astype(np.uint8))
+        key = picture.info.get("transparency")
+        if isinstance(key, int):  # the value of PNG that is transparent
+            return Image.merge("LA", [grey, Image.fromarray((samples != key).astype(np.uint8) * 255)])
+        return grey
     if mode in ("I", "F"):
         return _stretched(picture)
     if mode in ("P", "PA") or "transparency" in picture.info:

@@ -24,6 +24,7 @@ from PIL.WebPImagePlugin import WebPImageFile
 
 from gazecrop.errors import PictureUnreadable, TooManyPixels
 from gazecrop.picture.colour import MID_GREY, lab_to_rgb, reducible
+from gazecrop.picture.frames import on_canvas, still
 from gazecrop.picture.jpeg_end import with_end
 from gazecrop.picture.probe import Header, heif, inspect, nearest_shape, unreadable_on_error
 from gazecrop.picture.space import SRGB, Space, space_of, to_srgb
@@ -126,7 +127,7 @@ def flat(pixels: NDArray[np.uint8]) -> bool:
 
 def load_picture(
     data: bytes, header: Header, scale: int = 1
-) -> tuple[ImageFile, tuple[float, float, float, float] | None]:
+) -> tuple[Image.Image, tuple[float, float, float, float] | None]:
     """Decodes the picture, a JPEG at 1/scale of its sides; the box as of `_scale_while_decoding`. Raises what Pillow
     raises."""
     picture = _open(data, header, coarse=scale == 8)
@@ -140,7 +141,8 @@ def load_picture(
         picture = JpegImageFile(BytesIO(complete))
         box = _scale_while_decoding(picture, scale)
         picture.load()
-    return picture, box
+    frame = header.walk.frame
+    return (picture if frame is None else on_canvas(picture, header.walk, frame)), box
 
 
 def _open(data: bytes, header: Header, *, coarse: bool) -> ImageFile:
@@ -148,13 +150,27 @@ def _open(data: bytes, header: Header, *, coarse: bool) -> ImageFile:
     profile, EXIF, XMP or text. `coarse`: of a progressive JPEG only the scans that matter at 1/8 of its sides."""
     walk = header.walk
     parts = walk.coarse if coarse and walk.coarse else walk.parts
-    if parts:
+    if walk.frame is not None:
+        data = still(data, header.format, walk, walk.frame)
+    elif parts:
         view = memoryview(data)
         data = b"".join(view[part] for part in parts)
     picture = _PLUGINS[header.format](BytesIO(data))
+    if header.format == "png":
+        _scale_key(picture, bits=data[24])
     if walk.arithmetic:
         picture.decodermaxblock = len(data)  # libjpeg cannot wait for more data in the midst of such a scan
     return picture
+
+
+def _scale_key(picture: ImageFile, *, bits: int) -> None:
+    """Pillow scales samples to 8 bits, but not the transparent colour (tRNS) that is compared with them. Grey of 16
+    bits keeps its samples; of colour with 16 bits only the high bytes are left to compare."""
+    key = picture.info.get("transparency")
+    if isinstance(key, tuple) and bits == 16:
+        picture.info["transparency"] = tuple(value >> 8 for value in key)
+    elif isinstance(key, int) and picture.mode == "L" and bits < 8:
+        picture.info["transparency"] = key * 255 // ((1 << bits) - 1)
 
 
 def _scale_while_decoding(picture: ImageFile, scale: int) -> tuple[float, float, float, float] | None:

@@ -2,7 +2,7 @@
 
 import struct
 
-from gazecrop.picture.containers.walk import MAX_PARTS, Walk, too_many
+from gazecrop.picture.containers.walk import MAX_PARTS, Frame, Walk, too_many
 
 
 def walk_gif(data: bytes, most: int = MAX_PARTS) -> Walk:
@@ -27,5 +27,7 @@ def walk_gif(data: bytes, most: int = MAX_PARTS) -> Walk:
         x, y, columns, rows = struct.unpack_from("<HHHH", data, at + 1)
         walk.width, walk.height = max(width, x + columns), max(height, y + rows)
         walk.parts.append(slice(at, None))
+        if (columns, rows) != (walk.width, walk.height):
+            walk.frame = Frame(x, y, columns, rows, [])
         return walk
     raise ValueError("no picture")

@@ -4,7 +4,7 @@ import struct
 import zlib
 
 from gazecrop.picture.containers.tiff import orientation_of
-from gazecrop.picture.containers.walk import MAX_PARTS, Colours, Walk, too_many
+from gazecrop.picture.containers.walk import MAX_PARTS, Colours, Frame, Walk, too_many
 
 _COLOURS = (b"iCCP", b"cICP", b"sRGB", b"gAMA", b"cHRM")
 
@@ -12,7 +12,8 @@ _COLOURS = (b"iCCP", b"cICP", b"sRGB", b"gAMA", b"cHRM")
 def walk_png(data: bytes, most: int = MAX_PARTS) -> Walk:
     """PNG, third edition, 5 (chunks) and 11.3.3.6 (eXIf, which may follow the pixels)."""
     walk = Walk(parts=[slice(0, 8)])
-    at, pixels = 8, False
+    at, pixels, animated, controls = 8, False, False, 0
+    frame: list[slice] = []
     for _ in range(most):
         if at + 8 > len(data):
             break
@@ -26,6 +27,15 @@ def walk_png(data: bytes, most: int = MAX_PARTS) -> Walk:
             pixels |= kind == b"IDAT"
         elif kind in _COLOURS and not pixels and end <= len(data):
             _read_colours(walk.colours, data, at + 4, end)
+        elif kind == b"acTL" and not pixels:
+            animated = True
+        elif kind == b"fcTL" and animated:
+            controls += 1
+            if controls == 1 and pixels:  # the default image is no frame
+                width, height, x, y = struct.unpack_from(">4I", data, at + 12)
+                walk.frame = Frame(x, y, width, height, frame)
+        elif kind == b"fdAT" and controls == 1 and walk.frame:
+            frame.append(slice(at + 12, end - 4))
         elif kind == b"eXIf":
             walk.orientation = orientation_of(data[at + 8 : end - 4])
         if kind == b"IEND":
@@ -33,7 +43,16 @@ def walk_png(data: bytes, most: int = MAX_PARTS) -> Walk:
         at = end
     else:
         raise too_many(most)
+    if walk.frame and not frame:
+        walk.frame = None
+    if walk.frame and not _inside(walk.frame, walk):
+        raise ValueError("a frame beyond the canvas")
     return walk
+
+
+def _inside(frame: Frame, walk: Walk) -> bool:
+    filled = frame.width > 0 and frame.height > 0
+    return filled and frame.x + frame.width <= walk.width and frame.y + frame.height <= walk.height
 
 
 def profile_of_chunk(chunk: bytes, most: int) -> bytes:

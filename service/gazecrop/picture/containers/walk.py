@@ -33,6 +33,17 @@ class Colours:
     grey_as_rgb: bool = False  # the decoder makes RGB of grey pictures too
 
 
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A part of the canvas, in pixels, and the byte ranges of its data (WebP: chunks; PNG: contents of fdAT)."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+    parts: list[slice]
+
+
 @dataclass(slots=True)
 class Walk:
     """`width` and `height` as stored. `parts`: byte ranges that the pixels depend on (JPEG, PNG and GIF; of other
@@ -47,6 +58,7 @@ class Walk:
     arithmetic: bool = False
     components: int = 0  # of a JPEG
     parts: list[slice] = field(default_factory=list)
+    frame: Frame | None = None  # the first one, where it is not simply the whole canvas
     colours: Colours = field(default_factory=Colours)
     coarse: list[slice] = field(default_factory=list)  # progressive JPEG: enough for 1/8 of its sides
 
