@@ -1,6 +1,7 @@
 """fetch-wikicelb against a recorded response, served locally."""
 
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,7 +13,7 @@ import pytest
 
 from gazecrop.audit.material.portraits import read_people
 from gazecrop.audit.material.wikicelb import QUERY, licence_of, people_of, rows
-from gazecrop.audit.material.wikimedia import FetchError
+from gazecrop.audit.material.wikimedia import TRIES, FetchError
 from gazecrop.cli import main
 from tests.helpers.pictures import jpeg
 
@@ -161,6 +162,36 @@ def test_redirects_elsewhere_are_not_followed(
     assert fetch(url, tmp_path, "--sparql", f"{url}/evil") == 2
     assert "elsewhere.invalid" in capsys.readouterr().err
     assert not (tmp_path / "answer.json").exists()
+
+
+def test_a_server_that_stays_busy_ends_the_download(
+    wiki: tuple[str, type[_Wiki]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url, server = wiki
+    server.busy = 100
+    assert fetch(url, tmp_path) == 2
+    assert "status 429; the same command resumes from here" in capsys.readouterr().err
+    assert server.requests.count("/files/One%20portrait.jpg") == TRIES
+    server.busy = 0
+    assert fetch(url, tmp_path) == 0
+    assert len(rows(tmp_path / "people.csv")) == 2
+
+
+def test_a_file_beyond_the_limit_is_no_picture(
+    wiki: tuple[str, type[_Wiki]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, _ = wiki
+    monkeypatch.setattr("gazecrop.audit.material.wikicelb.MOST_BYTES", 100)
+    assert fetch(url, tmp_path) == 0
+    assert rows(tmp_path / "people.csv") == []
+    assert set((tmp_path / "left-out.txt").read_text().split()) == {"Q11", "Q12", "Q14", "Q15"}
+
+
+def test_without_a_server(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))  # bound and not listening: connections are refused
+        assert fetch(f"http://127.0.0.1:{unused.getsockname()[1]}", tmp_path) == 2
+    assert "ConnectError" in capsys.readouterr().err
 
 
 def test_a_contact_is_required(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
