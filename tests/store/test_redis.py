@@ -268,11 +268,13 @@ async def test_only_maps_expire(store: RedisStore, raw: Redis) -> None:
     assert lives == dict.fromkeys(["gazecrop:id_key", f"gazecrop:focus:{A}", "gazecrop:focuses"], -1)
 
 
-async def test_deleting_leaves_nothing(store: RedisStore, raw: Redis) -> None:
+async def test_deleting_leaves_a_tombstone_alone(store: RedisStore, raw: Redis) -> None:
     await store.put(A, RECORD)
     await store.set_focus(A, 0.5, 0.5, ANY)
     await store.delete(A)
-    assert await raw.keys() == []
+    (tombstone,) = await raw.keys()
+    assert tombstone == f"gazecrop:gone:{A}".encode() and await raw.get(tombstone) == b"all"
+    assert 3600 < await raw.ttl(tombstone) <= 3660
 
 
 async def test_eviction_takes_maps_and_no_focus(

@@ -9,7 +9,7 @@ import pytest
 from gazecrop.crop.focus import Focus
 from gazecrop.errors import ImageNotFound, PreconditionFailed, StoreAway, StoreFull
 from gazecrop.settings import Settings
-from gazecrop.store import open_store
+from gazecrop.store import open_store, redis_link
 from gazecrop.store.base import Condition, Entry, Record, Report, Store
 from gazecrop.store.redis import RedisStore
 from gazecrop.store.sqlite import SqliteStore
@@ -30,7 +30,8 @@ def open_one(request: pytest.FixtureRequest, tmp_path: Path) -> OpenStore:
         return lambda: SqliteStore(
             tmp_path / "gazecrop.db", megabytes=10, max_focus=MAX_FOCUS, reports_megabytes=1
         )
-    # Its time-out of 50 ms is not the question here, and a busy machine is not a broken promise.
+    # Its timeouts are not the subject here, and a busy machine is slow.
+    request.getfixturevalue("monkeypatch").setattr(redis_link, "WAIT_FOR_CONNECTION", 20.0)
     url = f"{request.getfixturevalue('redis_server').url}?socket_timeout=2"
     return lambda: RedisStore(url, map_days=1, max_focus=MAX_FOCUS, reports_megabytes=1)
 

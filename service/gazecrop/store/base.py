@@ -7,6 +7,9 @@ from typing import Any, Literal, Protocol
 from gazecrop.crop.focus import Focus
 from gazecrop.errors import ImageNotFound, PreconditionFailed, StoreFull
 
+# An entry that a replica holds in memory and read from the store within this time may be written back after the store
+# has lost it. A deletion leaves a tombstone that lasts longer, so that what was deleted is never written back.
+RESTORE_SECONDS = 3600.0
 # The outcome of a focus change, as the stores' transactions return it.
 Outcome = Literal["created", "replaced", "deleted", "absent", "unknown", "precondition", "full"]
 
@@ -91,11 +94,21 @@ class Store(Protocol):
 
     name: str  # "redis" or "sqlite"
 
+    @property
+    def reconnected_at(self) -> float:
+        """When a connection was last opened anew, by `time.monotonic()`; -inf if never. What was read before may since
+        have been lost, by a restart without the data or a fail-over."""
+
     async def get(self, id: str) -> Entry | None:
         """Map and focus in one round trip; None without a map (a focus may still exist)."""
 
     async def put(self, id: str, record: Record) -> Entry:
         """Stores the map. Returns it with the focus that was set for these bytes earlier, if any."""
+
+    async def restore(self, id: str, entry: Entry) -> Entry | None:
+        """Stores what the store has lost of an entry, its focus included, and returns what it holds then.
+
+        None, and no change, when the entry was deleted and not lost."""
 
     async def delete(self, id: str) -> None:
         """Deletes the map, the focus and the pictures attached to reports about the id; durable when it returns.

@@ -2,8 +2,9 @@
 
 A map never changes, but another replica may set its focus or delete it, so an entry older than one second is read from
 the store again. While the store does not answer, entries still do, marked as degraded; a new map is kept in memory and
-written back when the store answers again. Used from the event loop only; the only locks keep the changes of one id in
-order.
+written back when the store answers again. After a reconnect an entry may be missing because the store has lost its data
+(a restart, a fail-over): then it still answers, and is written back unless it was deleted. Used from the event loop
+only; the only locks keep the changes of one id in order.
 """
 
 import asyncio
@@ -17,8 +18,8 @@ from typing import Generic, TypeVar
 from weakref import WeakValueDictionary
 
 from gazecrop.crop.focus import Focus
-from gazecrop.errors import GazecropError, StoreAway
-from gazecrop.store.base import Condition, Entry, Record, Store
+from gazecrop.errors import GazecropError, ImageNotFound, PreconditionFailed, StoreAway
+from gazecrop.store.base import RESTORE_SECONDS, Condition, Entry, Record, Store
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -49,6 +50,7 @@ class _Slot(Generic[T]):
     found: Found[T]
     checked: float  # when it was requested from the store, by the clock
     unsaved: bool
+    outdated: bool = False  # to be read again, however fresh
 
 
 def _ignore(tier: str, result: str) -> None: ...
@@ -92,7 +94,7 @@ class MapCache(Generic[T]):
     def peek(self, id: str) -> Found[T] | None:
         """The entry if it is fresh enough to answer without the store. None: the map may still be in the store."""
         slot = self._slots.get(id)
-        if slot is None or self._clock() - slot.checked > FRESH_SECONDS:
+        if slot is None or slot.outdated or self._clock() - slot.checked > FRESH_SECONDS:
             return None
         self._slots.move_to_end(id)
         self._count("memory", "hit")
@@ -116,7 +118,11 @@ class MapCache(Generic[T]):
         if found is not None:
             return found.focus, found.degraded
         try:
-            return await self._ask(self.store.get_focus(id)), False
+            focus = await self._ask(self.store.get_focus(id))
+            if focus is None and self._may_be_lost(id):
+                found = await self.get(id)
+                return (found.focus, found.degraded) if found else (None, False)
+            return focus, False
         except StoreAway:
             slot = self._slots.get(id)
             if slot is None:
@@ -148,6 +154,14 @@ class MapCache(Generic[T]):
 
     async def set_focus(self, id: str, x: float, y: float, condition: Condition) -> tuple[Focus, bool]:
         """As `Store.set_focus`."""
+        try:
+            return await self._set_focus(id, x, y, condition)
+        except (ImageNotFound, PreconditionFailed):
+            if not self._may_be_lost(id) or await self._restore(id) is None:
+                raise
+        return await self._set_focus(id, x, y, condition)
+
+    async def _set_focus(self, id: str, x: float, y: float, condition: Condition) -> tuple[Focus, bool]:
         async with self._change(id):
             slot = self._slots.get(id)
             with self._reread_on_error(id):
@@ -239,11 +253,37 @@ class MapCache(Generic[T]):
         self._count("store", "miss" if entry is None else "hit")
         if self._loads.get(id) is not asyncio.current_task():
             return await self.get(id)  # the id was changed during the read: the entry may be old
+        if entry is None and self._may_be_lost(id):
+            return await self._restore(id)
         if entry is not None:
             with contextlib.suppress(ValueError):
                 return self._keep(id, entry, asked)
         self._drop(id)
         return None
+
+    def _may_be_lost(self, id: str) -> bool:
+        """Whether the store, where this entry is missing, may have lost it since it was read there."""
+        slot = self._slots.get(id)
+        if slot is None or slot.checked >= self.store.reconnected_at:
+            return False
+        return self._clock() - slot.checked < RESTORE_SECONDS
+
+    async def _restore(self, id: str) -> Found[T] | None:
+        """Writes an entry back that the store may have lost; None, and it is dropped, when it was deleted."""
+        async with self._change(id):
+            slot = self._slots.get(id)
+            if slot is None or not self._may_be_lost(id):
+                return None if slot is None else slot.found  # changed in the meantime
+            asked = self._clock()
+            try:
+                entry = await self._ask(self.store.restore(id, Entry(slot.found.record, slot.found.focus)))
+            except StoreAway:
+                return replace(slot.found, degraded=True)
+            if entry is not None:
+                with contextlib.suppress(ValueError):
+                    return self._keep(id, entry, asked)
+            self._drop(id)
+            return None
 
     def _loaded(self, id: str, load: asyncio.Task[Found[T] | None]) -> None:
         if self._loads.get(id) is load:
@@ -269,7 +309,7 @@ class MapCache(Generic[T]):
             yield
         except BaseException:
             if (slot := self._slots.get(id)) is not None and not slot.unsaved:
-                slot.checked = float("-inf")
+                slot.outdated = True
             raise
 
     def _keep(self, id: str, entry: Entry, asked: float, *, unsaved: bool = False) -> Found[T]:

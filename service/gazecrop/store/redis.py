@@ -4,11 +4,16 @@
     gazecrop:focus:ID    a packed Focus; never expires, so `volatile-*` never evicts it
     gazecrop:focuses     the set of ids that have a focus: SCARD is their number
     gazecrop:id_key      32 random bytes; never expires
+    gazecrop:gone:ID     a tombstone: "all" after a deletion, "focus" after that of a focus; expires after an hour
     gazecrop:report...   people's reports: redis_reports.py
 
 A focus has its own key, so that one MGET reads map and focus: 81 us a call; a pipeline of GET and HGET takes 122. The
 number of focal points is the size of a set, not a counter: adding or removing an id twice has no effect, so it cannot
 drift. Keys that depend on each other are changed by one script, so no reader sees an intermediate state.
+
+A tombstone distinguishes a deleted map from one that Redis has lost, which the replicas write back from memory. A Redis
+without persistence loses the tombstones too: then a map that was deleted within the hour before may come back from a
+replica that had not read it since.
 """
 
 import secrets
@@ -18,16 +23,18 @@ from typing import Any, TypeVar, cast
 
 from gazecrop.crop.focus import Focus
 from gazecrop.errors import StoreAway
-from gazecrop.store.base import Condition, Entry, Outcome, Record, settle
+from gazecrop.store.base import RESTORE_SECONDS, Condition, Entry, Outcome, Record, settle
 from gazecrop.store.redis_link import PATIENT_SECONDS, Link
 from gazecrop.store.redis_reports import BYTES, RedisReports, pictures_of
 
 T = TypeVar("T")
 
-# KEYS: map, focus, focuses. ARGV: id, the new focus or "" to delete it, the limit, then the condition: "absent" or "",
-# the number of revisions in `match` ("": no condition, "0": any), these revisions, then those of `other`, 8 bytes each.
-# The checks are in the order 404, 412 (RFC 9110, 13.2.1), 507. A focus that is not a string of 24 bytes is foreign and
-# counts as absent.
+TOMBSTONE_SECONDS = round(RESTORE_SECONDS) + 60
+
+# KEYS: map, focus, focuses, gone. ARGV: id, the new focus or "" to delete it, the limit, then the condition: "absent"
+# or "", the number of revisions in `match` ("": no condition, "0": any), these revisions, then those of `other`, 8
+# bytes each. The checks are in the order 404, 412 (RFC 9110, 13.2.1), 507. A focus that is not a string of 24 bytes is
+# foreign and counts as absent.
 CHANGE_FOCUS = """
 local present = redis.pcall('GET', KEYS[2])
 if type(present) ~= 'string' or #present ~= 24 then present = false end
@@ -45,6 +52,7 @@ if not matches then return 'precondition' end
 if ARGV[2] == '' then
   redis.call('DEL', KEYS[2])
   redis.call('SREM', KEYS[3], ARGV[1])
+  redis.call('SET', KEYS[4], 'focus', 'EX', TOMBSTONE, 'NX')
   return present and 'deleted' or 'absent'
 end
 if not present and redis.call('SISMEMBER', KEYS[3], ARGV[1]) == 0
@@ -53,14 +61,16 @@ if not present and redis.call('SISMEMBER', KEYS[3], ARGV[1]) == 0
 end
 redis.call('SET', KEYS[2], ARGV[2])
 redis.call('SADD', KEYS[3], ARGV[1])
+if redis.call('GET', KEYS[4]) == 'focus' then redis.call('DEL', KEYS[4]) end
 return present and 'replaced' or 'created'
-"""
+""".replace("TOMBSTONE", str(TOMBSTONE_SECONDS))
 
-# KEYS: map, focus, focuses, the pictures of reports about the id, the size of all reports. ARGV: id.
+# KEYS: map, focus, focuses, the pictures of reports about the id, the size of all reports, gone. ARGV: id.
 # A script, not MULTI: a Redis out of memory refuses everything inside MULTI, deletions too.
 FORGET = """
 redis.call('DEL', KEYS[1], KEYS[2])
 redis.call('SREM', KEYS[3], ARGV[1])
+redis.call('SET', KEYS[6], 'all', 'EX', TOMBSTONE)
 if redis.call('TYPE', KEYS[4]).ok == 'hash' then
   local size = 0
   for _, name in ipairs(redis.call('HKEYS', KEYS[4])) do
@@ -70,11 +80,28 @@ if redis.call('TYPE', KEYS[4]).ok == 'hash' then
   redis.call('DECRBY', KEYS[5], size)
 end
 return 'deleted'
+""".replace("TOMBSTONE", str(TOMBSTONE_SECONDS))
+
+# KEYS: map, focus, focuses, gone. ARGV: id, the map, its time to live in seconds, the focus or "", the limit.
+RESTORE = """
+local gone = redis.call('GET', KEYS[4])
+if gone == 'all' then return nil end
+redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3], 'NX')
+if ARGV[4] ~= '' and not gone and redis.call('EXISTS', KEYS[2]) == 0
+    and redis.call('SCARD', KEYS[3]) < tonumber(ARGV[5]) then
+  redis.call('SET', KEYS[2], ARGV[4])
+  redis.call('SADD', KEYS[3], ARGV[1])
+end
+return redis.call('MGET', KEYS[1], KEYS[2])
 """
 
 
 def _map(id: str) -> str:
     return f"gazecrop:map:{id}"
+
+
+def _gone(id: str) -> str:
+    return f"gazecrop:gone:{id}"
 
 
 def _focus(id: str) -> str:
@@ -95,6 +122,12 @@ def _unpack(kind: Callable[[bytes], T], value: object) -> T | None:
         return None
 
 
+def _entry(values: Sequence[object]) -> Entry | None:
+    """Of the values of map and focus."""
+    record = _unpack(Record.unpack, values[0])
+    return None if record is None else Entry(record, _unpack(Focus.unpack, values[1]))
+
+
 class RedisStore:
     name = "redis"
 
@@ -112,26 +145,39 @@ class RedisStore:
         self._client = self._link.client
         self._map_seconds = max(1, round(map_days * 86400))
         self._max_focus = max_focus
+        self._id_key = b""  # as read at the start
         self._reports = RedisReports(self._link, reports_megabytes * 1_000_000)
         self.add_report, self.reports = self._reports.add, self._reports.read
 
     async def get(self, id: str) -> Entry | None:
         values = await self._link.ask(lambda: self._client.mget(_map(id), _focus(id)))
-        record = _unpack(Record.unpack, values[0])
-        return None if record is None else Entry(record, _unpack(Focus.unpack, values[1]))
+        return _entry(values)
 
     async def put(self, id: str, record: Record) -> Entry:
         def call() -> Awaitable[list[Any]]:
             pipe = self._client.pipeline(transaction=False)
             pipe.set(_map(id), record.pack(), ex=self._map_seconds)
+            if self._id_key:  # a Redis that restarted empty has lost it
+                pipe.set(ID_KEY, self._id_key, nx=True)
             pipe.mget(_focus(id))  # MGET, as GET fails on a value of another type
             return pipe.execute()
 
-        _, values = await self._link.ask(call)
+        values = (await self._link.ask(call))[-1]
         return Entry(record, _unpack(Focus.unpack, values[0]))
 
+    @property
+    def reconnected_at(self) -> float:
+        return self._link.pool.reconnected_at
+
+    async def restore(self, id: str, entry: Entry) -> Entry | None:
+        keys = (_map(id), _focus(id), FOCUSES, _gone(id))
+        focus = entry.focus.pack() if entry.focus else b""
+        arguments = (id, entry.record.pack(), self._map_seconds, focus, self._max_focus)
+        values: Any = await self._link.ask(lambda: self._eval(RESTORE, keys, *arguments))
+        return None if values is None else _entry(values)
+
     async def delete(self, id: str) -> None:
-        keys = (_map(id), _focus(id), FOCUSES, pictures_of(id), BYTES)
+        keys = (_map(id), _focus(id), FOCUSES, pictures_of(id), BYTES, _gone(id))
         await self._link.ask(lambda: self._eval(FORGET, keys, id))
 
     async def get_focus(self, id: str) -> Focus | None:
@@ -151,7 +197,7 @@ class RedisStore:
             "" if condition.match is None else str(len(condition.match)),
             *(revision.to_bytes(8, "big") for revision in (*(condition.match or ()), *condition.other)),
         ]
-        keys = (_map(id), _focus(id), FOCUSES)
+        keys = (_map(id), _focus(id), FOCUSES, _gone(id))
         outcome = await self._link.ask(
             lambda: self._eval(CHANGE_FOCUS, keys, id, value, self._max_focus, *arguments)
         )
@@ -164,13 +210,14 @@ class RedisStore:
     async def id_key(self) -> bytes:
         def call() -> Awaitable[list[Any]]:
             pipe = self._client.pipeline(transaction=False)
-            pipe.set(ID_KEY, secrets.token_bytes(32), nx=True)
+            pipe.set(ID_KEY, self._id_key or secrets.token_bytes(32), nx=True)
             pipe.get(ID_KEY)
             return pipe.execute()
 
         _, key = await self._link.ask(call, PATIENT_SECONDS)
         if not isinstance(key, bytes) or len(key) != 32:
             raise self._link.away(f"does not hold 32 bytes under {ID_KEY}")
+        self._id_key = key
         return key
 
     async def ping(self) -> None:

@@ -64,7 +64,8 @@ class Link:
             with_tls = "connection_class" in options
             ours["connection_class"] = SentinelTlsConnection if with_tls else SentinelConnection
             ours["sentinels"] = self._sentinels
-        self.client = Redis(connection_pool=PrimaryPool(**options | ours))
+        self.pool = PrimaryPool(clock=clock, **options | ours)
+        self.client = Redis(connection_pool=self.pool)
         self._slots = asyncio.Semaphore(connections)
         self._breaker = Breaker(clock=clock)
 
@@ -101,14 +102,13 @@ class Link:
     async def _on_the_primary(self, call: Callable[[], Awaitable[T]]) -> T:
         """The call. When the server refuses it because it is no primary, or is loading its data, the idle connections
         are closed: a new one may lead to the primary. A replica has changed nothing, so a second call is safe."""
-        pool = self.client.connection_pool
         try:
             return await call()
         except (ReadOnlyError, MasterDownError):
-            await pool.disconnect(inuse_connections=False)
+            await self.pool.disconnect(inuse_connections=False)
             return await call()
         except BusyLoadingError:
-            await pool.disconnect(inuse_connections=False)
+            await self.pool.disconnect(inuse_connections=False)
             raise
 
     def away(self, why: str) -> StoreAway:
@@ -116,6 +116,6 @@ class Link:
 
     async def close(self) -> None:
         with contextlib.suppress(RedisError, OSError, TimeoutError):
-            await within(1.0, self.client.connection_pool.disconnect)
+            await within(1.0, self.pool.disconnect)
         if self._sentinels is not None:
             await self._sentinels.close()

@@ -4,9 +4,10 @@ then a replica: it answers reads with old data and refuses writes. So each conne
 
 import asyncio
 import contextlib
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 from redis.asyncio import Redis
 from redis.asyncio.connection import AbstractConnection, Connection, ConnectionPool, SSLConnection
@@ -24,15 +25,29 @@ class WrongKind(ResponseError):
 
 
 class PrimaryPool(ConnectionPool):
-    """Hands out connections whose role was checked within the last second.
+    """Hands out connections whose role was checked within the last second. `reconnected_at`: when one of them was last
+    opened anew, by `clock`.
 
     A connection to a replica is opened anew, which leads to the primary when a proxy, a name or the Sentinels have
     followed the fail-over. Until then reads are answered by the replica.
     """
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic, **options: Any) -> None:
         super().__init__(**options)
+        self.reconnected_at = float("-inf")
+        self._clock = clock
+        self._connected_before: WeakSet[AbstractConnection] = WeakSet()
         self._next_checks: WeakKeyDictionary[AbstractConnection, float] = WeakKeyDictionary()
+
+    def make_connection(self) -> AbstractConnection:
+        connection: AbstractConnection = super().make_connection()  # type: ignore[no-untyped-call]
+        connection.register_connect_callback(self._connected)  # type: ignore[no-untyped-call]
+        return connection
+
+    async def _connected(self, connection: AbstractConnection) -> None:
+        if connection in self._connected_before:
+            self.reconnected_at = self._clock()
+        self._connected_before.add(connection)
 
     async def ensure_connection(self, connection: AbstractConnection) -> None:
         await super().ensure_connection(connection)

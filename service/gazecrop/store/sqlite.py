@@ -45,6 +45,7 @@ ENOUGH_TOUCHES = 1024  # written when so many wait and nothing else is
 
 class SqliteStore:
     name = "sqlite"
+    reconnected_at = float("-inf")  # the file is never exchanged under a running server: `ping`
 
     def __init__(
         self,
@@ -134,6 +135,9 @@ class SqliteStore:
         if self._touched:
             self._writer.post(self._touches())
         return Entry(record, await self._writer.run_job(work, durable=False))
+
+    async def restore(self, id: str, entry: Entry) -> Entry | None:
+        return None  # nothing is lost here: what is missing was deleted or evicted
 
     async def delete(self, id: str) -> None:
         def work(connection: Connection) -> None:
