@@ -240,4 +240,4 @@ def as_record(thumbnail: Thumbnail, density: NDArray[np.float32] | None, model: 
         grid = SaliencyGrid.from_density(
             density, width, height, symmetry=model.symmetry_threshold, rotated=rotated
         )
-    return Record(model.name, thumbnail.format, grid.code)
+    return Record(model.name, thumbnail.format, grid.code, thumbnail.orientation)

@@ -73,7 +73,12 @@ def test_every_way_of_sending_gives_one_id(api: httpx.Client, picture: bytes) ->
 def test_the_format_is_detected_from_the_bytes(api: httpx.Client, format: str) -> None:
     data = encode(draw(200, 150, seed=3), format)
     answer = api.post("/v1/images", content=data, headers={"content-type": "image/jpeg"})
-    assert answer.json()["image"] == {"width": 200, "height": 150, "format": format.lower()}
+    assert answer.json()["image"] == {
+        "width": 200,
+        "height": 150,
+        "format": format.lower(),
+        "orientation": 1,
+    }
     assert abs(answer.json()["focus"]["x"] - 0.3) < 0.1
 
 
@@ -171,7 +176,10 @@ def test_however_a_picture_is_stored_its_crop_is_the_same(api: httpx.Client, ori
     stored = upright.transpose(turn) if turn is not None else upright
     expected = upload(api, encode(upright, "PNG"), "?ratios=1:1,4:5")
     document = upload(api, encode(stored, "PNG", exif=exif), "?ratios=1:1,4:5")
-    assert document["image"] == expected["image"]
+    assert expected["image"]["orientation"] == 1
+    assert document["image"] == expected["image"] | {"orientation": orientation}
+    place = f"/v1/images/{document['id']}"
+    assert api.get(place).json()["image"] == document["image"]
     for got, want in zip(document["crops"], expected["crops"], strict=True):
         assert abs(got["box"]["x"] - want["box"]["x"]) <= 16  # a cell; another turn would move it by 240
         assert got["box"] | {"x": 0} == want["box"] | {"x": 0}

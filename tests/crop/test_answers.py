@@ -15,6 +15,7 @@ from gazecrop.crop.grid import SaliencyGrid
 from gazecrop.crop.placing import Box, Constraint
 from gazecrop.crop.ratios import ALL_PROFILES, parse_ratio
 from gazecrop.http.openapi import schemas
+from gazecrop.store.base import Record
 
 RNG = np.random.default_rng(3)
 
@@ -48,6 +49,7 @@ def test_the_example_of_api_md() -> None:
     assert answers.object_position(box, 4000, 3000) == "50% 54.93%"
     assert answers.links(box, rotated=False) == {
         "imgproxy": "crop:4000:2250:nowe:0:412",
+        "sharp": "rotate().extract({ left: 0, top: 412, width: 4000, height: 2250 })",
         "iiif": "0,412,4000,2250",
         "cloudinary": "c_crop,x_0,y_412,w_4000,h_2250",
         "thumbor": "0x412:4000x2662",
@@ -55,9 +57,26 @@ def test_the_example_of_api_md() -> None:
 
 
 def test_for_a_rotated_file_only_links_of_tools_that_rotate_are_given() -> None:
-    assert answers.links(Box(1, 2, 3, 4), rotated=True).keys() == {"imgproxy"}
+    assert answers.links(Box(1, 2, 3, 4), rotated=True).keys() == {"imgproxy", "sharp"}
     crop = cropper(rotated=True).crop(parse_ratio("1:1"), Options())
-    assert answers.crop_answer(crop, cropper(rotated=True))["links"].keys() == {"imgproxy"}
+    assert answers.crop_answer(crop, cropper(rotated=True))["links"].keys() == {"imgproxy", "sharp"}
+
+
+@pytest.mark.parametrize(("rotated", "orientation"), [(False, 1), (True, 6), (True, 2)])
+def test_the_orientation_of_the_file(rotated: bool, orientation: int) -> None:
+    made = cropper(rotated=rotated)
+    document = answers.document("0" * 32, "v", "m", "jpeg", made, None, [], orientation=orientation)
+    assert document["image"]["orientation"] == orientation
+
+
+def test_the_orientation_of_a_map_of_release_0_1_is_unknown() -> None:
+    """Its record has none; only its grid says that the file is turned."""
+    record = Record.unpack(b"gaze-0 jpeg GC1")
+    assert record == Record("gaze-0", "jpeg", b"GC1", 1) and record.pack() == b"gaze-0 jpeg GC1"
+    document = answers.document(
+        "0" * 32, "v", "m", "jpeg", cropper(rotated=True), None, [], orientation=record.orientation
+    )
+    assert "orientation" not in document["image"]
 
 
 @given(

@@ -51,6 +51,24 @@ def test_every_operation_has_a_summary_and_no_500(document: dict[str, Any]) -> N
                 )
 
 
+def test_it_says_when_an_optional_key_of_a_response_is_absent(document: dict[str, Any]) -> None:
+    sent = {"Report", "Contested", "Fractions"}  # models of requests
+    optional = {
+        (model, name): property
+        for model, schema in document["components"]["schemas"].items()
+        for name, property in schema["properties"].items()
+        if model not in sent and name not in schema.get("required", ())
+    }
+    assert {
+        ("Picture", "orientation"),
+        ("Links", "iiif"),
+        ("Crop", "css"),
+        ("Crop", "profile"),
+    } <= optional.keys()
+    for key, property in optional.items():
+        assert "Absent" in property.get("description", ""), key
+
+
 def test_the_reference_shows_this_document(api: httpx.Client, document: dict[str, Any]) -> None:
     assert api.get("/openapi.json").json() == document
 

@@ -65,7 +65,7 @@ async def test_a_newer_map_takes_the_place_of_the_older(store: Store) -> None:
 
 
 async def test_every_byte_may_stand_in_a_code(store: Store) -> None:
-    record = Record("gaze-0", "png", bytes(range(256)) * 20)
+    record = Record("gaze-0", "png", bytes(range(256)) * 20, orientation=6)
     await store.put(A, record)
     assert await store.get(A) == Entry(record, None)
 

@@ -79,7 +79,11 @@ def links(box: Box, *, rotated: bool) -> dict[str, str]:
     """The same box in the syntax of other tools. Tools that count in the stored frame are left out
     for a file that is not stored upright (`rotated`)."""
     x, y, width, height = box.x, box.y, box.width, box.height
-    found = {"imgproxy": f"crop:{width}:{height}:nowe:{x}:{y}"}  # it rotates before it crops
+    found = {
+        "imgproxy": f"crop:{width}:{height}:nowe:{x}:{y}",  # it rotates before it crops
+        # rotate() turns the picture by its EXIF orientation, and leaves an upright one as it is.
+        "sharp": f"rotate().extract({{ left: {x}, top: {y}, width: {width}, height: {height} }})",
+    }
     if not rotated:
         found["iiif"] = f"{x},{y},{width},{height}"
         found["cloudinary"] = f"c_crop,x_{x},y_{y},w_{width},h_{height}"
@@ -103,14 +107,20 @@ def document(
     cropper: Cropper,
     focus: Focus | None,
     crops: list[Crop],
+    *,
+    orientation: int | None = None,
 ) -> dict[str, Any]:
-    """The image document: the answer to an upload."""
+    """The image document: the answer to an upload. `orientation`: EXIF, 1 to 8, of the file; None: not stated."""
     grid = cropper.grid
     span = cropper.good_ratios
+    image = {"width": grid.width, "height": grid.height, "format": picture_format}
+    stored = orientation is not None and grid.rotated == (orientation != 1)
+    if stored:  # not with maps of release 0.1
+        image["orientation"] = orientation
     return {
         "id": id,
         "version": version,
-        "image": {"width": grid.width, "height": grid.height, "format": picture_format},
+        "image": image,
         "model": model,
         "focus": focus_answer(cropper, focus),
         "points": [

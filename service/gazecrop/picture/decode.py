@@ -95,8 +95,12 @@ class Thumbnail:
     width: int
     height: int
     format: str
-    rotated: bool
+    orientation: int  # EXIF, 1 to 8: how the stored frame is turned or mirrored
     flat: bool
+
+    @property
+    def rotated(self) -> bool:
+        return self.orientation != 1
 
 
 def decode(
@@ -116,7 +120,7 @@ def decode(
         size = (rows, columns) if turn in SIDEWAYS else (columns, rows)
         small = reduced(picture, size, box, space_of(data, header.walk.colours))
         pixels = np.asarray(small if turn is None else small.transpose(turn))
-    return Thumbnail(pixels, header.width, header.height, header.format, header.rotated, flat(pixels))
+    return Thumbnail(pixels, header.width, header.height, header.format, header.orientation, flat(pixels))
 
 
 def flat(pixels: NDArray[np.uint8]) -> bool:

@@ -64,11 +64,12 @@ def thumbnail_of(image: Image.Image, shapes: Sequence[tuple[int, int]]) -> Thumb
         raise PictureUnreadable("The image is empty.")
     with unreadable_on_error(format):
         image.load()
-        turn = TURNS.get(orientation_of(image.info.get("exif", b""))) if image.format != "TIFF" else None
+        orientation = orientation_of(image.info.get("exif", b"")) if image.format != "TIFF" else 1
+        turn = TURNS.get(orientation)
         width, height = image.size[::-1] if turn in SIDEWAYS else image.size
         rows, columns = nearest_shape(width, height, shapes)
         small = reduced(
             image, (rows, columns) if turn in SIDEWAYS else (columns, rows), None, space_of_image(image)
         )
         pixels = np.asarray(small if turn is None else small.transpose(turn))
-    return Thumbnail(pixels, width, height, format, turn is not None, flat(pixels))
+    return Thumbnail(pixels, width, height, format, orientation, flat(pixels))

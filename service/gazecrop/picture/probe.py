@@ -39,7 +39,7 @@ class Header:
     format: str
     width: int
     height: int
-    rotated: bool  # the stored frame must be turned or mirrored
+    orientation: int  # EXIF, 1 to 8: how the stored frame is turned or mirrored
     pixels_to_decode: int  # held in memory at once while decoding
     draft: int  # a JPEG is decoded at 1/draft of its sides
     walk: Walk
@@ -127,7 +127,7 @@ def _inspect(data: bytes, shapes: Sequence[tuple[int, int]], most: int) -> Heade
         if kind == "avif":
             # libavif allocates by the frame, not the header, up to 268 MP: a header with a false size may cost 525 MB.
             pixels = max(pixels, 66_000_000)
-        return Header(kind, width, height, walk.orientation != 1, pixels, draft, walk)
+        return Header(kind, width, height, walk.orientation, pixels, draft, walk)
 
 
 def nearest_shape(width: int, height: int, shapes: Sequence[tuple[int, int]]) -> tuple[int, int]:

@@ -16,20 +16,27 @@ Outcome = Literal["created", "replaced", "deleted", "absent", "unknown", "precon
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A map as stored: the network that made it, the picture's format, the encoded grid (`grid.py`)."""
+    """A map as stored: the network that made it, the picture's format, the encoded grid (`grid.py`), the EXIF
+    orientation of the file (1 to 8).
+
+    Records of release 0.1 have no orientation. It reads as 1 then, although the grid may say that it is another.
+    """
 
     model: str
     format: str
     code: bytes
+    orientation: int = 1
 
     def pack(self) -> bytes:
-        return f"{self.model} {self.format} ".encode() + self.code
+        turned = "" if self.orientation == 1 else f"/{self.orientation}"
+        return f"{self.model} {self.format}{turned} ".encode() + self.code
 
     @classmethod
     def unpack(cls, value: bytes) -> "Record":
         """Raises ValueError when the bytes are not a record."""
         model, picture_format, code = value.split(b" ", 2)
-        return cls(model.decode(), picture_format.decode(), code)
+        name, _, orientation = picture_format.decode().partition("/")
+        return cls(model.decode(), name, code, int(orientation or 1))
 
 
 @dataclass(frozen=True, slots=True)

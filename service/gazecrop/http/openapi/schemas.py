@@ -1,13 +1,24 @@
 """The models of OpenAPI. No response is built from them (`crop/answers.py` builds plain dicts, several times as fast);
 the tests validate every real response against them."""
 
-from typing import Literal
+import typing
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.json_schema import SkipJsonSchema
 
 
 class Schema(BaseModel):
     model_config = ConfigDict(extra="forbid")
+
+
+def absent(description: str) -> Any:
+    """A property that is left out of the JSON rather than null. The description says when."""
+    return Field(None, description=description, json_schema_extra=_without_default)
+
+
+def _without_default(schema: dict[str, Any]) -> None:
+    del schema["default"]
 
 
 class Box(Schema):
@@ -51,9 +62,27 @@ class Advice(Schema):
     pad_to: Canvas = Field(description="The smallest canvas of the ratio that contains the whole picture.")
 
 
+class Css(Schema):
+    object_position: str = Field(alias="object-position")
+
+
+class Links(Schema):
+    """The box in the syntax of other tools. The box is in the upright picture. Where image.orientation is not 1, a tool
+    must turn the picture before it crops: imgproxy does, sharp does after rotate(). Tools that count in the stored
+    frame are absent then. thumbor turns with RESPECT_ORIENTATION; IIIF servers and Cloudinary need an upright copy."""
+
+    imgproxy: str
+    sharp: str
+    iiif: str | SkipJsonSchema[None] = absent(
+        "Region of the IIIF Image API. Absent if image.orientation is not 1."
+    )
+    cloudinary: str | SkipJsonSchema[None] = absent("Absent if image.orientation is not 1.")
+    thumbor: str | SkipJsonSchema[None] = absent("Absent if image.orientation is not 1.")
+
+
 class Crop(Schema):
     ratio: str
-    profile: str = ""
+    profile: str | SkipJsonSchema[None] = absent("Absent if the ratio was not given as a profile.")
     box: Box
     normalized: Normalized
     importance_fraction: float = Field(ge=0, le=1, description="Share of the picture's saliency in the box.")
@@ -65,11 +94,17 @@ class Crop(Schema):
     )
     verdict: Literal["good", "tight", "poor"]
     policy: Literal["window", "point", "centre", "focus"]
-    advice: Advice | None = Field(None, description="Only of a poor crop.")
-    unmet: list[Constraint] = Field([], description="The constraints that this box does not meet.")
-    alternatives: list[Alternative] = Field([], description="Further boxes, best first.")
-    css: dict[str, str] = Field({}, description="For an img with object-fit: cover.")
-    links: dict[str, str] = Field(description="The same box in the syntax of other tools.")
+    advice: Advice | SkipJsonSchema[None] = absent("Absent unless the verdict is poor.")
+    unmet: list[Constraint] | SkipJsonSchema[None] = absent(
+        "The constraints that this box does not meet. Absent if it meets all."
+    )
+    alternatives: list[Alternative] | SkipJsonSchema[None] = absent(
+        "Further boxes, best first. Absent if there are none."
+    )
+    css: Css | SkipJsonSchema[None] = absent(
+        "For an img with object-fit: cover. Absent if the box is smaller than the picture in both dimensions."
+    )
+    links: Links
 
 
 class Crops(Schema):
@@ -80,6 +115,10 @@ class Picture(Schema):
     width: int = Field(ge=1)
     height: int = Field(ge=1)
     format: str
+    orientation: typing.Annotated[int, Field(ge=1, le=8)] | SkipJsonSchema[None] = absent(
+        "EXIF orientation of the file, 1 to 8. Width, height and all boxes are of the upright picture: unless it is 1, "
+        "a tool that reads the file must turn it before it crops. Absent for a map of release 0.1 of a turned file."
+    )
 
 
 class Point(Schema):
@@ -174,7 +213,9 @@ class Polygon(Schema):
 
 class CropHint(Schema):
     boundingPoly: Polygon
-    confidence: float = Field(0, ge=0, le=1, description="Absent if it is unknown.")
+    confidence: typing.Annotated[float, Field(ge=0, le=1)] | SkipJsonSchema[None] = absent(
+        "Absent if it is unknown."
+    )
     importanceFraction: float = Field(ge=0, le=1)
 
 
@@ -188,8 +229,8 @@ class Status(Schema):
 
 
 class Annotated(Schema):
-    cropHintsAnnotation: CropHints | None = None
-    error: Status | None = None
+    cropHintsAnnotation: CropHints | SkipJsonSchema[None] = absent("Absent if the request failed.")
+    error: Status | SkipJsonSchema[None] = absent("Absent if the request succeeded.")
 
 
 class AnnotatedAll(Schema):
@@ -249,5 +290,7 @@ class Problem(BaseModel):
     type: str
     title: str
     status: int
-    detail: str = ""
-    errors: list[Wrong] = []
+    detail: str = Field("", description="Absent if the title says all.")
+    errors: list[Wrong] = Field(
+        [], description="Every wrong parameter. Absent unless the type is bad_parameters."
+    )

@@ -127,7 +127,14 @@ async def find(request: Request, id: str, allowed: frozenset[str]) -> tuple[Want
 def image_document(known: Known, crops: list[Crop]) -> dict[str, Any]:
     record = known.picture.record
     return answers.document(
-        known.id, known.version, record.model, record.format, known.picture.cropper, known.focus, crops
+        known.id,
+        known.version,
+        record.model,
+        record.format,
+        known.picture.cropper,
+        known.focus,
+        crops,
+        orientation=record.orientation,
     )
 
 
