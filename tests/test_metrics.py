@@ -12,7 +12,8 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gazecrop.errors import ClientGone, NotFound
-from gazecrop.metrics import SECONDS, STAGES, Metrics, Observe, Stages
+from gazecrop.http.observe import Observe
+from gazecrop.metrics import SECONDS, STAGES, Metrics, Stages
 
 FAMILIES = {
     "gazecrop_requests", "gazecrop_request_seconds", "gazecrop_stage_seconds", "gazecrop_batch_size",

@@ -23,11 +23,12 @@ from gazecrop.errors import BadParameters, ClientGone, GazecropError, MethodNotA
 from gazecrop.http import problems
 from gazecrop.http.cors import Cors
 from gazecrop.http.front import Front
+from gazecrop.http.observe import Observe
 from gazecrop.http.openapi.document import Api
 from gazecrop.http.routes import azure, crops, focus, google, health, images, page, reports
 from gazecrop.http.routes import rendering as pictures
 from gazecrop.keys import Keys
-from gazecrop.metrics import Metrics, Observe
+from gazecrop.metrics import Metrics
 from gazecrop.model import Density, Model, ModelError, Pixels
 from gazecrop.parts import Parts
 from gazecrop.pipeline import Picture, Pipeline, limits_of

@@ -1,19 +1,14 @@
-"""The metrics, the stages of one request, and the middleware that measures both. It is plain ASGI, which keeps 0.94 of
-the throughput; Starlette's BaseHTTPMiddleware keeps 0.38.
+"""The metrics, and the stages of one request. `http/observe.py` measures them.
 
 Metric children (one time series each) are cached in dicts: `labels()` costs more than the increment.
 """
 
 import asyncio
 import contextlib
-import logging
-import secrets
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from itertools import count
+from collections.abc import Callable, Iterator
 
-import orjson
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -24,21 +19,14 @@ from prometheus_client import (
     disable_created_metrics,
 )
 from prometheus_client.exposition import choose_encoder
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-from gazecrop.errors import ClientGone, Draining, GazecropError
 
 STAGES = ("read", "queue", "decode", "infer", "crop", "render", "store")
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"})
-UNMATCHED = "unmatched"  # label of requests that match no route: paths themselves would be unbounded labels
 
 # Geometric, three a decade, 0.5 ms to 5 s.
 SECONDS = tuple(float(f"{0.0005 * 10 ** (step / 3):.3g}") for step in range(13))
-CLIENT_GONE = 499  # nginx's number; counted, never sent
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # they double the number of series
-
-_log = logging.getLogger("gazecrop")
 
 
 class Metrics:
@@ -159,98 +147,11 @@ class Stages:
         if self._metrics is not None:
             self._metrics.stage(stage, seconds)
 
+    def milliseconds(self) -> dict[str, float]:
+        """The duration of each stage."""
+        return {stage: round(seconds * 1e3, 2) for stage, seconds in list(self.seconds.items())}
+
     def header(self) -> str:
         """`Server-Timing` (W3C Server Timing, section 2): durations in milliseconds."""
         ended = list(self.seconds.items())  # a thread may still add stages after the client has left
         return ", ".join(f"{stage};dur={seconds * 1e3:.2f}" for stage, seconds in ended)
-
-
-class Observe:
-    """The middleware: request id, counters, timing, and the problem document of an error that nothing else caught.
-
-    It puts `gazecrop.stages` (Stages) and `gazecrop.request_id` (str) into the scope. The route's label is
-    `scope["gazecrop.route"]` if set, else the path template of the framework's route.
-    """
-
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
-        self._app = app
-        self._metrics = metrics
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            return await self._app(scope, receive, send)
-        began = time.perf_counter()
-        method = scope["method"]
-        stages = scope["gazecrop.stages"] = Stages(self._metrics)
-        request_id = scope["gazecrop.request_id"] = _request_id(scope["headers"])
-        status, complete = 0, False
-        held: list[Message] = []
-
-        async def observed(message: Message) -> None:
-            nonlocal status, complete
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                headers = [*message.get("headers", ()), (b"x-request-id", request_id.encode())]
-                if stages.seconds:
-                    headers.append((b"server-timing", stages.header().encode()))
-                message["headers"] = headers
-            elif not message.get("more_body", False):
-                complete = True
-            if status == 500 and not answering:
-                held.append(message)  # the framework sends its own text first and then raises
-            else:
-                await send(message)
-
-        answering = False
-        try:
-            await self._app(scope, receive, observed)
-            for message in held:
-                await send(message)
-        except ClientGone:
-            status = CLIENT_GONE
-        except asyncio.CancelledError:  # the drain time is over; uvicorn would answer 500
-            if status and not held:
-                raise
-            await _answer(observed, Draining("This server is shutting down."))
-        except Exception as error:
-            answer = error if isinstance(error, GazecropError) else GazecropError(request_id=request_id)
-            if answer is not error:
-                _log.exception("request %s: %s %s", request_id, method, scope["path"])
-            if status == 0 or held:
-                answering = True
-                await _answer(observed, answer)
-            elif not complete:
-                raise  # part of an answer was sent: closing the connection is the only signal left
-        finally:
-            self._metrics.answer(_route(scope), method, status or CLIENT_GONE, time.perf_counter() - began)
-
-
-def _route(scope: Scope) -> str:
-    route = scope.get("gazecrop.route")
-    if route is None:
-        route = getattr(scope.get("route"), "path", UNMATCHED)
-    return str(route)
-
-
-def _request_id(headers: Iterable[tuple[bytes, bytes]]) -> str:
-    """The client's `X-Request-Id` if it is short printable ASCII, safe for a log and a header; else a new one."""
-    for name, value in headers:
-        if name == b"x-request-id" and 0 < len(value) <= 64:
-            text = value.decode("latin-1")
-            if text.isascii() and text.isprintable():
-                return text
-    return f"{_PROCESS}-{next(_requests):x}"
-
-
-# Distinguishes processes; within one, a counter is ten times cheaper than random bytes.
-_PROCESS = secrets.token_hex(6)
-_requests = count(1)
-
-
-async def _answer(send: Send, error: GazecropError) -> None:
-    body = orjson.dumps(error.problem())
-    headers = [(b"content-type", b"application/problem+json"), (b"content-length", b"%d" % len(body))]
-    headers += [(name.lower().encode(), value.encode()) for name, value in error.headers.items()]
-    headers.append((b"connection", b"close"))  # part of the request may be unread
-    await send({"type": "http.response.start", "status": error.status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})

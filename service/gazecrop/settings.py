@@ -2,6 +2,9 @@
 `REDIS_URL` have no prefix, because hosting platforms set them under these names."""
 
 import os
+import re
+from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -70,7 +73,8 @@ class Settings(BaseSettings):
     reports: bool = True  # whether POST /v1/reports is served
     reports_megabytes: int = Field(200, ge=1)  # of reports with their attached pictures; above: 507
     reports_per_hour: int = Field(60, ge=1)  # from one client address; above: 429
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"  # info: a line for each request, 30 µs
+    log_format: Literal["text", "json"] = "text"  # json: one object a line
 
     @field_validator("api_keys", "cors_origins", mode="before")
     @classmethod
@@ -94,8 +98,36 @@ class Settings(BaseSettings):
         return self.host or ("0.0.0.0" if self.api_keys else "127.0.0.1")
 
 
+_OTHERS = {"GAZECROP_DATA", "GAZECROP_WORK"}  # of the recipe
+# What Kubernetes sets in every pod for a Service named gazecrop.
+_SERVICE_LINK = re.compile(
+    r"GAZECROP_(SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_(TCP|UDP)(_(PROTO|PORT|ADDR))?)?)", re.ASCII
+)
+
+
 class SettingsError(ValueError):
     """Invalid settings: one line for each, with the name of its variable."""
+
+
+def unknown_variables(environment: Mapping[str, str]) -> list[str]:
+    """A warning for each variable that has our prefix and is no setting, with the nearest name."""
+    known = {"PORT", "REDIS_URL"} | {
+        f"GAZECROP_{name.upper()}"
+        for name, field in Settings.model_fields.items()
+        if not field.validation_alias
+    }
+    warnings = []
+    for name in sorted(environment):
+        if not name.upper().startswith("GAZECROP_") or name.upper() in known | _OTHERS:
+            continue
+        if _SERVICE_LINK.fullmatch(name) and "GAZECROP_SERVICE_HOST" in environment:
+            continue
+        # PORT and REDIS_URL are the likely intention of GAZECROP_PORT and GAZECROP_REDIS_URL.
+        bare = name.upper().removeprefix("GAZECROP_")
+        near = [bare] if bare in known else get_close_matches(name.upper(), known, 1)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        warnings.append(f"{name} is set, but there is no such setting: it has no effect.{hint}")
+    return warnings
 
 
 def read_settings(**given: Any) -> Settings:

@@ -35,6 +35,15 @@ def test_a_working_setup_passes(capsys: pytest.CaptureFixture[str], tmp_path: Pa
     assert not (tmp_path / "data").exists()  # nothing is created
 
 
+def test_a_misspelt_setting_is_a_warning(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GAZECROP_MAX_MEGAPIXEL", "1")
+    status, found, out = doctor(capsys)
+    assert status == 0 and found["settings"] == ["warn"]
+    assert "GAZECROP_MAX_MEGAPIXEL is set" in out and "GAZECROP_MAX_MEGAPIXELS?" in out
+
+
 def test_a_network_that_cannot_be_loaded_fails(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

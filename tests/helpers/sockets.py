@@ -11,7 +11,8 @@ from starlette.types import Receive, Scope, Send
 from gazecrop.errors import GazecropError
 from gazecrop.http import protocol
 from gazecrop.http.body import read_body
-from gazecrop.metrics import Metrics, Observe
+from gazecrop.http.observe import Observe
+from gazecrop.metrics import Metrics
 from gazecrop.settings import Settings
 from tests.helpers.inprocess import listening
 

@@ -167,7 +167,8 @@ def test_a_client_that_disconnects_in_its_body_is_counted_and_not_logged(
 
 SCRIPT = """
     import asyncio, sys
-    from gazecrop.metrics import Metrics, Observe
+    from gazecrop.http.observe import Observe
+    from gazecrop.metrics import Metrics
     from gazecrop.http.protocol import serve
     from gazecrop.settings import Settings
 

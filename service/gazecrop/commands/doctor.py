@@ -31,7 +31,7 @@ from gazecrop.errors import PictureError, StoreAway
 from gazecrop.model import Model, ModelError, self_test_picture
 from gazecrop.picture.decode import Limits, decode
 from gazecrop.pipeline import as_record
-from gazecrop.settings import Settings
+from gazecrop.settings import Settings, unknown_variables
 from gazecrop.store import open_store
 
 FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF")
@@ -63,6 +63,8 @@ def run() -> int:
 def examine(settings: Settings) -> Iterator[Finding]:
     python = f"Python {platform.python_version()}, {platform.system()} {platform.machine()}"
     yield Finding("ok", "release", f"gazecrop {__version__}, {python}, {settings.workers} workers")
+    for warning in unknown_variables(os.environ):
+        yield Finding("warn", "settings", warning)
     model = None
     try:
         model = Model.load(settings)

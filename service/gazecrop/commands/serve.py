@@ -2,9 +2,11 @@
 
 import argparse
 import logging
+import os
 from collections.abc import Sequence
 
 from gazecrop.console.environment import read_settings
+from gazecrop.settings import unknown_variables
 
 
 def main(argv: Sequence[str]) -> int:
@@ -13,13 +15,14 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--port", dest="PORT", metavar="PORT", help="the port to listen on (PORT)")
     options = parser.parse_args(argv)
     settings = read_settings(**{name: value for name, value in vars(options).items() if value is not None})
-    logging.basicConfig(
-        level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s"
-    )
 
     from gazecrop.app import create_app  # after the settings, so that an invalid one is reported at once
+    from gazecrop.http import logs
     from gazecrop.http.protocol import serve
 
+    logging.basicConfig(level=settings.log_level.upper(), handlers=[logs.handler(settings)])
+    for warning in unknown_variables(os.environ):
+        logging.getLogger("gazecrop").warning(warning)
     app = create_app(settings)
     serve(app, settings, app.drain)
     return 0

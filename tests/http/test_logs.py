@@ -1,0 +1,127 @@
+"""The log: a line for each request but the probes, as text or as JSON; a warning for a misspelt setting."""
+
+import json
+import logging
+import re
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from gazecrop.http.logs import JsonFormatter, TextFormatter
+from gazecrop.metrics import STAGES
+from gazecrop.settings import unknown_variables
+from tests.conftest import Server
+from tests.helpers.contract import begin_upload, place_of, until
+from tests.helpers.pictures import jpeg
+
+Start = Callable[..., Server]
+
+
+def lines(server: Server) -> list[dict[str, Any]]:
+    """Every line of a server's log, all of which are JSON."""
+    return [json.loads(line) for line in server.log.read_text().splitlines()]
+
+
+def accesses(server: Server) -> list[dict[str, Any]]:
+    return [line for line in lines(server) if line["logger"] == "gazecrop.access"]
+
+
+def test_every_request_is_one_json_line_and_a_probe_is_none(start_server: Start) -> None:
+    server = start_server(GAZECROP_LOG_FORMAT="json", GAZECROP_CORS_ORIGINS="*")
+    with httpx.Client(base_url=server.url, timeout=30) as api:
+        for path in ("/healthz", "/readyz"):
+            assert api.get(path).status_code == api.head(path).status_code == 200
+        answer = api.post("/v1/images?ratios=1:1", content=jpeg(seed=850), headers={"x-request-id": "mine"})
+        place = place_of(answer)
+        api.head(f"{place}/crops/1:1?zoom=2")
+        api.get("/v1/images/secret-id")
+        api.get("/no/such/secret")
+        api.get("/page.js")
+        api.get("/metrics")
+        api.options(place, headers={"origin": "https://a.example", "access-control-request-method": "GET"})
+        api.post("/v1/images", content=b"no picture")
+    begin_upload(server.url, jpeg(seed=851), sent=100).close()
+    until(lambda: len(accesses(server)) >= 9)
+    found = accesses(server)
+    assert sorted((one["method"], one["route"], one["status"]) for one in found) == sorted(
+        [
+            ("POST", "/v1/images", 201),
+            ("HEAD", "/v1/images/{id}/crops/{ratio}", 200),
+            ("GET", "/v1/images/{id}", 404),
+            ("GET", "unmatched", 404),
+            ("GET", "/page.js", 200),
+            ("GET", "/metrics", 200),
+            ("OPTIONS", "unmatched", 200),
+            ("POST", "/v1/images", 415),
+            ("POST", "/v1/images", 499),
+        ]
+    )
+    upload = found[0]
+    assert (upload["level"], upload["request_id"]) == ("info", "mine")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", upload["time"])
+    assert upload["stages"].keys() == set(STAGES) - {"render"}
+    assert 0 < sum(upload["stages"].values()) <= upload["ms"] + 1
+    assert len({one["request_id"] for one in found}) == len(found)
+    assert "secret" not in server.log.read_text() and answer.json()["id"] not in server.log.read_text()
+
+
+def test_the_default_is_text(start_server: Start) -> None:
+    server = start_server()
+    httpx.get(f"{server.url}/v1/images/x/crops?zoom=2", headers={"x-request-id": "a b"})
+    httpx.get(f"{server.url}/healthz")
+    line = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d INFO gazecrop\.access: "
+    line += r"GET /v1/images/\{id\}/crops 404 ms=[\d.]+ store=[\d.]+ id=a b"
+    until(lambda: re.search(rf"^{line}$", server.log.read_text(), re.MULTILINE))
+    assert len(re.findall("gazecrop.access", server.log.read_text())) == 1
+
+
+def test_above_info_no_request_is_logged(start_server: Start) -> None:
+    server = start_server(GAZECROP_LOG_LEVEL="warning", GAZECROP_LOG_FORMAT="json", GAZECROP_MAX_BYTE="5")
+    httpx.get(f"{server.url}/v1/images/x")
+    assert server.stop() == 0
+    [line] = lines(server)
+    assert (line["level"], line["logger"]) == ("warning", "gazecrop")
+    assert "GAZECROP_MAX_BYTE " in line["message"] and "GAZECROP_MAX_BYTES?" in line["message"]
+
+
+def test_a_request_that_fails_is_logged_with_its_traceback() -> None:
+    try:
+        raise ValueError("broken\nhere")
+    except ValueError:
+        record = logging.LogRecord("gazecrop", logging.ERROR, "x.py", 1, "request %s", ("a",), sys.exc_info())
+    line = JsonFormatter().format(record)
+    assert "\n" not in line
+    document = json.loads(line)
+    assert (document["level"], document["message"]) == ("error", "request a")
+    assert "Traceback" in document["exception"] and "broken\nhere" in document["exception"]
+    assert "ERROR gazecrop: request a\nTraceback" in TextFormatter().format(record)
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("GAZECROP_API_KEY", "GAZECROP_API_KEYS"),
+        ("GAZECROP_MAX_DOOR_BYTES", ""),
+        ("GAZECROP_WORKER", "GAZECROP_WORKERS"),
+        ("gazecrop_datadir", "GAZECROP_DATA_DIR"),
+        ("GAZECROP_REDIS_URL", "REDIS_URL"),
+        ("GAZECROP_PORT", "PORT"),
+        ("GAZECROP_XYZZY", ""),
+    ],
+)
+def test_a_variable_that_is_no_setting_is_named(name: str, hint: str) -> None:
+    [warning] = unknown_variables({name: "1", "PATH": "/bin", "GAZECROP_API_KEYS": "k"})
+    assert warning.startswith(f"{name} is set") and hint in warning
+
+
+def test_settings_and_what_kubernetes_sets_are_no_mistakes() -> None:
+    environment = {
+        "PORT": "1", "REDIS_URL": "x", "GAZECROP_MAX_BYTES": "1", "gazecrop_log_format": "json", "GAZECROPS": "x",
+        "GAZECROP_SERVICE_HOST": "10.0.0.1", "GAZECROP_SERVICE_PORT": "80", "GAZECROP_SERVICE_PORT_HTTP": "80",
+        "GAZECROP_PORT": "tcp://10.0.0.1:80", "GAZECROP_PORT_80_TCP": "tcp://10.0.0.1:80",
+        "GAZECROP_PORT_80_TCP_PROTO": "tcp", "GAZECROP_PORT_80_TCP_ADDR": "10.0.0.1",
+    }  # fmt: skip
+    assert unknown_variables(environment) == []
