@@ -44,6 +44,10 @@ class Header:
     draft: int  # a JPEG is decoded at 1/draft of its sides
     walk: Walk
 
+    @property
+    def rotated(self) -> bool:
+        return self.orientation != 1
+
 
 @contextmanager
 def unreadable_on_error(kind: str) -> Iterator[None]:
