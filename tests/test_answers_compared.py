@@ -80,6 +80,16 @@ def test_an_answer_that_is_missing_or_new_is_named() -> None:
     }
 
 
+def test_a_part_that_one_side_has_not_is_said_and_not_compared() -> None:
+    other = replace(DOCUMENT, label="gazecrop crop", part="commands")
+    text, status = report(compare([DOCUMENT, other], [DOCUMENT]), ignore_versions=False)
+    assert text.splitlines() == [
+        "not compared: 1 answers of commands, which one side has not",
+        "1 answers compared, 0 differ",
+    ]
+    assert status == 0
+
+
 def test_pixels_are_measured() -> None:
     whole = pictures.scene(64, 48)
     before = replace(DOCUMENT, body=pictures.encode(whole, "PNG"))
@@ -94,6 +104,11 @@ def test_texts_are_compared_by_line() -> None:
     before = replace(DOCUMENT, body=b"one\ntwo\n")
     assert found(before, replace(before, body=b"one\n2\n")) == ["body: -two", "body: +2"]
     assert found(before, replace(before, body=b"one\r\ntwo\r\n")) == ["body: other ends of lines"]
+
+
+def test_json_lines_are_compared_by_member() -> None:
+    before = replace(DOCUMENT, body=b'{"a":1}\n{"b":[1,2]}\n')
+    assert found(before, replace(before, body=b'{"a":1}\n{"b":[1,3]}\n')) == ["body[1].b[1]: 2 -> 3"]
 
 
 def test_metrics_are_compared_by_name_and_label() -> None:

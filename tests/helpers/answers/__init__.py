@@ -7,7 +7,8 @@ their own, so that a recording of one layout of the source can be compared with 
     python -m tests.helpers.answers compare BEFORE AFTER [--ignore-versions] [--allow FILE]
 
 TARGET, AFTER: the interpreter of an environment (`.venv/bin/python`): servers of three settings are started, each over
-an empty folder, and the commands of the `gazecrop` script beside it are run; or the address of one server that runs:
+an empty folder, and the commands of the `gazecrop` script beside it are run; or the address of one server that runs,
+which is then compared alone:
 
     GAZECROP_ID_KEY=recorded GAZECROP_HOST=127.0.0.1 GAZECROP_DEVICE=cpu GAZECROP_DATA_DIR=$(mktemp -d) PORT=8123 \
         .venv/bin/gazecrop serve

@@ -17,10 +17,11 @@ class Client:
     """Asks one server, one connection for each request, and keeps every answer in `answers`."""
 
     def __init__(self, url: str, settings: str = "") -> None:
-        """`settings`: what sets this server apart from others of the recording; it stands in the labels."""
+        """`settings`: what sets this server apart from others of the recording; it stands in the labels and is
+        the answers' part."""
         parts = urlsplit(url)
         self._address = parts.hostname or "127.0.0.1", parts.port or 80
-        self._settings = f"{settings}: " if settings else ""
+        self._settings = settings
         self._seen: Counter[str] = Counter()
         self.names: dict[str, str] = {}  # of ids and versions, for the labels
         self.answers: list[Answer] = []
@@ -50,13 +51,13 @@ class Client:
     ) -> Answer:
         """Sends bytes as they are. Without a method what comes back until the server closes is the body."""
         status, headers, content = self._exchange(raw, method)
-        label = f"{self._settings}{line}" + (f" [{note}]" if note else "")
+        label = ": ".join(filter(None, (self._settings, line))) + (f" [{note}]" if note else "")
         for value, name in self.names.items():
             label = label.replace(value, name)
         self._seen[label] += 1
         if self._seen[label] > 1:
             label += f" ({self._seen[label]})"
-        answer = Answer(label, status, headers, content, random)
+        answer = Answer(label, status, headers, content, random, self._settings)
         self.answers.append(answer)
         return answer
 

@@ -128,7 +128,13 @@ def _run(folder: Path, label: str, command: list[str], settings: dict[str, str])
     written = {name: data for name, data in _files(folder).items() if before.get(name) != data}
     found = {"stdout": done.stdout, "stderr": done.stderr} | written
     return [
-        Answer(f"{label} -> {name}", done.returncode, (), data.replace(str(folder).encode(), b"FOLDER"))
+        Answer(
+            f"{label} -> {name}",
+            done.returncode,
+            (),
+            data.replace(str(folder).encode(), b"FOLDER"),
+            part="commands",
+        )
         for name, data in found.items()
     ]
 

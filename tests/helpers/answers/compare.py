@@ -48,19 +48,22 @@ class Allowed:
 @dataclass
 class Result:
     """`differences`: lines by label, but for those that are allowed. `versions`: answers that differ by what follows
-    from the release number."""
+    from the release number. `left_out`: answers of parts that only one side has (an address is one server)."""
 
     compared: int
     differences: dict[str, list[str]]
     versions: list[str]
     allowed: Allowed
+    left_out: Counter[str]
 
 
 def compare(before: Sequence[Answer], after: Sequence[Answer], allowed: Allowed | None = None) -> Result:
     allowed = allowed or Allowed()
     pairs = masks.Pairs()
-    old, new = ({answer.label: answer for answer in answers} for answers in (before, after))
-    result = Result(len(old.keys() & new.keys()), {}, [], allowed)
+    parts = {answer.part for answer in before} & {answer.part for answer in after}
+    left_out = Counter(answer.part for answer in (*before, *after) if answer.part not in parts)
+    old, new = ({one.label: one for one in answers if one.part in parts} for answers in (before, after))
+    result = Result(len(old.keys() & new.keys()), {}, [], allowed, left_out)
     for label in [*old, *(label for label in new if label not in old)]:
         if label not in old or label not in new:
             lines = [f"{'no such answer' if label not in old else 'an answer'} -> "
@@ -120,12 +123,20 @@ def _headers(old: list[tuple[str, str]], new: list[tuple[str, str]]) -> Iterator
 
 def _bodies(old: bytes, new: bytes) -> Iterator[str]:
     try:
-        was, is_now = json.loads(old), json.loads(new)
+        was, is_now = _parsed(old), _parsed(new)
     except ValueError:
         yield from _pictures(old, new) or _texts(old, new)
         return
     lines = list(leaves(was, is_now))
     yield from lines or ["body: the same JSON, other bytes (order of members, spaces or forms of numbers)"]
+
+
+def _parsed(text: bytes) -> Any:
+    """A document, or as a list those of its lines. Raises ValueError."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return [json.loads(line) for line in text.splitlines()]
 
 
 def leaves(old: Any, new: Any, path: str = "body") -> Iterator[str]:
@@ -177,6 +188,8 @@ def report(result: Result, *, ignore_versions: bool) -> tuple[str, int]:
             lines.append(f"    and {len(found) - MOST} more lines")
     for pattern, reason in result.allowed.reasons.items():
         lines.append(f"intended: {result.allowed.used[pattern]} differences, {reason} ({pattern})")
+    for part, count in result.left_out.items():
+        lines.append(f"not compared: {count} answers of {part or 'the first server'}, which one side has not")
     if result.versions:
         lines.append(f"ETag and version: {len(result.versions)} answers, follow from the release number")
     lines.append(f"{result.compared} answers compared, {len(result.differences)} differ")

@@ -17,6 +17,7 @@ class Answer:
     headers: tuple[tuple[str, str], ...]
     body: bytes
     random: bool = False  # its version and ETag are made of something random
+    part: str = ""  # which server gave it, or "commands"
 
 
 def write(path: Path, answers: Iterable[Answer]) -> None:
