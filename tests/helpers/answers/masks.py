@@ -14,6 +14,7 @@ RANDOM = re.compile(rb'"focus-\d+"|(?<="report":")[0-9a-f]{16}(?=")')
 _DATE = re.compile(rb"(?im)^(date: |x-request-id: ).*?\r?$")
 _DURATION = re.compile(rb";dur=[\d.]+")
 _TIME = re.compile(rb"\d+(\.\d+)? ms")
+_MODULE = re.compile(rb"\b(service|gazecrop)(\.[a-z_]+)*\.(?=[A-Z])")  # of a class in a signature
 _MADE_ID = re.compile(r"[0-9a-f]{12}-[0-9a-f]+")
 _FILE_TAG = re.compile(r'"[0-9a-f]{32}"')  # made of the time at which a file was written
 
@@ -76,6 +77,8 @@ def body(answer: Answer) -> bytes:
         return _DURATION.sub(b"", _DATE.sub(rb"\1*", answer.body))
     if "gazecrop doctor" in answer.label:
         return _TIME.sub(b"* ms", answer.body)
+    if answer.label.startswith("import gazecrop"):
+        return _MODULE.sub(b"", answer.body)
     return answer.body
 
 

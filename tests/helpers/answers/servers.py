@@ -172,7 +172,8 @@ _SERVERS: tuple[tuple[str, Callable[[Client], None], dict[str, str]], ...] = (
             "GAZECROP_CORS_ORIGINS": ORIGINS[0],
             "GAZECROP_REPORTS": "false",
             "GAZECROP_MAX_BYTES": "90000",
-            "GAZECROP_MAX_DOOR_BYTES": "60000",
+            "GAZECROP_MAX_DOOR_BYTES": "60000",  # of releases before 0.2.0
+            "GAZECROP_MAX_GOOGLE_BODY_BYTES": "60000",
             "GAZECROP_MAX_MEGAPIXELS": "0.08",
             "GAZECROP_MAX_MEGAPIXELS_JPEG": "0.5",
             "GAZECROP_MAX_MEGAPIXELS_OUT": "0.1",
