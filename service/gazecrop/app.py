@@ -48,6 +48,8 @@ class App:
         self.settings = settings
         self.metrics = Metrics()
         self.api = Api(
+            keys=bool(settings.api_keys),
+            metrics_key=bool(settings.metrics_key),
             title="Gazecrop",
             version=__version__,
             summary="Crops pictures by where people look.",
@@ -132,6 +134,7 @@ class App:
         parts = Parts(
             settings=settings,
             keys=Keys(settings.api_keys),
+            metrics_keys=Keys([settings.metrics_key] if settings.metrics_key else []),
             metrics=metrics,
             model=model,
             maps=maps,

@@ -18,6 +18,7 @@ from gazecrop.store.memory import MapCache
 class Parts:
     settings: Settings
     keys: Keys
+    metrics_keys: Keys
     metrics: Metrics
     model: Model
     maps: MapCache[Picture]

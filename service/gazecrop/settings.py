@@ -30,9 +30,11 @@ class Settings(BaseSettings):
     # Address. Default host: loopback without API keys, every address with keys.
     host: str | None = None
     port: int = Field(8000, ge=0, le=65535, validation_alias="PORT")  # 0: any free port
-    # Secrets. api_keys: comma-separated; with at least one, every /v1 request needs a key. id_key: any text; picture
-    # ids are hashes keyed with it. Default: a random key kept in the store.
+    # Secrets. api_keys: comma-separated; with at least one, every path below /v1/ and /computervision/ needs a key.
+    # metrics_key: /metrics needs this one; default: it is open. id_key: any text; picture ids are hashes keyed with it.
+    # Default: a random key kept in the store.
     api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = ()
+    metrics_key: SecretStr | None = None
     id_key: SecretStr | None = None
 
     # Network.

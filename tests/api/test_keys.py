@@ -1,12 +1,18 @@
-"""GAZECROP_API_KEYS: every call needs a key except the probes, the metrics and the page's files."""
+"""GAZECROP_API_KEYS: every call needs a key except the probes, the metrics and the page's files.
 
-from collections.abc import Iterator
+GAZECROP_METRICS_KEY: the metrics need this one.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import httpx
 import pytest
 from azure.ai.vision.imageanalysis.models import VisualFeatures
 from azure.core.exceptions import HttpResponseError
+from pydantic import SecretStr
 
+from gazecrop.settings import Settings
 from tests.api.test_compatibility import AZURE, GOOGLE, azure_client
 from tests.conftest import Server, serving
 from tests.helpers.contract import client, place_of, problem
@@ -46,7 +52,7 @@ CALLS = [
     ("GET", "/v1/images/x/crops/1:1"), ("HEAD", "/v1/images/x/crops/1:1"), ("GET", "/v1/images/x/saliency"),
     ("GET", "/v1/images/x/focus"), ("PUT", "/v1/images/x/focus"), ("DELETE", "/v1/images/x/focus"),
     ("POST", "/v1/crop"), ("POST", "/v1/explain"), ("POST", "/v1/reports"), ("GET", "/v1/nothing"),
-    ("POST", "/%76%31/images"), ("GET", "/v1/images%2Fx%2Fcrops"),
+    ("POST", "/%76%31/images"), ("GET", "/v1/images%2Fx%2Fcrops"), ("GET", "/computervision/other"),
 ]  # fmt: skip
 
 
@@ -104,6 +110,92 @@ def test_azure_s_client_raises_its_own_errors(locked: Server, picture: bytes) ->
     assert refused.value.status_code == 403
     answer = azure_client(locked.url, KEYS[0]).analyze(image_data=picture, visual_features=crops)
     assert answer.smart_crops is not None and len(answer.smart_crops.list) == 1
+
+
+def needs_key(operation: dict[str, Any]) -> bool:
+    return bool(operation["security"]) and {} not in operation["security"]
+
+
+def test_openapi_names_the_operations_that_need_a_key(
+    anyone: httpx.Client, api: httpx.Client, metered: httpx.Client
+) -> None:
+    """For each server the document and the behaviour are the same."""
+    for server, where in (
+        (anyone, ("/v1/", "/computervision/")),
+        (api, ("/never",)),
+        (metered, ("/metrics",)),
+    ):
+        document = server.get("/openapi.json").json()
+        for path, operations in document["paths"].items():
+            for method, operation in operations.items():
+                answer = server.request(method, path.replace("{id}", "x").replace("{ratio}", "1:1"))
+                assert needs_key(operation) == (answer.status_code == 401) == path.startswith(where), path
+        schemes = document["components"]["securitySchemes"]
+        used = {
+            name
+            for ops in document["paths"].values()
+            for op in ops.values()
+            for s in op["security"]
+            for name in s
+        }
+        assert used == schemes.keys()
+
+
+@pytest.fixture(scope="module")
+def metered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """A server whose metrics alone need a key."""
+    settings = {"GAZECROP_METRICS_KEY": "scrape me"}
+    with serving(tmp_path_factory.mktemp("metered"), settings) as running, client(running.url) as api:
+        yield api
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_the_metrics_may_have_a_key_of_their_own(metered: httpx.Client, method: str) -> None:
+    for headers, status in (
+        ({}, 401),
+        (bearer("scrape"), 403),
+        (bearer(KEYS[0]), 403),
+        ({"x-goog-api-key": "scrape me"}, 401),
+        (bearer("scrape me"), 200),
+    ):
+        answer = metered.request(method, "/metrics", headers=headers)
+        assert answer.status_code == status
+        assert method == "HEAD" or (b"gazecrop_requests_total" in answer.content) == (status == 200)
+    assert metered.get("/metrics?key=scrape%20me").status_code == 401
+    for path in ("/healthz", "/readyz", "/", "/docs"):
+        assert metered.request(method, path).status_code == 200
+    assert metered.get("/v1/images/x").status_code == 404
+
+
+def test_the_key_of_the_metrics_opens_nothing_else_and_no_other_key_opens_them(
+    start_server: Callable[..., Server],
+) -> None:
+    server = start_server(GAZECROP_API_KEYS="first", GAZECROP_METRICS_KEY="scrape")
+    with client(server.url) as both:
+        statuses = {
+            (path, key): both.get(path, headers=bearer(key)).status_code
+            for path in ("/metrics", "/v1/images/x")
+            for key in ("first", "scrape")
+        }
+    assert statuses == {
+        ("/metrics", "first"): 403,
+        ("/metrics", "scrape"): 200,
+        ("/v1/images/x", "first"): 404,
+        ("/v1/images/x", "scrape"): 403,
+    }
+
+
+def test_an_empty_key_of_the_metrics_is_none(start_server: Callable[..., Server]) -> None:
+    """Docker Compose passes on a variable that is not set as an empty one."""
+    assert httpx.get(f"{start_server(GAZECROP_METRICS_KEY='').url}/metrics").status_code == 200
+
+
+def test_keys_move_the_listener_to_all_addresses_unless_a_host_is_set() -> None:
+    key = SecretStr("k")
+    assert Settings(api_keys=()).address == "127.0.0.1"
+    assert Settings(api_keys=(), metrics_key=key).address == "127.0.0.1"
+    assert Settings(api_keys=(key,)).address == "0.0.0.0"
+    assert Settings(api_keys=(key,), host="127.0.0.1").address == "127.0.0.1"
 
 
 def test_answers_are_private_where_keys_are_set(anyone: httpx.Client, picture: bytes) -> None:

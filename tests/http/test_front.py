@@ -18,6 +18,7 @@ from gazecrop.http.front import (
     Front,
 )
 from gazecrop.http.problems import GOOGLE
+from gazecrop.keys import Keys
 from gazecrop.metrics import Stages
 from gazecrop.pipeline import Known, Picture, Pipeline
 from gazecrop.store.base import Record
@@ -53,7 +54,9 @@ def front(pipe: Pipe) -> Front:
 
     made = Front(framework)
     settings = SimpleNamespace(api_keys=(), cache_control="no-cache")
-    parts: Any = SimpleNamespace(keys=None, bodies=Bodies(1000), settings=settings, pipeline=pipe)
+    parts: Any = SimpleNamespace(
+        keys=None, metrics_keys=Keys(()), bodies=Bodies(1000), settings=settings, pipeline=pipe
+    )
     made.parts = parts
     return made
 
@@ -130,7 +133,7 @@ async def test_a_body_of_google_s_format_counts_with_all_that_is_decoded_from_it
         await send({"type": "http.response.start", "status": 200, "headers": []})
 
     front = Front(framework)
-    parts: Any = SimpleNamespace(keys=None, bodies=bodies)
+    parts: Any = SimpleNamespace(keys=None, metrics_keys=Keys(()), bodies=bodies)
     front.parts = parts
     for path in ("/v1/images", GOOGLE):
         await ask(front, path, "POST", b"x" * 100)

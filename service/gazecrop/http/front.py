@@ -16,7 +16,7 @@ from gazecrop.http import caching, problems
 from gazecrop.http.auth import AZURE_HEADERS, GOOGLE_HEADERS, check
 from gazecrop.parts import Parts
 
-IMAGES = "/v1/images/"
+IMAGES, COMPUTERVISION, METRICS = "/v1/images/", "/computervision/", "/metrics"
 MANY = CROPPING | {"v"}
 ONE = MANY - {"ratios"}
 # Limits of the response cache: 11 MB at most, as an entry takes 2.6 kB with Python's overhead.
@@ -71,12 +71,14 @@ class Front:
                 )  # a new object: responses being computed are stored in the old one
 
     def _check_key(self, scope: Scope, path: str, parts: Parts) -> None:
-        """The probes, the metrics and the page's files need no key."""
-        if not parts.keys:
+        """Paths below /v1/ and /computervision/ need an API key, /metrics its own. The probes and the page are open."""
+        if path == METRICS:
+            check(parts.metrics_keys, scope["headers"])
+        elif not parts.keys:
             return
-        if path == problems.GOOGLE:
+        elif path == problems.GOOGLE:
             check(parts.keys, scope["headers"], names=GOOGLE_HEADERS, query=scope["query_string"])
-        elif path == problems.AZURE:
+        elif path.startswith(COMPUTERVISION):
             check(parts.keys, scope["headers"], names=AZURE_HEADERS)
         elif path.startswith("/v1/"):
             check(parts.keys, scope["headers"])

@@ -33,7 +33,10 @@ async def ready(request: Request) -> Response:
 
 
 @router.get(
-    "/metrics", summary="Prometheus metrics", responses=responses({200: METRICS}), response_class=Response
+    "/metrics",
+    summary="Prometheus metrics",
+    responses=responses({200: METRICS}, 401, 403),
+    response_class=Response,
 )
 async def metrics(request: Request) -> Response:
     content, content_type = parts_of(request).metrics.render(request.headers.get("accept", ""))
