@@ -1,6 +1,8 @@
 """Locks and commands: what is installed is hashed, has no address in it, and is what was tested."""
 
+import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -69,6 +71,20 @@ def test_torch_is_nowhere_but_in_training() -> None:
 
 def test_ci_runs_what_people_run() -> None:
     assert "make test" in text(".ci/run")
+
+
+def test_ci_forbids_skips_by_itself(tmp_path: Path) -> None:
+    """In a checkout of nothing but .ci/run, with a `make` that prints what it was given."""
+    (tmp_path / ".ci").mkdir()
+    shutil.copy(ROOT / ".ci" / "run", tmp_path / ".ci")
+    make = tmp_path / "make"
+    make.write_text('#!/bin/sh\necho "$* CI=$CI"\n')
+    make.chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    out = subprocess.run(
+        [tmp_path / ".ci" / "run"], env=environment, capture_output=True, text=True, check=True
+    )
+    assert out.stdout == "test CI=true\n"
 
 
 def test_the_command_exists() -> None:
