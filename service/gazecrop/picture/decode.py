@@ -28,6 +28,7 @@ from gazecrop.picture.frames import on_canvas, still
 from gazecrop.picture.jpeg_end import with_end
 from gazecrop.picture.probe import Header, heif, inspect, nearest_shape, unreadable_on_error
 from gazecrop.picture.space import SRGB, Space, space_of, to_srgb
+from gazecrop.picture.tiff import read_tiff
 
 # Pillow's warnings about broken EXIF or TIFF tags do not help an operator. Filtered once, not per call:
 # `warnings.catch_warnings` is not thread-safe.
@@ -132,8 +133,12 @@ def flat(pixels: NDArray[np.uint8]) -> bool:
 def load_picture(
     data: bytes, header: Header, scale: int = 1
 ) -> tuple[Image.Image, tuple[float, float, float, float] | None]:
-    """Decodes the picture, a JPEG at 1/scale of its sides; the box as of `_scale_while_decoding`. Raises what Pillow
-    raises."""
+    """Decodes the picture as stored, but TIFF upright; a JPEG at 1/scale of its sides. The box is that of
+    `_scale_while_decoding`. Raises what Pillow raises."""
+    if header.walk.layout is not None:
+        stored = read_tiff(data, (header.walk.width, header.walk.height), header.walk.layout)
+        turn = TURNS.get(header.walk.orientation)
+        return (stored if turn is None else stored.transpose(turn)), None
     picture = _open(data, header, coarse=scale == 8)
     box = _scale_while_decoding(picture, scale)
     try:

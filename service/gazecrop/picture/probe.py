@@ -14,10 +14,11 @@ from PIL.ImageFile import ImageFile
 
 from gazecrop.errors import GazecropError, NotAPicture, PictureUnreadable
 from gazecrop.picture.containers.gif import walk_gif
+from gazecrop.picture.containers.ifd import orientation_of
 from gazecrop.picture.containers.isobmff import colours_of
 from gazecrop.picture.containers.jpeg import walk_jpeg
 from gazecrop.picture.containers.png import walk_png
-from gazecrop.picture.containers.tiff import orientation_of, walk_tiff
+from gazecrop.picture.containers.tiff import walk_tiff
 from gazecrop.picture.containers.walk import MAX_PARTS, QUICK, Colours, Lengthy, Walk
 from gazecrop.picture.containers.webp import walk_webp
 
@@ -127,7 +128,11 @@ def _inspect(data: bytes, shapes: Sequence[tuple[int, int]], most: int) -> Heade
             rows, columns = nearest_shape(width, height, shapes)
             draft = draft_scale(width, height, columns, rows)
         held = 1 if walk.buffered else draft  # a buffered JPEG keeps the coefficients of every pixel
-        pixels = math.ceil(walk.width / held) * math.ceil(walk.height / held) * _COPIES.get(kind, 1)
+        pixels = (
+            math.ceil(walk.width / held)
+            * math.ceil(walk.height / held)
+            * max(_COPIES.get(kind, 1), walk.copies)
+        )
         if kind == "avif":
             # libavif allocates by the frame, not the header, up to 268 MP: a header with a false size may cost 525 MB.
             pixels = max(pixels, 66_000_000)

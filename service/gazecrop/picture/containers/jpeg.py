@@ -3,7 +3,7 @@
 import re
 import struct
 
-from gazecrop.picture.containers.tiff import orientation_of_tiff
+from gazecrop.picture.containers.ifd import orientation_of_tiff
 from gazecrop.picture.containers.walk import MAX_PARTS, Lengthy, Walk, too_many
 
 # Entropy-coded data ends at the first 0xFF that is neither stuffed (FF 00), a restart (FF D0..D7) nor a fill

@@ -3,7 +3,7 @@
 import struct
 import zlib
 
-from gazecrop.picture.containers.tiff import orientation_of
+from gazecrop.picture.containers.ifd import orientation_of
 from gazecrop.picture.containers.walk import MAX_PARTS, Colours, Frame, Walk, too_many
 
 _COLOURS = (b"iCCP", b"cICP", b"sRGB", b"gAMA", b"cHRM")

@@ -10,6 +10,8 @@ Every parser raises ValueError, IndexError or struct.error for malformed bytes, 
 
 from dataclasses import dataclass, field
 
+from gazecrop.picture.containers.layout import Layout
+
 MAX_PARTS = 100_000  # in any walk; real files have under 3,000 (20 MB in IDAT chunks of 8 kB)
 QUICK = 1_500  # parts that take at most 2 ms
 
@@ -58,6 +60,8 @@ class Walk:
     arithmetic: bool = False
     components: int = 0  # of a JPEG
     parts: list[slice] = field(default_factory=list)
+    layout: Layout | None = None  # of a TIFF that Pillow misreads
+    copies: int = 1  # of the picture, at 4 bytes a pixel, that decoding holds
     frame: Frame | None = None  # the first one, where it is not simply the whole canvas
     colours: Colours = field(default_factory=Colours)
     coarse: list[slice] = field(default_factory=list)  # progressive JPEG: enough for 1/8 of its sides

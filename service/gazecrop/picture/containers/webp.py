@@ -2,7 +2,7 @@
 
 import struct
 
-from gazecrop.picture.containers.tiff import orientation_of
+from gazecrop.picture.containers.ifd import orientation_of
 from gazecrop.picture.containers.walk import MAX_PARTS, Frame, Walk, too_many
 
 
