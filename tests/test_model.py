@@ -83,6 +83,32 @@ def test_the_known_answer_is_checked_for_every_batch_size(
 
 
 @pytest.mark.parametrize(
+    ("most", "expected"),
+    [(1, [1]), (2, [1, 2]), (3, [1, 2, 3]), (6, [1, 2, 4, 6]), (16, [1, 2, 4, 8, 16])],
+)
+def test_batches_of_every_size_run_as_a_size_that_was_warmed(
+    most: int, expected: list[int], store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = Model.load(settings(store, max_batch=most))
+    sizes = list[int]()
+    run = loaded.run
+
+    def counted(batch: Pixels) -> Density:
+        sizes.append(len(batch))
+        return run(batch)
+
+    monkeypatch.setattr(loaded, "run", counted)
+    loaded.warm()
+    assert sizes == expected
+    chance = np.random.default_rng(0)
+    for count in range(1, most + 1):
+        pictures = list(chance.integers(0, 256, (count, *SHAPE, 3), dtype=np.uint8))
+        together = loaded.infer(pictures)
+        assert sizes[-1] in expected and sizes[-1] < 2 * count
+        np.testing.assert_array_equal(together, [run(picture[None])[0] for picture in pictures])
+
+
+@pytest.mark.parametrize(
     ("wrong", "words"),
     [
         ({"red": -1.0}, "self-test failed .* The maximum is at"),

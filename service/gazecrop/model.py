@@ -60,6 +60,7 @@ class Model:
         self._session = _session(_verified(path, self.sha256), settings.device)
         self.provider: str = self._session.get_providers()[0]
         self.max_batch = settings.max_batch or (GPU_BATCH if self.provider == CUDA else 1)
+        self.batch_sizes = _batch_sizes(self.max_batch)
 
     @classmethod
     def load(cls, settings: Settings) -> Self:
@@ -83,8 +84,16 @@ class Model:
         return density
 
     def infer(self, pictures: Sequence[Pixels]) -> Density:
-        """`run` for a list of pictures of one shape, uint8[height, width, 3] each. The batcher calls it."""
-        return self.run(pictures[0][None] if len(pictures) == 1 else np.stack(pictures))
+        """`run` for a list of pictures of one shape, uint8[height, width, 3] each. The batcher calls it.
+
+        A batch of another size than those of `warm` is filled up with copies of its last picture: on a GPU each new
+        size would be planned anew, during a request.
+        """
+        count = len(pictures)
+        size = next((size for size in self.batch_sizes if size >= count), count)
+        if size == 1:
+            return self.run(pictures[0][None])
+        return self.run(np.stack([*pictures, *[pictures[-1]] * (size - count)]))[:count]
 
     def warm(self) -> None:
         """Runs the self-test picture in every batch size that will occur: the first run of a shape is slow.
@@ -93,10 +102,8 @@ class Model:
         """
         for shape in self.shapes:
             picture = self_test_picture(*shape)
-            size = 1
-            while size <= self.max_batch:
+            for size in self.batch_sizes:
                 self._check(self.run(np.repeat(picture[None], size, axis=0)), size, self.grid_of(shape))
-                size *= 2
 
     def _check(self, maps: Density, size: int, grid: tuple[int, int]) -> None:
         if maps.shape != (size, *grid):
@@ -113,6 +120,11 @@ class Model:
                     f"{self.file}: self-test failed on {self.provider}. The maximum is at ({x:.2f}, {y:.2f}), "
                     f"the disc is at {DISC}. The file or the provider computes wrongly."
                 )
+
+
+def _batch_sizes(most: int) -> tuple[int, ...]:
+    """The powers of two below `most`, and `most`: at most every second picture of a batch is a copy."""
+    return (*(1 << power for power in range((most - 1).bit_length())), most)
 
 
 def calibration_of(settings: Settings) -> Calibration | None:
