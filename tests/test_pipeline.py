@@ -315,3 +315,16 @@ async def test_ids_need_the_key(tmp_path: Path) -> None:
     assert keys[0] == keys[1] and keys[3] == keys[4] == await store.id_key()
     assert len({keys[0], keys[2], keys[3]}) == 3 and all(len(key) == 32 for key in keys)
     await store.close()
+
+
+async def test_a_picture_keeps_its_last_answer_and_no_more_than_the_cache_counts(bench: Bench) -> None:
+    known, _ = await bench.upload(jpeg())
+    picture = known.picture
+    assert picture.answer("v", "q") is None
+    picture.keep_answer("v", "q", b"answer")
+    assert picture.answer("v", "q") == b"answer"
+    assert picture.answer("v", "other") is None and picture.answer("w", "q") is None
+    picture.keep_answer("v", "large", bytes(Picture.ANSWER_BYTES))
+    picture.keep_answer("v", "q" * Picture.ANSWER_BYTES, b"answer")
+    assert picture.answer("v", "large") is None and picture.answer("v", "q" * Picture.ANSWER_BYTES) is None
+    assert picture.answer("v", "q") == b"answer"

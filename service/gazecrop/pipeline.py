@@ -49,14 +49,26 @@ def limits_of(settings: Settings) -> Limits:
 class Picture:
     """A decoded map with its cropper, as held in memory. Immutable; it holds no pixels."""
 
-    BYTES = 40_000  # measured, for a 30x40 grid with its sums, points and spans; the cache counts this for each map
+    ANSWER_BYTES = 6_000  # of a kept answer; the default one has 4.6 kB
+    # What the cache counts for each map: 40 kB, measured for 30x40 cells with sums, points and spans, and an answer.
+    BYTES = 40_000 + ANSWER_BYTES
 
     def __init__(self, record: Record, calibration: Calibration | None = None) -> None:
         """`calibration`: of the network that made the map; None when another network is loaded."""
         self.record = record
         self.cropper = Cropper(SaliencyGrid.from_code(record.code), calibration)
         self._calibration = calibration
-        self.answered: tuple[str, str, bytes] | None = None  # the last document: version, query, its bytes
+        self._answer: tuple[str, str, bytes] | None = None  # the last document: version, query, its bytes
+
+    def answer(self, version: str, query: str) -> bytes | None:
+        """The kept document, if it is the answer to this query at this version."""
+        kept = self._answer
+        return kept[2] if kept is not None and kept[:2] == (version, query) else None
+
+    def keep_answer(self, version: str, query: str, document: bytes) -> None:
+        """Keeps a document in place of the last one. A large one is not kept: the cache does not count it."""
+        if len(query) + len(document) <= self.ANSWER_BYTES:
+            self._answer = version, query, document
 
     @cached_property
     def digest(self) -> bytes:

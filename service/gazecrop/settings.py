@@ -65,7 +65,7 @@ class Settings(BaseSettings):
     redis_url: str | None = Field(None, validation_alias="REDIS_URL")  # also redis+sentinel://HOST,HOST/NAME
     data_dir: Path = Path("data")
     store_megabytes: int = Field(1024, ge=1)  # of the SQLite file; the least recently used maps are evicted
-    memory_megabytes: int = Field(32, ge=1)  # of decoded maps in memory, about 40 kB each
+    memory_megabytes: int = Field(32, ge=1)  # of decoded maps in memory, about 47 kB each
     map_days: float = Field(30.0, gt=0)  # time to live of a map in Redis
     max_focus: int = Field(100_000, ge=0)  # focal points set by people; above: 507
 
@@ -74,7 +74,9 @@ class Settings(BaseSettings):
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()  # comma-separated; `*`: any
     reports: bool = True  # whether POST /v1/reports is served
     reports_megabytes: int = Field(200, ge=1)  # of reports with their attached pictures; above: 507
-    reports_per_hour: int = Field(60, ge=1)  # from one client address; above: 429
+    # From one client address; above: 429. Behind a proxy uvicorn's own variable FORWARDED_ALLOW_IPS must name the proxy
+    # (addresses or networks, comma-separated), else all clients share the proxy's address.
+    reports_per_hour: int = Field(60, ge=1)
     log_level: Literal["debug", "info", "warning", "error"] = "info"  # info: a line for each request, 30 µs
     log_format: Literal["text", "json"] = "text"  # json: one object a line
 

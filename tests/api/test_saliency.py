@@ -1,6 +1,8 @@
 """/v1/images/{id}/saliency: a density as JSON, a heat map as PNG."""
 
 import io
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import httpx
 import numpy as np
@@ -9,7 +11,10 @@ from PIL import Image
 
 from gazecrop.crop.grid import SaliencyGrid
 from gazecrop.http.openapi import schemas
-from tests.helpers.contract import place_of, problem, wrong
+from gazecrop.http.routes import images
+from gazecrop.picture.heatmap import heat_map
+from tests.helpers.contract import place_of, problem, until, wrong
+from tests.helpers.inprocess import Blocked, holdable
 
 
 @pytest.fixture(scope="module")
@@ -71,3 +76,22 @@ def test_each_format_has_its_own_etag(api: httpx.Client, place: str) -> None:
 
 def test_crop_parameters_do_not_belong_here(api: httpx.Client, place: str) -> None:
     assert wrong(api.get(f"{place}/saliency?ratios=1:1&zoom=2")) == ["ratios", "zoom"]
+
+
+def test_a_heat_map_is_drawn_off_the_event_loop(
+    tmp_path: Path, picture: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawing = Blocked(heat_map)
+    monkeypatch.setattr(images, "heat_map", drawing)
+    with holdable(tmp_path) as running, httpx.Client(base_url=running.url, timeout=30) as api:
+        place = place_of(api.post("/v1/images", content=picture))
+        with ThreadPoolExecutor(1) as threads:
+            asked = threads.submit(
+                httpx.get, f"{running.url}{place}/saliency", headers={"Accept": "image/png"}
+            )
+            try:
+                until(lambda: drawing.running == 1)
+                assert api.get("/healthz").status_code == 200
+            finally:
+                drawing.go.set()
+            assert asked.result().headers["content-type"] == "image/png"

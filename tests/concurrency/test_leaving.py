@@ -1,10 +1,8 @@
 """Clients that leave while a thread works for them: what they hold stays counted until the thread is done."""
 
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -14,33 +12,10 @@ from gazecrop.picture.decode import decode
 from gazecrop.picture.probe import inspect
 from gazecrop.picture.render import crop
 from tests.helpers.contract import begin_upload, client, until
-from tests.helpers.inprocess import Held, holdable
+from tests.helpers.inprocess import Blocked, Held, holdable
 from tests.helpers.pictures import jpeg
 
 WORKERS, LEAVERS = 2, 8
-
-
-class Blocked:
-    """Wraps a function: its calls wait until `go` is set. `running`: how many wait now; `most`: waited at once."""
-
-    def __init__(self, function: Callable[..., Any]) -> None:
-        self._function = function
-        self._lock = threading.Lock()
-        self.running = self.most = 0
-        self.go = threading.Event()
-
-    def __call__(self, *args: Any, **options: Any) -> Any:
-        self._count(1)
-        try:
-            self.go.wait(60)
-            return self._function(*args, **options)
-        finally:
-            self._count(-1)
-
-    def _count(self, by: int) -> None:
-        with self._lock:
-            self.running += by
-            self.most = max(self.most, self.running)
 
 
 @pytest.fixture

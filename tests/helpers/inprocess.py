@@ -77,6 +77,29 @@ def _occupied(threads: ThreadPoolExecutor, count: int) -> Iterator[None]:
         go.set()
 
 
+class Blocked:
+    """Wraps a function: its calls wait until `go` is set. `running`: how many wait now; `most`: waited at once."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+        self._lock = threading.Lock()
+        self.running = self.most = 0
+        self.go = threading.Event()
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        self._count(1)
+        try:
+            self.go.wait(60)
+            return self._function(*args, **options)
+        finally:
+            self._count(-1)
+
+    def _count(self, by: int) -> None:
+        with self._lock:
+            self.running += by
+            self.most = max(self.most, self.running)
+
+
 @contextmanager
 def holdable(folder: Path, **settings: Any) -> Iterator[Held]:
     """The service with nothing but these settings, on a free port and the CPU, its store in `folder`."""

@@ -19,8 +19,8 @@ def documents(path: Path) -> list[dict[str, Any]]:
 
 
 def variables() -> set[str]:
-    """Every environment variable that is a setting."""
-    names = set()
+    """Every environment variable that is a setting: ours, and uvicorn's for the proxies in front."""
+    names = {"FORWARDED_ALLOW_IPS"}
     for name, field in Settings.model_fields.items():
         names.add(str(field.validation_alias) if field.validation_alias else f"GAZECROP_{name.upper()}")
     return names

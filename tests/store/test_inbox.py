@@ -231,6 +231,23 @@ async def test_deletions_of_one_reported_picture_at_once_all_succeed(
             assert {answer.status_code for answer in answers} == {204}
 
 
+def test_reports_are_limited_for_each_client_behind_a_trusted_proxy(
+    start_server: Callable[..., Server],
+) -> None:
+    limit = {"GAZECROP_REPORTS_PER_HOUR": "1"}
+    trusting = start_server(**limit, FORWARDED_ALLOW_IPS="127.0.0.1,10.0.0.0/8")
+    wary = start_server(**limit, FORWARDED_ALLOW_IPS="10.0.0.1")
+
+    def report(server: Server, forwarded: str) -> int:
+        content = {"id": ID, "text": "cut"}
+        headers = {"X-Forwarded-For": forwarded}
+        return httpx.post(f"{server.url}/v1/reports", json=content, headers=headers).status_code
+
+    assert [report(trusting, client) for client in ("1.1.1.1", "1.1.1.2", "1.1.1.1")] == [201, 201, 429]
+    assert report(trusting, "9.9.9.9, 1.1.1.1, 10.2.3.4") == 429, "a client invented an address"
+    assert [report(wary, client) for client in ("1.1.1.1", "1.1.1.2")] == [201, 429]
+
+
 @pytest.mark.redis
 def test_replicas_share_reports_and_a_deletion_on_one_forgets_for_all(
     start_server: Callable[..., Server], redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
