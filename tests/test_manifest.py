@@ -1,4 +1,4 @@
-"""model_store/manifest.json against the files it names: hashes, shapes, and that every file answers alike."""
+"""model_store/manifest.json against the files it names: hashes, shapes, and equal results of every file."""
 
 import hashlib
 import json

@@ -249,7 +249,7 @@ async def test_cancelled_by_the_drain_is_503() -> None:
         await ask(failing(asyncio.CancelledError(), after=[START]), metrics)
 
 
-async def test_what_is_no_request_passes_untouched() -> None:
+async def test_other_scopes_pass_unchanged() -> None:
     metrics, seen = Metrics(), list[Scope]()
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -285,7 +285,7 @@ def test_gauges_and_counters_of_the_parts() -> None:
     assert 'gazecrop_queue_depth{gate="decode"} 0.0' in text(metrics)
 
 
-def test_openmetrics_where_it_is_asked_for() -> None:
+def test_openmetrics_by_the_accept_header() -> None:
     plain, kind = Metrics().render("text/html,*/*")
     assert kind.startswith("text/plain") and not plain.endswith(b"# EOF\n")
     body, kind = Metrics().render("application/openmetrics-text; version=1.0.0")

@@ -66,9 +66,7 @@ def test_several_threads_may_run_it_at_once(warm: Model) -> None:
     np.testing.assert_array_equal(alone, together)
 
 
-def test_the_known_answer_is_checked_for_every_batch_size(
-    store: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_self_test_runs_for_every_batch_size(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     loaded = Model.load(settings(store, max_batch=8))
     sizes = list[int]()
     run = loaded.run
@@ -141,7 +139,7 @@ def test_a_changed_file_is_not_loaded(tmp_path: Path) -> None:
         Model.load(settings(tmp_path))
 
 
-def test_what_is_no_network_is_said(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_network_is_named(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="cannot load the network"):
         Model.load(settings(write_store(tmp_path, {"fp32": b"no protobuf"})))
     with pytest.raises(ModelError, match=r"no network 'gaze-9', only: warm"):
@@ -223,7 +221,7 @@ def test_the_shipped_network_loads_warms_and_is_quiet() -> None:
 def test_the_shipped_network_finds_the_disc_wherever_it_is(
     precision: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The known answer must come from the picture, not from a habit of the network."""
+    """The self-test's result must depend on the picture."""
     manifest = json.loads((STORE / "manifest.json").read_text())
     if precision not in manifest["networks"][manifest["default"]]["files"]:
         precision = "fp32"

@@ -1,4 +1,4 @@
-"""The story: one upload is one analysis, kept; crops come from the map alone."""
+"""One upload is one analysis, whose map is stored; crops need the map alone."""
 
 import asyncio
 import threading
@@ -43,7 +43,7 @@ ID = "0" * 32
 
 
 class Network:
-    """What the pipeline needs of a model, on 6x8 cells: it looks at the left, and counts its runs."""
+    """A model of 6x8 cells, for the pipeline: its maximum is at the left, and it counts its runs."""
 
     name = "gaze-test"
     shapes = ((48, 64),)
@@ -65,7 +65,7 @@ class Network:
 
 
 class Flaky(SqliteStore):
-    """The real store, that a test may take away."""
+    """The real store, which a test can make unreachable."""
 
     away_now = False
 
@@ -81,7 +81,7 @@ class Flaky(SqliteStore):
 
 
 class Bench:
-    """A pipeline with all its parts in reach."""
+    """A pipeline and its parts."""
 
     def __init__(self, folder: Path) -> None:
         network: Any = Network()
@@ -106,7 +106,7 @@ class Bench:
         return await self.pipeline.upload(id, data, self.stages, deadline)
 
     async def waiting(self, count: int) -> None:
-        """Returns when so many wait at the gate; how long that takes is the machine's affair."""
+        """Returns when so many wait at the gate."""
         async with asyncio.timeout(20):
             while self.gate.waiting != count:
                 await asyncio.sleep(0.001)
@@ -153,7 +153,7 @@ async def test_a_map_of_another_network_is_made_anew_and_is_not_new(bench: Bench
     assert bench.model.runs == 1
 
 
-async def test_a_picture_that_shows_nothing_is_not_asked_about(bench: Bench) -> None:
+async def test_a_flat_picture_needs_no_inference(bench: Bench) -> None:
     known, _ = await bench.upload(encode(Image.new("RGB", (300, 100), "navy"), "PNG"))
     assert bench.model.runs == 0 and known.picture.cropper.grid.flat
     assert "infer" not in bench.stages.seconds
@@ -168,14 +168,14 @@ async def test_without_the_store_uploads_are_answered_and_written_back(bench: Be
     with pytest.raises(StoreAway):
         await bench.pipeline.find("1" * 32, Stages())
     bench.store.away_now = False
-    await bench.maps.ping()  # whatever it answers: what is unsaved is written back then
+    await bench.maps.ping()  # after any answer unsaved maps are written back
     async with asyncio.timeout(20):
         while (await bench.pipeline.find(ID, Stages())).degraded:
             await asyncio.sleep(0.01)
     assert await bench.store.get(ID) is not None
 
 
-async def test_errors_are_of_the_picture_and_nothing_is_kept(bench: Bench) -> None:
+async def test_a_bad_picture_is_an_error_and_nothing_is_stored(bench: Bench) -> None:
     cases: list[tuple[bytes, type[Exception]]] = [
         (b"no picture", NotAPicture),
         (jpeg()[:2000], PictureUnreadable),
@@ -189,15 +189,15 @@ async def test_errors_are_of_the_picture_and_nothing_is_kept(bench: Bench) -> No
     assert (bench.gate.inside, bench.gate.waiting, bench.gate.pixels_inside) == (0, 0, 0)
 
 
-async def test_a_deadline_that_passed_begins_nothing(bench: Bench) -> None:
+async def test_no_work_starts_after_the_deadline(bench: Bench) -> None:
     with pytest.raises(DeadlinePassed):
         await bench.upload(jpeg(), deadline=time.monotonic() - 1)
     assert bench.model.runs == 0
     await bench.upload(jpeg())
-    await bench.upload(jpeg(), deadline=time.monotonic() - 1)  # it is known: there is no work
+    await bench.upload(jpeg(), deadline=time.monotonic() - 1)  # its map is stored: there is no work
 
 
-async def test_who_joined_is_not_ended_by_the_deadline_of_who_began(bench: Bench) -> None:
+async def test_the_deadline_of_the_first_request_does_not_end_those_that_joined(bench: Bench) -> None:
     async with slot(bench.gate, 1):  # the gate is full
         hasty = asyncio.create_task(bench.upload(jpeg(), deadline=time.monotonic() + 0.3))
         while not hasty.done() and not bench.gate.waiting:
@@ -250,7 +250,7 @@ async def test_the_version_changes_with_map_network_and_focus(bench: Bench) -> N
         assert Known(ID, Picture(changed), None, False).version != known.version
 
 
-async def test_a_focus_is_followed_and_needed_where_it_is_asked_for(bench: Bench) -> None:
+async def test_policy_focus_follows_a_focus_and_requires_one(bench: Bench) -> None:
     known, _ = await bench.upload(jpeg())
     [crop] = bench.pipeline.crops(known, parse("ratios=9:16"))
     assert crop.policy == "window"
@@ -288,7 +288,7 @@ async def test_only_costly_crops_are_computed_in_a_thread(
     assert set(threads) == {threading.main_thread()}
 
 
-async def test_a_costly_question_too_many_is_refused(bench: Bench) -> None:
+async def test_too_many_costly_queries_are_refused(bench: Bench) -> None:
     known, _ = await bench.upload(jpeg())
     costly = parse("zoom=2&candidates=5&ratios=" + ",".join(f"{i + 4}:9" for i in range(16)))
     asked = [bench.pipeline.crops_aside(known, costly) for _ in range(COSTLY_AT_ONCE + COSTLY_QUEUE + 1)]
@@ -296,7 +296,7 @@ async def test_a_costly_question_too_many_is_refused(bench: Bench) -> None:
     assert [type(answer) for answer in answers].count(Overloaded) == 1
 
 
-async def test_the_plain_way_makes_the_same_map(bench: Bench) -> None:
+async def test_analysis_without_a_server_makes_the_same_map(bench: Bench) -> None:
     known, _ = await bench.upload(jpeg())
     assert analyse(jpeg(), bench.model, bench.limits) == known.picture.record
 
@@ -309,7 +309,7 @@ async def test_where_batches_are_gathered_the_map_is_the_same(bench: Bench) -> N
 
 
 async def test_ids_need_the_key(tmp_path: Path) -> None:
-    """Of the setting it is the same everywhere; without it the store's own."""
+    """With the setting it is the same everywhere; without it the store has its own."""
     store = SqliteStore(tmp_path / "db", megabytes=10, max_focus=10)
     keys = [await _id_key(Settings(id_key=key), store) for key in ("one", "one", "two", None, None)]
     assert keys[0] == keys[1] and keys[3] == keys[4] == await store.id_key()

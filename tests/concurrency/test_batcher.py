@@ -111,7 +111,7 @@ async def test_workers_run_side_by_side() -> None:
         assert await asyncio.gather(first, *second) == [0, 2]
 
 
-async def test_who_left_is_skipped_and_counted() -> None:
+async def test_items_of_callers_that_left_are_skipped_and_counted() -> None:
     engine = Engine()
     async with batching(engine, max_batch=16) as batcher:
         first = await busy(engine, batcher)
@@ -126,7 +126,7 @@ async def test_who_left_is_skipped_and_counted() -> None:
     assert engine.batches == [[0], [2, 4]]
 
 
-async def test_who_leaves_while_it_runs_does_no_harm() -> None:
+async def test_a_caller_may_leave_while_its_batch_runs() -> None:
     engine = Engine()
     async with batching(engine) as batcher:
         first = await busy(engine, batcher)
@@ -192,7 +192,7 @@ async def test_a_full_queue_refuses_at_once() -> None:
         assert (batcher.skipped, len(refused)) == (1, 1)
 
 
-async def test_closing_fails_who_waits_and_lets_the_running_end() -> None:
+async def test_closing_fails_waiting_items_and_awaits_running_batches() -> None:
     engine = Engine()
     async with batching(engine) as batcher:
         first = await busy(engine, batcher)

@@ -1,4 +1,4 @@
-"""Bodies of all requests together: bounded by what has come, given back when a request ends."""
+"""The bytes of all request bodies: bounded by what was received, released when a request ends."""
 
 import asyncio
 from collections.abc import Iterator
@@ -58,7 +58,7 @@ def test_a_body_may_count_several_times_and_one_alone_is_always_taken() -> None:
     assert bodies.held == 0
 
 
-def test_what_only_announces_itself_holds_nothing_and_an_error_gives_back() -> None:
+def test_an_announced_length_is_not_counted_and_an_error_releases() -> None:
     bodies = Bodies(100)
 
     async def story() -> None:

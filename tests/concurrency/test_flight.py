@@ -1,4 +1,4 @@
-"""Single flight: one work for all who ask at once; who leaves does not end it, unless all leave."""
+"""Single flight: concurrent calls share one run of the work, which ends early only when all callers have left."""
 
 import asyncio
 import gc
@@ -37,7 +37,7 @@ async def started(*tasks: asyncio.Task[tuple[int, bool]]) -> None:
     assert not any(task.done() for task in tasks)
 
 
-async def test_all_who_ask_at_once_share_one_work() -> None:
+async def test_concurrent_calls_share_one_run() -> None:
     flights, work = Flights[int](), Work()
     tasks = [asyncio.create_task(flights.run("a", work)) for _ in range(5)]
     await started(*tasks)
@@ -90,8 +90,8 @@ async def test_an_error_reaches_all_and_is_not_kept() -> None:
     assert await flights.run("a", work) == (2, True)
 
 
-async def test_who_tries_again_at_once_does_not_meet_the_failed_work() -> None:
-    """Another may still be about to hear of the failure when the first one comes back."""
+async def test_an_immediate_retry_starts_new_work() -> None:
+    """Another caller may not have received the failure yet when the first one retries."""
     flights, work = Flights[int](), Work()
 
     async def twice() -> tuple[int, bool]:

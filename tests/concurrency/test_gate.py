@@ -125,7 +125,7 @@ async def test_a_cancelled_waiter_leaves_the_queue_and_makes_way() -> None:
 
 
 @pytest.mark.parametrize("turn_given", [False, True])
-async def test_a_turn_that_comes_in_the_moment_of_cancelling_goes_to_the_next(turn_given: bool) -> None:
+async def test_a_turn_given_at_the_moment_of_cancelling_goes_to_the_next(turn_given: bool) -> None:
     gate = Gate(pixels=1, max_queue=8)
     async with visitors(gate, 1, 1, 1) as found:
         found[0].leave.set()

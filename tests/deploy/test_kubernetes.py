@@ -1,4 +1,4 @@
-"""The manifests, as files and as kustomize renders them, against Kubernetes' schemas and our own promises."""
+"""The manifests, as files and as kustomize renders them, against Kubernetes' schemas and the service's settings."""
 
 import subprocess
 from functools import cache

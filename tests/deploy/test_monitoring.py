@@ -28,7 +28,7 @@ def test_the_dashboard_has_its_eight_panels() -> None:
     assert len(panels) == 8 and len({p["id"] for p in panels}) == 8
 
 
-def test_every_metric_that_is_asked_for_is_given(server: Server, picture: bytes) -> None:
+def test_every_queried_metric_exists(server: Server, picture: bytes) -> None:
     urllib.request.urlopen(f"{server.url}/v1/images", data=picture).close()
     with urllib.request.urlopen(f"{server.url}/metrics") as answer:
         page = answer.read().decode()

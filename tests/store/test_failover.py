@@ -126,7 +126,7 @@ async def test_a_primary_that_dies_behind_a_proxy(start: Start, open_store: Open
 
 
 async def test_a_replica_without_its_primary_is_left(start: Start, open_store: OpenStore) -> None:
-    """MASTERDOWN: it answers not even reads."""
+    """MASTERDOWN: it refuses reads, too."""
     old, new = start(), start("--replica-serve-stale-data", "no")
     proxy = Proxy(new)
     async with proxy.running() as url:

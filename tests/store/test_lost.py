@@ -66,7 +66,7 @@ async def other(open_cache: Callable[[], MapCache[Record]]) -> MapCache[Record]:
 
 @pytest.fixture
 async def raw(redis_server: RedisServer) -> AsyncIterator[Redis]:
-    """The same server, past the store."""
+    """The same server, without the store."""
     client = Redis.from_url(redis_server.url)
     yield client
     await client.aclose()

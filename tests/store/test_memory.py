@@ -146,7 +146,7 @@ async def test_an_older_one_sees_what_a_replica_did(
     assert len(cache) == 0 and cache.bytes == 0
 
 
-async def test_freshness_counts_from_the_question_not_from_the_answer(
+async def test_freshness_counts_from_the_call_not_from_its_result(
     cache: MapCache[Decoded], store: Watched, replica: SqliteStore, clock: Clock
 ) -> None:
     await replica.put(A, RECORD)
@@ -193,7 +193,7 @@ async def test_lookups_are_counted(store: Watched, clock: Clock) -> None:
 # One read for many.
 
 
-async def test_many_who_miss_at_once_are_one_read(
+async def test_concurrent_misses_are_one_read(
     cache: MapCache[Decoded], store: Watched, replica: SqliteStore, clock: Clock
 ) -> None:
     await replica.put(A, RECORD)
@@ -207,7 +207,7 @@ async def test_many_who_miss_at_once_are_one_read(
     assert store.asked == ["get", "get"]
 
 
-async def test_the_others_are_served_when_the_first_leaves(
+async def test_a_read_continues_when_its_first_client_leaves(
     cache: MapCache[Decoded], store: Watched, replica: SqliteStore
 ) -> None:
     await replica.put(A, RECORD)
@@ -333,7 +333,7 @@ async def test_two_uploads_and_a_deletion(
 
 
 @pytest.mark.parametrize("seed", range(20))
-async def test_whatever_happens_at_once_memory_and_store_agree_after(
+async def test_memory_and_store_agree_after_concurrent_changes(
     cache: MapCache[Decoded], store: Watched, replica: SqliteStore, seed: int
 ) -> None:
     """No second passes here: what the memory answers without the store must be what the store holds."""
@@ -421,7 +421,7 @@ async def test_while_the_store_is_away(
     assert seen(await cache.get(B)) == (RECORD, None, True)
     clock.now += 5
     assert seen(await cache.get(B)) == (RECORD, None, True)
-    assert seen(await cache.put(A, NEWER)) == (NEWER, focus, True)  # what is known of its focus stays
+    assert seen(await cache.put(A, NEWER)) == (NEWER, focus, True)  # the focus in memory stays
     with pytest.raises(StoreAway):
         await cache.get(C)
     with pytest.raises(StoreAway):
@@ -435,12 +435,12 @@ async def test_while_the_store_is_away(
         with pytest.raises(StoreAway):
             await change
     with pytest.raises(StoreAway):
-        await cache.get(A)  # the memory forgot it all the same
+        await cache.get(A)  # it was removed from memory in any case
     assert cache.unsaved == 1
 
 
 @pytest.mark.redis
-async def test_what_was_not_saved_is_saved_when_it_is_read_again(
+async def test_an_unsaved_map_is_written_back_when_it_is_read(
     open_cache: OpenCache, redis_server: RedisServer, clock: Clock
 ) -> None:
     cache, other = open_cache(), open_cache()
@@ -454,7 +454,7 @@ async def test_what_was_not_saved_is_saved_when_it_is_read_again(
 
 
 @pytest.mark.redis
-async def test_what_was_not_saved_is_saved_when_anything_is_asked(
+async def test_unsaved_maps_are_written_back_at_any_call(
     open_cache: OpenCache, redis_server: RedisServer, clock: Clock
 ) -> None:
     cache, other = open_cache(), open_cache()
@@ -473,7 +473,7 @@ async def test_what_was_not_saved_is_saved_when_anything_is_asked(
 
 
 @pytest.mark.redis
-async def test_what_was_not_saved_is_saved_at_the_end(
+async def test_unsaved_maps_are_written_back_at_the_end(
     open_cache: OpenCache, redis_server: RedisServer, clock: Clock
 ) -> None:
     cache, other = open_cache(), open_cache()
@@ -486,7 +486,7 @@ async def test_what_was_not_saved_is_saved_at_the_end(
 
 
 @pytest.mark.redis
-async def test_a_focus_can_be_set_on_what_was_not_saved(
+async def test_a_focus_can_be_set_on_an_unsaved_map(
     open_cache: OpenCache, redis_server: RedisServer, clock: Clock
 ) -> None:
     cache, other = open_cache(), open_cache()
@@ -499,7 +499,7 @@ async def test_a_focus_can_be_set_on_what_was_not_saved(
 
 
 @pytest.mark.redis
-async def test_a_store_that_reads_and_does_not_write(
+async def test_a_store_that_answers_reads_and_refuses_writes(
     open_cache: OpenCache, redis_server: RedisServer, clock: Clock
 ) -> None:
     cache = open_cache()

@@ -1,4 +1,4 @@
-"""Redis in all its failures: refused, hung, killed, full, read-only, loading, holding what is not ours."""
+"""Redis in all its failures: refused, hung, killed, full, read-only, loading, holding foreign values."""
 
 import asyncio
 import shutil
@@ -68,14 +68,14 @@ def store(open_store: OpenStore, redis_server: RedisServer) -> RedisStore:
 
 @pytest.fixture
 async def raw(redis_server: RedisServer) -> AsyncIterator[Redis]:
-    """The same server, past the store."""
+    """The same server, without the store."""
     client = Redis.from_url(redis_server.url)
     yield client
     await client.aclose()
 
 
 async def everything_is_away(store: RedisStore) -> None:
-    """No call may answer, least of all a change with yes."""
+    """No call may return a result, least of all a change."""
     calls = [
         store.get(A),
         store.put(A, RECORD),
@@ -107,7 +107,7 @@ async def test_a_password_stays_out_of_the_log(open_store: OpenStore) -> None:
     assert "127.0.0.1" in str(away.value) and "secret" not in str(away.value)
 
 
-async def test_one_that_hangs_is_tried_five_times_then_left_alone(
+async def test_a_hung_server_is_called_five_times_then_once_every_pause(
     open_store: OpenStore, clock: Clock
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -134,21 +134,21 @@ async def test_one_that_hangs_is_tried_five_times_then_left_alone(
         assert connections() == 0
 
 
-async def test_a_frozen_one_that_wakes_is_used_again(
+async def test_a_server_that_hung_is_used_again(
     store: RedisStore, redis_server: RedisServer, clock: Clock
 ) -> None:
     await store.put(A, RECORD)
     redis_server.freeze()
     await everything_is_away(store)
     redis_server.thaw()
-    await everything_is_away(store)  # not yet
+    await everything_is_away(store)  # the pause is not over
     clock.now += 2.1
     await store.put(A, RECORD)
     assert await store.get(A) == Entry(RECORD, None)
 
 
 async def test_the_id_key_is_waited_for(store: RedisStore, redis_server: RedisServer) -> None:
-    """It is asked once, at the start: a Redis that is slow just then must not end it."""
+    """It is read once, at the start, which a slow Redis must not prevent."""
     redis_server.freeze()
     asked = asyncio.create_task(store.id_key())
     await asyncio.sleep(0.3)
@@ -157,7 +157,7 @@ async def test_the_id_key_is_waited_for(store: RedisStore, redis_server: RedisSe
     assert len(await asked) == 32
 
 
-async def test_one_that_is_killed_and_comes_back(
+async def test_a_server_that_was_killed_is_used_again(
     store: RedisStore, redis_server: RedisServer, clock: Clock
 ) -> None:
     await asyncio.gather(*(store.put(A, RECORD) for _ in range(40)))  # so that the pool holds old connections
@@ -190,7 +190,7 @@ async def test_killed_in_the_middle_of_calls(
     assert await one(0)
 
 
-async def test_a_loop_that_was_held_does_not_blame_redis(
+async def test_a_blocked_event_loop_causes_no_timeout(
     open_store: OpenStore, redis_server: RedisServer
 ) -> None:
     """A block longer than the timeout of a call, while calls are in progress."""
@@ -244,7 +244,7 @@ async def test_values_of_another_kind_are_a_miss(store: RedisStore, raw: Redis) 
     assert created and await store.get(A) == Entry(RECORD, focus)
 
 
-async def test_a_foreign_index_of_focal_points_is_no_false_yes(store: RedisStore, raw: Redis) -> None:
+async def test_a_foreign_index_of_focal_points_fails_the_change(store: RedisStore, raw: Redis) -> None:
     await store.put(A, RECORD)
     await raw.set("gazecrop:focuses", "not a set")
     with pytest.raises(StoreAway, match="refused"):
@@ -252,7 +252,7 @@ async def test_a_foreign_index_of_focal_points_is_no_false_yes(store: RedisStore
     assert await store.get(A) == Entry(RECORD, None)
 
 
-async def test_an_id_key_that_is_not_ours_is_said(store: RedisStore, raw: Redis) -> None:
+async def test_a_foreign_id_key_is_reported(store: RedisStore, raw: Redis) -> None:
     await raw.set("gazecrop:id_key", "short")
     with pytest.raises(StoreAway, match="gazecrop:id_key"):
         await store.id_key()
@@ -341,7 +341,7 @@ async def test_a_replica_refuses_changes_and_still_reads(store: RedisStore, raw:
     assert any("replica" in problem for problem in await store.check())
 
 
-async def test_one_that_is_still_loading(
+async def test_a_server_that_is_loading(
     open_store: OpenStore, redis_server: RedisServer, raw: Redis, clock: Clock
 ) -> None:
     store = open_store(redis_server.url)
@@ -406,7 +406,7 @@ async def test_over_tls(open_store: OpenStore, tmp_path: Path) -> None:
             server.kill()
 
 
-async def test_check_says_what_would_lose_a_person_s_word(store: RedisStore, raw: Redis) -> None:
+async def test_check_names_settings_that_lose_focal_points(store: RedisStore, raw: Redis) -> None:
     [problem] = await store.check()
     assert "appendonly" in problem
     await raw.config_set("appendonly", "yes")
@@ -450,7 +450,7 @@ async def test_check_where_config_is_forbidden(
 
 
 async def test_an_id_that_is_only_focus_is_known(store: RedisStore, raw: Redis) -> None:
-    """The map has expired, the person's word has not."""
+    """The map has expired, the focus has not."""
     await store.put(A, RECORD)
     await store.set_focus(A, 0.5, 0.5, ANY)
     await raw.delete(f"gazecrop:map:{A}")
@@ -477,7 +477,7 @@ def test_the_breaker_counts_failures_in_a_row(clock: Clock) -> None:
     assert not breaker.allows()
 
 
-def test_the_breaker_lets_one_call_try(clock: Clock) -> None:
+def test_the_breaker_lets_one_call_probe(clock: Clock) -> None:
     breaker = Breaker(clock=clock)
     for _ in range(5):
         breaker.failed()
@@ -485,7 +485,7 @@ def test_the_breaker_lets_one_call_try(clock: Clock) -> None:
     assert not breaker.allows()
     clock.now += 0.2
     assert breaker.allows() and not breaker.allows()
-    breaker.undecided()  # its client left: another may try
+    breaker.undecided()  # its client left: another may probe
     assert breaker.allows() and not breaker.allows()
     breaker.failed()
     assert not breaker.allows()

@@ -1,4 +1,4 @@
-"""The embedded store's own promises: bounded, private, whole after a crash, clear when it cannot start."""
+"""The embedded store: bounded, private, consistent after a crash, clear errors when it cannot start."""
 
 import asyncio
 import os
@@ -71,7 +71,7 @@ async def test_the_file_stays_below_its_limit(open_store: Callable[..., SqliteSt
     assert await store.get(name(6)) is None, "nothing was evicted"
     assert await store.get(name(5009)) == Entry(record(5009), None)
     assert (await store.get_focus(name(3))) and await store.get(name(3)) is None
-    focus, created = await store.set_focus(name(3), 0.4, 0.4, ANY)  # its id is still known
+    focus, created = await store.set_focus(name(3), 0.4, 0.4, ANY)  # its focus keeps the id
     assert not created
     assert await store.put(name(3), record(3)) == Entry(record(3), focus)
     assert await store.id_key() == key
@@ -209,7 +209,7 @@ asyncio.run(main(*sys.argv[1:]))
 """
 
 
-async def test_processes_share_the_file_from_its_making_on(
+async def test_processes_share_the_file_from_its_creation(
     open_store: Callable[..., SqliteStore], path: Path
 ) -> None:
     processes = [
@@ -258,7 +258,9 @@ async def test_a_lock_of_another_process_is_waited_for(
     await hasty.set_focus(A, 0.2, 0.2, ANY)
 
 
-async def test_a_full_disk_is_said_and_survived(open_store: Callable[..., SqliteStore], path: Path) -> None:
+async def test_a_full_disk_is_reported_and_survived(
+    open_store: Callable[..., SqliteStore], path: Path
+) -> None:
     store = open_store()
     await store.put(A, RECORD)
 
@@ -276,7 +278,7 @@ async def test_a_full_disk_is_said_and_survived(open_store: Callable[..., Sqlite
 async def test_on_a_full_disk_only_the_changes_that_need_space_fail(
     open_store: Callable[..., SqliteStore],
 ) -> None:
-    """Deletions, focal points and large maps that wait together: one transaction, of which the maps do not fit."""
+    """Deletions, focal points and large maps in one transaction, of which the maps do not fit."""
     store = open_store(max_focus=100)
     await fill(store, range(20))
     for number in range(5):
@@ -376,7 +378,7 @@ async def test_a_job_that_raises_fails_alone(open_store: Callable[..., SqliteSto
     assert runs
 
 
-async def test_a_file_removed_under_the_process_is_no_false_yes(
+async def test_a_file_removed_while_in_use_fails_changes(
     open_store: Callable[..., SqliteStore], path: Path
 ) -> None:
     store = open_store()
@@ -434,7 +436,7 @@ async def test_a_truncated_file_is_refused(open_store: Callable[..., SqliteStore
     assert "malformed" in refused(path)
 
 
-async def test_a_damaged_table_of_people_s_words_is_refused(
+async def test_a_damaged_table_of_focal_points_is_refused(
     open_store: Callable[..., SqliteStore], path: Path
 ) -> None:
     store = open_store(max_focus=1000)

@@ -1,4 +1,4 @@
-"""What both stores promise, run against an SQLite file and a real redis-server."""
+"""The interface of the stores, run against an SQLite file and a real redis-server."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -64,7 +64,7 @@ async def test_a_newer_map_takes_the_place_of_the_older(store: Store) -> None:
     assert await store.get(A) == Entry(NEWER, None)
 
 
-async def test_every_byte_may_stand_in_a_code(store: Store) -> None:
+async def test_a_code_may_contain_every_byte(store: Store) -> None:
     record = Record("gaze-0", "png", bytes(range(256)) * 20, orientation=6)
     await store.put(A, record)
     assert await store.get(A) == Entry(record, None)
@@ -163,7 +163,7 @@ async def test_a_revision_never_comes_again(store: Store) -> None:
     assert await store.get_focus(A) == new
 
 
-async def test_so_many_focal_points_and_no_more(store: Store) -> None:
+async def test_the_number_of_focal_points_is_limited(store: Store) -> None:
     ids = [f"{number:032x}" for number in range(MAX_FOCUS + 1)]
     for id in ids:
         await store.put(id, RECORD)
@@ -187,7 +187,7 @@ async def test_so_many_focal_points_and_no_more(store: Store) -> None:
         await store.set_focus(ids[1], 0.5, 0.5, ANY)
 
 
-async def test_of_many_who_create_one_wins(store: Store, other: Store) -> None:
+async def test_one_of_many_concurrent_creations_wins(store: Store, other: Store) -> None:
     await store.put(A, RECORD)
 
     async def create(number: int) -> Focus | None:
@@ -202,7 +202,7 @@ async def test_of_many_who_create_one_wins(store: Store, other: Store) -> None:
     assert await store.get_focus(A) == await other.get_focus(A) == winners[0]
 
 
-async def test_of_many_who_change_one_revision_one_wins_each_round(store: Store, other: Store) -> None:
+async def test_one_of_many_concurrent_changes_of_a_revision_wins(store: Store, other: Store) -> None:
     await store.put(A, RECORD)
     present, _ = await store.set_focus(A, 0.5, 0.5, ANY)
     for _ in range(5):
@@ -235,7 +235,7 @@ async def test_the_limit_holds_in_a_race(store: Store, other: Store) -> None:
     assert sum(await asyncio.gather(*map(create, range(20)))) == MAX_FOCUS
 
 
-async def test_all_who_share_a_store_have_one_id_key(open_one: OpenStore) -> None:
+async def test_replicas_share_one_id_key(open_one: OpenStore) -> None:
     stores = [open_one() for _ in range(4)]
     keys = await asyncio.gather(*(store.id_key() for store in stores))
     assert len(set(keys)) == 1 and len(keys[0]) == 32

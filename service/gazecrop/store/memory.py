@@ -118,7 +118,7 @@ class MapCache(Generic[T]):
         if found is not None:
             return found.focus, found.degraded
         try:
-            focus = await self._ask(self.store.get_focus(id))
+            focus = await self._call(self.store.get_focus(id))
             if focus is None and self._may_be_lost(id):
                 found = await self.get(id)
                 return (found.focus, found.degraded) if found else (None, False)
@@ -134,21 +134,21 @@ class MapCache(Generic[T]):
     async def put(self, id: str, record: Record) -> Found[T]:
         """Stores the map. When the store does not answer, the map is kept in memory and marked as degraded."""
         async with self._change(id):
-            asked = self._clock()
+            requested = self._clock()
             try:
-                entry = await self._ask(self.store.put(id, record))
+                entry = await self._call(self.store.put(id, record))
             except StoreAway:
                 slot = self._slots.get(id)
                 entry = Entry(record, slot.found.focus if slot else None)
-                return self._keep(id, entry, asked, unsaved=True)
-            return self._keep(id, entry, asked)
+                return self._keep(id, entry, requested, unsaved=True)
+            return self._keep(id, entry, requested)
 
     async def delete(self, id: str) -> None:
         """Deletes map and focus. Raises StoreAway; they are removed from memory in any case."""
         self._drop(id)
         async with self._change(id):
             try:
-                await self._ask(self.store.delete(id))
+                await self._call(self.store.delete(id))
             finally:
                 self._drop(id)  # also an entry that was read during the deletion
 
@@ -167,7 +167,7 @@ class MapCache(Generic[T]):
             with self._reread_on_error(id):
                 if slot is not None and slot.unsaved:
                     await self._save(id, slot)  # the store needs the id before its focus
-                focus, created = await self._ask(self.store.set_focus(id, x, y, condition))
+                focus, created = await self._call(self.store.set_focus(id, x, y, condition))
             self._refocus(id, focus)
             return focus, created
 
@@ -175,12 +175,12 @@ class MapCache(Generic[T]):
         """As `Store.delete_focus`."""
         async with self._change(id):
             with self._reread_on_error(id):
-                existed = await self._ask(self.store.delete_focus(id, condition))
+                existed = await self._call(self.store.delete_focus(id, condition))
             self._refocus(id, None)
             return existed
 
     async def ping(self) -> None:
-        await self._ask(self.store.ping())
+        await self._call(self.store.ping())
 
     async def close(self) -> None:
         """Writes unsaved maps back if the store answers, then closes the store."""
@@ -193,7 +193,7 @@ class MapCache(Generic[T]):
 
     # Internals.
 
-    async def _ask(self, call: Awaitable[R]) -> R:
+    async def _call(self, call: Awaitable[R]) -> R:
         """Records whether the store answers, and starts the write-back when it does again."""
         try:
             answer = await call
@@ -234,16 +234,16 @@ class MapCache(Generic[T]):
             return slot.found
 
     async def _save(self, id: str, slot: _Slot[T]) -> Found[T]:
-        asked = self._clock()
-        return self._keep(id, await self._ask(self.store.put(id, slot.found.record)), asked)
+        requested = self._clock()
+        return self._keep(id, await self._call(self.store.put(id, slot.found.record)), requested)
 
     async def _load(self, id: str) -> Found[T] | None:
         slot = self._slots.get(id)
         if slot is not None and slot.unsaved:
             return await self._save_alone(id)
-        asked = self._clock()
+        requested = self._clock()
         try:
-            entry = await self._ask(self.store.get(id))
+            entry = await self._call(self.store.get(id))
         except StoreAway:
             self._count("store", "error")
             slot = self._slots.get(id)
@@ -257,7 +257,7 @@ class MapCache(Generic[T]):
             return await self._restore(id)
         if entry is not None:
             with contextlib.suppress(ValueError):
-                return self._keep(id, entry, asked)
+                return self._keep(id, entry, requested)
         self._drop(id)
         return None
 
@@ -274,14 +274,14 @@ class MapCache(Generic[T]):
             slot = self._slots.get(id)
             if slot is None or not self._may_be_lost(id):
                 return None if slot is None else slot.found  # changed in the meantime
-            asked = self._clock()
+            requested = self._clock()
             try:
-                entry = await self._ask(self.store.restore(id, Entry(slot.found.record, slot.found.focus)))
+                entry = await self._call(self.store.restore(id, Entry(slot.found.record, slot.found.focus)))
             except StoreAway:
                 return replace(slot.found, degraded=True)
             if entry is not None:
                 with contextlib.suppress(ValueError):
-                    return self._keep(id, entry, asked)
+                    return self._keep(id, entry, requested)
             self._drop(id)
             return None
 
@@ -312,13 +312,13 @@ class MapCache(Generic[T]):
                 slot.outdated = True
             raise
 
-    def _keep(self, id: str, entry: Entry, asked: float, *, unsaved: bool = False) -> Found[T]:
+    def _keep(self, id: str, entry: Entry, requested: float, *, unsaved: bool = False) -> Found[T]:
         """Raises ValueError when the record does not decode."""
         old = self._slots.get(id)
         value = old.found.map if old and old.found.record == entry.record else self._decode(entry.record)
         self._drop(id)
         found = Found(entry.record, value, entry.focus, degraded=unsaved)
-        self._slots[id] = _Slot(found, asked, unsaved)
+        self._slots[id] = _Slot(found, requested, unsaved)
         self.bytes += self._bytes(entry.record)
         self.unsaved += unsaved
         while self.bytes > self._limit:

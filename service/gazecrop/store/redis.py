@@ -150,7 +150,7 @@ class RedisStore:
         self.add_report, self.reports = self._reports.add, self._reports.read
 
     async def get(self, id: str) -> Entry | None:
-        values = await self._link.ask(lambda: self._client.mget(_map(id), _focus(id)))
+        values = await self._link.run(lambda: self._client.mget(_map(id), _focus(id)))
         return _entry(values)
 
     async def put(self, id: str, record: Record) -> Entry:
@@ -162,7 +162,7 @@ class RedisStore:
             pipe.mget(_focus(id))  # MGET, as GET fails on a value of another type
             return pipe.execute()
 
-        values = (await self._link.ask(call))[-1]
+        values = (await self._link.run(call))[-1]
         return Entry(record, _unpack(Focus.unpack, values[0]))
 
     @property
@@ -173,15 +173,15 @@ class RedisStore:
         keys = (_map(id), _focus(id), FOCUSES, _gone(id))
         focus = entry.focus.pack() if entry.focus else b""
         arguments = (id, entry.record.pack(), self._map_seconds, focus, self._max_focus)
-        values: Any = await self._link.ask(lambda: self._eval(RESTORE, keys, *arguments))
+        values: Any = await self._link.run(lambda: self._eval(RESTORE, keys, *arguments))
         return None if values is None else _entry(values)
 
     async def delete(self, id: str) -> None:
         keys = (_map(id), _focus(id), FOCUSES, pictures_of(id), BYTES, _gone(id))
-        await self._link.ask(lambda: self._eval(FORGET, keys, id))
+        await self._link.run(lambda: self._eval(FORGET, keys, id))
 
     async def get_focus(self, id: str) -> Focus | None:
-        values = await self._link.ask(lambda: self._client.mget(_focus(id)))
+        values = await self._link.run(lambda: self._client.mget(_focus(id)))
         return _unpack(Focus.unpack, values[0])
 
     async def set_focus(self, id: str, x: float, y: float, condition: Condition) -> tuple[Focus, bool]:
@@ -198,7 +198,7 @@ class RedisStore:
             *(revision.to_bytes(8, "big") for revision in (*(condition.match or ()), *condition.other)),
         ]
         keys = (_map(id), _focus(id), FOCUSES, _gone(id))
-        outcome = await self._link.ask(
+        outcome = await self._link.run(
             lambda: self._eval(CHANGE_FOCUS, keys, id, value, self._max_focus, *arguments)
         )
         return settle(cast(Outcome, outcome.decode()), self._max_focus)
@@ -214,17 +214,17 @@ class RedisStore:
             pipe.get(ID_KEY)
             return pipe.execute()
 
-        _, key = await self._link.ask(call, PATIENT_SECONDS)
+        _, key = await self._link.run(call, PATIENT_SECONDS)
         if not isinstance(key, bytes) or len(key) != 32:
             raise self._link.away(f"does not hold 32 bytes under {ID_KEY}")
         self._id_key = key
         return key
 
     async def ping(self) -> None:
-        await self._link.ask(self._client.ping)
+        await self._link.run(self._client.ping)
 
     async def check(self) -> list[str]:
-        info = await self._link.ask(lambda: self._client.info("everything"), PATIENT_SECONDS)
+        info = await self._link.run(lambda: self._client.info("everything"), PATIENT_SECONDS)
         problems = []
         if info.get("role") == "slave":
             problems.append("It is a replica and accepts no writes: set REDIS_URL to the primary.")
@@ -252,7 +252,7 @@ class RedisStore:
 
     async def _check_sync(self) -> list[str]:
         try:
-            found: Any = await self._link.ask(lambda: self._client.config_get("appendfsync"), PATIENT_SECONDS)
+            found: Any = await self._link.run(lambda: self._client.config_get("appendfsync"), PATIENT_SECONDS)
         except StoreAway:
             return []  # hosted services forbid CONFIG, and INFO does not include appendfsync
         sync = found.get("appendfsync") or found.get(b"appendfsync")

@@ -35,7 +35,7 @@ WAIT_FOR_CONNECTION = 1.0
 
 
 class Link:
-    """`client`: the Redis commands. Run them through `ask`."""
+    """`client`: the Redis commands. Pass them to `run`."""
 
     def __init__(self, url: str, clock: Callable[[], float] = time.monotonic) -> None:
         """Connects at the first call. Raises StoreAway when the URL is not usable."""
@@ -46,7 +46,7 @@ class Link:
         options, self._where = target.options, f"Redis at {target.where}"
         self._seconds = options.pop("socket_timeout", SECONDS)
         connections = options.pop("max_connections", CONNECTIONS)
-        ours: dict[str, Any] = {
+        fixed: dict[str, Any] = {
             "max_connections": connections,
             # `within` does it: it excludes our own delays, and the client's timeout costs 30 us a call.
             "socket_timeout": None,
@@ -62,14 +62,14 @@ class Link:
         if target.sentinels:
             self._sentinels = Sentinels(target.sentinels, target.service, target.sentinel_options)
             with_tls = "connection_class" in options
-            ours["connection_class"] = SentinelTlsConnection if with_tls else SentinelConnection
-            ours["sentinels"] = self._sentinels
-        self.pool = PrimaryPool(clock=clock, **options | ours)
+            fixed["connection_class"] = SentinelTlsConnection if with_tls else SentinelConnection
+            fixed["sentinels"] = self._sentinels
+        self.pool = PrimaryPool(clock=clock, **options | fixed)
         self.client = Redis(connection_pool=self.pool)
         self._slots = asyncio.Semaphore(connections)
         self._breaker = Breaker(clock=clock)
 
-    async def ask(self, call: Callable[[], Awaitable[T]], seconds: float | None = None) -> T:
+    async def run(self, call: Callable[[], Awaitable[T]], seconds: float | None = None) -> T:
         """Runs one call on a free connection, behind the breaker. Raises StoreAway."""
         try:
             if self._slots.locked():

@@ -98,7 +98,7 @@ class Sentinels:
 
     async def primary(self) -> tuple[str, int]:
         """(host, port). Raises redis-py's ConnectionError when no Sentinel names one."""
-        questions = [asyncio.ensure_future(self._ask(client)) for client in self._clients]
+        questions = [asyncio.ensure_future(self._locate(client)) for client in self._clients]
         try:
             for answer in asyncio.as_completed(questions):
                 with contextlib.suppress(RedisError, OSError):
@@ -110,7 +110,7 @@ class Sentinels:
             await asyncio.gather(*questions, return_exceptions=True)
         raise ConnectionError(f"no Sentinel names a primary {self._service!r}")
 
-    async def _ask(self, client: Redis) -> list[bytes] | None:
+    async def _locate(self, client: Redis) -> list[bytes] | None:
         command = "SENTINEL", "GET-MASTER-ADDR-BY-NAME", self._service
         found: list[bytes] | None = await client.execute_command(*command)  # type: ignore[no-untyped-call]
         return found

@@ -45,7 +45,7 @@ class RedisReports:
         keys = (REPORTS, pictures_of(report.document["id"]), BYTES)
         arguments = (document, report.document.get("picture", ""), report.picture or b"", self._limit)
         client = self._link.client
-        outcome = await self._link.ask(
+        outcome = await self._link.run(
             lambda: cast(Awaitable[bytes], client.eval(ADD, len(keys), *keys, *arguments)), PATIENT_SECONDS
         )
         if outcome == b"full":
@@ -63,7 +63,7 @@ class RedisReports:
 
     async def _texts(self, begin: int) -> list[bytes]:
         client, end = self._link.client, begin + AT_ONCE - 1
-        return await self._link.ask(
+        return await self._link.run(
             lambda: cast(Awaitable[list[bytes]], client.lrange(REPORTS, begin, end)), PATIENT_SECONDS
         )
 
@@ -71,6 +71,6 @@ class RedisReports:
         if "picture" not in document:
             return None
         client, key, name = self._link.client, pictures_of(document["id"]), document["picture"]
-        return await self._link.ask(
+        return await self._link.run(
             lambda: cast(Awaitable[bytes | None], client.hget(key, name)), PATIENT_SECONDS
         )
