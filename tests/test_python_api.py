@@ -158,6 +158,8 @@ def test_a_crop_has_the_values_of_the_http_api() -> None:
             "box": crop.box._asdict(),
             "normalized": crop.normalized._asdict(),
             "importance_fraction": crop.importance_fraction,
+            "centre_fraction": crop.centre_fraction,
+            "gain": crop.gain,
             "confidence": crop.confidence,
             "verdict": crop.verdict,
             "policy": crop.policy,

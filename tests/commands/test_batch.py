@@ -548,6 +548,10 @@ def test_parquet_in_and_out(source: Path, plain: Path, tmp_path: Path) -> None:
         row["confidence"] for row in rows if not (row["error"] or row["file"].endswith("flat.png"))
     ]
     assert confidences and all(0 < confidence <= 1 for confidence in confidences)
+    assert all(
+        row["error"] or abs(row["importance_fraction"] - row["centre_fraction"] - row["gain"]) < 0.00016
+        for row in rows
+    )
 
 
 @pytest.mark.usefixtures("here")

@@ -100,6 +100,17 @@ def test_object_position_shows_the_box(
         assert abs(float(share) / 100 * free - start) <= 0.00005 * free + 1e-9 if free else float(share) == 50
 
 
+def test_a_crop_is_compared_with_the_centre_crop_of_its_size() -> None:
+    """By hand: a map of four columns; the box of the ratio is one of them, the centre crop halves the middle two."""
+    made = Cropper(SaliencyGrid(np.array([[1, 4, 2, 9]], np.uint8), 400, 100))
+    answer = answers.crop_answer(made.crop(parse_ratio("1:1"), Options("window")), made)
+    assert (answer["importance_fraction"], answer["centre_fraction"], answer["gain"]) == (0.5625, 0.1875, 0.375)
+    answer = answers.crop_answer(made.crop(parse_ratio("1:1"), Options("focus"), (0.0, 0.5)), made)
+    assert (answer["importance_fraction"], answer["gain"]) == (0.0625, -0.125)
+    answer = answers.crop_answer(made.crop(parse_ratio("1:1"), Options("centre")), made)
+    assert answer["gain"] == 0
+
+
 def test_css_is_given_only_where_it_can_show_the_box() -> None:
     made = cropper()
     assert "css" in answers.crop_answer(made.crop(parse_ratio("1:1"), Options()), made)

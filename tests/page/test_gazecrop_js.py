@@ -163,6 +163,7 @@ def test_every_box_is_the_same_as_the_servers(run: Run) -> None:
             assert theirs["whole"] == crop.whole
             assert theirs["importance_fraction"] == pytest.approx(crop.importance, rel=0, abs=1e-12)
             assert theirs["centre_fraction"] == pytest.approx(crop.centred, rel=0, abs=1e-12)
+            assert theirs["gain"] == pytest.approx(crop.gain, rel=0, abs=1e-12)
             assert [Constraint(**c) for c in theirs["unmet"]] == list(crop.unmet), where
             assert [Box(**other["box"]) for other in theirs["alternatives"]] == [
                 b for b, _ in crop.alternatives

@@ -51,6 +51,11 @@ class Crop:
     alternatives: tuple[tuple[Box, float], ...] = ()
 
     @property
+    def gain(self) -> float:
+        """What the crop keeps beyond the centre crop, -1 to 1."""
+        return self.importance - self.centred
+
+    @property
     def verdict(self) -> Verdict:
         return "good" if self.whole else verdict(self.importance)
 

@@ -18,8 +18,8 @@
  * @typedef {"auto"|"window"|"point"|"centre"|"focus"} Policy
  * @typedef {{policy?: Policy, zoom?: number|string, constraints?: Constraint[], candidates?: number,
  *   focus?: {x: number, y: number}|null}} Options
- * @typedef {{box: Box, policy: Policy, importance_fraction: number, centre_fraction: number, whole: boolean,
- *   verdict: "good"|"tight"|"poor", unmet: Constraint[],
+ * @typedef {{box: Box, policy: Policy, importance_fraction: number, centre_fraction: number, gain: number,
+ *   whole: boolean, verdict: "good"|"tight"|"poor", unmet: Constraint[],
  *   alternatives: {box: Box, importance_fraction: number}[]}} Crop
  */
 
@@ -433,12 +433,14 @@ export function crop(grid, ratio, options = {}) {
   const importance_fraction = share(box),
     whole = width === grid.width && height === grid.height;
   const x = Math.floor((grid.width - width) / 2),
-    y = Math.floor((grid.height - height) / 2);
+    y = Math.floor((grid.height - height) / 2),
+    centre_fraction = share({ x, y, width, height });
   return {
     box,
     policy,
     importance_fraction,
-    centre_fraction: share({ x, y, width, height }),
+    centre_fraction,
+    gain: importance_fraction - centre_fraction,
     whole,
     verdict: whole || importance_fraction >= GOOD ? "good" : importance_fraction >= TIGHT ? "tight" : "poor",
     unmet: constraints.slice(kept.length).filter((constraint) => !isMet(constraint, box, grid)),

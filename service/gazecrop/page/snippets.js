@@ -48,6 +48,8 @@ function json() {
         height: rounded(box.height / grid.height),
       },
       importance_fraction: rounded(found.importance_fraction),
+      centre_fraction: rounded(found.centre_fraction),
+      gain: rounded(found.gain),
       ...(confidence !== undefined && { confidence }),
       verdict: found.verdict,
       policy: found.policy,

@@ -40,6 +40,7 @@ class Crop:
     """The crop of one ratio, with the values of the HTTP API (API.md).
 
     importance_fraction: the share of the picture's saliency in the box, 0 to 1; `importance` is not rounded.
+    centre_fraction: that of the centre crop of the same size. gain: importance_fraction minus centre_fraction.
     confidence: the probability that the crop is one of the best of its ratio; None except for plain window crops.
     policy: the one applied, never `auto`.
     unmet: the areas of `keep` and `avoid` that the box does not respect.
@@ -52,6 +53,8 @@ class Crop:
     normalized: Normalized
     importance: float
     importance_fraction: float
+    centre_fraction: float
+    gain: float
     confidence: float | None
     verdict: Verdict
     policy: Policy
@@ -71,6 +74,8 @@ class Crop:
             normalized=Normalized(**answer["normalized"]),
             importance=found.importance,
             importance_fraction=answer["importance_fraction"],
+            centre_fraction=answer["centre_fraction"],
+            gain=answer["gain"],
             confidence=answer["confidence"],
             verdict=found.verdict,
             policy=found.policy,

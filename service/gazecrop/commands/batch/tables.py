@@ -14,7 +14,7 @@ COLUMNS = {
     **dict.fromkeys(("focus_x", "focus_y"), "float64"),
     **dict.fromkeys(("saliency", "ratio", "profile"), "string"),
     **dict.fromkeys(("x", "y", "width", "height"), "int32"),
-    **dict.fromkeys(("importance_fraction", "confidence"), "float64"),
+    **dict.fromkeys(("importance_fraction", "centre_fraction", "gain", "confidence"), "float64"),
     **dict.fromkeys(("verdict", "policy"), "string"),
 }
 

@@ -86,6 +86,8 @@ class Crop(Schema):
     box: Box
     normalized: Normalized
     importance_fraction: float = Field(ge=0, le=1, description="Share of the picture's saliency in the box.")
+    centre_fraction: float = Field(ge=0, le=1, description="That of the centre crop of the same size.")
+    gain: float = Field(ge=-1, le=1, description="importance_fraction minus centre_fraction.")
     confidence: float | None = Field(
         ge=0,
         le=1,
