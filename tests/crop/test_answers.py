@@ -104,7 +104,11 @@ def test_a_crop_is_compared_with_the_centre_crop_of_its_size() -> None:
     """By hand: a map of four columns; the box of the ratio is one of them, the centre crop halves the middle two."""
     made = Cropper(SaliencyGrid(np.array([[1, 4, 2, 9]], np.uint8), 400, 100))
     answer = answers.crop_answer(made.crop(parse_ratio("1:1"), Options("window")), made)
-    assert (answer["importance_fraction"], answer["centre_fraction"], answer["gain"]) == (0.5625, 0.1875, 0.375)
+    assert (answer["importance_fraction"], answer["centre_fraction"], answer["gain"]) == (
+        0.5625,
+        0.1875,
+        0.375,
+    )
     answer = answers.crop_answer(made.crop(parse_ratio("1:1"), Options("focus"), (0.0, 0.5)), made)
     assert (answer["importance_fraction"], answer["gain"]) == (0.0625, -0.125)
     answer = answers.crop_answer(made.crop(parse_ratio("1:1"), Options("centre")), made)
