@@ -17,6 +17,7 @@ from PIL import Image
 from gazecrop.crop.cropping import Cropper, Policy
 from gazecrop.crop.cropping import Options as CropOptions
 from gazecrop.crop.grid import SaliencyGrid
+from gazecrop.crop.placing import Box as ServedBox
 from gazecrop.crop.ratios import parse_ratio
 from gazecrop.picture.decode import Limits, decode
 from model_store.recipe import data, metrics
@@ -26,8 +27,9 @@ RATIOS = {name: parse_ratio(name) for name in metrics.RATIOS}
 
 # Any cropper: picture uint8 [height, width, 3] RGB and ratio (width / height) -> x, y, width, height in its pixels.
 Function = Callable[[np.ndarray, float], Sequence[float]]
-# An encoded picture and the frame that its fixations are told in -> a box per ratio.
-Sight = Callable[[bytes, tuple[int, int]], dict[str, Box]]
+# A cropper of encoded pictures: the file, and the width and height of the frame that the fixations refer to -> a box
+# per ratio in that frame.
+FileCropper = Callable[[bytes, tuple[int, int]], dict[str, Box]]
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class Judged:
 
     @property
     def sizes(self) -> list[tuple[int, int]]:
-        return [(self.gaze.about[i]["width"], self.gaze.about[i]["height"]) for i in self.chosen]
+        return self.gaze.sizes(self.chosen)
 
     @property
     def sets(self) -> np.ndarray:
@@ -85,14 +87,18 @@ def network_maps(path: Path, pixels: np.ndarray, threads: int = 2) -> np.ndarray
     )
 
 
+def sliding(box: ServedBox, size: tuple[int, int]) -> Box:
+    """A box of the service, in a picture of this width and height, as the offset along the axis that it slides on."""
+    width, height = size
+    return Box(0, width, box.width, box.x) if box.width < width else Box(1, height, box.height, box.y)
+
+
 def served_boxes(m: np.ndarray, size: tuple[int, int], policy: Policy = "window") -> dict[str, Box]:
     """What the service would answer, had its network given this map."""
     cropper = Cropper(SaliencyGrid.from_density(np.asarray(m, np.float64), *size))
     found = {}
     for name in metrics.judged_ratios(*size):
-        box = cropper.crop(RATIOS[name], CropOptions(policy=policy)).box
-        across = box.width < size[0]
-        found[name] = Box(0, size[0], box.width, box.x) if across else Box(1, size[1], box.height, box.y)
+        found[name] = sliding(cropper.crop(RATIOS[name], CropOptions(policy=policy)).box, size)
     return found
 
 
@@ -121,18 +127,18 @@ def function_boxes(function: Function, picture: np.ndarray, size: tuple[int, int
     return found
 
 
-def network_sight(path: Path) -> Sight:
-    """Reads an encoded picture as the service does."""
+def network_cropper(path: Path) -> FileCropper:
+    """Crops by an ONNX file's maps, and decodes the picture as the service does."""
     run, shape = _session(path, 2), input_shape(path)
 
-    def sight(file: bytes, size: tuple[int, int]) -> dict[str, Box]:
+    def crop(file: bytes, size: tuple[int, int]) -> dict[str, Box]:
         pixels = decode(file, Limits(), [shape]).pixels
         return served_boxes(run.run(None, {"picture": pixels[None]})[0][0], size)
 
-    return sight
+    return crop
 
 
-def function_sight(function: Function) -> Sight:
+def function_cropper(function: Function) -> FileCropper:
     return lambda file, size: function_boxes(function, read(file), size)
 
 

@@ -230,6 +230,10 @@ class Pictures:
         """uint8[n, height, width, 3]: the same pictures, smaller and saved as poor JPEGs before."""
         return np.load(self.path / f"{self.name}-worn.npy", mmap_mode="r")
 
+    def sizes(self, chosen: np.ndarray | list[int]) -> list[tuple[int, int]]:
+        """Width and height of the frame that the fixations of each chosen picture refer to."""
+        return [(self.about[i]["width"], self.about[i]["height"]) for i in chosen]
+
     def where(self, split: str, *, gaze: bool = True, without: str = "") -> np.ndarray:
         """int64 indices of the pictures of a split (those with fixations only when `gaze`), duplicates left
         out."""

@@ -206,6 +206,13 @@ def judge(cropper: Cropper, sizes: Sequence[tuple[int, int]], fixations: Sequenc
     return Pairs(table[:, 0].astype(int), table[:, 1].astype(int), table[:, 2], table[:, 3], table[:, 4])
 
 
+def window_pairs(
+    maps: Sequence[np.ndarray], sizes: Sequence[tuple[int, int]], fixations: Sequence[np.ndarray]
+) -> Pairs:
+    """Judges the window crop of each picture's map."""
+    return judge(lambda i, name: window_crop(maps[i], *sizes[i], RATIOS[name]), sizes, fixations)
+
+
 def asymmetry(p: np.ndarray) -> float:
     """Total variation distance between a map and its mirror image, 0 (symmetric) to 1."""
     return 0.5 * float(np.abs(p - p[:, ::-1]).sum())

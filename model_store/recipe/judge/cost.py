@@ -2,19 +2,19 @@
 
 from math import prod
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import onnx
-import onnxruntime as ort
+
+from model_store.recipe.make.fold import constants_folded
 
 
 def multiply_adds(path: Path, shape: tuple[int, int]) -> int:
-    """Of one picture of this height and width. Raises ValueError where a layer's size cannot be told."""
+    """Of one picture of this height and width. Raises ValueError where the size of a layer's output is unknown."""
     model = onnx.load(str(path))
     picture = model.graph.input[0].type.tensor_type.shape.dim
     for dimension, size in zip(picture, (1, *shape, 3), strict=True):
         dimension.dim_value = size
-    graph = onnx.shape_inference.infer_shapes(_constant(model), data_prop=True).graph
+    graph = onnx.shape_inference.infer_shapes(constants_folded(model), data_prop=True).graph
     sizes = {each.name: list(each.dims) for each in graph.initializer}
     for value in (*graph.input, *graph.value_info, *graph.output):
         sizes[value.name] = [d.dim_value for d in value.type.tensor_type.shape.dim]
@@ -24,16 +24,6 @@ def multiply_adds(path: Path, shape: tuple[int, int]) -> int:
             inputs = sizes[node.input[1]][1:] if node.op_type == "Conv" else sizes[node.input[0]][-1:]
             found = prod(sizes.get(node.output[0], [0])) * prod(inputs)
             if not found:
-                raise ValueError(f"{path.name}: the size of {node.name} cannot be told")
+                raise ValueError(f"{path.name}: the size of {node.name}'s output is unknown")
             total += found
     return total
-
-
-def _constant(model: onnx.ModelProto) -> onnx.ModelProto:
-    """With the sizes fixed, what tracing left to be computed is constant: ONNX Runtime's basic optimisation does it."""
-    with TemporaryDirectory() as folder:
-        options = ort.SessionOptions()
-        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
-        options.optimized_model_filepath = f"{folder}/basic.onnx"
-        ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-        return onnx.load(options.optimized_model_filepath)

@@ -96,12 +96,12 @@ def main(options: Options) -> None:
     networks(options, croppers)
     if options.moves:
         for path in files(options):
-            sight = crops.network_sight(path)
-            croppers.rows[path.stem] |= robustness.of(sight, judged, encoded, options.moves)
+            cropper = crops.network_cropper(path)
+            croppers.rows[path.stem] |= robustness.of(cropper, judged, encoded, options.moves)
     for name in options.functions.split(",") if options.functions else ():
-        sight = crops.function_sight(function(name))
-        boxes = [sight(file, size) for file, size in zip(encoded, judged.sizes, strict=True)]
-        croppers.add(name, boxes, robustness.of(sight, judged, encoded, options.moves))
+        cropper = crops.function_cropper(function(name))
+        boxes = [cropper(file, size) for file, size in zip(encoded, judged.sizes, strict=True)]
+        croppers.add(name, boxes, robustness.of(cropper, judged, encoded, options.moves))
     if options.croppers:
         kept.ask(judged, folder, options.moves)
     if options.peers:

@@ -92,16 +92,9 @@ def scored(
         rows[nearest(gaze.about[i]["width"], gaze.about[i]["height"])].append(i)
     result: dict[str, object] = {}
     for name, indices in [*rows.items(), ("all", list(seen))]:
-        sizes = [(gaze.about[i]["width"], gaze.about[i]["height"]) for i in indices]
         with torch.no_grad():
             maps = [student(seen[i][0][None])[0].exp().numpy() for i in indices]
-
-        def crop(
-            k: int, ratio: str, maps: list[np.ndarray] = maps, sizes: list[tuple[int, int]] = sizes
-        ) -> metrics.Box:
-            return metrics.window_crop(maps[k], *sizes[k], metrics.RATIOS[ratio])
-
-        pairs = metrics.judge(crop, sizes, [gaze.points[i] for i in indices])
+        pairs = metrics.window_pairs(maps, gaze.sizes(indices), [gaze.points[i] for i in indices])
         low, high = pairs.interval()
         result[name] = {"pictures": len(indices), "crop": pairs.score(), "interval": [low, high]}
     return result

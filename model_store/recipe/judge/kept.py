@@ -28,21 +28,21 @@ def ask(judged: Judged, folder: Path, moves: int) -> None:
     known = _read(judged, folder)
     encoded = judged.files()
     wanted = [name for name in CROPPERS if name not in known or (moves and not known[name]["more"])]
-    sights = {name: crops.function_sight(function) for name, function in installed(wanted).items()}
+    croppers = {name: crops.function_cropper(function) for name, function in installed(wanted).items()}
 
     def keep(name: str, said: str) -> None:
         _path(judged, folder).write_text(json.dumps(known))
         print(f"{name}: {said}", flush=True)
 
-    for name, sight in sights.items():
+    for name, cropper in croppers.items():
         if name not in known:
-            boxes = [sight(file, size) for file, size in zip(encoded, judged.sizes, strict=True)]
+            boxes = [cropper(file, size) for file, size in zip(encoded, judged.sizes, strict=True)]
             offsets = [{ratio: box.offset for ratio, box in each.items()} for each in boxes]
             known[name] = {"offsets": offsets, "more": {}}
             keep(name, "crops")
-    for name, sight in sights.items():
+    for name, cropper in croppers.items():
         if moves and not known[name]["more"]:
-            known[name]["more"] = robustness.of(sight, judged, encoded, moves)
+            known[name]["more"] = robustness.of(cropper, judged, encoded, moves)
             keep(name, "stability")
 
 

@@ -15,12 +15,6 @@ CURVE = (1, 2, 3, 4, 5, 6, 7, 8)
 Croppers = dict[str, Boxes]
 
 
-def _window_pairs(maps: list[np.ndarray], sizes: list[tuple[int, int]], points: list[np.ndarray]) -> Pairs:
-    return metrics.judge(
-        lambda i, name: metrics.window_crop(maps[i], *sizes[i], metrics.RATIOS[name]), sizes, points
-    )
-
-
 def _split(
     points: np.ndarray, count: int, judges: int, generator: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray] | None:
@@ -72,7 +66,7 @@ def halves(croppers: Croppers, points: list[np.ndarray], sizes: list[tuple[int, 
         others = [other for _, _, other in drawn]
         first = [data.density(part[:, :2], *sizes[i]) for i, part, _ in drawn]
         second = [data.density(part[:, :2], *sizes[i]) for i, _, part in drawn]
-        pairs = _window_pairs(first, chosen, others)
+        pairs = metrics.window_pairs(first, chosen, others)
         gain = float((pairs.crop - pairs.centre).sum())
         human.append(
             {
@@ -117,7 +111,7 @@ def curve(croppers: Croppers, points: list[np.ndarray], sizes: list[tuple[int, i
                 first = part[0]
                 keep = generator.permutation(np.unique(first[:, 2]))[:n]
                 some.append(data.density(first[np.isin(first[:, 2], keep), :2], *size))
-            found[n].append(_window_pairs(some, chosen, others).score())
+            found[n].append(metrics.window_pairs(some, chosen, others).score())
         for name, boxes in croppers.items():
             scores[name].append(_judged(boxes, able, chosen, others).score())
     line = {n: float(np.mean(values)) for n, values in found.items()}

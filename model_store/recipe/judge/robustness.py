@@ -9,7 +9,7 @@ from PIL import Image, ImageEnhance, ImageFilter
 from gazecrop.audit.material import transforms
 from gazecrop.audit.material.transforms import saved
 from model_store.recipe import metrics
-from model_store.recipe.crops import Judged, Sight, read
+from model_store.recipe.crops import FileCropper, Judged, read
 from model_store.recipe.metrics import Boxes
 from model_store.recipe.options import DATA
 
@@ -37,7 +37,7 @@ HARM: dict[str, Callable[[Image.Image], bytes]] = {
 }
 
 
-def of(sight: Sight, judged: Judged, encoded: Sequence[bytes], count: int) -> dict[str, Any]:
+def of(cropper: FileCropper, judged: Judged, encoded: Sequence[bytes], count: int) -> dict[str, Any]:
     """The row of a cropper: `harmed` and `moved` on `count` of the judged pictures, evenly spread, `moved` on the large
     originals, too; nothing of none."""
     if not count:
@@ -45,27 +45,28 @@ def of(sight: Sight, judged: Judged, encoded: Sequence[bytes], count: int) -> di
     some = np.linspace(0, len(encoded) - 1, min(count, len(encoded))).astype(int)
     files, sizes, points = ([every[i] for i in some] for every in (encoded, judged.sizes, judged.points))
     originals = [Image.fromarray(read(file)) for file in files]
-    plain = _boxes(sight, originals, saved, sizes)
+    plain = _boxes(cropper, originals, saved, sizes)
     found = {
-        "moved": moved(sight, originals, plain, sizes),
-        "harmed": harmed(sight, originals, plain, sizes, points),
+        "moved": moved(cropper, originals, plain, sizes),
+        "harmed": harmed(cropper, originals, plain, sizes, points),
     }
     large = [Image.fromarray(read(file.read_bytes())) for file in sorted((DATA / "large").glob("*"))]
     if large:
         frames = [image.size for image in large]
-        found["moved_large"] = moved(sight, large, _boxes(sight, large, saved, frames), frames)
+        found["moved_large"] = moved(cropper, large, _boxes(cropper, large, saved, frames), frames)
     return found
 
 
 def moved(
-    sight: Sight, originals: Sequence[Image.Image], plain: Boxes, sizes: Sequence[tuple[int, int]]
+    cropper: FileCropper, originals: Sequence[Image.Image], plain: Boxes, sizes: Sequence[tuple[int, int]]
 ) -> dict[str, float]:
     """Percent of a cropper's crops, `plain`, whose centre moves over 5 % of the side, by change."""
     return {
         change: 100
         * float(
             np.mean(
-                _shifts(plain, _boxes(sight, originals, function, sizes), mirrored=change == "mirror") > MOVED
+                _shifts(plain, _boxes(cropper, originals, function, sizes), mirrored=change == "mirror")
+                > MOVED
             )
         )
         for change, function in CHANGES.items()
@@ -73,7 +74,7 @@ def moved(
 
 
 def harmed(
-    sight: Sight,
+    cropper: FileCropper,
     originals: Sequence[Image.Image],
     plain: Boxes,
     sizes: Sequence[tuple[int, int]],
@@ -90,17 +91,17 @@ def harmed(
         # A quarter turn to the left: (x, y) of the picture is (y, 1 - x) of the turned one.
         seen = [np.stack([p[:, 1], 1 - p[:, 0]], 1) for p in points] if turn else points
         frames = [size[::-1] for size in sizes] if turn else sizes
-        result[change] = score(_boxes(sight, originals, function, frames), frames, seen)
+        result[change] = score(_boxes(cropper, originals, function, frames), frames, seen)
     return result
 
 
 def _boxes(
-    sight: Sight,
+    cropper: FileCropper,
     originals: Sequence[Image.Image],
     change: Callable[[Image.Image], bytes],
     frames: Sequence[tuple[int, int]],
 ) -> Boxes:
-    return [sight(change(image), frame) for image, frame in zip(originals, frames, strict=True)]
+    return [cropper(change(image), frame) for image, frame in zip(originals, frames, strict=True)]
 
 
 def _shifts(before: Boxes, after: Boxes, *, mirrored: bool) -> np.ndarray:

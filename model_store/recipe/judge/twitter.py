@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from model_store.recipe import data
 from model_store.recipe.crops import Judged, read
-from model_store.recipe.make.export import session
+from model_store.recipe.make.export import session, trace
 from model_store.recipe.options import DATA
 
 LONG_SIDE = 800
@@ -48,16 +48,7 @@ def export_fastgaze(path: Path) -> None:
     """An ONNX file with free sides, so that its time is measured in the same runtime as ours."""
     source = _module(DATA / "weights" / "fastgaze.py")
     module = OnGrid(source.load(DATA / "weights" / "fastgaze_fp32.npz"), source.MEAN_BGR).eval()
-    torch.onnx.export(
-        module,
-        (torch.zeros(1, 600, 800, 3, dtype=torch.uint8),),
-        str(path),
-        dynamo=False,
-        opset_version=17,
-        input_names=["picture"],
-        output_names=["density"],
-        dynamic_axes={"picture": {1: "height", 2: "width"}},
-    )
+    trace(module, (1, 600, 800, 3), path, {"picture": {1: "height", 2: "width"}})
 
 
 def fastgaze_maps(judged: Judged, folder: Path) -> np.ndarray:

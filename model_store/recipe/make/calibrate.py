@@ -24,7 +24,7 @@ from gazecrop.crop.cropping import Cropper
 from gazecrop.crop.cropping import Options as CropOptions
 from gazecrop.crop.grid import SaliencyGrid
 from model_store.recipe import data, metrics
-from model_store.recipe.crops import RATIOS, Judged, network_maps
+from model_store.recipe.crops import RATIOS, Judged, network_maps, sliding
 from model_store.recipe.make import plain as plain_network
 from model_store.recipe.make.export import manifest, update
 from model_store.recipe.options import STORE, parse
@@ -46,18 +46,10 @@ def examples(maps: np.ndarray, judged: Judged) -> tuple[np.ndarray, np.ndarray]:
     rows, kept_enough = [], []
     for m, (width, height), points in zip(maps, judged.sizes, judged.points, strict=True):
         cropper = Cropper(SaliencyGrid.from_density(np.asarray(m, np.float64), width, height))
-        for name, ratio in metrics.RATIOS.items():
-            if abs(ratio * height / width - 1) <= metrics.SAME_RATIO:
-                continue
+        for name in metrics.judged_ratios(width, height):
             crop = cropper.crop(RATIOS[name], CropOptions(policy="window"))
-            slides = crop.box.width < width
-            length = crop.box.width / width if slides else crop.box.height / height
-            box = (
-                metrics.Box(0, width, crop.box.width, crop.box.x)
-                if slides
-                else metrics.Box(1, height, crop.box.height, crop.box.y)
-            )
-            rows.append(features(crop.importance, crop.centred, length))
+            box = sliding(crop.box, (width, height))
+            rows.append(features(crop.importance, crop.centred, box.length / box.side))
             kept_enough.append(metrics.kept(box, points) >= ENOUGH * metrics.best_kept(box, points))
     return np.array(rows), np.array(kept_enough, np.float64)
 

@@ -23,7 +23,7 @@ from model_store.recipe.make.learn import Learner, groups, of_decoder
 from model_store.recipe.make.losses import correlation, divergence, gaze_loss
 from model_store.recipe.make.material import Batch, Material
 from model_store.recipe.make.network import Conv, Student, multiply_adds
-from model_store.recipe.make.plain import load, save, scores
+from model_store.recipe.make.plain import densities, load, save, scores
 from model_store.recipe.options import parse
 
 
@@ -102,9 +102,7 @@ def round_weights(student: Student) -> None:
 def predict(student: Student, pixels: np.ndarray) -> np.ndarray:
     """Densities float32 [n, rows, columns] of pictures uint8 [n, h, w, 3]."""
     student.eval()
-    with torch.no_grad():
-        parts = [student(torch.from_numpy(pixels[i : i + 32])).exp() for i in range(0, len(pixels), 32)]
-    return torch.cat(parts).numpy()
+    return densities(lambda part: student(torch.from_numpy(pixels[part])), len(pixels))
 
 
 def judge(student: Student, gaze: data.Pictures) -> dict[str, float]:

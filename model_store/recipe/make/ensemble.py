@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from model_store.recipe import data
 from model_store.recipe.make import imagenet
+from model_store.recipe.make.export import trace
 from model_store.recipe.make.teacher_networks import KINDS, Pyramid
 
 
@@ -56,16 +57,7 @@ class Ensemble(nn.Module):
 def export(teachers: dict[str, nn.Module], path: Path, students: Sequence[nn.Module] = ()) -> None:
     """One ONNX file of some teachers; evaluate.py judges it like any other."""
     module = Ensemble(teachers, students).to(memory_format=torch.contiguous_format).eval()  # type: ignore[call-overload]
-    torch.onnx.export(
-        module,
-        (torch.zeros(2, *data.LARGE, 3, dtype=torch.uint8),),
-        str(path),
-        dynamo=False,
-        opset_version=17,
-        input_names=["picture"],
-        output_names=["density"],
-        dynamic_axes={"picture": {0: "batch"}, "density": {0: "batch"}},
-    )
+    trace(module, (2, *data.LARGE, 3), path)
 
 
 def apart(without: str) -> str:

@@ -20,7 +20,7 @@ import onnxruntime as ort
 import torch
 from torch import Tensor, nn
 
-from model_store.recipe import data
+from model_store.recipe import data, metrics
 from model_store.recipe.make.fold import fold_file
 from model_store.recipe.make.network import Student, multiply_adds
 from model_store.recipe.make.plain import load
@@ -56,19 +56,32 @@ def session(path: Path, threads: int = 1) -> ort.InferenceSession:
     return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
-def write(student: Student, path: Path) -> None:
-    """Writes the fp32 graph with a dynamic batch."""
-    student = student.to(memory_format=torch.contiguous_format).eval()  # type: ignore[call-overload]
+ANY_BATCH = {"picture": {0: "batch"}, "density": {0: "batch"}}
+
+
+def trace(
+    module: nn.Module, shape: tuple[int, ...], path: Path, free: dict[str, dict[int, str]] = ANY_BATCH
+) -> None:
+    """Writes the graph that `module` runs on a picture of this shape, uint8 [n, h, w, 3], to an ONNX file.
+
+    `free`: names of the dimensions that may have other sizes than the example's, by input or output and axis.
+    """
     torch.onnx.export(
-        Served(student),
-        (torch.zeros(1, *data.SHAPE, 3, dtype=torch.uint8),),
+        module,
+        (torch.zeros(shape, dtype=torch.uint8),),
         str(path),
         dynamo=False,
         opset_version=OPSET,
         input_names=["picture"],
         output_names=["density"],
-        dynamic_axes={"picture": {0: "batch"}, "density": {0: "batch"}},
+        dynamic_axes=free,
     )
+
+
+def write(student: Student, path: Path) -> None:
+    """Writes the fp32 graph with a dynamic batch."""
+    student = student.to(memory_format=torch.contiguous_format).eval()  # type: ignore[call-overload]
+    trace(Served(student), (1, *data.SHAPE, 3), path)
     model = onnx.load(str(path))
     model.doc_string = ""
     for node in model.graph.node:
@@ -119,12 +132,12 @@ def update(name: str, entry: dict[str, Any], *, default: bool, store: Path = STO
 
 
 def asymmetries(path: Path, pixels: np.ndarray) -> np.ndarray:
-    """Asymmetry of the file's map of every picture: half the sum of |p - mirror of p|."""
+    """float32 [n]: the asymmetry of the file's map of every picture."""
     run = session(path)
     maps = [
         run.run(None, {"picture": np.ascontiguousarray(pixels[i : i + 1])})[0][0] for i in range(len(pixels))
     ]
-    return np.array([0.5 * np.abs(m - m[:, ::-1]).sum() for m in maps])
+    return np.array([metrics.asymmetry(m) for m in maps], np.float32)
 
 
 def main(options: Options) -> None:

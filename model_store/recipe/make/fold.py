@@ -10,6 +10,7 @@ answers stay the same.
 
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import onnx
@@ -83,15 +84,20 @@ def _sweep(graph: onnx.GraphProto) -> None:
         graph.initializer.remove(each)
 
 
+def constants_folded(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The model after ONNX Runtime's basic optimisation, which replaces what tracing left to be computed from fixed
+    sizes by constants."""
+    with TemporaryDirectory() as folder:
+        options = ort.SessionOptions()
+        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
+        options.optimized_model_filepath = f"{folder}/basic.onnx"
+        ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+        return onnx.load(options.optimized_model_filepath)
+
+
 def fold_file(path: Path) -> None:
-    """Folds in place. ONNX Runtime's basic optimisation comes first: it makes constants of what tracing computes."""
-    basic = path.with_suffix(".basic.onnx")
-    options = ort.SessionOptions()
-    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
-    options.optimized_model_filepath = str(basic)
-    ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    model = onnx.load(str(basic))
-    basic.unlink()
+    """Folds paddings and the division of a file in place, after `constants_folded`."""
+    model = constants_folded(onnx.load(str(path)))
     standard = [opset for opset in model.opset_import if not opset.domain]
     del model.opset_import[:]
     model.opset_import.extend(standard)

@@ -7,6 +7,7 @@ The lower layers are frozen and their outputs cached once for every view.
 """
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,18 +93,19 @@ def cached_lower(
 def predict(student: Student, features: Tensor) -> np.ndarray:
     """Densities float32 [n, rows, columns] from cached features [n, c, h, w]."""
     student.eval()
+    return densities(lambda part: student.upper(features[part].float()), len(features))
+
+
+def densities(log_p: Callable[[slice], Tensor], count: int, size: int = 32) -> np.ndarray:
+    """float32 [n, rows, columns] of `count` pictures: `log_p` gives the log densities of a part of at most `size`."""
     with torch.no_grad():
-        parts = [student.upper(features[i : i + 32].float()).exp() for i in range(0, len(features), 32)]
-    return torch.cat(parts).numpy()
+        return torch.cat([log_p(slice(i, i + size)).exp() for i in range(0, count, size)]).numpy()
 
 
 def scores(maps: np.ndarray, gaze: data.Pictures, chosen: np.ndarray) -> dict[str, float]:
     """NSS, CC, KL and crop score of maps for the chosen pictures."""
     points = [gaze.points[i] for i in chosen]
-    sizes = [(gaze.about[i]["width"], gaze.about[i]["height"]) for i in chosen]
-    pairs = metrics.judge(
-        lambda i, ratio: metrics.window_crop(maps[i], *sizes[i], metrics.RATIOS[ratio]), sizes, points
-    )
+    pairs = metrics.window_pairs(list(maps), gaze.sizes(chosen), points)
     return {
         "nss": float(np.mean([metrics.nss(m, f) for m, f in zip(maps, points, strict=True)])),
         "cc": float(np.mean([metrics.cc(m, gaze.maps[i]) for m, i in zip(maps, chosen, strict=True)])),

@@ -17,7 +17,7 @@ from model_store.recipe.make import finetune, imagenet
 from model_store.recipe.make.ensemble import apart, export
 from model_store.recipe.make.learn import Learner, groups
 from model_store.recipe.make.losses import gaze_loss
-from model_store.recipe.make.plain import VIEWS, cached_lower, scores
+from model_store.recipe.make.plain import VIEWS, cached_lower, densities, scores
 from model_store.recipe.make.teacher_networks import ENSEMBLE, KINDS, Pyramid
 from model_store.recipe.options import parse
 
@@ -74,11 +74,8 @@ def train(kind: str, options: Options, folder: Path) -> nn.Module:
     print(f"{kind}: cached {tuple(inputs[0].shape)} after {time.time() - started:.0f} s", flush=True)
 
     def judge(mean: nn.Module) -> dict[str, float]:
-        with torch.no_grad():
-            parts = [
-                mean(*(part[0, i : i + 32].float() for part in judged)).exp() for i in range(0, len(val), 32)
-            ]
-        return scores(torch.cat(parts).numpy(), gaze, val)
+        maps = densities(lambda part: mean(*(each[0, part].float() for each in judged)), len(val))
+        return scores(maps, gaze, val)
 
     learner = Learner(
         teacher,
