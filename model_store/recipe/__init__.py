@@ -1,1 +1,1 @@
-"""The recipe: one linear file per stage, run in order by run.py. torch lives here and nowhere else."""
+"""The recipe: one linear file per stage, run in order by run.py. Nothing outside it imports torch."""

@@ -1,7 +1,7 @@
-"""Crops to be judged: of a network's maps, of a plain function, of an encoded picture.
+"""Crops to be judged: of a network's maps, of a plain function, of encoded pictures.
 
-Whatever a cropper is, it comes to `Boxes`: one box per picture and judged ratio, in the frame that the observers saw.
-Every network's boxes are made by gazecrop.crop.grid and gazecrop.crop.cropping, from 32 levels, as they are served.
+Every kind of cropper gives `Boxes`: one box per picture and judged ratio, in the frame that the observers saw.
+Boxes of a network are made by gazecrop.crop.grid and gazecrop.crop.cropping, from 32 levels, as the service makes them.
 """
 
 import math
@@ -25,7 +25,8 @@ from model_store.recipe.metrics import Box, Boxes, Pairs
 
 RATIOS = {name: parse_ratio(name) for name in metrics.RATIOS}
 
-# Any cropper: picture uint8 [height, width, 3] RGB and ratio (width / height) -> x, y, width, height in its pixels.
+# A cropper of pixels: picture uint8 [height, width, 3] RGB and ratio (width / height) -> x, y, width, height in its
+# pixels.
 Function = Callable[[np.ndarray, float], Sequence[float]]
 # A cropper of encoded pictures: the file, and the width and height of the frame that the fixations refer to -> a box
 # per ratio in that frame.
@@ -34,7 +35,7 @@ FileCropper = Callable[[bytes, tuple[int, int]], dict[str, Box]]
 
 @dataclass(frozen=True)
 class Judged:
-    """The pictures to judge on, with what the metrics need of each."""
+    """The pictures that croppers are judged on, with what the metrics need of each."""
 
     gaze: data.Pictures
     chosen: np.ndarray
@@ -66,7 +67,7 @@ class Judged:
 
 
 def _session(path: Path, threads: int = 1) -> ort.InferenceSession:
-    from model_store.recipe.make.export import session  # with torch, which no function needs
+    from model_store.recipe.make.export import session  # imports torch, which functions do not need
 
     return session(path, threads)
 
@@ -77,7 +78,7 @@ def input_shape(path: Path) -> tuple[int, int]:
 
 
 def network_maps(path: Path, pixels: np.ndarray, threads: int = 2) -> np.ndarray:
-    """float32 [n, rows, columns] of an ONNX file, two pictures at a time."""
+    """float32 [n, rows, columns]: the maps of an ONNX file, computed two pictures at a time."""
     run = _session(path, threads)
     return np.concatenate(
         [
@@ -94,7 +95,7 @@ def sliding(box: ServedBox, size: tuple[int, int]) -> Box:
 
 
 def served_boxes(m: np.ndarray, size: tuple[int, int], policy: Policy = "window") -> dict[str, Box]:
-    """What the service would answer, had its network given this map."""
+    """The boxes that the service would answer for this map, by ratio."""
     cropper = Cropper(SaliencyGrid.from_density(np.asarray(m, np.float64), *size))
     found = {}
     for name in metrics.judged_ratios(*size):
@@ -113,14 +114,14 @@ def map_pairs(maps: np.ndarray, judged: Judged) -> Pairs:
 
 
 def function_boxes(function: Function, picture: np.ndarray, size: tuple[int, int]) -> dict[str, Box]:
-    """The largest boxes of their ratios with the same middle as the function's, which may be smaller, in the observers'
-    frame instead of the file's pixels."""
+    """The boxes of a function by ratio, in the observers' frame instead of the file's pixels. A box smaller than the
+    largest of its ratio is replaced by the largest one with the same middle."""
     (height, width), found = picture.shape[:2], {}
     for name in metrics.judged_ratios(*size):
         centre = metrics.centre_crop(*size, metrics.RATIOS[name])
         x, y, w, h = function(picture, metrics.RATIOS[name])
         middle = ((x + w / 2) / width, (y + h / 2) / height)[centre.axis]
-        # Half a pixel goes to the smaller offset, as in the centre crop: its score shall be 0, not 0.4.
+        # Half a pixel goes to the smaller offset, as in metrics.centre_crop: the centre crop then scores 0, not 0.4.
         offset = math.ceil(middle * centre.side - centre.length / 2 - 0.5 - 1e-6)
         span = centre.side - centre.length
         found[name] = Box(centre.axis, centre.side, centre.length, min(max(offset, 0), span))

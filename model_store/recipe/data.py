@@ -4,8 +4,8 @@
 
 A density is a sum of Gaussians, one per fixation. SIGMA is about one degree of visual angle: 24 px of 800 in
 OSIE (Xu et al. 2014, 0.030 of the width), 35 px of 1024 in MIT1003 (Judd et al. 2009, 0.034); the mean, 0.032
-of the longest side, is used for all four sets. The first fixation of each observer is the screen's centre and
-is dropped.
+of the longest side, is used for all four collections. The first fixation of each observer is at the screen's
+centre, where every trial starts, and is dropped.
 """
 
 import io
@@ -29,8 +29,8 @@ SHAPE = (240, 320)  # the student's input
 LARGE = (288, 384)  # the teachers' input: 1.44 times the pixels
 GRID = (30, 40)
 FOLDS = 5
-SQUASHED = "cv2course"  # densities of another make, over pictures squashed to a square
-KINDS = ("map.png", "json", "jpg")  # keys themselves may hold dots
+SQUASHED = "cv2course"  # its densities were made by another method, over pictures stretched to a square
+KINDS = ("map.png", "json", "jpg")  # by name, because a key may contain dots
 
 
 @dataclass(frozen=True)
@@ -39,15 +39,14 @@ class Options:
 
 
 def folder(smoke: bool = False) -> Path:
-    """Where the stages keep their arrays and checkpoints; made when it is not there."""
+    """The work folder, where the stages keep their arrays and checkpoints. It is created if it is missing."""
     path = WORK / ("smoke" if smoke else "full")
     path.mkdir(parents=True, exist_ok=True)
     return path
 
 
 def samples(shards: str) -> Iterator[dict[str, Any]]:
-    """The samples of every shard named `shards`-*.tar: {"key", "jpg": bytes, "json": bytes, "map.png":
-    bytes}."""
+    """The samples of every shard named `shards`-*.tar: {"key", "jpg": bytes, "json": bytes, "map.png": bytes}."""
     for shard in sorted(DATA.glob(f"{shards}-*.tar")):
         sample: dict[str, Any] = {}
         with tarfile.open(shard) as archive:
@@ -66,14 +65,12 @@ def samples(shards: str) -> Iterator[dict[str, Any]]:
 
 
 def picture(data: bytes, shapes: tuple[tuple[int, int], ...] = (SHAPE,)) -> np.ndarray:
-    """uint8[height, width, 3] of an encoded picture, stretched to the nearest of `shapes`: as the service
-    does it."""
+    """uint8[height, width, 3]: decoded as the service does it and stretched to the nearest of `shapes`."""
     return decode(data, Limits(), shapes).pixels
 
 
 def density(fixations: np.ndarray, width: float, height: float, grid: tuple[int, int] = GRID) -> np.ndarray:
-    """float32[rows, columns] that sums to 1: one Gaussian of SIGMA per fixation, (x, y) as fractions of the
-    sides."""
+    """float32[rows, columns] that sums to 1: one Gaussian of SIGMA per fixation (x, y as fractions of the sides)."""
     rows, columns = grid
     sigma = SIGMA * max(width, height)
     across = (np.arange(columns) + 0.5) / columns
@@ -85,12 +82,12 @@ def density(fixations: np.ndarray, width: float, height: float, grid: tuple[int,
 
 
 def fold(key: str) -> int:
-    """The fold of a picture: fixed by its name, so that every stage cuts alike."""
+    """The fold of a picture: a hash of its key, so that every stage has the same folds."""
     return zlib.crc32(key.encode()) % FOLDS
 
 
 def _fixations(observers: list[list[list[float]]]) -> np.ndarray:
-    """float32[n, 3]: x, y, observer; without the first of each observer and those outside the picture."""
+    """float32[n, 3]: x, y, observer; without the first fixation of each observer and those outside the picture."""
     rows = [
         (x, y, o) for o, points in enumerate(observers) for x, y in points[1:] if 0 <= x < 1 and 0 <= y < 1
     ]
@@ -98,7 +95,8 @@ def _fixations(observers: list[list[list[float]]]) -> np.ndarray:
 
 
 def build(options: Options) -> None:
-    """Writes NAME.json (what each picture is), NAME.npy (its pixels) for gaze and photos, and the fixations."""
+    """Writes, for gaze and photos, NAME.json (metadata), NAME-HEIGHT.npy (pixels), NAME-maps.npy, NAME-fixations.npz
+    and NAME-worn.npy; then duplicates.json."""
     for shards in ("gaze", "photos"):
         write(shards, options)
         wear(shards, options)
@@ -156,7 +154,7 @@ def write(shards: str, options: Options) -> None:
 
 
 def worn(image: Image.Image, draw: np.random.Generator) -> bytes:
-    """A picture at 45 to 100 % of its size, as a JPEG of quality 35 to 75."""
+    """A picture as a poor copy: 45 to 100 % of its size, a JPEG of quality 35 to 75."""
     scale, quality, saved = draw.uniform(0.45, 1.0), int(draw.integers(35, 76)), io.BytesIO()
     size = max(1, round(image.width * scale)), max(1, round(image.height * scale))
     image.convert("RGB").resize(size, Image.Resampling.LANCZOS).save(saved, "JPEG", quality=quality)
@@ -164,7 +162,7 @@ def worn(image: Image.Image, draw: np.random.Generator) -> bytes:
 
 
 def wear(shards: str, options: Options) -> None:
-    """Writes NAME-worn.npy: every picture worn."""
+    """Writes NAME-worn.npy: a poor copy of every picture."""
     pictures = read(shards, options.smoke)
     path = pictures.path / f"{shards}-worn.npy"
     if path.exists():
@@ -184,9 +182,9 @@ def wear(shards: str, options: Options) -> None:
 
 
 def duplicates(options: Options) -> None:
-    """Lists pictures that are nearly the same across sets and splits; those of "train" are then left out.
+    """Lists near duplicates across collections and splits; a picture of "train" that "val" has as well is left out.
 
-    Nearly the same: correlation above 0.98 of their 16x16 grey thumbnails (mean removed).
+    Near duplicates: the correlation of their 16x16 grey thumbnails (mean removed) is above 0.98.
     """
     path = folder(options.smoke)
     about = [("gaze", one) for one in read("gaze", options.smoke).about]
@@ -213,8 +211,8 @@ def duplicates(options: Options) -> None:
 
 @dataclass(frozen=True)
 class Pictures:
-    """One kind of shard, read: `about` per picture, maps float32[n, rows, columns], fixations float32[m, 3]
-    each."""
+    """One kind of shard as build() wrote it: metadata and fixations float32[m, 3] per picture, maps float32[n, rows,
+    columns]."""
 
     name: str
     path: Path
@@ -227,7 +225,7 @@ class Pictures:
         return np.load(self.path / f"{self.name}-{shape[0]}.npy", mmap_mode="r")
 
     def worn(self) -> np.ndarray:
-        """uint8[n, height, width, 3]: the same pictures, smaller and saved as poor JPEGs before."""
+        """uint8[n, height, width, 3]: poor copies of the same pictures."""
         return np.load(self.path / f"{self.name}-worn.npy", mmap_mode="r")
 
     def sizes(self, chosen: np.ndarray | list[int]) -> list[tuple[int, int]]:
@@ -235,8 +233,10 @@ class Pictures:
         return [(self.about[i]["width"], self.about[i]["height"]) for i in chosen]
 
     def where(self, split: str, *, gaze: bool = True, without: str = "") -> np.ndarray:
-        """int64 indices of the pictures of a split (those with fixations only when `gaze`), duplicates left
-        out."""
+        """int64 indices of the pictures of a split, without duplicates and without the collection `without`.
+
+        `gaze`: only those with at least 8 fixations.
+        """
         listed = self.path / "duplicates.json"
         drop = set(json.loads(listed.read_text())["drop_from_train"]) if listed.exists() else set()
         chosen = [
@@ -252,7 +252,7 @@ class Pictures:
 
 @cache
 def read(shards: str = "gaze", smoke: bool = False) -> Pictures:
-    """What build() wrote. Raises FileNotFoundError when it was not run."""
+    """Reads what build() wrote. Raises FileNotFoundError if it was not run."""
     path = folder(smoke)
     about = json.loads((path / f"{shards}.json").read_text())
     stored = np.load(path / f"{shards}-fixations.npz")

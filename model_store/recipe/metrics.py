@@ -1,10 +1,9 @@
-"""The measure: how well a map predicts where people look, and how much of that its crops keep. Pure, numpy
-only.
+"""The metrics: how well a map predicts human fixations, and how many of them its crops keep. Pure, numpy only.
 
 Map metrics have the field's names and definitions (Bylinskii et al. 2019, "What do different evaluation
 metrics tell us about saliency models?"): `p` is the predicted density, `q` the human one, both float [rows,
-columns] summing to 1; `fixations` is float [n, 2], x and y as fractions of the picture's sides. The crop
-score is the share of human fixations that a crop keeps, between the centre crop (0) and the best (100).
+columns] that sum to 1; `fixations` is float [n, 2], x and y as fractions of the picture's sides. The crop score
+scales the share of human fixations that a crop keeps: 0 is the centre crop's share, 100 that of the best crop.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,7 +21,7 @@ RATIOS: dict[str, float] = {
     "1:2": 0.5,
 }
 NAMES = list(RATIOS)
-SAME_RATIO = 0.02  # a ratio this near to the picture's own crops nothing worth judging
+SAME_RATIO = 0.02  # a ratio within 2 % of the picture's own removes too little to be judged
 
 
 def cells(fixations: np.ndarray, grid: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
@@ -60,8 +59,7 @@ def sim(p: np.ndarray, q: np.ndarray) -> float:
 
 
 def auc_judd(p: np.ndarray, fixations: np.ndarray) -> float:
-    """Area under the curve of fixated against all cells as the threshold falls (Judd et al.); ties count
-    half."""
+    """Area under the ROC curve of fixated against all cells (Judd et al.); ties count half."""
     if len(fixations) == 0:
         return 0.5
     values = np.sort(p.ravel())
@@ -72,7 +70,7 @@ def auc_judd(p: np.ndarray, fixations: np.ndarray) -> float:
 
 
 def crop_size(width: int, height: int, ratio: float) -> tuple[int, int]:
-    """Width and height of the largest box of a ratio (API.md: rounded half up, clamped to 1..side)."""
+    """Width and height of the largest box of a ratio, rounded half up and clamped to 1..side as in the service."""
     if width / height > ratio:
         return min(max(int(height * ratio + 0.5), 1), width), height
     return width, min(max(int(width / ratio + 0.5), 1), height)
@@ -81,8 +79,8 @@ def crop_size(width: int, height: int, ratio: float) -> tuple[int, int]:
 def window(marginal: np.ndarray, side: int, length: int) -> int:
     """Offset of the heaviest `length` pixels of `side`, over a piecewise-constant density of equal cells.
 
-    The sum is piecewise linear in the offset, so that its maximum lies where an edge meets a cell's border;
-    ties go to the middle, then to the smaller offset.
+    The sum is piecewise linear in the offset, so that its maximum is at an offset where an edge of the window meets
+    the border of a cell. Ties go to the middle, then to the smaller offset.
     """
     span = side - length
     border = np.arange(len(marginal) + 1) * (side / len(marginal))
@@ -110,7 +108,7 @@ Boxes = list[dict[str, Box]]  # per picture, by the ratio's name
 
 
 def window_crop(p: np.ndarray, width: int, height: int, ratio: float) -> Box:
-    """The window rule: the box of this ratio that holds most of the map."""
+    """The window rule: the box of this ratio with the largest sum of the map inside."""
     w, h = crop_size(width, height, ratio)
     axis = 0 if w < width else 1
     side, length = ((width, w), (height, h))[axis]
@@ -144,8 +142,8 @@ def best_kept(box: Box, fixations: np.ndarray) -> float:
 
 @dataclass(frozen=True)
 class Pairs:
-    """Every judged pair of picture and ratio: shares of fixations kept by the crop, the centre crop, the best
-    one."""
+    """Every judged pair of picture and ratio: the shares of fixations that the crop, the centre crop and the best crop
+    keep."""
 
     picture: np.ndarray
     ratio: np.ndarray
@@ -159,16 +157,16 @@ class Pairs:
         )
 
     def score(self) -> float:
-        """The crop score: 0 the centre crop, 100 the best that exists."""
+        """The crop score: 0 for the centre crop, 100 for the best crop there is."""
         gain = float((self.best - self.centre).sum())
         return 100 * float((self.crop - self.centre).sum()) / gain if gain > 0 else 0.0
 
     def below(self) -> float:
-        """Share of pairs, in percent, that keep over 10 points less than the centre crop."""
+        """Percent of the pairs that keep over 10 points less than the centre crop."""
         return 100 * float((self.crop < self.centre - 0.10).mean())
 
     def off_centre(self) -> float:
-        """The crop score of the pairs where the best crop beats the centre by 10 points."""
+        """The crop score of the pairs where the best crop keeps over 10 points more than the centre crop."""
         return self.of(self.best > self.centre + 0.10).score()
 
     def interval(self, times: int = 1000, seed: int = 0) -> tuple[float, float]:
@@ -185,7 +183,7 @@ class Pairs:
 
 
 def judged_ratios(width: int, height: int) -> list[str]:
-    """The ratios that a picture of this size is judged at: those that cut something off."""
+    """Names of the ratios that a picture of this size is judged at: all but its own."""
     return [name for name, ratio in RATIOS.items() if abs(ratio * height / width - 1) > SAME_RATIO]
 
 

@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 ROOT = Path(__file__).resolve().parents[2]
 STORE = ROOT / "model_store"
-# Both are outside the repository's history: shards are lent for research, the work folder is a cache.
+# Neither is part of the repository: the shards may be used for research only, the work folder is a cache.
 DATA = Path(os.environ.get("GAZECROP_DATA", ROOT.parent / "shared" / "data"))
 WORK = Path(os.environ.get("GAZECROP_WORK", ROOT / ".work"))
 
@@ -18,7 +18,7 @@ WORK = Path(os.environ.get("GAZECROP_WORK", ROOT / ".work"))
 def parse(options: type[T], arguments: list[str] | None = None) -> T:
     """An instance of the dataclass `options` with every `--name=value` applied; `--name` alone means True.
 
-    Raises SystemExit with the list of known names for an unknown one, ValueError for a value of another type.
+    Raises SystemExit, which lists the options, for an unknown name; ValueError for a value of another type.
     """
     known = {field.name: field.type for field in dataclasses.fields(options)}  # type: ignore[arg-type]
     values: dict[str, object] = {}

@@ -1,9 +1,9 @@
-"""The stages that make the shipped network, in order. Each is resumable: what is there is not made again.
+"""The stages that make the shipped network, in order. Each is resumable: a file that exists is not made again.
 
     python -m model_store.recipe.run            # about four hours on two cores: `make network`
-    python -m model_store.recipe.run --smoke    # every stage on a handful of pictures: minutes, a useless network
+    python -m model_store.recipe.run --smoke    # every stage on 24 pictures of each kind: minutes, a useless network
 
-What only measures the network is evidence.py.
+The stages that only measure the network are in evidence.py.
 """
 
 import time
@@ -24,7 +24,8 @@ class Options:
 
 
 SHIPPED = "gaze-1"
-# The student before pruning; after it; and after further, composed pictures. The last one ships.
+# The student before pruning, after pruning, and after composed pictures were added. The last one ships. Their crop
+# scores on "val" in the released gaze-1: 60.0, 58.7, 59.3 (model card, Pruning).
 STUDENTS: tuple[dict[str, Any], ...] = (
     {"name": "distilled", "start": "plain-lite0", "epochs": 3, "frozen": True},
     {"name": "pruned", "start": "prune-6", "epochs": 12, "int8": True},
@@ -39,7 +40,7 @@ STUDENTS: tuple[dict[str, Any], ...] = (
 
 
 def stages(smoke: bool) -> Stages:
-    """Name -> what runs it."""
+    """Name of a stage -> the function that runs it."""
     few = 1 if smoke else None
 
     def student(one: dict[str, Any]) -> Callable[[], None]:

@@ -1,1 +1,1 @@
-"""What only measures: scores, comparisons, ablations. Nothing here changes the shipped network."""
+"""The stages that only measure: scores, comparisons, ablations. They do not change the shipped network."""

@@ -9,7 +9,7 @@ from model_store.recipe.make.fold import constants_folded
 
 
 def multiply_adds(path: Path, shape: tuple[int, int]) -> int:
-    """Of one picture of this height and width. Raises ValueError where the size of a layer's output is unknown."""
+    """Multiply-adds of a picture of this height and width. Raises ValueError if a layer's output size is unknown."""
     model = onnx.load(str(path))
     picture = model.graph.input[0].type.tensor_type.shape.dim
     for dimension, size in zip(picture, (1, *shape, 3), strict=True):

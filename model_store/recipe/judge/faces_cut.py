@@ -1,11 +1,12 @@
-"""Faces cut through: of the faces in the pictures, how many a crop neither keeps nor leaves out. YuNet is a judge only.
+"""Faces cut through: of the faces in the pictures, how many are partly inside a crop. YuNet finds them; no network is
+trained on its answers.
 
 Along the axis that the crop slides on, a face is *whole* with at least 95 % of its box inside, *out* with at most 5 %,
-and *cut* between: under this tolerance the centre crop of "val" cuts 9.0 % and keeps 67 %, as the one that the aims
-were set by did (9.1, 67). The rates are over all pairs of face and ratio (ratios like the picture's own left out), by
-ratio, then their mean; the interval by bootstrap over pictures. Every face counts that YuNet is 0.6 sure of, seen with
-all the pixels that the shards have (352 on the longest side, 640 for the judge): four of five are in crowds, so the
-rate of *large* ones, LARGE of the longest side or more, stands beside it.
+and *cut* between. With this tolerance the centre crop of "val" cuts 9.0 % and keeps 67 %, as did the measurement from
+which the aims were set (9.1, 67). The rates are over all pairs of face and ratio (the picture's own ratio left out), by
+ratio, then their mean; the interval is by bootstrap over pictures. A face counts if YuNet's score is at least 0.6, at
+all the pixels that the shards have (352 on the longest side, enlarged to 640 for YuNet). Four of five are in crowds, so
+there is a second rate for *large* faces: LARGE of the longest side or more.
 """
 
 import json
@@ -28,8 +29,8 @@ Sizes = Sequence[tuple[int, int]]
 
 
 def faces(judged: Judged, folder: Path) -> list[np.ndarray] | None:
-    """float [n, 4] per picture: x, y, width, height in fractions of its sides. Kept in the work folder; None where they
-    are not and the package that brings YuNet is not installed."""
+    """float [n, 4] per picture: x, y, width, height in fractions of its sides. Stored in the work folder; None if they
+    are not stored and the package that contains YuNet is not installed."""
     kept = folder / f"faces-{len(judged.chosen)}.json"
     if not kept.exists():
         try:
@@ -42,8 +43,8 @@ def faces(judged: Judged, folder: Path) -> list[np.ndarray] | None:
 
 
 def shares(boxes: Boxes, faces: Sequence[np.ndarray], sizes: Sizes) -> np.ndarray:
-    """float [n, 4], a row for each pair of face and ratio: picture, ratio, share of the face inside, its size as a
-    share of the picture's longest side."""
+    """float [n, 4], a row for each pair of face and ratio: picture, ratio, share of the face inside the crop, longest
+    side of the face as a share of the picture's."""
     rows = [np.zeros((0, 4))]
     for i, (ratios, every, size) in enumerate(zip(boxes, faces, sizes, strict=True)):
         longest = (every[:, 2:] * size).max(1) / max(size) if len(every) else np.zeros(0)
@@ -57,14 +58,14 @@ def shares(boxes: Boxes, faces: Sequence[np.ndarray], sizes: Sizes) -> np.ndarra
 
 
 def rate(flag: np.ndarray, ratio: np.ndarray) -> float:
-    """In percent, the mean over the ratios."""
+    """Percent of the rows with a flag, the mean over the ratios."""
     count = np.bincount(ratio, minlength=len(metrics.NAMES))
     hits = np.bincount(ratio, flag, len(metrics.NAMES))
     return 100 * float((hits[count > 0] / count[count > 0]).mean()) if count.any() else 0.0
 
 
 def measure(boxes: Boxes, faces: Sequence[np.ndarray], sizes: Sizes, times: int = 500) -> dict[str, Any]:
-    """Of one cropper, in percent: {"faces_cut", "faces_cut_interval", "faces_whole", "large_faces_cut"}."""
+    """The rates of one cropper, in percent: {"faces_cut", "faces_cut_interval", "faces_whole", "large_faces_cut"}."""
     table = shares(boxes, faces, sizes)
     picture, ratio = table[:, 0].astype(int), table[:, 1].astype(int)
     cut = (table[:, 2] > LOOSE) & (table[:, 2] < 1 - LOOSE)

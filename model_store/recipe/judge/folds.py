@@ -1,9 +1,11 @@
-"""What was chosen by folds of "train": the weight of NSS, the mix of human gaze and teachers' maps, their temperature.
+"""Choice of three hyper-parameters by folds of "train": the weight of NSS in the loss, the mix of human gaze and
+teachers' maps, the temperature of these maps.
 
     python -m model_store.recipe.judge.folds    # about 5 minutes a setting on one core; folds.json in the work folder
 
-Each setting trains the plain network (layers up to 1/8 frozen and cached) for four epochs on four folds and is scored
-on the fifth. The teachers have seen that fold, but the student does not learn from their maps of it.
+For each setting the plain network (layers up to 1/8 frozen and cached) is trained for four epochs on four folds and
+scored on the fifth. The teachers were trained on that fold, too, but the student does not learn from their maps of it.
+Expected: 51.3 to 53.5 of crop score, best with half human gaze (the table of the model card).
 """
 
 import json
@@ -24,7 +26,7 @@ from model_store.recipe.options import parse
 @dataclass(frozen=True)
 class Setting:
     nss: float = 0.3  # its weight in the loss on human gaze
-    human: float = 1.0  # share of human gaze in the loss, the rest is the teachers'
+    human: float = 1.0  # weight of human gaze in the loss; the rest is the weight of the teachers' maps
     temperature: float = 1.0  # above 1 flattens the teachers' maps
 
 
@@ -51,7 +53,7 @@ class Options:
 
 
 def softened(maps: np.ndarray, temperature: float) -> Tensor:
-    """Densities to the power 1 / temperature, summing to one."""
+    """Densities to the power 1 / temperature, scaled to sum to one."""
     flat = torch.from_numpy(maps).clamp_min(1e-9) ** (1 / temperature)
     return flat / flat.sum((1, 2), keepdim=True)
 

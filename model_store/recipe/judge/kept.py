@@ -1,5 +1,5 @@
-"""What peers' croppers answer to "val", kept in the work folder: they do not change when a network does, and the Python
-that trains has none of them."""
+"""The boxes of peers' croppers on "val", stored in the work folder: they do not change when a network does, and the
+environment that trains does not have the croppers' packages."""
 
 import json
 from collections.abc import Iterator
@@ -23,31 +23,31 @@ def _read(judged: Judged, folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def ask(judged: Judged, folder: Path, moves: int) -> None:
-    """Asks every cropper that is installed for what is not known yet: first all for their crops, then each for the
-    table of stability on `moves` pictures."""
-    known = _read(judged, folder)
+    """Runs every installed cropper for what is not stored yet: first the crops of all, then the figures of the table of
+    stability, on `moves` pictures."""
+    stored = _read(judged, folder)
     encoded = judged.files()
-    wanted = [name for name in CROPPERS if name not in known or (moves and not known[name]["more"])]
+    wanted = [name for name in CROPPERS if name not in stored or (moves and not stored[name]["more"])]
     croppers = {name: crops.function_cropper(function) for name, function in installed(wanted).items()}
 
-    def keep(name: str, said: str) -> None:
-        _path(judged, folder).write_text(json.dumps(known))
-        print(f"{name}: {said}", flush=True)
+    def save(name: str, part: str) -> None:
+        _path(judged, folder).write_text(json.dumps(stored))
+        print(f"{name}: {part}", flush=True)
 
     for name, cropper in croppers.items():
-        if name not in known:
+        if name not in stored:
             boxes = [cropper(file, size) for file, size in zip(encoded, judged.sizes, strict=True)]
             offsets = [{ratio: box.offset for ratio, box in each.items()} for each in boxes]
-            known[name] = {"offsets": offsets, "more": {}}
-            keep(name, "crops")
+            stored[name] = {"offsets": offsets, "more": {}}
+            save(name, "crops")
     for name, cropper in croppers.items():
-        if moves and not known[name]["more"]:
-            known[name]["more"] = robustness.of(cropper, judged, encoded, moves)
-            keep(name, "stability")
+        if moves and not stored[name]["more"]:
+            stored[name]["more"] = robustness.of(cropper, judged, encoded, moves)
+            save(name, "stability")
 
 
 def answers(judged: Judged, folder: Path) -> Iterator[tuple[str, Boxes, dict[str, Any]]]:
-    """Name, boxes, and the part of its row that its boxes do not tell."""
+    """Name, boxes, and the figures of its row that cannot be computed from the boxes, of every stored cropper."""
     for name, found in _read(judged, folder).items():
         boxes: Boxes = []
         for size, offsets in zip(judged.sizes, found["offsets"], strict=True):

@@ -1,9 +1,9 @@
-"""Stage 8, card: the plots and the tables of model_store/README.md, drawn from what the stages measured.
+"""Stage 8, card: the plots and the tables of model_store/README.md, from the figures that the stages wrote.
 
     python -m model_store.recipe.judge.model_card             # figures/*.svg, and the text between README.md's markers
     python -m model_store.recipe.judge.model_card --worst=10  # also draws the worst of "val" into the work folder
 
-A table or plot whose stage was not run is left out, never filled by hand.
+A table or plot whose stage was not run stays as it is; none is filled in by hand.
 """
 
 import json
@@ -31,13 +31,13 @@ class Options:
 
 
 def fill(text: str, marker: str, content: str) -> str:
-    """Replaces what stands between <!-- marker --> and <!-- /marker -->."""
+    """Replaces the text between <!-- marker --> and <!-- /marker -->."""
     pattern = re.compile(rf"(<!-- {marker} -->\n).*?(<!-- /{marker} -->)", re.DOTALL)
     return pattern.sub(lambda found: found[1] + content + "\n" + found[2], text)
 
 
 def draw_worst(count: int, path: Path, folder: Path) -> None:
-    """The pictures of "val" that lose most against the best crops, with the gaze of people in red."""
+    """Draws the pictures of "val" whose crops lose most against the best ones, with the fixations in red."""
     gaze = data.read("gaze")
     judged = Judged(gaze, gaze.where("val"))
     pairs = map_pairs(network_maps(path, gaze.pixels(input_shape(path))[judged.chosen]), judged)

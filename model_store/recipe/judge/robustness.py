@@ -1,4 +1,5 @@
-"""How far crops move, and what they lose, when a picture is changed in ways that change nothing for people."""
+"""How far crops move under changes that do not alter what a picture shows, and how much score they lose in worse
+pictures."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -13,7 +14,7 @@ from model_store.recipe.crops import FileCropper, Judged, read
 from model_store.recipe.metrics import Boxes
 from model_store.recipe.options import DATA
 
-MOVED = 0.05  # of the frame's side: a move that a person sees
+MOVED = 0.05  # of the frame's side: a visible move
 
 
 def _noise(image: Image.Image) -> Image.Image:
@@ -21,14 +22,14 @@ def _noise(image: Image.Image) -> Image.Image:
     return Image.fromarray((np.asarray(image) + noise).clip(0, 255).astype(np.uint8))
 
 
-# What should move no crop: the four of the table of stability, as `gazecrop audit stability` has them.
+# Changes that should not move a crop: four of `gazecrop audit stability`, for the table of stability.
 CHANGES: dict[str, Callable[[Image.Image], bytes]] = {
     "half": transforms.half,
     "q60": transforms.q60,
     "mirror": transforms.mirror,
     "cmyk": transforms.cmyk,
 }
-# What makes a picture worse: its crops should lose little.
+# Changes that make a picture worse: its crops should lose little.
 HARM: dict[str, Callable[[Image.Image], bytes]] = {
     "noise": lambda image: saved(_noise(image)),
     "darkness": lambda image: saved(ImageEnhance.Brightness(image).enhance(0.3)),
@@ -38,8 +39,8 @@ HARM: dict[str, Callable[[Image.Image], bytes]] = {
 
 
 def of(cropper: FileCropper, judged: Judged, encoded: Sequence[bytes], count: int) -> dict[str, Any]:
-    """The row of a cropper: `harmed` and `moved` on `count` of the judged pictures, evenly spread, `moved` on the large
-    originals, too; nothing of none."""
+    """Figures of a cropper: `harmed` and `moved` on `count` evenly spread pictures, `moved_large` on the large
+    originals, if there are any. Empty if `count` is 0."""
     if not count:
         return {}
     some = np.linspace(0, len(encoded) - 1, min(count, len(encoded))).astype(int)
@@ -60,7 +61,7 @@ def of(cropper: FileCropper, judged: Judged, encoded: Sequence[bytes], count: in
 def moved(
     cropper: FileCropper, originals: Sequence[Image.Image], plain: Boxes, sizes: Sequence[tuple[int, int]]
 ) -> dict[str, float]:
-    """Percent of a cropper's crops, `plain`, whose centre moves over 5 % of the side, by change."""
+    """Percent of the crops that a change moves by over 5 % of the side from the `plain` ones, by change."""
     return {
         change: 100
         * float(
@@ -80,7 +81,7 @@ def harmed(
     sizes: Sequence[tuple[int, int]],
     points: Sequence[np.ndarray],
 ) -> dict[str, float]:
-    """Crop score of pictures as they are ("none", crops `plain`) and made worse."""
+    """Crop scores by change; "none" is that of the unchanged pictures, whose crops are `plain`."""
 
     def score(found: Boxes, frames: Sequence[tuple[int, int]], seen: Sequence[np.ndarray]) -> float:
         return metrics.judge(lambda i, name: found[i][name], frames, seen).score()
@@ -105,7 +106,7 @@ def _boxes(
 
 
 def _shifts(before: Boxes, after: Boxes, *, mirrored: bool) -> np.ndarray:
-    """How far every box moved, as a share of the frame's side; those of a mirrored picture are mirrored back."""
+    """How far every box moved, as a share of the frame's side; boxes of a mirrored picture are mirrored back first."""
     found = []
     for one, other in zip(before, after, strict=True):
         for name, box in one.items():

@@ -1,4 +1,4 @@
-"""The plots of the model card, from what the stages measured."""
+"""The plots of the model card, from the figures that the stages wrote."""
 
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from matplotlib import pyplot as plt  # noqa: E402
 
 
 def pruning(log: list[dict[str, Any]], distilled: dict[str, Any], path: Path) -> None:
-    """Multiply-adds against crop score and NSS: the rounds, the same distilled, the thin control."""
+    """Crop score and NSS over multiply-adds: the rounds of pruning, the distilled networks, the thin control."""
     figure, axes = plt.subplots(1, 2, figsize=(9, 3.4))
     thin = [one for one in log if one["name"].endswith("-thin")]
     rounds = [one for one in log if one not in thin]
@@ -31,7 +31,7 @@ def pruning(log: list[dict[str, Any]], distilled: dict[str, Any], path: Path) ->
 
 
 def reliability(stored: dict[str, Any], path: Path) -> None:
-    """Confidence against how often it was right, on "val"."""
+    """The share of crops that kept enough over the confidence, on "val"."""
     figure, axis = plt.subplots(figsize=(4, 3.6))
     mean, share, count = np.array(stored["bins"]).T
     axis.plot([0, 1], [0, 1], color="grey", linewidth=0.8)
@@ -46,7 +46,7 @@ def reliability(stored: dict[str, Any], path: Path) -> None:
 
 
 def people(scores: dict[str, Any], path: Path) -> None:
-    """How well n people predict seven others, and where the networks are."""
+    """Crop score of n people on seven others over n, with a line for each network."""
     figure, axis = plt.subplots(figsize=(5, 3.4))
     curve = scores["people"]["curve"]
     axis.plot([int(n) for n in curve], list(curve.values()), "o-", label="n people")

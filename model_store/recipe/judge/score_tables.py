@@ -1,4 +1,4 @@
-"""The tables of the model card, as Markdown, from what the stages measured."""
+"""The tables of the model card, as Markdown, from the figures that the stages wrote."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -32,12 +32,12 @@ def _line(cells: list[str]) -> str:
 
 
 def ranked(rows: dict[str, Row]) -> dict[str, Row]:
-    """The best crop score first."""
+    """The rows in the order of their crop scores, the best first."""
     return dict(sorted(rows.items(), key=lambda item: -item[1]["crop_score"]))
 
 
 def scores(result: dict[str, Any]) -> str:
-    """Every cropper, and half of the people."""
+    """All metrics: a row per cropper, and one for half of the observers."""
     head = ["", "crop score (95 %)", "retained", "> 10 below centre, %", "off-centre"]
     head += [title for title, _ in COLUMNS.values()]
     lines = []
@@ -72,7 +72,7 @@ def per_set(found: dict[str, Any]) -> str:
 
 
 def stability(found: dict[str, Any]) -> str:
-    """Crops moved by each change, and scores under harm."""
+    """Percent of the crops that each change moves, and the crop scores of pictures made worse."""
     rows = {name: row for name, row in ranked(found["rows"]).items() if "moved" in row}
     first = next(iter(rows.values()), None)
     if first is None:

@@ -1,4 +1,4 @@
-"""One row of the table of scores, and where the rows are kept: scores.json and manifest.json."""
+"""A row of the table of scores, and the files that store the rows: scores.json and manifest.json."""
 
 import json
 from pathlib import Path
@@ -14,7 +14,7 @@ Row = dict[str, Any]
 
 
 def crop_row(pairs: Pairs, sets: np.ndarray) -> Row:
-    """The figures of one row that need crops only."""
+    """The figures of a row that are computed from crops alone."""
     low, high = pairs.interval()
     return {
         "crop_score": pairs.score(),
@@ -28,7 +28,7 @@ def crop_row(pairs: Pairs, sets: np.ndarray) -> Row:
 
 
 def map_row(maps: np.ndarray, judged: Judged) -> Row:
-    """Those that need a network's maps: the field's metrics, their mean over the pictures."""
+    """The figures that are computed from maps: means of the map metrics over the pictures."""
     human = [judged.gaze.maps[i] for i in judged.chosen]
     per = [
         {
@@ -44,8 +44,9 @@ def map_row(maps: np.ndarray, judged: Judged) -> Row:
 
 
 def keep(result: dict[str, Any], store: Path) -> None:
-    """Writes scores.json; rows that this run did not make stay. The manifest gets the few figures of its files."""
-    from model_store.recipe.make.export import manifest, update  # with torch, which no table needs
+    """Writes scores.json, in which rows that this run did not make stay, and the main figures of each file in the
+    manifest."""
+    from model_store.recipe.make.export import manifest, update  # imports torch, which tables do not need
 
     path = store / "scores.json"
     before = json.loads(path.read_text())["rows"] if path.exists() else {}

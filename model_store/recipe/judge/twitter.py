@@ -1,5 +1,5 @@
-"""Twitter's network (Theis et al. 2018, Apache-2.0), to be measured against and never shipped: its file and
-its code are read from the data folder. Input 800 px on the long side, as its authors' product used it."""
+"""Twitter's network (Theis et al. 2018, Apache-2.0), for comparison only: its weights and its code (fastgaze.py) are
+in the data folder and are not shipped. Its input is 800 px on the long side, as Twitter used it."""
 
 import importlib.util
 from pathlib import Path
@@ -29,7 +29,7 @@ def _module(path: Path) -> ModuleType:
 
 
 class OnGrid(nn.Module):
-    """uint8 [1, h, w, 3] -> density on the student's grid, so that the same window rule crops by it."""
+    """uint8 [1, h, w, 3] -> density on the student's grid, so that the same window rule applies."""
 
     def __init__(self, network: nn.Module, mean_bgr: tuple[float, ...]) -> None:
         super().__init__()
@@ -45,14 +45,14 @@ class OnGrid(nn.Module):
 
 
 def export_fastgaze(path: Path) -> None:
-    """An ONNX file with free sides, so that its time is measured in the same runtime as ours."""
+    """Writes it as an ONNX file with free sides, so that its time is measured in the same runtime as ours."""
     source = _module(DATA / "weights" / "fastgaze.py")
     module = OnGrid(source.load(DATA / "weights" / "fastgaze_fp32.npz"), source.MEAN_BGR).eval()
     trace(module, (1, 600, 800, 3), path, {"picture": {1: "height", 2: "width"}})
 
 
 def fastgaze_maps(judged: Judged, folder: Path) -> np.ndarray:
-    """Its densities of the judged pictures, float32 [n, rows, columns]; kept in the work folder."""
+    """Its densities of the judged pictures, float32 [n, rows, columns]; stored in the work folder."""
     kept = folder / f"fastgaze-{len(judged.chosen)}.npy"
     if kept.exists():
         return np.load(kept)

@@ -1,4 +1,4 @@
-"""What a student is made of: the backbone's plan and the channels that pruning may take away. No torch."""
+"""The shape of a student: the layers of its backbone, and the channels that pruning can remove. No torch."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -6,8 +6,12 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Body:
-    """A backbone of inverted residual blocks. Per block: the residual stream it writes, its stride and its kernel; per
-    stream its channels, unpruned. `frozen` blocks end at 1/8, what stands before `coarse` at 1/16."""
+    """A backbone of inverted residual blocks.
+
+    `stream`, `stride` and `kernel` have one entry per block: the residual stream that the block adds to, its stride and
+    its kernel. `streams` has the channels of each stream, unpruned. The first `frozen` blocks end at 1/8 of the
+    picture's size, the blocks before `coarse` at 1/16.
+    """
 
     stream: tuple[int, ...]
     stride: tuple[int, ...]
@@ -30,7 +34,7 @@ class Body:
 
 
 # MobileNetV2 (Sandler et al. 2018), and EfficientNet-Lite (Tan and Le 2019, arXiv 1905.11946, without
-# squeeze-and-excitation and with ReLU6), whose stages alike are wider and deeper and have 5x5 kernels.
+# squeeze-and-excitation and with ReLU6). The latter has the same stages, but wider, deeper, and some with 5x5 kernels.
 BODIES = {
     "mobilenet": Body.of(
         (16, 1, 3, 1),
@@ -66,7 +70,7 @@ TAPS = (2, 4, 6)  # the streams that the decoder reads, at 1/8, 1/16 and 1/32
 
 @dataclass(frozen=True)
 class Widths:
-    """Channels of everything that can be pruned: the stem, the streams, each block's inside, the decoder's."""
+    """Channels of all that can be pruned: the stem, the streams, the inside of each block, the decoder, its layers."""
 
     stem: int
     streams: tuple[int, ...]

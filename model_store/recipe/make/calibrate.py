@@ -1,16 +1,16 @@
-"""Stage 5b, calibrate: how sure a crop is, fitted on people. `confidence` of the API is the chance that the
-window crop keeps at least 90 % of the fixations that the best crop of its ratio keeps.
+"""Stage 6c, calibrate: fits the confidence of a crop to human fixations. `confidence` of the API is the probability
+that the window crop keeps at least 90 % of the fixations that the best crop of its ratio keeps.
 
-    python -m model_store.recipe.make.calibrate
+    python -m model_store.recipe.make.calibrate     # expected calibration error on "val": at most 0.05
 
-The features, all from the grid's integers and the box (service/gazecrop/crop/confidence.py computes them alike):
+A logistic regression with an intercept on four features: logit(kept), kept - centred, length, kept / length. They are
+computed from the grid's integers and the box by the service's own code (service/gazecrop/crop/confidence.py):
   kept      share of the picture's saliency in the window crop, 0 to 1 (`importance_fraction`)
-  centred   that of the centre crop of the same size
-  length    the box's side over the picture's along the axis that it slides on, 0 to 1
-and of them: logit of kept, kept - centred, length, kept / length. A logistic regression with an intercept.
+  centred   the same of the centre crop of this size
+  length    side of the box over that of the picture, along the axis that the box slides on, 0 to 1
 
-Every picture of "train" is judged by a network that did not see it: two plain networks, each trained on one
-part of "train" (split by a hash of the key). "val" only says how well it came out.
+Every picture of "train" is judged by a network that was not trained on it: there are two plain networks, each trained
+on one half of "train" (split by a hash of the key). "val" only measures the calibration error.
 """
 
 import json
@@ -29,20 +29,22 @@ from model_store.recipe.make import plain as plain_network
 from model_store.recipe.make.export import manifest, update
 from model_store.recipe.options import STORE, parse
 
-ENOUGH = 0.9  # of what the best crop keeps
-BINS = 10
+ENOUGH = 0.9  # of the fixations that the best crop keeps
+BINS = 10  # of the reliability plot
 
 
 @dataclass(frozen=True)
 class Options:
     name: str = "gaze-0"
-    epochs: int = 4
+    epochs: int = (
+        4  # of the plain network of each half; fewer than the usual six, because it has half of the pictures
+    )
     threads: int = 2
     smoke: bool = False
 
 
 def examples(maps: np.ndarray, judged: Judged) -> tuple[np.ndarray, np.ndarray]:
-    """Features float64 [n, 4] of every judged crop, and whether it kept enough."""
+    """Features float64 [n, 4] of every judged crop, and whether it kept ENOUGH, float64 [n] of 0 and 1."""
     rows, kept_enough = [], []
     for m, (width, height), points in zip(maps, judged.sizes, judged.points, strict=True):
         cropper = Cropper(SaliencyGrid.from_density(np.asarray(m, np.float64), width, height))
@@ -55,7 +57,7 @@ def examples(maps: np.ndarray, judged: Judged) -> tuple[np.ndarray, np.ndarray]:
 
 
 def fit(x: np.ndarray, y: np.ndarray, ridge: float = 1e-3) -> tuple[list[float], float]:
-    """Logistic regression by Newton's method: weights and intercept."""
+    """Logistic regression by 30 steps of Newton's method: weights and intercept. `ridge` keeps it solvable."""
     design = np.concatenate([x, np.ones((len(x), 1))], 1)
     beta = np.zeros(design.shape[1])
     for _ in range(30):
@@ -66,7 +68,7 @@ def fit(x: np.ndarray, y: np.ndarray, ridge: float = 1e-3) -> tuple[list[float],
 
 
 def reliability(p: np.ndarray, y: np.ndarray) -> tuple[list[list[float]], float]:
-    """[[mean confidence, share right, count]] per filled bin of BINS, and the expected calibration error."""
+    """[[mean confidence, share that kept enough, count]] per non-empty bin, and the expected calibration error."""
     place = np.minimum((p * BINS).astype(int), BINS - 1)
     rows = [
         [float(p[place == b].mean()), float(y[place == b].mean()), int((place == b).sum())]

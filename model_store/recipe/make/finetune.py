@@ -3,8 +3,9 @@
     python -m model_store.recipe.make.finetune                            # 40 minutes on two cores with AVX512-BF16
     python -m model_store.recipe.make.finetune --name=dino-b --seed=2     # a second one
 
-All blocks learn, the lower ones the less (a rate of 0.85 per block): on photographs that are not here the last four
-blocks alone gave 56 points of crop score, the last six 60, all 65. A checkpoint is written every eighth of an epoch.
+All blocks learn, at a rate that falls by 0.85 from block to block downwards. On photographs that are not in this data,
+training only the last four blocks gave 56 points of crop score, the last six 60, all 65. A checkpoint is written every
+eighth of an epoch.
 """
 
 from dataclasses import dataclass
@@ -25,21 +26,21 @@ from model_store.recipe.make.losses import correlation, divergence
 from model_store.recipe.make.plain import scores, views
 from model_store.recipe.options import parse
 
-PARTS = 8  # of an epoch, each with its checkpoint
+PARTS = 8  # of an epoch; a checkpoint is written after each
 
 
 @dataclass(frozen=True)
 class Options:
     name: str = "dino"
     without: str = ""  # a collection left out
-    height: int = transformer.SMALL[0]  # of the input; the width is in the shape's proportion
+    height: int = transformer.SMALL[0]  # of the input, like the width a multiple of the patch's 14 px
     width: int = transformer.SMALL[1]
     epochs: int = 5
-    coarse: int = 3  # of them, the first, with the picture at 168x224: a third of the time saved
+    coarse: int = 3  # the first epochs, at 168x224: saves a third of the time
     batch: int = 8
     rate: float = 5e-4  # of the new decoder
     top: float = 6e-5  # of the last block
-    fall: float = 0.85  # from block to block, downwards
+    fall: float = 0.85  # factor of the rate from block to block, downwards
     decay: float = 0.05
     average: float = 0.995
     seed: int = 1
@@ -48,7 +49,7 @@ class Options:
 
 
 def groups(network: nn.Module, options: Options) -> list[dict[str, Any]]:
-    """Parameters by their depth: the embedding lies below the first block, the last norm goes with the last."""
+    """Parameters with a rate by depth: the embeddings have depth 0, the last norm that of the last block."""
     found: dict[float, list[nn.Parameter]] = {}
     for name, parameter in network.named_parameters():
         part, _, rest = name.partition(".")
@@ -69,7 +70,7 @@ def loss(log_p: Tensor, human: Tensor) -> Tensor:
 
 
 def step_loss(network: nn.Module, x: Tensor, y: Tensor, part: slice = slice(None)) -> Tensor:
-    """Of a part of a batch: pictures uint8 [n, h, w, 3] and where people looked."""
+    """Loss of a part of a batch: pictures uint8 [n, h, w, 3] and human densities [n, rows, columns]."""
     return loss(network(x[part]), y[part])
 
 
@@ -86,9 +87,9 @@ def predict(network: nn.Module, pixels: np.ndarray, threads: int = 1, size: int 
 
 
 def train(options: Options) -> nn.Module:
-    """Trains one, or loads it when it is there."""
+    """Trains a teacher, or loads its checkpoint if there is one."""
     torch.manual_seed(options.seed)
-    torch.set_num_threads(1)  # share() and predict() give each core its own part
+    torch.set_num_threads(1)  # share() and predict() compute a part on each core
     folder = data.folder(options.smoke)
     name = f"teacher-{options.name}{apart(options.without)}"
     final = folder / f"{name}.pt"

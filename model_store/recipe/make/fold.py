@@ -1,9 +1,9 @@
-"""Export, last step: padding and a division that stand before a convolution go into it.
+"""Export, last step: a padding and a division before a convolution are folded into it.
 
-TensorFlow's SAME padding is uneven at stride 2, which torch can only say by a layer of its own. ONNX convolutions
-take uneven pads, and a layer less is a third of the time of the int8 file: the padding would be done in floats, between
-a dequantisation and a quantisation of the largest feature maps. The division of the pixels goes into the weights. The
-answers stay the same.
+TensorFlow's SAME padding is uneven at stride 2, which torch can only express as a separate layer. ONNX convolutions
+have uneven pads. Without the separate layers the int8 file takes a third less time: they would pad floats, between a
+dequantisation and a quantisation of the largest feature maps. The division of the pixels is folded into the weights.
+The outputs stay the same.
 
     python -m model_store.recipe.make.fold FILE...
 """
@@ -19,7 +19,7 @@ from onnx import numpy_helper
 
 
 def fold(model: onnx.ModelProto) -> int:
-    """Folds every zero padding that only a convolution reads. Returns how many."""
+    """Folds every zero padding whose only reader is a convolution, and returns their number."""
     graph = model.graph
     made = {name: node for node in graph.node for name in node.output}
     constants = {each.name: numpy_helper.to_array(each) for each in graph.initializer}
@@ -57,7 +57,7 @@ def _divide(
     made: dict[str, onnx.NodeProto],
     constants: dict[str, np.ndarray],
 ) -> None:
-    """The weights are divided instead of what they are applied to, where that is by one number."""
+    """Divides the weights instead of the convolution's input, if the divisor is one number."""
     division = made.get(conv.input[0])
     if (
         division is None
@@ -72,7 +72,7 @@ def _divide(
 
 
 def _sweep(graph: onnx.GraphProto) -> None:
-    """Takes out what nobody reads any more."""
+    """Removes nodes and initializers that no other node reads."""
     while True:
         read = {name for node in graph.node for name in node.input} | {out.name for out in graph.output}
         dead = [node for node in graph.node if not read.intersection(node.output)]

@@ -1,4 +1,4 @@
-"""Pictures as users send them: blurred, dark, turned, tilted, with a border. For students, whose targets move along."""
+"""Augmentation with what users' pictures may have: blur, darkness, turns, tilts, borders. The maps move with them."""
 
 import math
 
@@ -20,8 +20,7 @@ def blurred(pixels: Tensor, sigma: float) -> Tensor:
 
 
 def turned(pixels: Tensor, maps: Tensor, quarters: int) -> tuple[Tensor, Tensor]:
-    """A quarter turn to the left (1) or right (3), stretched to the shape there was. uint8 [h, w, 3], [k, rows,
-    columns]."""
+    """A quarter turn to the left (1) or right (3), stretched to the same shape. uint8 [h, w, 3], [k, rows, columns]."""
     x = torch.rot90(pixels, quarters, (0, 1)).permute(2, 0, 1).float()[None]
     x = F.interpolate(x, pixels.shape[:2], mode="bilinear", antialias=True)
     y = F.interpolate(torch.rot90(maps, quarters, (1, 2))[None], maps.shape[1:], mode="area")
@@ -29,8 +28,8 @@ def turned(pixels: Tensor, maps: Tensor, quarters: int) -> tuple[Tensor, Tensor]
 
 
 def shifted(pixels: Tensor, maps: Tensor, theta: Tensor, colour: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Through the affine `theta` [2, 3] (where each point of the new picture lies in the old one, in -1..1). Outside
-    the picture is `colour` [3], or what its edge has."""
+    """Resampled by the affine `theta` [2, 3], which maps points of the new picture to the old one, in -1..1. Outside
+    the old picture is `colour` [3], or the colour of its edge."""
     x = pixels.permute(2, 0, 1).float()[None]
     grid = F.affine_grid(theta[None], [1, 3, *pixels.shape[:2]], align_corners=False)
     moved = F.grid_sample(x, grid, padding_mode="border", align_corners=False)
@@ -43,19 +42,19 @@ def shifted(pixels: Tensor, maps: Tensor, theta: Tensor, colour: Tensor | None) 
 
 
 def _summing(found: Tensor, like: Tensor) -> Tensor:
-    """Each map with the sum that it had: 1, or 0 where there is none."""
+    """Scales each map to the sum that it had: 1, or 0 where there is no map."""
     total = found.sum((1, 2), keepdim=True).clamp_min(1e-9)
     return found * (like.sum((1, 2), keepdim=True) / total)
 
 
 def tilt(degrees: float, height: int, width: int) -> Tensor:
-    """theta of a turn that keeps the picture's proportions."""
+    """`theta` of a rotation that keeps the picture's proportions."""
     a, shape = math.radians(degrees), width / height
     return torch.tensor([[math.cos(a), -math.sin(a) / shape, 0.0], [math.sin(a) * shape, math.cos(a), 0.0]])
 
 
 def any_of(pixels: Tensor, maps: Tensor, draw: np.random.Generator) -> tuple[Tensor, Tensor]:
-    """One picture uint8 [h, w, 3] and its maps float32 [k, rows, columns], harmed in one way out of five."""
+    """One of the five changes, at random, of a picture uint8 [h, w, 3] and its maps float32 [k, rows, columns]."""
     way = int(draw.integers(0, 5))
     if way == 0:
         return blurred(pixels, draw.uniform(0.8, 3.5)), maps

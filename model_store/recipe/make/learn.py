@@ -1,4 +1,4 @@
-"""What all stages that train have in common: AdamW, a cosine, clipped gradients, averaged weights, checkpoints."""
+"""The training loop of all stages: AdamW, a cosine schedule, clipped gradients, averaged weights, checkpoints."""
 
 import json
 import time
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 
 def groups(network: nn.Module, new: Callable[[str], bool], rate: float, old: float) -> list[dict[str, Any]]:
-    """Parameters by name: the `new` ones learn at `rate`, what came trained at the share `old` of it."""
+    """Two groups of parameters: the `new` ones (by name) learn at `rate`, the pre-trained ones at `rate * old`."""
     named = [(name, p) for name, p in network.named_parameters() if p.requires_grad]
     return [
         {"params": [p for name, p in named if new(name)], "lr": rate},
@@ -23,19 +23,19 @@ def groups(network: nn.Module, new: Callable[[str], bool], rate: float, old: flo
 
 
 def of_decoder(name: str) -> bool:
-    """The student's new parameters."""
+    """Whether a parameter of the student is in its decoder, which is not pre-trained."""
     return name.startswith("decoder")
 
 
 def cosine(adam: torch.optim.Optimizer, steps: int, warm: int) -> torch.optim.lr_scheduler.LambdaLR:
-    """The rate rises over `warm` steps and falls to nothing at `steps`."""
+    """The rate rises over `warm` steps and then follows a cosine to 0 at `steps`."""
     return torch.optim.lr_scheduler.LambdaLR(
         adam, lambda k: min((k + 1) / warm, 0.5 + 0.5 * float(np.cos(np.pi * min(k / steps, 1.0))))
     )
 
 
 def averager(network: nn.Module, decay: float) -> torch.optim.swa_utils.AveragedModel:
-    """The exponential mean of a network's weights; it forgets the untrained start faster than `decay` would."""
+    """The exponential mean of a network's weights, with less weight on the untrained start than `decay` would give."""
 
     def mean(averages: list[Tensor], current: list[Tensor], count: Tensor | int) -> None:
         keep = min(decay, (1 + int(count)) / (10 + int(count)))
@@ -45,12 +45,12 @@ def averager(network: nn.Module, decay: float) -> torch.optim.swa_utils.Averaged
 
 
 def cores(threads: int) -> ThreadPoolExecutor:
-    """As many workers, torch with one thread in each."""
+    """A pool of `threads` workers, in each of which torch uses one thread."""
     return ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
 
 
 class Learner:
-    """A network while it learns. The mean of its weights is what is judged and kept."""
+    """A network in training. The network of averaged weights, `mean`, is the one that is scored and kept."""
 
     def __init__(
         self,
@@ -83,10 +83,10 @@ class Learner:
         self._descend()
 
     def share(self, loss: Callable[[slice], Tensor], count: int) -> None:
-        """One step down the gradient of a batch's mean loss: of `count` pictures, `loss` gives that of a part.
+        """One step down the gradient of the mean loss of a batch of `count` pictures; `loss` computes that of a part.
 
-        Each core has its own part. torch's own threads wait for each other in every layer: beside other work a
-        transformer's step took 29 s with two of them, 7 s in two parts.
+        Each core computes one part. torch's own threads wait for each other in every layer: on a machine with other
+        load, a transformer's step took 29 s with two such threads and 7 s in two parts.
         """
         learning = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
         ends = [round(count * k / self.threads) for k in range(self.threads + 1)]
@@ -109,8 +109,8 @@ class Learner:
     def epochs(
         self, count: int, resume: Path, judge: Callable[[nn.Module], dict[str, float]], name: str
     ) -> Iterator[int]:
-        """The epochs that are still to do. After each the mean is judged and a checkpoint written to `resume`, from
-        which a stopped training goes on."""
+        """The numbers of the epochs that are left. After each, `judge` scores the mean, and a checkpoint is written to
+        `resume`, from which a training that was stopped continues."""
         parts = {
             "network": self.network,
             "averaged": self.averaged,

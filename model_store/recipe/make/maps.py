@@ -1,11 +1,11 @@
-"""Stage 3b, maps: what the ensemble's members think of every picture, each member's kept apart, and their mean.
+"""Stage 3b, maps: the map of every picture by each member of the ensemble, and the mean of the members.
 
     python -m model_store.recipe.make.maps                              # the members of teacher_networks.ENSEMBLE
-    python -m model_store.recipe.make.maps --members=dino --shards=gaze # some of it; what is there is not asked anew
+    python -m model_store.recipe.make.maps --members=dino --shards=gaze # one member; maps that exist are not recomputed
 
-SHARDS-MEMBER.npy holds float16 [n, rows, columns], NaN where nobody was asked yet; both mirrored passes are averaged.
-SHARDS-teacher.npy, which students learn from, holds the mean of densities (not of logarithms: a teacher that is sure
-and wrong should not veto the others). "val" is asked, too, for the members' scores; no stage learns from it.
+SHARDS-MEMBER.npy has float16 [n, rows, columns], NaN where no map was computed yet; both mirrored passes are averaged.
+SHARDS-teacher.npy, which students learn from, has the mean of densities (not of logarithms, in which one teacher that
+is confident and wrong would outweigh the others). Maps of "val" give the members' scores; no stage learns from them.
 """
 
 import json
@@ -24,7 +24,9 @@ from model_store.recipe.make.plain import scores
 from model_store.recipe.make.teacher_networks import ENSEMBLE, KINDS
 from model_store.recipe.options import parse
 
-Ask = Callable[[np.ndarray], np.ndarray]  # uint8 [n, h, w, 3] of data.LARGE -> densities [n, rows, columns]
+Predictor = Callable[
+    [np.ndarray], np.ndarray
+]  # uint8 [n, h, w, 3] of data.LARGE -> densities [n, rows, columns]
 
 
 @dataclass(frozen=True)
@@ -36,8 +38,8 @@ class Options:
     smoke: bool = False
 
 
-def asked(member: str, options: Options) -> Ask:
-    """A transformer from its checkpoint, in bfloat16 where that is fast; any other network from its exported file."""
+def predictor(member: str, options: Options) -> Predictor:
+    """A transformer from its checkpoint, in bfloat16 where that is fast, or another network from its exported file."""
     folder, name = data.folder(options.smoke), f"teacher-{member}{apart(options.without)}"
     if member in KINDS:
         run = session(folder / f"{name}.onnx", options.threads)
@@ -47,22 +49,22 @@ def asked(member: str, options: Options) -> Ask:
 
 
 def write(member: str, shards: str, options: Options) -> None:
-    """Asks for what is not there yet, in the order of the shards."""
+    """Computes the maps that are missing, in the order of the shards."""
     folder, pictures = data.folder(options.smoke), data.read(shards, options.smoke)
     path = folder / f"{shards}-{member}{apart(options.without)}.npy"
     if not path.exists():
         np.save(path, np.full((len(pictures.about), *data.GRID), np.nan, np.float16))
     out = np.load(path, mmap_mode="r+")
     wanted = np.isnan(out[:, 0, 0])
-    if options.without:  # one trial of three: what it learns from is cut short
+    if options.without:  # a trial of leave_out.py: it does without the squashed collection, to save time
         wanted &= np.array([one["dataset"] != data.SQUASHED for one in pictures.about])
     left = np.flatnonzero(wanted)
     if not len(left):
         return
-    ask, pixels, began = asked(member, options), pictures.pixels(data.LARGE), time.time()
+    predict, pixels, began = predictor(member, options), pictures.pixels(data.LARGE), time.time()
     for i in range(0, len(left), 8):
         some = left[i : i + 8]
-        out[some] = ask(pixels[some])
+        out[some] = predict(pixels[some])
         if i % 400 == 0 or i + 8 >= len(left):
             out.flush()
             print(
@@ -71,14 +73,14 @@ def write(member: str, shards: str, options: Options) -> None:
 
 
 def mean(members: list[str], shards: str, options: Options) -> np.ndarray:
-    """float32 [n, rows, columns] of all members together."""
+    """The mean of the members' maps, float32 [n, rows, columns]."""
     end = f"{apart(options.without)}.npy"
     folder = data.folder(options.smoke)
     return np.mean([np.load(folder / f"{shards}-{one}{end}").astype(np.float32) for one in members], 0)
 
 
 def judge(members: list[str], options: Options) -> dict[str, dict[str, float]]:
-    """Scores on "val" of each member and of all."""
+    """Scores on "val" of each member and of their mean."""
     gaze = data.read("gaze", options.smoke)
     val = gaze.where("val")
     groups = {one: [one] for one in members} | {"ensemble": members}

@@ -1,9 +1,9 @@
-"""What a student learns from, in batches: pictures, where people looked, what the teachers think.
+"""The training data of a student, in batches: pictures, human densities, teachers' maps.
 
-Pictures with fixations, photographs that nobody looked at, those of the squashed collection, whose own densities are
-not used, and pictures composed of all these. Half of all are mirrored, half are seen in other colours, three tenths
-worn (smaller, then saved as a poor JPEG): their maps are those of the picture as it was, so that a student learns to
-see through it. A share `harmed` is blurred, dark, turned, tilted or bordered, its maps along with it.
+There are four kinds: pictures with fixations, photographs without, the squashed collection, whose own densities are
+not used, and pictures composed of all these. Half of the pictures are mirrored, half have other colours, three tenths
+are poor copies (smaller, then saved as a poor JPEG) with the map of the original, so that a student learns not to
+depend on quality. A share `harmed` is blurred, dark, turned, tilted or bordered, and its maps change with it.
 """
 
 from collections.abc import Iterator
@@ -19,14 +19,14 @@ from model_store.recipe.make import harm
 
 
 def teacher_maps(shards: str, folder: Path, without: str = "") -> np.ndarray:
-    """float32 [n, rows, columns], of teachers that never saw the collection `without`; all zero where there is none."""
+    """float32 [n, rows, columns], by teachers trained without the collection `without`; zeros where there is no map."""
     name = f"{shards}-teacher-without-{without}" if without else f"{shards}-teacher"
     return np.nan_to_num(np.load(folder / f"{name}.npy").astype(np.float32))
 
 
 def recoloured(pixels: Tensor, generator: torch.Generator) -> Tensor:
-    """uint8 [n, h, w, 3]: brightness and contrast within 25 %, half of the pictures with their colours exchanged and
-    paled down to grey, so that what is salient is not a matter of red alone."""
+    """uint8 [n, h, w, 3] with brightness and contrast within 25 %; half of the pictures also with exchanged and paler
+    colours (down to grey), so that saliency does not depend on red alone."""
     x, n = pixels.float(), len(pixels)
     gain = 0.75 + 0.5 * torch.rand(n, 2, 1, 1, 1, generator=generator)
     x = x * gain[:, 0]
@@ -41,7 +41,7 @@ def recoloured(pixels: Tensor, generator: torch.Generator) -> Tensor:
 
 @dataclass(frozen=True)
 class Batch:
-    """uint8 [n, h, w, 3]; human and teacher maps float32 [n, rows, columns], all zero where there is none."""
+    """Pictures uint8 [n, h, w, 3]; human and teachers' maps float32 [n, rows, columns], zeros where there is no map."""
 
     pixels: Tensor
     human: Tensor
@@ -52,9 +52,10 @@ class Batch:
 
 
 class Material:
-    """`kinds` of pictures ("gaze", "photos", "squashed", "composed"), in batches of `size`, drawn anew in every epoch.
+    """Pictures of some `kinds` ("gaze", "photos", "squashed", "composed"), in batches of `size`, in another order in
+    every epoch.
 
-    Raises FileNotFoundError where maps of the teachers are asked for that were not written.
+    Raises FileNotFoundError if `teachers` is set and their maps were not written.
     """
 
     def __init__(

@@ -1,8 +1,7 @@
-"""The student: a backbone's features and a small decoder, of any widths, so that pruned channels are really
-gone.
+"""The student: a backbone and a small decoder, of any widths, so that pruned channels are really removed.
 
 Input uint8 [batch, height, width, 3]; output the log of a density, float32 [batch, height / 8, width / 8].
-The ImageNet weights have their batch norms folded in, so there are none here: convolutions with biases.
+There are no batch norms, since those of the ImageNet weights are folded into convolutions with biases.
 """
 
 import zlib
@@ -16,9 +15,9 @@ from model_store.recipe.make.backbones import BODIES, TAPS, Widths
 
 
 class Conv(nn.Conv2d):
-    """A convolution padded as TensorFlow's SAME, which the given weights were trained with.
+    """A convolution with TensorFlow's SAME padding, with which the ImageNet weights were trained.
 
-    At stride 2 an even side gets its extra pixel right and below, an odd one gets one on each side.
+    At stride 2 an even side is padded by one pixel more at its end (right or bottom), an odd one evenly.
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -71,7 +70,7 @@ class Block(nn.Module):
         self.residual = residual
         self.gate = (
             nn.Identity()
-        )  # where Fisher pruning listens: one mask for the expansion and its depthwise
+        )  # prune.py hooks its output: one mask for the expansion and its depthwise layer
         self.out = nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -98,14 +97,13 @@ class Separable(nn.Module):
 
 
 def enlarged(x: Tensor, like: Tensor) -> Tensor:
-    """Bilinear, to the size of `like`: plain numbers, which the exported graph need not compute for every picture."""
+    """Bilinear, to the size of `like`, as plain numbers, so that they are constants of the exported graph."""
     rows, columns = (int(n) for n in like.shape[-2:])
     return F.interpolate(x, (rows, columns), mode="bilinear")
 
 
 class Decoder(nn.Module):
-    """Features at 1/8, 1/16 and 1/32 -> `width` channels each, summed from coarse to fine, mixed, one log
-    density."""
+    """Features at 1/8, 1/16, 1/32 -> `width` channels each, summed and mixed from coarse to fine -> a log density."""
 
     def __init__(self, inputs: tuple[int, int, int], width: int, inner: tuple[int, ...]) -> None:
         super().__init__()
@@ -148,13 +146,13 @@ class Student(nn.Module):
         self.decoder = Decoder((eighth, sixteenth, thirtysecond), w.decoder, w.inner)
 
     def lower_id(self) -> str:
-        """A name for the lower layers' weights: what was cached with others is of no use."""
+        """A checksum of the lower layers' weights: outputs cached with other weights cannot be used."""
         parts = (self.stem, *self.blocks[: self.body.frozen])
         total = sum(float(p.detach().double().abs().sum()) for part in parts for p in part.parameters())
         return f"{zlib.crc32(f'{total:.6f}'.encode()):08x}"
 
     def lower(self, x: Tensor) -> Tensor:
-        """uint8 [n, h, w, 3] -> float features at 1/8: the part that is frozen, and cached, in most stages."""
+        """uint8 [n, h, w, 3] -> float features at 1/8: the part that most stages freeze and cache."""
         x = self.stem(x.permute(0, 3, 1, 2).float())
         for block in self.blocks[: self.body.frozen]:
             x = block(x)

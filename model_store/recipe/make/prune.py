@@ -2,11 +2,12 @@
 
     python -m model_store.recipe.make.prune          # prune-1 to prune-6, about a quarter of an hour on two cores
 
-Removing feature map k raises the loss by about half the mean over examples of g_nk squared, g_nk being the
-gradient of example n's loss with respect to a mask on k, which is the sum over places of activation x gradient.
-The maps with the smallest rise per multiply-add saved go (those of the layers before and after counted), really
-removed; training on teachers' maps and human gaze goes on between. The control is uniformly thinner, of equal cost, its
-maps chosen by the norm of their weights, and is trained with the same number of steps.
+Expected crop scores on "val": 60.0 before, 54.9 after six rounds, 41.6 for the control.
+Removing feature map k raises the loss by about half the mean over examples of g_nk squared. g_nk is the gradient of
+example n's loss with respect to a mask on k, which is the sum over all positions of activation x gradient. The maps
+with the smallest rise per multiply-add saved (in the layers before and after as well) are removed from the network, and
+each round is followed by training on teachers' maps and human gaze. The control has the same cost and as many steps of
+training, but is uniformly thinner; its maps are chosen by the norm of their weights.
 """
 
 import json
@@ -30,13 +31,13 @@ from model_store.recipe.options import parse
 
 @dataclass(frozen=True)
 class Options:
-    name: str = "prune"  # what the checkpoints and the log are called
+    name: str = "prune"  # of the checkpoints and the log
     start: str = "distilled"
     kinds: str = "gaze,photos,squashed"
     without: str = ""  # a collection left out
     rounds: int = 6
-    thin: bool = True  # the control of the last round's cost, too
-    factor: float = 0.82  # of the multiply-adds left by each round: 0.30 after six
+    thin: bool = True  # also make the control, of the last round's cost
+    factor: float = 0.82  # share of the multiply-adds that each round leaves: 0.30 after six
     probes: int = 10  # batches for the estimate of a round
     steps: int = 100  # of training after each round
     batch: int = 16
@@ -83,8 +84,8 @@ def fisher(student: Student, batches: Iterator[Batch], options: Options) -> dict
 
 
 def choose(student: Student, rises: dict[str, Tensor], limit: float) -> dict[str, Tensor]:
-    """Which maps stay, so that the cost is at most `limit`: block by block the cheapest rise per
-    multiply-add."""
+    """The maps that stay, by group, so that the cost is at most `limit`. Blocks of maps are removed one by one, each
+    time the one with the smallest rise per multiply-add."""
     order = {group: rise.argsort(descending=True) for group, rise in rises.items()}
     widths = student.widths
     while channels.cost(widths) > limit:
@@ -103,8 +104,7 @@ def choose(student: Student, rises: dict[str, Tensor], limit: float) -> dict[str
 
 
 def thinner(student: Student, limit: int) -> Student:
-    """A uniformly thinner student of about `limit` multiply-adds: in every group the maps of the largest
-    weights."""
+    """A uniformly thinner student of about `limit` multiply-adds: in each group the maps of the largest weights."""
 
     def keep(alpha: float) -> dict[str, int]:
         return {
@@ -139,7 +139,7 @@ def thinner(student: Student, limit: int) -> Student:
 
 
 def train(student: Student, batches: Iterator[Batch], steps: int, options: Options) -> Student:
-    """`steps` of AdamW with a cosine; gives the averaged weights."""
+    """Trains for `steps` steps of AdamW with a cosine schedule and returns the averaged network."""
     learner = Learner(
         student,
         [{"params": student.parameters(), "lr": options.rate}],

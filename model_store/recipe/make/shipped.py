@@ -1,6 +1,6 @@
-"""A student from an exported file, where its checkpoint is not at hand: the file keeps all weights and their names.
+"""A student from an exported file, for use without its checkpoint: the file has all weights and their names.
 
-python -m model_store.recipe.make.shipped --name=gaze-1      # writes gaze-1.pt, which distil.py starts from
+python -m model_store.recipe.make.shipped --name=gaze-1      # writes gaze-1.pt, from which distil.py can start
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from model_store.recipe.make.network import Student
 from model_store.recipe.make.plain import save
 from model_store.recipe.options import STORE, parse
 
-DIVISOR = 127.5  # of the pixels: fold.py put it into the stem's weights
+DIVISOR = 127.5  # of the pixels; fold.py folded it into the stem's weights
 DIVIDED = ".divided"
 
 
@@ -29,7 +29,7 @@ class Options:
 
 
 def weights(path: Path) -> dict[str, Tensor]:
-    """The weights of an fp32 file by their names in Student."""
+    """The weights of an fp32 file, by their names in Student."""
     found = {}
     for each in onnx.load(str(path)).graph.initializer:
         if each.name.startswith("student."):
@@ -40,7 +40,7 @@ def weights(path: Path) -> dict[str, Tensor]:
 
 
 def widths(state: dict[str, Tensor], body: str) -> Widths:
-    """What pruning left, told by the shapes."""
+    """The widths that pruning left, from the shapes of the weights."""
 
     def channels(name: str) -> int:
         return len(state[f"{name}.weight"])

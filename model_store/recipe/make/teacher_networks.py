@@ -1,8 +1,7 @@
 """The teachers: networks of three kinds over ImageNet features of two backbones, at a larger input than the student's.
 
-All take what Student.lower gives for a picture of LARGE (features at 1/8; the multi-scale one also those of
-the picture at half size) and give a log density on the student's grid. Sizes were cut to what two cores train
-in minutes.
+Input: what Student.lower computes from a picture of data.LARGE (features at 1/8; for Pyramid also those of the picture
+at half size). Output: a log density on the student's grid. Sizes are such that two cores train a teacher in minutes.
 """
 
 import torch
@@ -24,7 +23,7 @@ def normalised(logits: Tensor) -> Tensor:
 
 
 class Features(nn.Module):
-    """The backbone's blocks above 1/8; `dilated` keeps the last stage at 1/16 and widens its kernels instead."""
+    """The backbone's blocks after 1/8. `dilated`: the last stage stays at 1/16, with dilated kernels."""
 
     def __init__(self, backbone: Student, *, dilated: bool) -> None:
         super().__init__()
@@ -46,20 +45,20 @@ class Features(nn.Module):
 
 
 def joined(fine: Tensor, coarse: Tensor) -> Tensor:
-    """Both in one, at the finer size."""
+    """Both feature maps concatenated, at the finer size."""
     if coarse.shape[-2:] != fine.shape[-2:]:
         coarse = F.interpolate(coarse, fine.shape[-2:], mode="bilinear")
     return torch.cat([fine, coarse], 1)
 
 
 class Contextual(nn.Module):
-    """After MSI-Net (Kroner et al. 2020): dilated features of two depths, ASPP (1x1, three dilations, the
-    whole picture's mean), a decoder of upsampling and 3x3 convolutions."""
+    """After MSI-Net (Kroner et al. 2020): dilated features of two depths, ASPP (1x1, three dilations, the mean over the
+    picture), a decoder of upsampling and 3x3 convolutions."""
 
     def __init__(self, backbone: Student, grid: tuple[int, int]) -> None:
         super().__init__()
         self.grid = grid
-        self.features = Features(backbone, dilated=backbone.widths.body == "mobilenet")  # else too dear
+        self.features = Features(backbone, dilated=backbone.widths.body == "mobilenet")  # too slow otherwise
         eighth, sixteenth, last = (backbone.widths.streams[tap] for tap in TAPS)
         self.reduce = dense(sixteenth + last, WIDTH, 1)
         self.branches = nn.ModuleList([dense(WIDTH, 64, 1), *(dense(WIDTH, 64, 3, d) for d in (2, 4, 8))])
@@ -79,13 +78,13 @@ class Contextual(nn.Module):
 
 
 class Attentive(nn.Module):
-    """After SAM (Cornia et al. 2018): dilated features, a convolutional LSTM that attends to another part of
-    them at each of three steps, then learned Gaussian priors, joined twice."""
+    """After SAM (Cornia et al. 2018): dilated features, a convolutional LSTM that attends to another part of them at
+    each of three steps, then learned Gaussian priors, which are added as channels twice."""
 
     def __init__(self, backbone: Student, grid: tuple[int, int], width: int = 64, steps: int = 3) -> None:
         super().__init__()
         self.grid, self.steps, self.width = grid, steps, width
-        self.features = Features(backbone, dilated=backbone.widths.body == "mobilenet")  # else too dear
+        self.features = Features(backbone, dilated=backbone.widths.body == "mobilenet")  # too slow otherwise
         eighth, sixteenth, last = (backbone.widths.streams[tap] for tap in TAPS)
         self.reduce = dense(sixteenth + last, width, 1)
         self.attend_x, self.attend_h, self.attend = (
@@ -138,8 +137,8 @@ class Attentive(nn.Module):
 
 
 class Pyramid(nn.Module):
-    """Several scales: the backbone sees the picture and its half; the features of both, 1/64 to 1/8, are
-    joined from coarse to fine."""
+    """Several scales: the backbone runs on the picture and on the picture at half size; the features of both, 1/64 to
+    1/8, are joined from coarse to fine."""
 
     def __init__(self, backbone: Student, grid: tuple[int, int]) -> None:
         super().__init__()
@@ -172,7 +171,7 @@ class Pyramid(nn.Module):
         return normalised(self.head(self.fine(F.interpolate(x, self.grid, mode="bilinear")))[:, 0])
 
 
-# Name -> network and the body of its backbone.
+# Name of a teacher -> its network and the body of its backbone.
 KINDS: dict[str, tuple[type[Contextual] | type[Attentive] | type[Pyramid], str]] = {
     "contextual": (Contextual, "mobilenet"),
     "attentive": (Attentive, "mobilenet"),
@@ -180,4 +179,4 @@ KINDS: dict[str, tuple[type[Contextual] | type[Attentive] | type[Pyramid], str]]
     "contextual-lite": (Contextual, "lite2"),
     "attentive-lite": (Attentive, "lite2"),
 }
-ENSEMBLE = ("dino", "dino-b")  # those that students learn from: finetune.py's
+ENSEMBLE = ("dino", "dino-b")  # the teachers of the students, trained by finetune.py

@@ -1,7 +1,10 @@
-"""Stage 3a, teachers: larger networks of different kinds, on human gaze; then those of finetune.py, all exported.
+"""Stage 3a, teachers: larger networks of different kinds, trained on human gaze, and those of finetune.py; all are
+exported.
 
-python -m model_store.recipe.make.teachers                               # all, one after the other
-python -m model_store.recipe.make.teachers --kind=attentive --threads=1  # one: two can be trained at once
+    python -m model_store.recipe.make.teachers                               # all, one after the other
+    python -m model_store.recipe.make.teachers --kind=attentive --threads=1  # one; two can be trained at once
+
+Expected crop scores on "val": 63.1 (contextual-lite), 62.8 (attentive-lite), 56 to 59 (those over MobileNetV2).
 """
 
 import time
@@ -24,7 +27,7 @@ from model_store.recipe.options import parse
 
 @dataclass(frozen=True)
 class Options:
-    kind: str = ""  # only this one, not exported
+    kind: str = ""  # train only this one, without exporting it
     without: str = ""  # a collection left out
     epochs: int = 5
     batch: int = 16
@@ -38,7 +41,7 @@ class Options:
 
 
 def halved(pixels: np.ndarray) -> np.ndarray:
-    """Every second pixel's box mean, uint8."""
+    """Pictures uint8 [n, h, w, 3] at half size, by the mean of 2x2 pixels."""
     n, h, w, _ = pixels.shape
     out = np.empty((n, h // 2, w // 2, 3), np.uint8)
     for i in range(0, n, 64):
@@ -48,7 +51,8 @@ def halved(pixels: np.ndarray) -> np.ndarray:
 
 
 def train(kind: str, options: Options, folder: Path) -> nn.Module:
-    """Trains one teacher, or loads it when it is there. Checkpoint after every epoch."""
+    """Trains a teacher, or loads its checkpoint if there is one. A training that was stopped continues after its last
+    epoch."""
     torch.manual_seed(options.seed)
     network, body = KINDS[kind]
     below = imagenet.student(body)
@@ -91,8 +95,8 @@ def train(kind: str, options: Options, folder: Path) -> nn.Module:
         order = torch.from_numpy(mine)[torch.randperm(len(mine), generator=draw)]
         for batch in order.split(options.batch):
             view = torch.randint(0, VIEWS, (len(batch),))
-            seen = [part[view, batch].float() for part in inputs]
-            learner.step(gaze_loss(teacher(*seen), targets[view, batch]).mean())
+            features = [part[view, batch].float() for part in inputs]
+            learner.step(gaze_loss(teacher(*features), targets[view, batch]).mean())
     torch.save({"state": learner.mean.state_dict(), "log": learner.log}, final)
     resume.unlink(missing_ok=True)
     return learner.mean.eval()

@@ -1,4 +1,4 @@
-"""The teacher over DINOv2: tokens of three depths, a small decoder, a learned prior."""
+"""The teacher over DINOv2: tokens of three depths, a small decoder, a learned centre prior."""
 
 import torch
 import torch.nn.functional as F
@@ -8,14 +8,14 @@ from model_store.recipe import data
 from model_store.recipe.make import dino
 
 TAPS = (6, 9, 12)  # blocks whose tokens the decoder reads
-PRIOR = (9, 12)  # cells of the prior: nothing finer is known of where people look in any picture
+PRIOR = (9, 12)  # cells of the prior: where people look in every picture has no finer detail
 SMALL = (238, 322)  # 17 x 23 patches
 COARSE = (168, 224)  # 12 x 16: half of the work
 
 
 def fast() -> torch.autocast:
-    """bfloat16 products where the processor multiplies them itself: a half of a transformer's time, while one that
-    only emulates them, and convolutions on any, are slower. An exported graph has none."""
+    """bfloat16 products on processors that have instructions for them, where they halve a transformer's time. Elsewhere
+    they are emulated and slower; bfloat16 convolutions are slower everywhere. Exported graphs are in float32."""
     able = bool(torch.cpu.get_capabilities().get("avx512_bf16", False))
     return torch.autocast(
         "cpu", torch.bfloat16, enabled=able and not torch.jit.is_tracing(), cache_enabled=False
@@ -23,7 +23,7 @@ def fast() -> torch.autocast:
 
 
 class Transformer(nn.Module):
-    """uint8 [n, h, w, 3] of any size, seen at `shape` -> log density float32 [n, rows, columns] of data.GRID."""
+    """uint8 [n, h, w, 3] of any size, scaled to `shape` -> log density float32 [n, rows, columns] of data.GRID."""
 
     def __init__(self, trunk: dino.Trunk, shape: tuple[int, int] = SMALL) -> None:
         super().__init__()
@@ -50,5 +50,5 @@ class Transformer(nn.Module):
 
 
 def of(shape: tuple[int, int] = SMALL) -> Transformer:
-    """With DINOv2's weights below the new decoder."""
+    """A transformer with DINOv2's weights and an untrained decoder."""
     return Transformer(dino.pretrained(TAPS), shape)
