@@ -18,7 +18,13 @@ SHOTS = os.environ.get("PAGE_SHOTS")  # a folder for screenshots of every step, 
 Open = Callable[..., Page]
 expect.set_options(timeout=30_000)  # a busy machine is slow
 needs_konva = pytest.mark.skipif(not KONVA.exists(), reason="konva is not installed: `make page`")
-TYPES = {"jpg": "image/jpeg", "png": "image/png", "tiff": "image/tiff", "webp": "image/webp"}
+TYPES = {
+    "jpg": "image/jpeg",
+    "jpeg": "image/jpeg",
+    "png": "image/png",
+    "tiff": "image/tiff",
+    "webp": "image/webp",
+}
 
 
 def shot(page: Page, name: str) -> None:

@@ -48,6 +48,30 @@ def test_a_photograph_is_among_the_examples(open_page: Open, photo: Callable[[st
     expect(page.locator("#facts")).to_contain_text(f"{size[0]} × {size[1]}, jpeg")
 
 
+def test_the_first_example_opens_with_the_whole_head(open_page: Open, photo: Callable[[str], Path]) -> None:
+    """It is square, and 16:9 cut the forehead. The hair begins in row 8, the chin ends in row 190."""
+    photo("astronaut")
+    page = open_page()
+    page.locator("#examples button").first.click()
+    expect(page.locator("#facts")).to_contain_text("512 × 512")
+    shown = box(page)
+    assert shown["width"] < 512 or shown["height"] < 512  # a crop, not the whole picture
+    assert shown["x"] <= 155 and shown["x"] + shown["width"] >= 300
+    assert shown["y"] <= 8 and shown["y"] + shown["height"] >= 190
+
+
+@pytest.mark.parametrize("size", [(400, 400), (640, 360), (300, 900)])
+def test_the_first_shape_crops_something(open_page: Open, size: tuple[int, int]) -> None:
+    page = open_page()
+    for seed in (23, 24):  # the second starts with the shape of the first
+        upload(page, jpeg(*size, seed=seed))
+        if seed == 23:
+            page.locator("#custom").fill(f"{size[0]}:{size[1]}")
+            page.keyboard.press("Enter")
+    shown = box(page)
+    assert (shown["width"], shown["height"]) != size
+
+
 @pytest.mark.parametrize("way", ["drop", "paste"])
 def test_a_picture_can_be_dropped_or_pasted(open_page: Open, way: str) -> None:
     page = open_page()

@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.helpers.page import Open, box, needs_konva, shot, upload
-from tests.helpers.pictures import jpeg
+from tests.helpers.pictures import draw, encode, jpeg
 
 pytestmark = pytest.mark.browser
 
@@ -54,3 +54,15 @@ def test_without_its_library_the_editor_is_disabled_with_a_reason(open_page: Ope
     page.locator("#edit").click()
     expect(page.locator("#edit-error")).to_contain_text("set up without its drawing library")
     expect(page.locator("#edit")).to_be_disabled()
+
+
+@needs_konva
+def test_a_picture_that_cannot_be_edited_does_not_disable_the_editor(open_page: Open) -> None:
+    page = open_page()
+    upload(page, encode(draw(300, 200), "TIFF"), "picture.tiff")
+    page.locator("#edit").click()
+    expect(page.locator("#edit-error")).to_contain_text("cannot show this picture")
+    upload(page, jpeg(seed=22))
+    expect(page.locator("#edit-error")).to_be_hidden()
+    page.locator("#edit").click()
+    expect(page.locator("#edit-done")).to_be_visible()

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.conftest import Server
-from tests.helpers.page import Open, shot
+from tests.helpers.page import Open, choose, shot
 from tests.helpers.pictures import jpeg
 
 pytestmark = pytest.mark.browser
@@ -41,3 +41,41 @@ def test_failures_are_shown_as_sentences(open_page: Open) -> None:
     page.locator("#retry").click()
     expect(page.locator("#result")).to_be_visible()
     expect(page.locator("#problem")).to_be_hidden()
+
+
+NGINX = (
+    "<html>\r\n<head><title>413 Request Entity Too Large</title></head>\r\n<body>...</body>\r\n</html>\r\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "words"),
+    [
+        (413, NGINX, "The picture is larger than this server or a proxy in front of it accepts."),
+        (502, "<h1>502 Bad Gateway</h1>", "The server is not available now."),
+        (504, "", "The server did not answer in time."),
+        (429, "null", "There were too many requests."),
+        (418, '"tea"', "The server answered with the status 418."),
+        (200, "<title>Log in</title>", "The response is not from a Gazecrop server."),
+    ],
+    ids=lambda value: str(value) if isinstance(value, int) else "",
+)
+def test_an_answer_of_a_proxy_is_shown_as_a_sentence(
+    open_page: Open, status: int, body: str, words: str
+) -> None:
+    """These bodies are no problem documents (RFC 9457)."""
+    page = open_page()
+    page.route(
+        "**/v1/images", lambda route: route.fulfill(status=status, body=body, content_type="text/html")
+    )
+    choose(page, jpeg(seed=18))
+    expect(page.locator("#problem-text")).to_contain_text(words)
+    assert "<" not in page.locator("#problem-text").inner_text()
+
+
+def test_a_connection_closed_during_a_large_upload_may_mean_that_it_is_too_large(open_page: Open) -> None:
+    """nginx closes it after 1 MB unless configured, so that the browser may never read its 413."""
+    page = open_page()
+    page.route("**/v1/images", lambda route: route.abort("connectionreset"))
+    choose(page, jpeg(seed=19) + bytes(1_500_000))
+    expect(page.locator("#problem-text")).to_contain_text("larger than the server accepts")

@@ -12,7 +12,7 @@ from playwright.sync_api import expect
 
 from tests.conftest import Server
 from tests.helpers.page import SHOTS, Open, open_about, shot, upload
-from tests.helpers.pictures import jpeg
+from tests.helpers.pictures import draw, encode, jpeg
 
 pytestmark = pytest.mark.browser
 
@@ -69,3 +69,39 @@ def test_without_a_clipboard_the_text_is_selected(open_page: Open) -> None:
     page.get_by_role("button", name="Copy").click()
     expect(page.locator("#export [role=alert]")).to_contain_text("The text is selected")
     assert page.evaluate("String(getSelection())").strip() == snippet.strip()
+
+
+SAFARI = """() => {
+  for (const name of ["toBlob", "toDataURL"]) {
+    const original = HTMLCanvasElement.prototype[name];
+    HTMLCanvasElement.prototype[name] = function (...options) {
+      return original.apply(this, options.map((option) => (option === "image/webp" ? "image/png" : option)));
+    };
+  }
+}"""
+
+
+def test_a_browser_that_cannot_encode_webp_exports_png_files(open_page: Open) -> None:
+    """Safari's canvas makes a PNG where a WebP is asked for."""
+    page = open_page()
+    page.evaluate(SAFARI)
+    upload(page, encode(draw(seed=20), "WEBP"), "picture.webp")
+    page.locator("#export summary").click()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="This crop", exact=True).click()
+    with Image.open(download.value.path()) as file:
+        assert file.format == "PNG"
+    assert download.value.suggested_filename.endswith(".png")
+    page.locator("input[name=snippet][value=picture]").check(force=True)
+    expect(page.locator("#snippet")).to_contain_text('srcset="picture-16x9.png"')
+
+
+def test_a_webp_stays_a_webp_where_the_browser_can_encode_it(open_page: Open) -> None:
+    page = open_page()
+    upload(page, encode(draw(seed=21), "WEBP"), "picture.webp")
+    page.locator("#export summary").click()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="This crop", exact=True).click()
+    with Image.open(download.value.path()) as file:
+        assert file.format == "WEBP"
+    assert download.value.suggested_filename.endswith(".webp")

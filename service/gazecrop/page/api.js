@@ -28,7 +28,8 @@ export async function call(path, options = {}) {
     try {
       answer = await fetch(address(path), { ...options, headers });
     } catch {
-      const large = options.body?.size > 2e7 ? " The picture may also be larger than the server accepts." : "";
+      // nginx accepts 1 MB unless configured, and may close the connection before its 413 is read
+      const large = options.body?.size > 1e6 ? " The picture may also be larger than the server accepts." : "";
       throw new Problem(`The server cannot be reached. Your work on this page is kept: try again later.${large}`, 0);
     }
     if (answer.ok) return answer;
@@ -38,19 +39,50 @@ export async function call(path, options = {}) {
   }
 }
 
-/** Sentences from a problem document (RFC 9457). @param {Response} answer */
-async function problemOf(answer) {
-  const text = await answer.text();
-  let document = {};
+/** The JSON of a successful response. Throws a Problem where it is none, as from a proxy's login page. */
+export async function jsonOf(answer) {
   try {
-    document = JSON.parse(text);
+    return await answer.json();
   } catch {
-    // HTML of a proxy or plain text of the HTTP parser: only the status is used
+    throw new Problem("The response is not from a Gazecrop server. Reload the page and try again.", 0);
   }
+}
+
+/** A module of this page, loaded when it is needed. @param {string} path @returns {Promise<any>} */
+export async function moduleOf(path) {
+  try {
+    return await import(path);
+  } catch {
+    throw new Problem("A part of this page could not be loaded. Reload the page and try again.", 0);
+  }
+}
+
+/** What a status means where the response has no problem document: most often a proxy answered. */
+const MEANINGS = {
+  408: "The upload took too long",
+  413: "The picture is larger than this server or a proxy in front of it accepts. Choose a smaller one",
+  429: "There were too many requests. Try again later",
+  502: "The server is not available now. Try again later",
+  503: "The server is not available now. Try again later",
+  504: "The server did not answer in time. Try again later",
+};
+
+/** The problem document (RFC 9457) of a response; {} for HTML of a proxy or plain text of the HTTP parser. */
+async function documentOf(answer) {
+  try {
+    return Object(await answer.json());
+  } catch {
+    return {};
+  }
+}
+
+/** A Problem with sentences from the response. @param {Response} answer whose status is not 2xx */
+async function problemOf(answer) {
+  const document = await documentOf(answer);
   const sentence = (text) => (/[.!?]$/.test(text) ? text : `${text}.`);
-  const title = document.title ?? `The server answered ${answer.status}`;
+  const title = document.title ?? MEANINGS[answer.status] ?? `The server answered with the status ${answer.status}`;
   const wait = Number(answer.headers.get("Retry-After"));
-  const retry = answer.status === 503 && wait ? `Try again in ${wait} s.` : "";
+  const retry = document.title && answer.status === 503 && wait ? `Try again in ${wait} s.` : "";
   const message = [document.detail?.startsWith(title) ? "" : title, document.detail, document.fix, retry]
     .filter(Boolean)
     .map(sentence)

@@ -7,9 +7,10 @@ import { element } from "./state.js";
 const MAX_SIDE = 6000; // of the edited picture, in pixels: some browsers cannot draw a canvas of more than 8,000
 
 export class Editor {
+  /** @param {HTMLImageElement|HTMLCanvasElement} image upright @param {HTMLElement} container */
   constructor(image, container) {
     this.image = image;
-    this.history = new History(unedited(image.naturalWidth, image.naturalHeight));
+    this.history = new History(unedited(image.width, image.height));
     this.mode = "move";
     this.selected = -1; // index of the selected text among the items; -1: none
     Object.assign(this, dialogFor(this));
@@ -54,7 +55,7 @@ export class Editor {
 
   /** The unit of line widths and font sizes, relative to the picture: 1/200 of its longer side. */
   get unit() {
-    return Math.max(this.image.naturalWidth, this.image.naturalHeight) / 200;
+    return Math.max(this.image.width, this.image.height) / 200;
   }
 
   // ---- display
@@ -225,7 +226,7 @@ export class Editor {
     canvas.getContext("2d").drawImage(drawn, 0, 0, canvas.width, canvas.height);
     return {
       canvas,
-      mirrored: onlyMirrored(this.now, { width: this.image.naturalWidth, height: this.image.naturalHeight }),
+      mirrored: onlyMirrored(this.now, { width: this.image.width, height: this.image.height }),
     };
   }
 

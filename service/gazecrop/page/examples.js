@@ -5,15 +5,15 @@ const DRAWN = [
   { title: "A poster, drawn", draw: poster },
 ];
 
-/** @param {HTMLElement} list @param {(name: string, load: () => Promise<Blob>) => void} select runs on a click */
+/** @param {HTMLElement} list @param {(load: () => Promise<Blob>, name: string) => void} select runs on a click */
 export async function show(list, select) {
-  const add = (title, thumbnail, load) => {
+  const add = (title, name, thumbnail, load) => {
     const button = document.createElement("button"),
       item = document.createElement("li");
     button.type = "button";
     button.title = title;
     button.append(thumbnail);
-    button.addEventListener("click", () => select(title, load));
+    button.addEventListener("click", () => select(load, name));
     item.append(button);
     list.append(item);
   };
@@ -21,9 +21,9 @@ export async function show(list, select) {
     const image = new Image();
     image.src = `examples/${thumb ?? file}`;
     image.alt = title;
-    add(title, image, async () => {
-      const answer = await fetch(`examples/${file}`);
-      if (!answer.ok) throw new Error("This example is no longer available.");
+    add(title, file, image, async () => {
+      const answer = await fetch(`examples/${file}`).catch(() => null);
+      if (!answer?.ok) throw new Error("This example could not be loaded. Try again later.");
       return answer.blob();
     });
   }
@@ -31,7 +31,7 @@ export async function show(list, select) {
     const small = paint(draw, 160, 107);
     small.role = "img";
     small.ariaLabel = title;
-    add(title, small, () => new Promise((done) => paint(draw, 1200, 800).toBlob(done, "image/png")));
+    add(title, `${draw.name}.png`, small, () => new Promise((done) => paint(draw, 1200, 800).toBlob(done, "image/png")));
   }
 }
 

@@ -1,7 +1,8 @@
 /** The page's main flow: a picture is chosen, uploaded and analysed; then result.js shows the result. */
-import { call } from "./api.js";
+import { call, jsonOf, moduleOf } from "./api.js";
 import { show as showExamples } from "./examples.js";
-import { byId, element, state, update } from "./state.js";
+import { matches, previewOf } from "./preview.js";
+import { byId, update } from "./state.js";
 
 export const setStatus = (text) => (byId("status").textContent = text);
 
@@ -27,54 +28,28 @@ export async function attempt(action) {
   }
 }
 
-/**
- * The picture as the page displays it: a large one as a copy of at most 1600 pixels.
- * @param {Blob} blob @param {string} name @returns {Promise<import("./state.js").Picture>}
- */
-async function previewOf(blob, name) {
-  const url = URL.createObjectURL(blob),
-    image = new Image();
-  image.src = url;
-  try {
-    await image.decode();
-  } catch {
-    return { blob, name, url, decodable: false };
-  }
-  const scale = Math.min(1, 1600 / Math.max(image.naturalWidth, image.naturalHeight));
-  if (scale === 1) return { blob, name, url, decodable: true };
-  const canvas = element("canvas", {
-    width: Math.round(image.naturalWidth * scale) || 1,
-    height: Math.round(image.naturalHeight * scale) || 1,
-  });
-  canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
-  const copy = await new Promise((done) =>
-    canvas.toBlob(done, blob.type === "image/jpeg" ? "image/jpeg" : "image/png", 0.9),
-  );
-  URL.revokeObjectURL(url);
-  return { blob, name, url: URL.createObjectURL(copy), decodable: true };
-}
-
 let latest = 0; // number of the latest upload: the results of earlier ones are dropped
 
 /**
  * Uploads a picture and shows its analysis.
- * @param {Blob} blob @param {string} name @param {{mirrored: boolean}|null} [edited] for an edited picture: the one
- *   before it stays for comparison
+ * @param {Blob|(() => Promise<Blob>)} source the picture, or a function that loads it @param {string} name
+ * @param {import("./state.js").State["before"]} [before] for an edited picture: the one before the edit
  */
-export function upload(blob, name, edited = null) {
+export function upload(source, name, before = null) {
   return attempt(async () => {
     const current = ++latest,
       started = performance.now();
     document.body.classList.add("busy");
     setStatus(`Analysing ${name}…`);
     try {
+      const blob = typeof source === "function" ? await source() : source;
       const [answer, picture, result] = await Promise.all([
         call("v1/images", { method: "POST", body: blob }),
         previewOf(blob, name),
-        import("./result.js"),
+        moduleOf("./result.js"),
       ]);
-      const analysis = await answer.json();
-      if (current !== latest) return;
+      const analysis = await jsonOf(answer);
+      if (current !== latest) return URL.revokeObjectURL(picture.url);
       const milliseconds = Math.round(performance.now() - started);
       setStatus(
         answer.status === 200
@@ -83,8 +58,11 @@ export function upload(blob, name, edited = null) {
       );
       byId("start").hidden = true;
       byId("result").hidden = byId("another").hidden = false;
-      if (!edited) window.scrollTo(0, 0);
-      await result.show(analysis, picture, edited);
+      if (!before) window.scrollTo(0, 0);
+      picture.decodable &&= matches(picture, analysis.image);
+      await result.show(analysis, picture, before);
+    } catch (error) {
+      if (current === latest) throw error; // the error of an earlier upload is of no interest
     } finally {
       if (current === latest) document.body.classList.remove("busy");
     }
@@ -93,6 +71,7 @@ export function upload(blob, name, edited = null) {
 
 export function restart(status = "") {
   latest++;
+  document.body.classList.remove("busy");
   update({ picture: null, analysis: null, grid: null, before: null });
   byId("start").hidden = false;
   byId("result").hidden = byId("another").hidden = true;
@@ -123,16 +102,18 @@ for (const name of ["dragleave", "drop"])
   addEventListener(name, (event) => {
     if (name === "drop" || !event.relatedTarget) document.body.classList.remove("over");
   });
+const inDialog = () => document.querySelector("dialog[open]") !== null; // a modal dialog: the page behind it is inert
 addEventListener("drop", (event) => {
   if (!event.dataTransfer.files.length) return;
   event.preventDefault();
+  if (inDialog()) return;
   const file = imageIn(event.dataTransfer);
   if (file) upload(file, file.name);
   else showError(new Error("This file is not a picture."));
 });
 addEventListener("paste", (event) => {
   const file = imageIn(event.clipboardData);
-  if (file) upload(file, file.name || "pasted picture");
+  if (file && !inDialog()) upload(file, file.name || "pasted picture");
 });
 
-showExamples(byId("examples"), (name, load) => attempt(async () => upload(await load(), name)));
+showExamples(byId("examples"), upload);

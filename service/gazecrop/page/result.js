@@ -3,21 +3,24 @@ import "./view.js";
 import "./crops.js";
 import "./marks.js";
 import "./compare.js";
-import { call } from "./api.js";
+import { call, jsonOf, moduleOf } from "./api.js";
 import { crop, decode } from "./gazecrop.js";
 import { attempt, clearError, restart, setStatus, showError, upload } from "./page.js";
 import { open as openExport } from "./export.js";
 import { open as openReport } from "./report.js";
 import { byId, element, onChange, state, update } from "./state.js";
 
-/** @param {any} analysis @param {import("./state.js").Picture} picture @param {{mirrored: boolean}|null} edited */
+/**
+ * @param {any} analysis @param {import("./state.js").Picture} picture
+ * @param {import("./state.js").State["before"]} edited the picture before the edit that made this one
+ */
 export async function show(analysis, picture, edited) {
   const grid = decode(analysis.saliency.encoded);
-  const before = edited && state.grid ? { picture: state.picture, grid: state.grid, ...edited } : null;
+  const before = edited?.picture === state.picture ? edited : null;
   for (const old of [state.before?.picture, before ? null : state.picture]) if (old) URL.revokeObjectURL(old.url);
   const focus = analysis.focus.source === "person" ? { x: analysis.focus.x, y: analysis.focus.y } : null;
-  // The first shape is one that crops something.
-  const ratio = crop(grid, state.ratio).whole ? (grid.width > grid.height * 1.4 ? "square" : "desktop") : state.ratio;
+  if (!libraryMissing) byId("edit-error").hidden = true;
+  const ratio = firstRatio(grid, focus);
   update({
     ratio,
     picture,
@@ -30,12 +33,26 @@ export async function show(analysis, picture, edited) {
     before,
   });
   byId("result-title").focus({ preventScroll: true });
-  if (focus) update({ focusTag: (await call(`v1/images/${analysis.id}/focus`)).headers.get("ETag") });
+  if (!focus) return;
+  const answer = await call(`v1/images/${analysis.id}/focus`);
+  if (isShown(analysis.id)) update({ focusTag: answer.headers.get("ETag") });
 }
+
+/** The selected shape, unless it is that of the whole picture: then the one of the cards that keeps most. */
+function firstRatio(grid, focus) {
+  if (!crop(grid, state.ratio, { focus }).whole) return state.ratio;
+  const [best] = [...state.ratios, "square", "desktop"]
+    .map((ratio) => ({ ratio, ...crop(grid, ratio, { focus }) }))
+    .filter(({ whole }) => !whole)
+    .sort((a, b) => b.importance_fraction - a.importance_fraction);
+  return best?.ratio ?? state.ratio; // no shape crops a picture of one pixel
+}
+
+/** After an `await` another picture may be shown, or none. */
+const isShown = (id) => state.analysis?.id === id;
 
 // ---- storing the focus, and deleting
 
-const focusPath = () => `v1/images/${state.analysis.id}/focus`;
 
 byId("focus-save").addEventListener("click", () =>
   attempt(async () => {
@@ -44,20 +61,22 @@ byId("focus-save").addEventListener("click", () =>
       focusTag,
       analysis: { id },
     } = state;
-    const precondition = focusTag ? { "If-Match": focusTag } : { "If-None-Match": "*" };
+    const path = `v1/images/${id}/focus`,
+      precondition = focusTag ? { "If-Match": focusTag } : { "If-None-Match": "*" };
     try {
-      const answer = await call(focusPath(), {
+      const answer = await call(path, {
         method: "PUT",
         body: JSON.stringify(focus),
         headers: { "Content-Type": "application/json", ...precondition },
       });
-      if (state.analysis?.id === id)
-        update({ focusStored: state.focus === focus, focusTag: answer.headers.get("ETag") });
+      if (!isShown(id)) return;
+      update({ focusStored: state.focus === focus, focusTag: answer.headers.get("ETag") });
       setStatus("The focus is saved.");
     } catch (error) {
       if (error.status !== 412) throw error;
-      const stored = await call(focusPath()),
-        { x, y } = await stored.json();
+      const stored = await call(path),
+        { x, y } = await jsonOf(stored);
+      if (!isShown(id)) return;
       update({ focus: { x, y }, focusStored: true, focusTag: stored.headers.get("ETag") });
       showError(
         new Error(
@@ -70,7 +89,12 @@ byId("focus-save").addEventListener("click", () =>
 
 byId("focus-reset").addEventListener("click", () =>
   attempt(async () => {
-    if (state.focusTag) await call(focusPath(), { method: "DELETE", headers: { "If-Match": state.focusTag } });
+    const {
+      focusTag,
+      analysis: { id },
+    } = state;
+    if (focusTag) await call(`v1/images/${id}/focus`, { method: "DELETE", headers: { "If-Match": focusTag } });
+    if (!isShown(id)) return;
     const [point] = state.grid.points;
     update({
       focus: null,
@@ -84,8 +108,9 @@ byId("focus-reset").addEventListener("click", () =>
 
 byId("delete").addEventListener("click", () =>
   attempt(async () => {
-    await call(`v1/images/${state.analysis.id}`, { method: "DELETE" });
-    restart("The data of this picture are deleted from the server.");
+    const { id } = state.analysis;
+    await call(`v1/images/${id}`, { method: "DELETE" });
+    if (isShown(id)) restart("The data of this picture are deleted from the server.");
   }),
 );
 
@@ -113,20 +138,25 @@ onChange(({ analysis: { id, model, version, image, symmetric }, grid }) => {
 
 // ---- the editor, loaded at its first use; the sections for export and reports
 
+let libraryMissing = false;
 byId("edit").addEventListener("click", async () => {
   const button = byId("edit"),
-    { picture } = state;
+    { picture, grid } = state;
   clearError();
+  byId("edit-error").hidden = true;
   button.disabled = true;
   try {
-    const { edit } = await import("./edit.js");
-    const changed = await edit(picture, byId("editor"));
-    if (changed) await upload(changed.blob, picture.name, { mirrored: changed.mirrored });
+    const { LibraryMissing, edit } = await moduleOf("./edit.js");
+    const changed = await edit(picture, byId("editor")).catch((error) => {
+      libraryMissing = error instanceof LibraryMissing;
+      throw error;
+    });
+    if (changed) await upload(changed.blob, picture.name, { picture, grid, mirrored: changed.mirrored });
   } catch (error) {
     byId("edit-error").hidden = false;
     byId("edit-error").textContent = error.message;
   } finally {
-    button.disabled = !byId("edit-error").hidden;
+    button.disabled = libraryMissing;
     button.focus();
   }
 });

@@ -12,9 +12,16 @@ export const stem = () =>
 export const ratioSlug = (ratio) => nameOf(ratio).replace(":", "x");
 export const EXTENSIONS = { "image/jpeg": "jpg", "image/webp": "webp", "image/png": "png" };
 
+let webp = null;
+/** Safari decodes WebP and cannot encode it: a canvas then gives a PNG. */
+const encodesWebp = () =>
+  (webp ??= document.createElement("canvas").toDataURL("image/webp").startsWith("data:image/webp"));
+
 /** The media type of exported crops: JPEG, PNG and WebP stay as they are, the rest becomes PNG, which is lossless. */
-export const outputType = (blob) =>
-  blob.type in EXTENSIONS ? blob.type : /jpe?g$/i.test(state.picture.name) ? "image/jpeg" : "image/png";
+export function outputType({ blob, name, decodable }) {
+  if (blob.type === "image/webp" && decodable && !encodesWebp()) return "image/png";
+  return blob.type in EXTENSIONS ? blob.type : /jpe?g$/i.test(name) ? "image/jpeg" : "image/png";
+}
 
 const markText = (mark) => [mark.x, mark.y, mark.width, mark.height].map((value) => String(+value.toFixed(4))).join(",");
 
@@ -81,7 +88,7 @@ function css() {
 /** One source for each shape, from the widest to the tallest; the limits are the geometric means of neighbours. */
 function pictureMarkup() {
   const ratios = [...state.ratios].sort((a, b) => valueOf(b) - valueOf(a)),
-    extension = EXTENSIONS[outputType(state.picture.blob)];
+    extension = EXTENSIONS[outputType(state.picture)];
   const lines = ratios.map((ratio, i) => {
     const { box } = cropOf(ratio),
       file = `${stem()}-${ratioSlug(ratio)}.${extension}`,

@@ -3,8 +3,9 @@
  *
  * @typedef {import("./gazecrop.js").Grid} Grid
  * @typedef {import("./gazecrop.js").Constraint} Constraint
- * @typedef {{blob: Blob, name: string, url: string, decodable: boolean}} Picture `url`: what is displayed, perhaps a smaller
- *   copy; `decodable`: by this browser
+ * @typedef {{blob: Blob, name: string, url: string, decodable: boolean, orientation: number, width: number,
+ *   height: number}} Picture `url`: what is displayed, perhaps a smaller copy; `decodable`: this browser shows what the
+ *   server analysed; `orientation`: EXIF, what remains to be applied to the decoded `blob`; `width`, `height`: upright
  * @typedef {Object} State
  * @property {Picture|null} picture
  * @property {any} analysis the response to the upload (schema `Document` of the OpenAPI document)

@@ -52,7 +52,7 @@ function drawPicture({ grid, picture }) {
   byId("undecodable").hidden = picture.decodable;
   byId("undecodable").textContent = picture.decodable
     ? ""
-    : "Your browser cannot show this format. The map and the boxes are correct nevertheless.";
+    : "Your browser cannot show this format correctly. The map and the boxes are correct nevertheless.";
   byId("stage").style.aspectRatio = `${width} / ${height}`;
   byId("stage").style.setProperty("--wide", width / height);
   byId("boxes").setAttribute("viewBox", `0 0 ${width} ${height}`);
