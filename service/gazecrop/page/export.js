@@ -33,7 +33,8 @@ async function cropped({ picture, box, type, name, query }) {
 const serverCrop = async ({ blob }, query) => (await call(`v1/crop?${query}`, { method: "POST", body: blob })).blob();
 
 /**
- * By an image element: createImageBitmap of Chromium 156 rotates pictures of EXIF orientation 6 and 8 the wrong way.
+ * Cuts a box out of the upright picture. createImageBitmap with a rectangle is not used: Chromium 156 takes the wrong
+ * rectangle from files of EXIF orientation 6 and 8, as phones write them.
  * @param {import("./state.js").Picture} picture @param {import("./gazecrop.js").Box} box
  */
 async function cut({ blob, orientation }, { x, y, width, height }) {
