@@ -18,14 +18,14 @@ from gazecrop.crop.placing import Box, Constraint
 from gazecrop.crop.ratios import PROFILES, parse_ratio
 from tests.helpers.javascript import Run, javascript
 
-# The answers of gazecrop.js to a list of questions; errors as text.
+# The answers of gazecrop.js to a list of requests; errors as text.
 ANSWER = """
-(questions) => questions.map(({text, asked}) => {
+(requests) => requests.map(({text, queries}) => {
   try {
     const grid = module.decode(text);
     return {
       points: grid.points, good_ratios: grid.goodRatios, flat: grid.flat, levels: [...grid.levels],
-      crops: asked.map(({ratio, options}) => {
+      crops: queries.map(({ratio, options}) => {
         const crop = module.crop(grid, ratio, options);
         return {...crop, css: module.objectPosition(grid, crop.box)};
       }),
@@ -99,7 +99,7 @@ def constraint(rng: random.Random) -> Constraint:
     return Constraint(rng.choice(["keep", "avoid"]), x, y, width, height)
 
 
-def asked(rng: random.Random) -> tuple[str, Options, tuple[float, float] | None]:
+def random_query(rng: random.Random) -> tuple[str, Options, tuple[float, float] | None]:
     zoom = rng.choice(["1", "1", "1", "2", "4", "1.37", "1.000001", f"{rng.uniform(1, 4):.4f}"])
     constraints = tuple(constraint(rng) for _ in range(rng.choice([0, 0, 0, 1, 2, 3, 16])))
     options = Options(rng.choice(POLICIES), Fraction(zoom), constraints, rng.choice([1, 1, 1, 2, 5]))
@@ -116,15 +116,15 @@ def cases() -> Iterator[tuple[SaliencyGrid, list[tuple[str, Options, tuple[float
         else:
             symmetry = 0.3 if seed % 5 == 0 else 0.0
             grid = SaliencyGrid.from_density(density(seed % 7, *shape, noise), *size, symmetry=symmetry)
-        questions: list[tuple[str, Options, tuple[float, float] | None]] = []
-        while len(questions) < 8:
-            question = asked(rng)
+        queries: list[tuple[str, Options, tuple[float, float] | None]] = []
+        while len(queries) < 8:
+            query = random_query(rng)
             try:
-                parse_ratio(question[0])
+                parse_ratio(query[0])
             except ValueError:
                 continue
-            questions.append(question)
-        yield grid, questions
+            queries.append(query)
+        yield grid, queries
 
 
 def _options(options: Options, focus: tuple[float, float] | None) -> dict[str, Any]:
@@ -139,13 +139,13 @@ def _options(options: Options, focus: tuple[float, float] | None) -> dict[str, A
 
 def test_every_box_is_the_same_as_the_servers(run: Run) -> None:
     everything = list(cases())
-    questions = [
-        {"text": grid.text, "asked": [{"ratio": r, "options": _options(o, f)} for r, o, f in asked]}
-        for grid, asked in everything
+    requests = [
+        {"text": grid.text, "queries": [{"ratio": r, "options": _options(o, f)} for r, o, f in queries]}
+        for grid, queries in everything
     ]
-    answers = run(ANSWER, questions)
+    answers = run(ANSWER, requests)
     compared = unmet = alternatives = 0
-    for (grid, asked_of_it), answer in zip(everything, answers, strict=True):
+    for (grid, queries), answer in zip(everything, answers, strict=True):
         assert "error" not in answer, answer
         cropper = Cropper(grid)
         assert answer["levels"] == grid.levels.ravel().tolist()
@@ -154,7 +154,7 @@ def test_every_box_is_the_same_as_the_servers(run: Run) -> None:
         assert len(answer["points"]) == len(cropper.points)
         for theirs, ours in zip(answer["points"], cropper.points, strict=True):
             assert theirs == pytest.approx(asdict(ours), rel=0, abs=1e-12)
-        for (text, options, focus), theirs in zip(asked_of_it, answer["crops"], strict=True):
+        for (text, options, focus), theirs in zip(queries, answer["crops"], strict=True):
             crop = cropper.crop(parse_ratio(text), options, focus)
             where = (grid.width, grid.height, text, options, focus)
             assert Box(**theirs["box"]) == crop.box, where
@@ -200,7 +200,7 @@ def test_every_kind_of_deflate_block_is_read(run: Run, how: dict[str, int]) -> N
         bytes(random.Random(1).choices(range(32), k=250)) * 100
     )  # long matches at large distances, several blocks
     text = _code(_deflate(cells, **how), 250, 100)
-    [answer] = run(ANSWER, [{"text": text, "asked": []}])
+    [answer] = run(ANSWER, [{"text": text, "queries": []}])
     assert bytes(answer["levels"]) == SaliencyGrid.from_text(text).levels.tobytes()
 
 
@@ -233,7 +233,7 @@ INVALID = {
 
 @pytest.mark.parametrize("what", INVALID)
 def test_an_invalid_map_is_an_error(run: Run, what: str) -> None:
-    [answer] = run(ANSWER, [{"text": INVALID[what], "asked": []}])
+    [answer] = run(ANSWER, [{"text": INVALID[what], "queries": []}])
     assert set(answer) == {"error"}
     assert answer["error"] in ("not the code of a grid", "a picture too large for exact sums")
     with pytest.raises(ValueError):
@@ -248,7 +248,7 @@ def test_damaged_strings_neither_hang_nor_differ_from_the_server(run: Run) -> No
         for _ in range(rng.choice([1, 1, 2, 8])):
             letters[rng.randrange(20, len(letters))] = rng.choice("ABCDabcd0189-_")
         damaged.append("".join(letters[: rng.randrange(21, len(letters) + 1)]))
-    answers = run(ANSWER, [{"text": text, "asked": []} for text in damaged])
+    answers = run(ANSWER, [{"text": text, "queries": []} for text in damaged])
     read = [answer for answer in answers if "error" not in answer]
     assert len(read) < len(answers)
     for text, answer in zip(damaged, answers, strict=True):
@@ -276,15 +276,15 @@ def test_damaged_strings_neither_hang_nor_differ_from_the_server(run: Run) -> No
     ],
 )
 def test_options_that_the_server_rejects_are_rejected(run: Run, ratio: str, options: dict[str, Any]) -> None:
-    question = {"text": next(cases())[0].text, "asked": [{"ratio": ratio, "options": options}]}
-    [answer] = run(ANSWER, [question])
+    request = {"text": next(cases())[0].text, "queries": [{"ratio": ratio, "options": options}]}
+    [answer] = run(ANSWER, [request])
     assert set(answer) == {"error"}
 
 
 def test_object_position_shows_the_box(run: Run) -> None:
     grid = SaliencyGrid.from_density(density(6, 30, 40, np.random.default_rng(0)), 4000, 3000)
     [answer] = run(
-        ANSWER, [{"text": grid.text, "asked": [{"ratio": r, "options": {}} for r in ("1:1", "4:3")]}]
+        ANSWER, [{"text": grid.text, "queries": [{"ratio": r, "options": {}} for r in ("1:1", "4:3")]}]
     )
     square, whole = answer["crops"]
     x = 100 * square["box"]["x"] / (4000 - square["box"]["width"])

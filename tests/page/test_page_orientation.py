@@ -117,7 +117,7 @@ def test_the_page_reads_the_exif_data_of_a_webp_as_the_server_does(
 
 
 def test_a_picture_that_the_browser_decodes_in_another_shape_is_not_displayed(open_page: Open) -> None:
-    """The server's map of one picture over another one stands for every disagreement about the orientation."""
+    """Made by another picture with the same effect: the server's width and height differ from the browser's."""
     page = open_page()
 
     def analyse_another(route: Route) -> None:

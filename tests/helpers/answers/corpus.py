@@ -135,7 +135,8 @@ def static(client: Client) -> None:
         "/docs", "/openapi.json", "/index.html", "/docs.html", "/page.css", "/edit.css", "/icon.svg",
         "/answers.js", "/api.js", "/compare.js", "/crops.js", "/docs.js", "/drawing.js", "/edit.js", "/editor.js",
         "/editor_dialog.js", "/edits.js", "/examples.js", "/export.js", "/gazecrop.js", "/marks.js",
-        "/orientation.js", "/page.js", "/preview.js", "/report.js", "/result.js", "/snippets.js", "/state.js", "/view.js", "/zip.js", "/vendor/konva.min.js",
+        "/orientation.js", "/page.js", "/preview.js", "/report.js", "/result.js", "/snippets.js", "/state.js",
+        "/view.js", "/zip.js", "/vendor/konva.min.js",
         "/swagger/swagger-ui.css", "/swagger/swagger-ui-bundle.js", "/swagger/none.js", "/drawn", "/drawn/",
         "/drawn/none.jpg", "/drawn/../index.html", "/drawn/%2e%2e/index.html", "/none.js", "/favicon.ico",
     ):  # fmt: skip
