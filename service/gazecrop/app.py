@@ -35,8 +35,9 @@ from gazecrop.pipeline import Picture, Pipeline, limits_of
 from gazecrop.settings import Settings
 from gazecrop.store import open_store
 from gazecrop.store.base import Record, Store
-from gazecrop.store.inbox import Inbox, Turnstile
+from gazecrop.store.inbox import Inbox
 from gazecrop.store.memory import MapCache
+from gazecrop.store.rate import ReportRate
 
 _log = logging.getLogger("gazecrop")
 
@@ -145,7 +146,7 @@ class App:
             renderers=renderers,
             id_key=id_key,
             inbox=Inbox(store),
-            turnstile=Turnstile(settings.reports_per_hour),
+            report_rate=ReportRate(settings.reports_per_hour, settings.redis_url),
         )
         api.state.parts = self._front.parts = parts
         lag = asyncio.create_task(metrics.watch_loop())
@@ -156,6 +157,7 @@ class App:
             await batcher.close()
             pipeline.close()
             renderers.shutdown()
+            await parts.report_rate.close()
             await maps.close()
 
     async def _on_error(self, request: Request, error: Exception) -> Response:

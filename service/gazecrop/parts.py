@@ -10,8 +10,9 @@ from gazecrop.metrics import Metrics
 from gazecrop.model import Model
 from gazecrop.pipeline import Picture, Pipeline
 from gazecrop.settings import Settings
-from gazecrop.store.inbox import Inbox, Turnstile
+from gazecrop.store.inbox import Inbox
 from gazecrop.store.memory import MapCache
+from gazecrop.store.rate import ReportRate
 
 
 @dataclass(slots=True)
@@ -29,5 +30,5 @@ class Parts:
     renderers: ThreadPoolExecutor
     id_key: bytes
     inbox: Inbox
-    turnstile: Turnstile
+    report_rate: ReportRate
     draining: bool = field(default=False)  # set at SIGTERM: /readyz answers 503, requests under way continue

@@ -13,11 +13,10 @@ import httpx
 import pytest
 
 from gazecrop.commands.reports import _place, main
-from gazecrop.errors import TooManyReports
 from gazecrop.settings import Settings
 from gazecrop.store import open_store
 from gazecrop.store.base import Store
-from gazecrop.store.inbox import Inbox, Turnstile
+from gazecrop.store.inbox import Inbox
 from gazecrop.store.sqlite_reports import read
 from tests.conftest import RedisServer, Server
 from tests.helpers.contract import client, wrong
@@ -50,21 +49,6 @@ async def test_a_report_gets_an_id_a_time_and_the_name_of_its_picture(store: Sto
     assert plain.document["at"].endswith("Z") and plain.document["text"] == REPORT["text"]
     assert "picture" not in plain.document and plain.picture is None
     assert (with_picture.document["picture"], with_picture.picture) == (f"{ID}-{ids[1]}", b"picture")
-
-
-def test_the_turnstile_refills_evenly_and_tells_when_to_come_back() -> None:
-    now = [0.0]
-    turnstile = Turnstile(2, clock=lambda: now[0])
-    turnstile.enter("a")
-    turnstile.enter("a")
-    with pytest.raises(TooManyReports) as refused:
-        turnstile.enter("a")
-    assert refused.value.headers["Retry-After"] == "1800"
-    turnstile.enter("b")
-    now[0] = 1801
-    turnstile.enter("a")
-    with pytest.raises(TooManyReports):
-        turnstile.enter("a")
 
 
 def test_the_command_lists_exports_and_saves_pictures(

@@ -41,7 +41,7 @@ async def add_report(request: Request) -> Response:
     if not parts.settings.reports:
         raise NotFound("This server does not accept reports.")
     reject_query_parameters(request)
-    parts.turnstile.enter(request.client.host if request.client else "")
+    await parts.report_rate.hit(request.client.host if request.client else "")
     body = await read_limited(request, 64_000 + parts.settings.max_bytes * 4 // 3)
     content, picture = await asyncio.to_thread(_read, parts, body)  # up to 27 MB at the default limits
     stored = content.model_dump(exclude={"picture"}, exclude_defaults=True)
