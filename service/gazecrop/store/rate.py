@@ -51,7 +51,7 @@ class ReportRate:
                 self._shared = SlidingWindowCounterRateLimiter(storage)
             shared = self._shared
             try:
-                return await self._link.ask(lambda: self._hit(shared, key))
+                return await self._link.run(lambda: self._hit(shared, key))
             except StoreAway:
                 pass
         if len(self._memory.expirations) > ADDRESSES:
