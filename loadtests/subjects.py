@@ -8,7 +8,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.types import Receive, Scope, Send
 
 from gazecrop.app import App, create_app
-from gazecrop.http.protocol import serve
+from gazecrop.http.server import serve
 from gazecrop.settings import Settings
 
 bare = FastAPI(openapi_url=None)

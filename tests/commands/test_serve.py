@@ -58,7 +58,7 @@ def test_redis_unreachable_while_it_holds_the_key(tmp_path: Path) -> None:
 def test_an_invalid_port(
     port: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gazecrop.http.protocol.serve", lambda *_: None)
+    monkeypatch.setattr("gazecrop.http.server.serve", lambda *_: None)
     with pytest.raises(SystemExit) as refused:
         main([f"--port={port}"])
     assert refused.value.code == 2 and capsys.readouterr().err.startswith(("PORT: ", "usage: "))

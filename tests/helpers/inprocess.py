@@ -19,7 +19,7 @@ import pytest
 from starlette.types import ASGIApp
 
 from gazecrop.app import create_app
-from gazecrop.http.protocol import Server, make_server
+from gazecrop.http.server import Server, make_server
 from gazecrop.parts import Parts
 from gazecrop.settings import Settings
 

@@ -9,9 +9,9 @@ from blake3 import blake3
 from starlette.types import Receive, Scope, Send
 
 from gazecrop.errors import GazecropError
-from gazecrop.http import protocol
 from gazecrop.http.body import read_body
 from gazecrop.http.observe import Observe
+from gazecrop.http.server import Server
 from gazecrop.metrics import Metrics
 from gazecrop.settings import Settings
 from tests.helpers.inprocess import listening
@@ -44,7 +44,7 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
 @dataclass
 class Running:
     port: int
-    server: protocol.Server
+    server: Server
     metrics: Metrics
 
     def connect(self) -> socket.socket:

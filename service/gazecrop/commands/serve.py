@@ -18,7 +18,7 @@ def main(argv: Sequence[str]) -> int:
 
     from gazecrop.app import create_app  # after the settings, so that an invalid one is reported at once
     from gazecrop.http import logs
-    from gazecrop.http.protocol import serve
+    from gazecrop.http.server import serve
 
     logging.basicConfig(level=settings.log_level.upper(), handlers=[logs.handler(settings)])
     for warning in unknown_variables(os.environ):

@@ -1,32 +1,22 @@
-"""uvicorn's protocol with limits on heads, unread bodies and idle connections; start and drain of the server.
+"""uvicorn's protocol with limits on heads, unread bodies and idle connections.
 
 The application limits what it reads itself (a slow body: `body.py`). This module limits what the application never
 sees: endless or incomplete heads, trailers, bodies that it does not read. Refusals here are plain text.
 """
 
 import asyncio
-import contextlib
-import socket
-import time
-from collections.abc import Callable, Generator
 
 import httptools
-import uvicorn
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from gazecrop.http import logs
 from gazecrop.http.upgrade import continuing_parser, substitute_head
-from gazecrop.settings import Settings
 
 HEAD_BYTES = 32_768  # request line, headers and trailers; nginx takes 4 times 8 kB
 HEAD_SECONDS = 10.0  # for a whole head, from its first byte or the start of the connection
-# Keep-alive: longer than the 60 s of common load balancers, which would otherwise reuse a closed connection.
-IDLE_SECONDS = 75
 # Of a body that the application does not read, before the connection is closed.
 UNREAD_BYTES, UNREAD_SECONDS = 262_144, 5.0
 LINGER_BYTES, LINGER_SECONDS = 64 * 2**20, 10.0  # read and discarded after a refusal
-CONNECTIONS = 1_000  # backstop above the gates: uvicorn's own 503
 
 
 class Protocol(HttpToolsProtocol):
@@ -183,68 +173,3 @@ async def _head_too_large(scope: Scope, receive: Receive, send: Send) -> None:
     headers.append((b"content-length", b"%d" % len(text)))
     await send({"type": "http.response.start", "status": 431, "headers": headers})
     await send({"type": "http.response.body", "body": text})
-
-
-class Server(uvicorn.Server):
-    """Drains at SIGTERM: notifies the application and keeps accepting connections until the requests in progress have
-    ended, so that probes and new clients get a 503 instead of a refused connection. Then it closes."""
-
-    def __init__(self, config: uvicorn.Config, seconds: float, draining: Callable[[], object]) -> None:
-        super().__init__(config)
-        self._seconds = seconds
-        self._draining = draining
-
-    async def on_tick(self, counter: int) -> bool:
-        if counter % 10 == 0:  # of 0.1 s
-            self._check()
-        return await super().on_tick(counter)
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._draining()
-        deadline = time.monotonic() + self._seconds
-        in_progress = set(self.server_state.tasks)
-        while in_progress and time.monotonic() < deadline and not self.force_exit:
-            await asyncio.wait(in_progress, timeout=0.1)
-            in_progress = {task for task in in_progress if not task.done()}
-            self._check()
-        left = max(0.0, deadline - time.monotonic())
-        self.config.timeout_graceful_shutdown = left  # type: ignore[assignment]  # float works, and 0.5 is not 0
-        await super().shutdown(sockets)
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Generator[None, None, None]:
-        """uvicorn raises the signal again at the end, and a clean drain would look like a kill."""
-        with super().capture_signals():
-            yield
-            self._captured_signals.clear()
-
-    def _check(self) -> None:
-        for connection in list(self.server_state.connections):
-            if isinstance(connection, Protocol):
-                connection.check()
-
-
-def make_server(app: ASGIApp, settings: Settings, draining: Callable[[], object] = lambda: None) -> Server:
-    """The server, not started."""
-    config = uvicorn.Config(
-        app,
-        host=settings.address,
-        port=settings.port,
-        http=Protocol,
-        ws="none",
-        interface="asgi3",
-        lifespan="on",
-        log_config=logs.configuration(settings),
-        log_level=settings.log_level,
-        access_log=False,  # ours has routes and stages: observe.py
-        server_header=False,
-        timeout_keep_alive=IDLE_SECONDS,
-        limit_concurrency=CONNECTIONS,
-    )
-    return Server(config, settings.drain_seconds, draining)
-
-
-def serve(app: ASGIApp, settings: Settings, draining: Callable[[], object] = lambda: None) -> None:
-    """Runs until SIGTERM or SIGINT, then drains: `draining` is called at once, and requests in progress have
-    `settings.drain_seconds` to end. Returns afterwards (exit status 0). Raises SystemExit(3) if it could not start."""
-    make_server(app, settings, draining).run()
