@@ -75,7 +75,8 @@ def space_of_image(picture: Image.Image) -> Space:
 
 def to_srgb(picture: Image.Image, space: Space) -> Image.Image:
     """L, LA, RGB, RGBA or CMYK -> the same in sRGB, CMYK as RGB. What the profile does not fit stays as it is: browsers
-    apply a profile of RGB to grey pixels too, of grey to grey only, of CMYK to CMYK only."""
+    apply a profile of RGB to grey pixels too, of grey to grey only, of CMYK to CMYK only. Here black ink goes through
+    the profile of CMYK, whereas Chromium 156 mixes it into the other inks first and shows it as dark grey."""
     grey, model = picture.mode in ("L", "LA"), space.of
     if space.hdr is not None:
         picture = picture.convert({"L": "RGB", "LA": "RGBA", "CMYK": "RGB"}.get(picture.mode, picture.mode))

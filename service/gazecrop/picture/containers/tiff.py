@@ -26,6 +26,8 @@ def walk_tiff(data: bytes, most: int = MAX_PARTS) -> Walk:
     walk = Walk(first.integer(256), first.integer(257), orientation if 1 <= orientation <= 8 else 1)
     if max(first.count(tag) for tag in (273, 279, 324, 325)) > _MAX_STRIPS:
         raise ValueError("too many strips")
+    if not first.count(273) and not first.count(324):
+        raise ValueError("neither strips nor tiles")  # libtiff would report it on stderr
     profile = first.tags.get(34675)
     if profile is not None and profile.values > 8:
         at = first.offset(profile)
