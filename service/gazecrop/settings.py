@@ -12,9 +12,10 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 WARM_BYTES = 180_000_000  # a process with the network loaded and warmed, on a CPU
-# The most memory of one pixel in flight, measured at 24 megapixels: 9.0 for a PNG with a palette and transparency, 8.1
-# for RGBA and for progressive CMYK, 6.0 for 16 bits, 4.1 for RGB; up to 4.6 while rendering.
-PIXEL_BYTES = 9
+# The most memory of one pixel in flight, measured at 24 megapixels. Decoding: 9.0 for a PNG with a palette and
+# transparency, 8.3 for RGBA and for progressive CMYK, 7.0 for 16 bits, 4.1 for RGB. Rendering: 10.3 from RGBA to PNG,
+# 5.7 from HDR to JPEG, up to 4.6 for others.
+PIXEL_BYTES = 11
 
 
 def _cores() -> int:

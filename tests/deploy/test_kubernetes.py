@@ -105,7 +105,7 @@ def test_the_memory_limit_is_the_sum_of_the_settings_limits(overlay: str) -> Non
 
 def test_the_sum_grows_with_every_limit() -> None:
     least = Settings(workers=2).peak_memory
-    assert least == 180e6 + 200e6 * 9 + 256e6 + 3 * 20e6 + 32e6
+    assert least == 180e6 + 200e6 * 11 + 256e6 + 3 * 20e6 + 32e6
     for larger in (
         "max_megapixels_in_flight",
         "max_body_megabytes_in_flight",
