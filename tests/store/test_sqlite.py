@@ -118,7 +118,9 @@ async def test_only_the_owner_may_read_the_file(open_store: Callable[..., Sqlite
     store = open_store()
     await store.id_key()
     modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()}
-    assert modes == dict.fromkeys(["gazecrop.db", "gazecrop.db-wal", "gazecrop.db-shm"], 0o600)
+    assert modes == dict.fromkeys(
+        ["gazecrop.db", "gazecrop.db-reserve", "gazecrop.db-wal", "gazecrop.db-shm"], 0o600
+    )
 
 
 async def test_a_focus_is_flushed_to_the_disk_and_a_map_is_not(

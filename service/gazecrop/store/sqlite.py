@@ -145,7 +145,7 @@ class SqliteStore:
             connection.execute("DELETE FROM focus WHERE id = ?", (id,))
             sqlite_reports.forget(connection, id)
 
-        await self._writer.run_job(work, durable=True)
+        await self._writer.run_job(work, durable=True, small=True)
 
     async def get_focus(self, id: str) -> Focus | None:
         row = self._read(GET_FOCUS, id)
@@ -167,7 +167,7 @@ class SqliteStore:
             connection.execute(SET_FOCUS, (id, focus.x, focus.y, focus.revision))
             return "replaced" if present else "created"
 
-        return focus, settle(await self._writer.run_job(work, durable=True), self._max_focus)
+        return focus, settle(await self._writer.run_job(work, durable=True, small=True), self._max_focus)
 
     async def delete_focus(self, id: str, condition: Condition) -> bool:
         def work(connection: Connection) -> Outcome:
@@ -177,7 +177,7 @@ class SqliteStore:
             connection.execute("DELETE FROM focus WHERE id = ?", (id,))
             return "deleted" if present else "absent"
 
-        return settle(await self._writer.run_job(work, durable=True), self._max_focus)
+        return settle(await self._writer.run_job(work, durable=True, small=True), self._max_focus)
 
     async def add_report(self, report: Report) -> None:
         limit = self._reports_limit
@@ -195,7 +195,7 @@ class SqliteStore:
             (key,) = connection.execute("SELECT value FROM secrets WHERE name = 'id_key'").fetchone()
             return bytes(key)
 
-        return await self._writer.run_job(work, durable=True)
+        return await self._writer.run_job(work, durable=True, small=True)
 
     async def ping(self) -> None:
         self._read("SELECT 1 FROM secrets WHERE name = ?", "id_key")

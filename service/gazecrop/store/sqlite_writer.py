@@ -1,7 +1,7 @@
 """The thread that writes to the SQLite file: all waiting jobs go into one transaction.
 
 When a job fails, all of them are rolled back and each runs again in a transaction of its own, so that only the failing
-one fails.
+one fails. On a full disk the reserve is released for small jobs, and others are refused until it could be taken again.
 """
 
 import asyncio
@@ -17,6 +17,7 @@ from sqlite3 import Connection
 from typing import Any, TypeVar
 
 from gazecrop.errors import StoreAway
+from gazecrop.store.reserve import Reserve
 
 T = TypeVar("T")
 
@@ -29,6 +30,7 @@ PATIENCE_SECONDS = 5.0
 class Job:
     work: Callable[[Connection], Any]
     durable: bool
+    small: bool
     answer: asyncio.Future[Any]
 
 
@@ -38,27 +40,31 @@ class Writer(threading.Thread):
         super().__init__(name="store-writer", daemon=True)
         self._connection, self._path, self._before = connection, path, before
         self._inode = path.stat().st_ino
+        self._reserve = Reserve(path.with_name(f"{path.name}-reserve"))
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._closed = False
 
-    async def run_job(self, work: Callable[[Connection], T], *, durable: bool) -> T:
-        """Runs `work` in a transaction and returns its result after the commit; durable: on disk.
+    async def run_job(self, work: Callable[[Connection], T], *, durable: bool, small: bool = False) -> T:
+        """Runs `work` in a transaction and returns its result after the commit; durable: on disk. small: a change of a
+        few pages that must succeed on a full disk, too.
 
         Raises StoreAway; the change may have been made all the same when only the answer was late.
         """
-        answer: asyncio.Future[T] = self.post(work, durable=durable)
+        answer: asyncio.Future[T] = self.post(work, durable=durable, small=small)
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 return await answer
         except TimeoutError:
             raise self.away(f"did not commit within {PATIENCE_SECONDS:.0f} s") from None
 
-    def post(self, work: Callable[[Connection], T], *, durable: bool = False) -> asyncio.Future[T]:
+    def post(
+        self, work: Callable[[Connection], T], *, durable: bool = False, small: bool = False
+    ) -> asyncio.Future[T]:
         if self._closed:
             raise self.away("is closed")
         answer = asyncio.get_running_loop().create_future()
         answer.add_done_callback(_retrieve)
-        self._jobs.put(Job(work, durable, answer))
+        self._jobs.put(Job(work, durable, small, answer))
         return answer
 
     def stop(self) -> None:
@@ -91,6 +97,10 @@ class Writer(threading.Thread):
     def _attempt(self, jobs: list[Job]) -> list[Any]:
         """The result of each job, a StoreAway for each that failed."""
         began = False
+        if not self._reserve.take() and not all(job.small for job in jobs):
+            if len(jobs) > 1:
+                return [self._attempt([job])[0] for job in jobs]
+            return [self.away("database or disk is full")]
         try:
             self._begin(durable=any(job.durable for job in jobs))
             began = True
@@ -101,7 +111,16 @@ class Writer(threading.Thread):
             # When no transaction can begin (the file is gone, another process holds the lock), all jobs fail.
             if began and len(jobs) > 1:
                 return [self._attempt([job])[0] for job in jobs]
+            if began and jobs[0].small and self._reserve.held and _is_full(error):
+                self._release_reserve()
+                return self._attempt(jobs)
             return [error if isinstance(error, StoreAway) else self.away(error)] * len(jobs)
+
+    def _release_reserve(self) -> None:
+        """Gives its space to the file, and empties the log into it: then the log has room for small changes."""
+        self._reserve.release()
+        with contextlib.suppress(sqlite3.Error):
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def _begin(self, *, durable: bool) -> None:
         if durable and not self.is_there():
@@ -122,6 +141,10 @@ class Writer(threading.Thread):
             return os.stat(self._path).st_ino == self._inode
         except OSError:
             return False
+
+
+def _is_full(error: Exception) -> bool:
+    return isinstance(error, sqlite3.Error) and error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_FULL
 
 
 def _deliver(jobs: list[Job], answers: list[Any]) -> None:
