@@ -31,11 +31,11 @@ def test_the_defaults(query: str) -> None:
 
 def test_every_parameter_is_parsed() -> None:
     wanted = parse(
-        "ratios=16:9,square&policy=point&zoom=1.25&candidates=3&keep=0,0,0.5,1&avoid=0.9,0.9,0.1,0.1"
+        "ratios=16:9,square&policy=point&zoom=1.25&candidates=3&keep=0,0,0.5,1&avoid=0.9,0.9,0.1,0.1&protect=text"
     )
     assert wanted.ratios == (parse_ratio("16:9"), parse_ratio("square"))
     keep, avoid = Constraint("keep", 0, 0, 0.5, 1), Constraint("avoid", 0.9, 0.9, 0.1, 0.1)
-    assert wanted.options == Options("point", Fraction(5, 4), (keep, avoid), 3)
+    assert wanted.options == Options("point", Fraction(5, 4), (keep, avoid), 3, ("text",))
     assert wanted.of(parse_ratio("1:2")).ratios == (parse_ratio("1:2"),)
 
 
@@ -45,6 +45,19 @@ def test_ratios_may_be_repeated_and_constraints_keep_their_order() -> None:
         c.kind for c in parse("avoid=0,0,0.1,0.1&keep=0,0,0.1,0.1&avoid=0,0,0.1,0.1").options.constraints
     ]
     assert kinds == ["avoid", "keep", "avoid"]
+
+
+@pytest.mark.parametrize(
+    ("value", "kinds"),
+    [("face", ("face",)), ("face,text", ("face", "text")), ("text,face", ("face", "text")), ("none", ())],
+)
+def test_kinds_of_objects_are_protected(value: str, kinds: tuple[str, ...]) -> None:
+    assert parse(f"protect={value}").options.protect == kinds
+
+
+@pytest.mark.parametrize("value", ["", "faces", "face,face", "none,face", "face,", "Face", "face text"])
+def test_other_kinds_are_refused(value: str) -> None:
+    assert wrong(f"protect={value}&zoom=9") == ["zoom", "protect"]
 
 
 def test_percent_escapes_are_decoded() -> None:

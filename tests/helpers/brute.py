@@ -11,6 +11,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from gazecrop.crop.grid import SaliencyGrid
+from gazecrop.crop.objects import KINDS, Object, most_important
 
 Corner = tuple[int, int]
 Edges = tuple[int, int, int, int]  # left, top, right, bottom
@@ -104,6 +105,40 @@ def grids(side: int = 14, cells: int = 5, top: int = 31, least: int = 1) -> st.S
         return SaliencyGrid(levels, pick(st.integers(least, side)), pick(st.integers(least, side)))
 
     return draw()
+
+
+def objects(most: int = 4) -> st.SearchStrategy[tuple[Object, ...]]:
+    """Objects of every size, the kinds and scores mixed, the most important first."""
+
+    @st.composite
+    def one(pick: Any) -> Object:
+        left, top = pick(st.integers(0, 254)), pick(st.integers(0, 254))
+        right, bottom = pick(st.integers(left + 1, 255)), pick(st.integers(top + 1, 255))
+        return Object(pick(st.sampled_from(KINDS)), left, top, right, bottom, pick(st.integers(0, 127)))
+
+    return st.lists(one(), max_size=most).map(most_important)
+
+
+def share_inside(one: Object, corner: Corner, width: int, height: int, picture: tuple[int, int]) -> Fraction:
+    """Of the object's area, in a box of width x height pixels at this corner."""
+    shares = Fraction(1)
+    for low, high, start, length, side in (
+        (one.left, one.right, corner[0], width, picture[0]),
+        (one.top, one.bottom, corner[1], height, picture[1]),
+    ):
+        first, last = Fraction(low * side, 255), Fraction(high * side, 255)
+        shared = min(last, Fraction(start + length)) - max(first, Fraction(start))
+        shares *= max(shared, Fraction(0)) / (last - first)
+    return shares
+
+
+def is_cut(one: Object, corner: Corner, width: int, height: int, picture: tuple[int, int]) -> bool:
+    return Fraction(1, 20) < share_inside(one, corner, width, height, picture) < Fraction(19, 20)
+
+
+def would_fit(one: Object, width: int, height: int, picture: tuple[int, int]) -> bool:
+    wide = Fraction((one.right - one.left) * picture[0], 255)
+    return wide <= width and Fraction((one.bottom - one.top) * picture[1], 255) <= height
 
 
 Percents = st.tuples(*[st.integers(0, 99)] * 2, *[st.integers(1, 60)] * 2).map(

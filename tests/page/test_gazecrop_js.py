@@ -4,7 +4,7 @@ import base64
 import random
 import zlib
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from fractions import Fraction
 from typing import Any
 
@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from gazecrop.crop.answers import object_answer
 from gazecrop.crop.cropping import POLICIES, Cropper, Options
 from gazecrop.crop.grid import SaliencyGrid
+from gazecrop.crop.objects import KINDS, Object, most_important
 from gazecrop.crop.placing import Box, Constraint
 from gazecrop.crop.ratios import PROFILES, parse_ratio
 from tests.helpers.javascript import Run, javascript
@@ -25,6 +27,7 @@ ANSWER = """
     const grid = module.decode(text);
     return {
       points: grid.points, good_ratios: grid.goodRatios, flat: grid.flat, levels: [...grid.levels],
+      objects: grid.objects,
       crops: queries.map(({ratio, options}) => {
         const crop = module.crop(grid, ratio, options);
         return {...crop, css: module.objectPosition(grid, crop.box)};
@@ -107,6 +110,17 @@ def random_query(rng: random.Random) -> tuple[str, Options, tuple[float, float] 
     return ratio(rng), options, focus
 
 
+def objects(rng: random.Random) -> tuple[Object, ...]:
+    """Most of them as small as faces and lines are; some as large as the picture."""
+    found = []
+    for _ in range(rng.choice([1, 2, 3, 5, 16])):
+        left, top = rng.randint(0, 254), rng.randint(0, 254)
+        most = rng.choice([20, 60, 255])
+        right, bottom = min(left + rng.randint(1, most), 255), min(top + rng.randint(1, most), 255)
+        found.append(Object(rng.choice(KINDS), left, top, right, bottom, rng.randint(0, 127)))
+    return most_important(found)
+
+
 def cases() -> Iterator[tuple[SaliencyGrid, list[tuple[str, Options, tuple[float, float] | None]]]]:
     for seed in range(400):
         rng, noise = random.Random(seed), np.random.default_rng(seed)
@@ -116,6 +130,9 @@ def cases() -> Iterator[tuple[SaliencyGrid, list[tuple[str, Options, tuple[float
         else:
             symmetry = 0.3 if seed % 5 == 0 else 0.0
             grid = SaliencyGrid.from_density(density(seed % 7, *shape, noise), *size, symmetry=symmetry)
+        others = random.Random(-seed)
+        if seed % 2 == 0:
+            grid = replace(grid, objects=objects(others))
         queries: list[tuple[str, Options, tuple[float, float] | None]] = []
         while len(queries) < 8:
             query = random_query(rng)
@@ -123,7 +140,8 @@ def cases() -> Iterator[tuple[SaliencyGrid, list[tuple[str, Options, tuple[float
                 parse_ratio(query[0])
             except ValueError:
                 continue
-            queries.append(query)
+            protect = others.choice([KINDS, KINDS, ("face",), ("text",), ()])
+            queries.append((query[0], replace(query[1], protect=protect), query[2]))
         yield grid, queries
 
 
@@ -133,8 +151,13 @@ def _options(options: Options, focus: tuple[float, float] | None) -> dict[str, A
         "zoom": str(float(options.zoom)),
         "constraints": [asdict(c) for c in options.constraints],
         "candidates": options.candidates,
+        "protect": ",".join(options.protect) or "none",
         "focus": focus and {"x": focus[0], "y": focus[1]},
     }
+
+
+def _without_edges(one: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in one.items() if name != "edges"}
 
 
 def test_every_box_is_the_same_as_the_servers(run: Run) -> None:
@@ -144,12 +167,13 @@ def test_every_box_is_the_same_as_the_servers(run: Run) -> None:
         for grid, queries in everything
     ]
     answers = run(ANSWER, requests)
-    compared = unmet = alternatives = 0
+    compared = unmet = alternatives = objects_cut = 0
     for (grid, queries), answer in zip(everything, answers, strict=True):
         assert "error" not in answer, answer
         cropper = Cropper(grid)
         assert answer["levels"] == grid.levels.ravel().tolist()
         assert answer["flat"] == grid.flat
+        assert [_without_edges(one) for one in answer["objects"]] == [object_answer(one, grid) for one in grid.objects]
         assert answer["good_ratios"] == (cropper.good_ratios and list(cropper.good_ratios))
         assert len(answer["points"]) == len(cropper.points)
         for theirs, ours in zip(answer["points"], cropper.points, strict=True):
@@ -170,10 +194,19 @@ def test_every_box_is_the_same_as_the_servers(run: Run) -> None:
             ]
             shares = [other["importance_fraction"] for other in theirs["alternatives"]]
             assert shares == pytest.approx([share for _, share in crop.alternatives], rel=0, abs=1e-12)
+            assert (theirs["objects"] is None) == (crop.objects is None)
+            if crop.objects is not None:
+                seen = theirs["objects"]
+                assert (seen["whole"], seen["outside"]) == (crop.objects.whole, crop.objects.outside), where
+                for name in ("cut", "avoidable"):
+                    expected = [object_answer(one, grid) for one in getattr(crop.objects, name)]
+                    assert [_without_edges(one) for one in seen[name]] == expected, where
+                objects_cut += bool(crop.objects.cut)
             compared += 1
             unmet += bool(crop.unmet)
             alternatives += bool(crop.alternatives)
-    # The cases must cover unmet constraints and alternatives.
+    # The cases must cover unmet constraints, alternatives and objects.
+    assert objects_cut > 200
     assert compared == 3200 and unmet > 200 and alternatives > 200
 
 
@@ -190,6 +223,7 @@ def _deflate(data: bytes, level: int = 9, strategy: int = zlib.Z_DEFAULT_STRATEG
 
 
 CELLS = bytes([1, 2, 3, 4] * 3)
+OBJECT = bytes([1, 2, 9, 10, 127])  # left, top, right, bottom, score
 
 
 @pytest.mark.parametrize(
@@ -224,6 +258,13 @@ INVALID = {
     "endless empty stored blocks": _code(b"\0\0\0\xff\xff" * 20_000),
     "an oversubscribed Huffman code": _code(b"\x05\xe0" + b"\x49" * 40),
     "a picture beyond exact sums": _code(_deflate(CELLS), size=2**32 - 1),
+    "no objects": _code(b"\0" + _deflate(CELLS), head=b"GC2"),
+    "seventeen objects": _code(bytes([17]) + OBJECT * 17 + _deflate(CELLS), head=b"GC2"),
+    "fewer objects than their number": _code(bytes([16]) + OBJECT, head=b"GC2"),
+    "an object without width": _code(b"\1\x09" + OBJECT[1:] + _deflate(CELLS), head=b"GC2"),
+    "an object without height": _code(b"\1\1\x0a" + OBJECT[2:] + _deflate(CELLS), head=b"GC2"),
+    "objects in version 1": _code(b"\1" + OBJECT + _deflate(CELLS)),
+    "a third version": _code(b"\1" + OBJECT + _deflate(CELLS), head=b"GC3"),
     "a flag of a later version": _code(_deflate(CELLS), flags=4),
     "bytes after the end": _code(_deflate(CELLS) + b"\0"),
     "letters of the other alphabet": _code(_deflate(CELLS)).replace("-", "+") + "++++",
@@ -271,6 +312,9 @@ def test_damaged_strings_neither_hang_nor_differ_from_the_server(run: Run) -> No
         ("1:1", {"zoom": "4.1"}),
         ("1:1", {"zoom": "fast"}),
         ("1:1", {"policy": "best"}),
+        ("1:1", {"protect": "faces"}),
+        ("1:1", {"protect": "face,face"}),
+        ("1:1", {"protect": ""}),
         ("1:1", {"focus": {"x": 0.5, "y": None}}),
         ("1:1", {"constraints": [{"kind": "keep", "x": 0.1}]}),
     ],

@@ -38,12 +38,14 @@ def add_crop_options(parser: argparse.ArgumentParser, ratios: str = "") -> None:
     inside = "must be wholly inside; fractions of the picture; repeatable"
     group.add_argument("--keep", type=lambda value: ("keep", value), help=inside, **box)
     group.add_argument("--avoid", type=lambda value: ("avoid", value), help="must be wholly outside", **box)
+    protected = "face, text, face,text or none: what a crop should not cut through"
+    group.add_argument("--protect", default="face,text", metavar="KINDS", help=protected)
     group.add_argument("--candidates", default="1", metavar="N", help="1 to 5: further boxes, best first")
 
 
 def wanted(options: argparse.Namespace) -> Wanted:
     """Raises BadParameters, as the API does."""
-    pairs = [(name, getattr(options, name)) for name in ("ratios", "policy", "zoom", "candidates")]
+    pairs = [(name, getattr(options, name)) for name in ("ratios", "policy", "zoom", "candidates", "protect")]
     found = parse(urlencode([*pairs, *options.boxes]))
     if found.options.policy == "focus":
         raise BadParameters.one(

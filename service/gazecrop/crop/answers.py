@@ -4,6 +4,8 @@ from typing import Any
 
 from gazecrop.crop.cropping import Crop, Cropper, verdict
 from gazecrop.crop.focus import Focus
+from gazecrop.crop.grid import SaliencyGrid
+from gazecrop.crop.objects import SCORES, Object
 from gazecrop.crop.placing import Box, Constraint
 
 
@@ -28,8 +30,15 @@ def crop_answer(crop: Crop, cropper: Cropper) -> dict[str, Any]:
         "verdict": crop.verdict,
         "policy": crop.policy,
     }
-    if crop.verdict == "poor":
+    avoidable = crop.objects.avoidable if crop.objects is not None else ()
+    if crop.verdict == "poor" or avoidable:
         answer["advice"] = advice(crop, cropper)
+    if crop.objects is not None:
+        answer["objects"] = {
+            "whole": crop.objects.whole,
+            "cut": [object_answer(each, grid) for each in crop.objects.cut],
+            "outside": crop.objects.outside,
+        }
     if crop.unmet:
         answer["unmet"] = [constraint_answer(constraint) for constraint in crop.unmet]
     if crop.alternatives:
@@ -59,13 +68,29 @@ def constraint_answer(constraint: Constraint) -> dict[str, str]:
 def advice(crop: Crop, cropper: Cropper) -> dict[str, Any]:
     """For a poor crop: the nearest ratio that would be good, and the size of the canvas that shows the whole picture in
     this ratio. The ratio is None where no other one would help: none is good, or a policy, a zoom or a constraint
-    determined the box."""
+    determined the box. For a crop that cuts objects which a box of its size could hold whole: these, in `cut`, and the
+    canvas."""
     grid, ratio = cropper.grid, crop.ratio
-    span = cropper.good_ratios if crop.plain else None
+    span = cropper.good_ratios if crop.plain and verdict(crop.importance) == "poor" else None
     wider = ratio.numerator * grid.height > grid.width * ratio.denominator
     width = -(-grid.height * ratio.numerator // ratio.denominator) if wider else grid.width
     height = grid.height if wider else -(-grid.width * ratio.denominator // ratio.numerator)
-    return {"nearest_good_ratio": span and span[wider], "pad_to": {"width": width, "height": height}}
+    found: dict[str, Any] = {
+        "nearest_good_ratio": span and span[wider],
+        "pad_to": {"width": width, "height": height},
+    }
+    if crop.objects is not None and crop.objects.avoidable:
+        found["cut"] = [object_answer(each, grid) for each in crop.objects.avoidable]
+    return found
+
+
+def object_answer(each: Object, grid: SaliencyGrid) -> dict[str, Any]:
+    left, top, right, bottom = each.ltrb(grid.width, grid.height)
+    return {
+        "kind": each.kind,
+        "box": box_answer(Box(left, top, right - left, bottom - top)),
+        "score": round(each.score / SCORES, 2),
+    }
 
 
 def object_position(box: Box, width: int, height: int) -> str:
@@ -119,6 +144,7 @@ def document(
     stored = orientation is not None and grid.rotated == (orientation != 1)
     if stored:  # not with maps of release 0.1
         image["orientation"] = orientation
+    objects = {"objects": [object_answer(each, grid) for each in grid.objects]} if grid.objects else {}
     return {
         "id": id,
         "version": version,
@@ -129,6 +155,7 @@ def document(
             {"x": round(point.x, 4), "y": round(point.y, 4), "score": round(point.score, 4)}
             for point in cropper.points
         ],
+        **objects,
         "symmetric": grid.symmetric,
         "flat": grid.flat,
         "good_ratios": span and {"from": span[0], "to": span[1]},

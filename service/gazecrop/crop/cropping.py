@@ -8,6 +8,7 @@ from typing import Literal, get_args
 
 from gazecrop.crop.confidence import Calibration
 from gazecrop.crop.grid import SaliencyGrid
+from gazecrop.crop.objects import KINDS, Held, Kind, held
 from gazecrop.crop.placing import Box, Constraint, Field, Profile, place
 from gazecrop.crop.points import Point, find
 from gazecrop.crop.ratios import WIDEST, Ratio, simplest
@@ -24,12 +25,14 @@ def verdict(importance: float) -> Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Parameters of all crops of one call. `zoom` 1 to 4; `candidates` 1 to 5."""
+    """Parameters of all crops of one call. `zoom` 1 to 4; `candidates` 1 to 5; `protect`: the kinds of objects that a
+    crop should not cut through."""
 
     policy: Policy = "auto"
     zoom: Fraction = Fraction(1)
     constraints: tuple[Constraint, ...] = ()
     candidates: int = 1
+    protect: tuple[Kind, ...] = KINDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,8 @@ class Crop:
     """The crop of one ratio. `policy`: the one applied, never `auto`; `unmet`: the constraints that the box does not
     meet; `importance`: the share of the picture's saliency in the box; `centred`: that of the centre crop of the same
     size; `confidence`: the probability that it is one of the best, None without a calibration and for every crop that
-    is not `plain`; `plain`: policy window, without zoom and constraints; `whole`: the box is the whole picture."""
+    is not `plain`; `plain`: policy window, without zoom and constraints; `whole`: the box is the whole picture;
+    `objects`: the protected ones, seen from the box; None for a map without objects."""
 
     ratio: Ratio
     box: Box
@@ -49,6 +53,7 @@ class Crop:
     confidence: float | None = None
     unmet: tuple[Constraint, ...] = ()
     alternatives: tuple[tuple[Box, float], ...] = ()
+    objects: Held | None = None
 
     @property
     def gain(self) -> float:
@@ -57,7 +62,12 @@ class Crop:
 
     @property
     def verdict(self) -> Verdict:
-        return "good" if self.whole else verdict(self.importance)
+        """Never `good` where a large object is cut through."""
+        if self.whole:
+            return "good"
+        found = verdict(self.importance)
+        large = self.objects is not None and any(each.large for each in self.objects.cut)
+        return "tight" if found == "good" and large else found
 
 
 class Cropper:
@@ -129,7 +139,15 @@ class Cropper:
             confidence=confidence,
             unmet=tuple(unmet),
             alternatives=tuple((other, value / field.total) for other, value in others),
+            objects=self._held(box, options.protect),
         )
+
+    def _held(self, box: Box, protect: tuple[Kind, ...]) -> Held | None:
+        grid = self.grid
+        if not grid.objects:
+            return None
+        protected = [each for each in grid.objects if each.kind in protect]
+        return held(protected, box.ltrb, (grid.width, grid.height))
 
     def _aim(
         self, policy: Policy, width: int, height: int, focus: tuple[float, float] | None

@@ -6,6 +6,9 @@ the plane through the neighbours, predictor 4 of lossless JPEG (ITU-T T.81, H.1.
 string 329 characters long in the median and 428 at the 95th percentile; plain levels 421 and 587. The string is the
 base64url of the code without padding (RFC 4648, section 5).
 32 linear levels are as good as floats: the crop score differs by less than 0.1.
+
+A map with objects has version 2, `G C 2`: between the header and the cells are the objects (crop/objects.py), 6 to 81
+bytes. A map without any is written in version 1; both are read.
 """
 
 import base64
@@ -13,16 +16,19 @@ import binascii
 import re
 import struct
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gazecrop.crop.objects import Object, most_important, pack, unpack
+
 TOP = 31  # the highest level: five bits
 EXACT = 2**53  # every sum over a grid is below, so that a double is exact: 40 x 30 cells up to 242,000 MP
 _HEADER = struct.Struct(">3sBBBII")
-_MAGIC = b"GC1"
+_PLAIN, _WITH_OBJECTS = b"GC1", b"GC2"
 _URL_SAFE = re.compile(r"[A-Za-z0-9_-]*")
 _SYMMETRIC, _ROTATED = 1, 2
 
@@ -31,13 +37,14 @@ _SYMMETRIC, _ROTATED = 1, 2
 class SaliencyGrid:
     """`levels`: uint8[rows, columns], 0 to 31, linear in the density of gaze. `width`, `height`: of the picture,
     upright, in pixels. `symmetric`: the map is nearly its own mirror image. `rotated`: the file is not stored
-    upright (EXIF). Immutable."""
+    upright (EXIF). `objects`: at most 16, the most important first. Immutable."""
 
     levels: NDArray[np.uint8]
     width: int
     height: int
     symmetric: bool = False
     rotated: bool = False
+    objects: tuple[Object, ...] = ()
 
     @classmethod
     def from_density(
@@ -48,15 +55,18 @@ class SaliencyGrid:
         *,
         symmetry: float = 0.0,
         rotated: bool = False,
+        objects: Iterable[Object] = (),
     ) -> "SaliencyGrid":
         """`density`: float[rows, columns], non-negative. `symmetry`: maps whose asymmetry is below it count as
-        symmetric (a value of the network's manifest). Raises ValueError for NaN, infinities and empty maps."""
+        symmetric (a value of the network's manifest). `objects`: the 16 most important are kept. Raises ValueError for
+        NaN, infinities and empty maps."""
         peak = float(density.max())
         if not (np.isfinite(peak) and peak > 0 and float(density.min()) >= 0):
             raise ValueError("the density is not finite, non-negative and positive somewhere")
         density = density / peak  # first: TOP / peak is infinite for the smallest numbers
         levels = np.rint(density * TOP).astype(np.uint8)
-        return cls(_frozen(levels), width, height, asymmetry(density) < symmetry, rotated)
+        symmetric = asymmetry(density) < symmetry
+        return cls(_frozen(levels), width, height, symmetric, rotated, most_important(objects))
 
     @classmethod
     def uniform(
@@ -90,7 +100,9 @@ class SaliencyGrid:
         cells &= TOP
         packer = zlib.compressobj(9, zlib.DEFLATED, -15, strategy=zlib.Z_RLE)
         packed = packer.compress(cells.tobytes()) + packer.flush()
-        return _HEADER.pack(_MAGIC, self.columns, self.rows, flags, self.width, self.height) + packed
+        magic, objects = (_WITH_OBJECTS, pack(self.objects)) if self.objects else (_PLAIN, b"")
+        header = _HEADER.pack(magic, self.columns, self.rows, flags, self.width, self.height)
+        return header + objects + packed
 
     @cached_property
     def text(self) -> str:
@@ -103,11 +115,12 @@ class SaliencyGrid:
         cells."""
         try:
             magic, columns, rows, flags, width, height = _HEADER.unpack_from(code)
+            objects, start = unpack(code[_HEADER.size :]) if magic == _WITH_OBJECTS else ((), 0)
             unpacker = zlib.decompressobj(-15)
-            cells = unpacker.decompress(code[_HEADER.size :], columns * rows + 1)
+            cells = unpacker.decompress(code[_HEADER.size + start :], columns * rows + 1)
         except (struct.error, zlib.error) as error:
             raise ValueError("not the code of a grid") from error
-        if magic != _MAGIC or flags & ~(_SYMMETRIC | _ROTATED):
+        if magic not in (_PLAIN, _WITH_OBJECTS) or flags & ~(_SYMMETRIC | _ROTATED):
             raise ValueError("not the code of a grid, or of a later version")
         if len(cells) != columns * rows or not unpacker.eof or unpacker.unused_data:
             raise ValueError("the number of cells differs from the header's")
@@ -118,7 +131,8 @@ class SaliencyGrid:
             raise ValueError("the levels of a grid are 0 to 31, and at least one is not 0")
         sums = differences.cumsum(axis=0, dtype=np.uint8).cumsum(axis=1, dtype=np.uint8)
         levels = (sums & TOP).astype(np.uint8, copy=False)
-        grid = cls(_frozen(levels), width, height, bool(flags & _SYMMETRIC), bool(flags & _ROTATED))
+        symmetric, rotated = bool(flags & _SYMMETRIC), bool(flags & _ROTATED)
+        grid = cls(_frozen(levels), width, height, symmetric, rotated, objects)
         grid.__dict__["code"] = code  # where `cached_property` stores it: it is not packed again
         return grid
 

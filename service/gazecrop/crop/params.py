@@ -9,12 +9,13 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from gazecrop.crop.cropping import POLICIES, Options, Policy
+from gazecrop.crop.objects import KINDS, Kind
 from gazecrop.crop.placing import Constraint
 from gazecrop.crop.ratios import Ratio, parse_ratio, parse_ratios
 from gazecrop.errors import BadParameters
 
 MOST_CONSTRAINTS = 16  # of each kind
-CROPPING = frozenset({"ratios", "policy", "zoom", "keep", "avoid", "candidates"})
+CROPPING = frozenset({"ratios", "policy", "zoom", "keep", "avoid", "candidates", "protect"})
 _DECIMAL = re.compile(r"\d{1,6}(\.\d{1,9})?|\.\d{1,9}", re.ASCII)
 _ALIASES = {"center": "centre"}
 
@@ -77,6 +78,7 @@ def parse_collecting_errors(query: str, allowed: frozenset[str]) -> tuple[Wanted
         zoom=_collect(_zoom, values.pop("zoom", "1"), errors, default=Fraction(1)),
         constraints=tuple(constraints),
         candidates=_collect(_candidates, values.pop("candidates", "1"), errors, default=1),
+        protect=_collect(_protect, values.pop("protect", ",".join(KINDS)), errors, default=KINDS),
     )
     return Wanted(tuple(wanted), options, values), errors
 
@@ -113,6 +115,14 @@ def _candidates(value: str) -> int:
     if value not in {"1", "2", "3", "4", "5"}:
         raise BadParameters.one("candidates", "The candidates are 1 to 5.", received=value[:40])
     return int(value)
+
+
+def _protect(value: str) -> tuple[Kind, ...]:
+    names = [] if value == "none" else value.split(",")
+    if any(name not in KINDS for name in names) or len(set(names)) < len(names):
+        detail = f"What is protected is none, or any of {', '.join(KINDS)}, comma-separated."
+        raise BadParameters.one("protect", detail, received=value[:40])
+    return tuple(kind for kind in KINDS if kind in names)
 
 
 def _parse_box(name: str, value: str, constraints: list[Constraint], errors: list[dict[str, Any]]) -> None:

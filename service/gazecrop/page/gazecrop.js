@@ -1,6 +1,6 @@
 /**
  * Gazecrop's portable map: decodes `saliency.encoded` and computes the same crops as the server, to the pixel.
- * One file, no dependencies, no requests. It mirrors gazecrop/crop/{grid,points,placing,cropping,ratios}.py by name.
+ * One file, no dependencies, no requests. It mirrors gazecrop/crop/{grid,objects,points,placing,cropping,ratios}.py by name.
  *
  *     import { decode, crop } from "./gazecrop.js";
  *     const { box } = crop(decode(document.saliency.encoded), "16:9");
@@ -14,12 +14,14 @@
  *
  * @typedef {{x: number, y: number, width: number, height: number}} Box integer pixels of the upright picture
  * @typedef {{kind: "keep"|"avoid", x: number, y: number, width: number, height: number}} Constraint fractions
+ * @typedef {{kind: "face"|"text", box: Box, score: number}} Found a face (with hair, chin and ears) or a text line
  * @typedef {{x: number, y: number, score: number}} Point fractions of the picture; score relative to the highest point
  * @typedef {"auto"|"window"|"point"|"centre"|"focus"} Policy
  * @typedef {{policy?: Policy, zoom?: number|string, constraints?: Constraint[], candidates?: number,
- *   focus?: {x: number, y: number}|null}} Options
+ *   protect?: string, focus?: {x: number, y: number}|null}} Options
  * @typedef {{box: Box, policy: Policy, importance_fraction: number, centre_fraction: number, gain: number,
  *   whole: boolean, verdict: "good"|"tight"|"poor", unmet: Constraint[],
+ *   objects: {whole: number, cut: Found[], outside: number, avoidable: Found[]}|null,
  *   alternatives: {box: Box, importance_fraction: number}[]}} Crop
  */
 
@@ -39,6 +41,11 @@ const TOP = 31,
   GOOD = 0.8,
   TIGHT = 0.6,
   WIDEST = 20n; // highest level of a map; least importance of the verdicts; 20:1 and 1:20
+const KINDS = ["face", "text"],
+  PARTS = 255,
+  SCORES = 127,
+  LARGE = 41,
+  LOOSE = 20; // objects: their edges are in 255ths of a side, scores in 127ths; see objects.py
 const MOST = 5,
   APART = 0.15,
   LEAST = 0.2,
@@ -184,7 +191,7 @@ function inflate(input, size) {
  */
 export function decode(text) {
   const code = bytesOf(String(text));
-  if (code.length < 14 || code[0] !== 71 || code[1] !== 67 || code[2] !== 49) throw invalid(); // G C 1
+  if (code.length < 14 || code[0] !== 71 || code[1] !== 67 || (code[2] !== 49 && code[2] !== 50)) throw invalid(); // G C 1, G C 2
   const header = new DataView(code.buffer),
     columns = code[3],
     rows = code[4],
@@ -195,7 +202,10 @@ export function decode(text) {
   if (flags > 3 || most === 0n) throw invalid();
   if (most > Number.MAX_SAFE_INTEGER || 4 * Math.max(width, height) ** 2 > Number.MAX_SAFE_INTEGER)
     throw new Error("a picture too large for exact sums");
-  const levels = inflate(code.subarray(14), columns * rows); // differences to left + upper - corner, modulo 32
+  const packed = code[2] === 50 ? code.subarray(14) : [],
+    objects = code[2] === 50 ? unpack(packed, width, height) : [];
+  const start = code[2] === 50 ? 15 + 5 * objects.length : 14;
+  const levels = inflate(code.subarray(start), columns * rows); // differences to left + upper - corner, modulo 32
   if (!levels.some(Boolean) || levels.some((level) => level > TOP)) throw invalid();
   for (let i = 0; i < levels.length; i++) {
     const left = i % columns > 0 ? levels[i - 1] : 0,
@@ -203,13 +213,33 @@ export function decode(text) {
       corner = i % columns > 0 && i >= columns ? levels[i - columns - 1] : 0;
     levels[i] = (levels[i] + left + upper - corner) & TOP;
   }
-  return new Grid(levels, columns, rows, width, height, Boolean(flags & 1), Boolean(flags & 2));
+  return new Grid(levels, columns, rows, width, height, Boolean(flags & 1), Boolean(flags & 2), objects);
+}
+
+/** The objects of a map of version 2: their number, then left, top, right, bottom, kind and score of each. */
+function unpack(code, width, height) {
+  const count = code[0];
+  if (!(count >= 1 && count <= 16) || code.length < 1 + 5 * count) throw invalid();
+  return Array.from({ length: count }, (_, i) => {
+    const [left, top, right, bottom, rest] = code.subarray(1 + 5 * i, 6 + 5 * i);
+    if (left >= right || top >= bottom) throw invalid();
+    const x = Math.floor((left * width) / PARTS),
+      y = Math.floor((top * height) / PARTS);
+    const box = {
+      x,
+      y,
+      width: Math.ceil((right * width) / PARTS) - x,
+      height: Math.ceil((bottom * height) / PARTS) - y,
+    };
+    const score = Math.round((100 * (rest % (SCORES + 1))) / SCORES) / 100;
+    return { edges: [left, top, right, bottom], kind: KINDS[rest > SCORES ? 1 : 0], box, score };
+  });
 }
 
 /** A map and values derived from it, computed once. Made by `decode`; immutable. */
 export class Grid {
-  constructor(levels, columns, rows, width, height, symmetric, rotated) {
-    Object.assign(this, { levels, columns, rows, width, height, symmetric, rotated });
+  constructor(levels, columns, rows, width, height, symmetric, rotated, objects = []) {
+    Object.assign(this, { levels, columns, rows, width, height, symmetric, rotated, objects });
     const across = new Array(columns).fill(0),
       down = new Array(rows).fill(0);
     levels.forEach((level, i) => {
@@ -366,6 +396,44 @@ function place(grid, width, height, aim, constraints, apart) {
   return best;
 }
 
+// ---- objects
+
+/** Whether a box of this size can hold the object. */
+const fits = ({ edges: [left, top, right, bottom] }, width, height, grid) =>
+  (right - left) * grid.width <= PARTS * width && (bottom - top) * grid.height <= PARTS * height;
+
+/** [the object's area inside a box, its whole area], as integers. */
+function insideOf({ edges }, box, grid) {
+  const [left, top, right, bottom] = edges.map((edge, i) => edge * (i % 2 ? grid.height : grid.width));
+  const wide = Math.min(right, PARTS * (box.x + box.width)) - Math.max(left, PARTS * box.x),
+    high = Math.min(bottom, PARTS * (box.y + box.height)) - Math.max(top, PARTS * box.y);
+  return [Math.max(wide, 0) * Math.max(high, 0), (right - left) * (bottom - top)];
+}
+
+/** The objects seen from a box: whole with 95 % of their area inside, outside with 5 %, cut between. */
+function held(objects, box, grid) {
+  const cut = [];
+  let whole = 0,
+    outside = 0;
+  for (const each of objects) {
+    const [shared, area] = insideOf(each, box, grid);
+    if (LOOSE * shared <= area) outside++;
+    else if (LOOSE * (area - shared) <= area) whole++;
+    else cut.push(each);
+  }
+  return { whole, cut, outside, avoidable: cut.filter((each) => fits(each, box.width, box.height, grid)) };
+}
+
+const isLarge = ({ edges: [left, top, right, bottom] }) => Math.max(right - left, bottom - top) >= LARGE;
+
+/** `face`, `text`, `face,text` or `none` -> the objects of these kinds. Throws a RangeError. */
+function protectedOf(grid, protect) {
+  const names = protect === "none" ? [] : protect.split(",");
+  if (names.some((name) => !KINDS.includes(name)) || new Set(names).size < names.length)
+    throw new RangeError(`protect must be none, or any of ${KINDS}`);
+  return grid.objects.filter(({ kind }) => names.includes(kind));
+}
+
 // ---- ratios and sizes, exact
 
 /** A decimal number as text -> [numerator, denominator] as BigInts. */
@@ -415,7 +483,8 @@ export function crop(grid, ratio, options = {}) {
   if (focus) numbers.push(focus.x, focus.y);
   if (!numbers.every(Number.isFinite)) throw new RangeError("a constraint or the focus is not finite numbers");
   if (zoom[0] < zoom[1] || zoom[0] > 4n * zoom[1]) throw new RangeError("zoom must be 1 to 4");
-  const [width, height] = boxSize(parseRatio(ratio), grid, zoom);
+  const [width, height] = boxSize(parseRatio(ratio), grid, zoom),
+    objects = protectedOf(grid, String(options.protect ?? "face,text"));
   let policy = options.policy ?? "auto";
   if (policy === "auto") policy = focus ? "focus" : "window";
   const aim = aimOf(grid, policy, width, height, focus);
@@ -435,6 +504,9 @@ export function crop(grid, ratio, options = {}) {
   const x = Math.floor((grid.width - width) / 2),
     y = Math.floor((grid.height - height) / 2),
     centre_fraction = share({ x, y, width, height });
+  const seen = grid.objects.length ? held(objects, box, grid) : null;
+  let verdict = whole || importance_fraction >= GOOD ? "good" : importance_fraction >= TIGHT ? "tight" : "poor";
+  if (verdict === "good" && !whole && seen?.cut.some(isLarge)) verdict = "tight";
   return {
     box,
     policy,
@@ -442,7 +514,8 @@ export function crop(grid, ratio, options = {}) {
     centre_fraction,
     gain: importance_fraction - centre_fraction,
     whole,
-    verdict: whole || importance_fraction >= GOOD ? "good" : importance_fraction >= TIGHT ? "tight" : "poor",
+    verdict,
+    objects: seen,
     unmet: constraints.slice(kept.length).filter((constraint) => !isMet(constraint, box, grid)),
     // In two dimensions a later search may find a better one, so they are sorted.
     alternatives: taken

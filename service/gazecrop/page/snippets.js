@@ -38,6 +38,12 @@ const rounded = (fraction) => Number(fraction.toFixed(4));
 /** `object-fit: cover` can show the crop: it has the full width or the full height. */
 const fitsCover = ({ box, whole }) => whole || box.width === state.grid.width || box.height === state.grid.height;
 
+const objectsText = ({ whole, cut, outside }) => ({
+  whole,
+  cut: cut.map(({ kind, box, score }) => ({ kind, box, score })),
+  outside,
+});
+
 function json() {
   const { grid, analysis, focus } = state;
   const crops = state.ratios.map((ratio) => {
@@ -61,6 +67,7 @@ function json() {
       verdict: found.verdict,
       policy: found.policy,
       ...(advice && { advice }),
+      ...(found.objects && { objects: objectsText(found.objects) }),
       ...(found.unmet.length && { unmet: found.unmet.map((mark) => ({ parameter: mark.kind, value: markText(mark) })) }),
       ...(fitsCover(found) && { css: { "object-position": objectPosition(grid, box) } }),
       ...(links && { links }),

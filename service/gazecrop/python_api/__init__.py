@@ -8,6 +8,7 @@ The network is loaded at the first `look`; `GAZECROP_MODEL`, `GAZECROP_DEVICE` a
 """
 
 from gazecrop.crop.grid import SaliencyGrid
+from gazecrop.crop.objects import Object
 from gazecrop.crop.placing import Box, Constraint
 from gazecrop.crop.points import Point
 from gazecrop.crop.ratios import Ratio
@@ -27,6 +28,7 @@ __all__ = [
     "Crop",
     "GazecropError",
     "ModelError",
+    "Object",
     "Normalized",
     "Picture",
     "PictureError",

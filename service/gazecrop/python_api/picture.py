@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from gazecrop.crop.confidence import Calibration
 from gazecrop.crop.cropping import Cropper, Policy
 from gazecrop.crop.grid import SaliencyGrid
+from gazecrop.crop.objects import Object
 from gazecrop.crop.params import parse
 from gazecrop.crop.points import Point
 from gazecrop.crop.ratios import Ratio
@@ -59,6 +60,11 @@ class Picture:
         return self._cropper.points
 
     @property
+    def objects(self) -> tuple[Object, ...]:
+        """The faces and text lines, the most important first; none where the network finds no objects."""
+        return self.grid.objects
+
+    @property
     def good_ratios(self) -> tuple[str, str] | None:
         """The narrowest and the broadest ratio whose crop keeps 0.80 of the importance."""
         return self._cropper.good_ratios
@@ -77,11 +83,13 @@ class Picture:
         keep: Iterable[Area] = (),
         avoid: Iterable[Area] = (),
         candidates: int = 1,
+        protect: str = "face,text",
         focus: tuple[float, float] | None = None,
     ) -> Crop:
         """The crop of one ratio: "16:9", "square", 16 / 9 or (16, 9).
 
-        `zoom`: 1 to 4, the divisor of the largest box. `keep`, `avoid`: areas that must be wholly inside or outside the
+        `zoom`: 1 to 4, the divisor of the largest box. `protect`: "face,text", "face", "text" or "none", the objects
+        that a crop should not cut through. `keep`, `avoid`: areas that must be wholly inside or outside the
         box; where not all can be, the last are dropped, `avoid` before `keep` (see `unmet`). `candidates`: 1 to 5, the
         number of boxes with the `alternatives`. `focus`: the point (x, y in fractions) to keep central. Raises
         BadParameters, which lists all errors.
@@ -93,6 +101,7 @@ class Picture:
             keep=keep,
             avoid=avoid,
             candidates=candidates,
+            protect=protect,
             focus=focus,
         )
         return crop
@@ -106,12 +115,18 @@ class Picture:
         keep: Iterable[Area] = (),
         avoid: Iterable[Area] = (),
         candidates: int = 1,
+        protect: str = "face,text",
         focus: tuple[float, float] | None = None,
     ) -> list[Crop]:
         """Crops of up to 16 ratios: ["1:1", 16 / 9, (4, 5)] or "1:1,16:9"; of every profile without any. The other
         parameters as in `crop`."""
         query = [("ratios", ratios if isinstance(ratios, str) else ",".join(map(_ratio_text, ratios)))]
-        query += [("policy", policy), ("zoom", f"{zoom:.9f}"), ("candidates", f"{candidates}")]
+        query += [
+            ("policy", policy),
+            ("zoom", f"{zoom:.9f}"),
+            ("candidates", f"{candidates}"),
+            ("protect", protect),
+        ]
         query += [("keep", _decimals(area)) for area in keep] + [("avoid", _decimals(area)) for area in avoid]
         wanted = parse(urlencode(query))
         if focus is None and policy == "focus":

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from gazecrop.crop.answers import crop_answer
 from gazecrop.crop.cropping import Crop as Found
 from gazecrop.crop.cropping import Cropper, Policy, Verdict, verdict
+from gazecrop.crop.objects import Held, Object
 from gazecrop.crop.placing import Box, Constraint
 from gazecrop.crop.ratios import Ratio
 
@@ -29,10 +30,12 @@ class Alternative(NamedTuple):
 
 class Advice(NamedTuple):
     """For a poor crop: the nearest ratio that would be good (None: no other would), and the size (width, height) of the
-    canvas of this ratio that shows the whole picture."""
+    canvas of this ratio that shows the whole picture. For one that cuts objects which a box of its size could hold:
+    these, in `cut`, and the canvas."""
 
     nearest_good_ratio: str | None
     pad_to: tuple[int, int]
+    cut: tuple[Object, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,7 @@ class Crop:
     centre_fraction: that of the centre crop of the same size. gain: importance_fraction minus centre_fraction.
     confidence: the probability that the crop is one of the best of its ratio; None except for plain window crops.
     policy: the one applied, never `auto`.
+    objects: the protected faces and text lines, seen from the box; None for a map without objects.
     unmet: the areas of `keep` and `avoid` that the box does not respect.
     css: the declaration that shows the box with `object-fit: cover`; None for a zoomed crop.
     links: the box in the syntax of imgproxy, IIIF, Cloudinary and thumbor.
@@ -59,6 +63,7 @@ class Crop:
     verdict: Verdict
     policy: Policy
     advice: Advice | None
+    objects: Held | None
     unmet: tuple[Constraint, ...]
     alternatives: tuple[Alternative, ...]
     css: dict[str, str] | None
@@ -79,7 +84,13 @@ class Crop:
             confidence=answer["confidence"],
             verdict=found.verdict,
             policy=found.policy,
-            advice=advice and Advice(advice["nearest_good_ratio"], tuple(advice["pad_to"].values())),
+            advice=advice
+            and Advice(
+                advice["nearest_good_ratio"],
+                tuple(advice["pad_to"].values()),
+                found.objects.avoidable if found.objects else (),
+            ),
+            objects=found.objects,
             unmet=found.unmet,
             alternatives=tuple(
                 Alternative(box, round(importance, 4), verdict(importance))

@@ -123,6 +123,14 @@ _QUERY: dict[str, dict[str, Any]] = {
         "description": "x,y,width,height as fractions: must be entirely outside the box. Repeatable.",
         "schema": {"type": "array", "items": _BOX, "maxItems": 16},
     },
+    "protect": {
+        "description": "Objects that a crop should not cut through: face, text, both, or none.",
+        "schema": {
+            "type": "string",
+            "enum": ["face,text", "text,face", "face", "text", "none"],
+            "default": "face,text",
+        },
+    },
     "candidates": {
         "description": "Number of boxes. All but the first are in `alternatives`.",
         "schema": {"type": "integer", "minimum": 1, "maximum": 5, "default": 1},

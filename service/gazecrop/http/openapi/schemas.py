@@ -55,11 +55,30 @@ class Canvas(Schema):
     height: int
 
 
+class Object(Schema):
+    """A face or a text line. The box of a face includes the hair, the chin and the ears."""
+
+    kind: Literal["face", "text"]
+    box: Box
+    score: float = Field(ge=0, le=1, description="How sure the detector is.")
+
+
+class Objects(Schema):
+    """The protected objects, seen from the box: whole with 95 % of their area inside, outside with 5 %, cut between."""
+
+    whole: int = Field(ge=0, le=16)
+    cut: list[Object]
+    outside: int = Field(ge=0, le=16)
+
+
 class Advice(Schema):
     nearest_good_ratio: str | None = Field(
         description="Null if no other ratio would help: a policy, a zoom or a constraint decided, or none is good."
     )
     pad_to: Canvas = Field(description="The smallest canvas of the ratio that contains the whole picture.")
+    cut: list[Object] | SkipJsonSchema[None] = absent(
+        "The objects cut through that a box of this size could hold whole. Absent if there are none."
+    )
 
 
 class Css(Schema):
@@ -96,7 +115,10 @@ class Crop(Schema):
     )
     verdict: Literal["good", "tight", "poor"]
     policy: Literal["window", "point", "centre", "focus"]
-    advice: Advice | SkipJsonSchema[None] = absent("Absent unless the verdict is poor.")
+    advice: Advice | SkipJsonSchema[None] = absent(
+        "Absent unless the verdict is poor, or the box cuts through objects that it could hold."
+    )
+    objects: Objects | SkipJsonSchema[None] = absent("Absent for a map without objects.")
     unmet: list[Constraint] | SkipJsonSchema[None] = absent(
         "The constraints that this box does not meet. Absent if it meets all."
     )
@@ -159,6 +181,9 @@ class Document(Schema):
     model: str
     focus: FocusPoint
     points: list[Point]
+    objects: typing.Annotated[list[Object], Field(min_length=1, max_length=16)] | SkipJsonSchema[None] = (
+        absent("The most important first. Absent if there are none.")
+    )
     symmetric: bool
     flat: bool
     good_ratios: Span | None = Field(description="Null for a strip of which no allowed ratio keeps enough.")

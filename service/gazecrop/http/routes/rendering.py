@@ -37,7 +37,19 @@ EXPLAIN = (CROPPING - {"candidates"}) | OUTPUT | {"layers"}
         headers=("Vary", "X-Degraded", "X-Gazecrop-Id", "X-Gazecrop-Box"),
     ),
     openapi_extra=upload(
-        *("ratio", "width", "height", "enlarge", "format", "quality", "policy", "zoom", "keep", "avoid")
+        *(
+            "ratio",
+            "width",
+            "height",
+            "enlarge",
+            "format",
+            "quality",
+            "policy",
+            "zoom",
+            "keep",
+            "avoid",
+            "protect",
+        )
     ),
 )
 async def crop_picture(request: Request) -> Response:
@@ -82,7 +94,9 @@ async def crop_picture(request: Request) -> Response:
         *(401, 403, 406, 408, 413, 415, 422, 503, 504),
         headers=("Vary", "X-Degraded", "X-Gazecrop-Id"),
     ),
-    openapi_extra=upload("ratios", "layers", "format", "quality", "policy", "zoom", "keep", "avoid"),
+    openapi_extra=upload(
+        "ratios", "layers", "format", "quality", "policy", "zoom", "keep", "avoid", "protect"
+    ),
 )
 async def explain_picture(request: Request) -> Response:
     sent = await read_upload(request, EXPLAIN, partial(explanation, request.headers.get("accept", "")))

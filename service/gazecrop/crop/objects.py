@@ -1,0 +1,144 @@
+"""Objects: the faces and text lines of a picture, whose boxes a crop should not cut through. Part of the grid's code.
+
+Edges are in 255ths of the picture's sides, so that they are bytes; in a picture of W pixels an edge is at
+edge * W / 255, and every comparison below is one of integers. The same in gazecrop.js.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from math import ceil, floor
+from typing import Literal, NamedTuple, get_args
+
+Kind = Literal["face", "text"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+MOST = 16
+PARTS = 255  # of a side
+SCORES = 127  # the highest score
+LARGE = 41  # of 255: a side of 16 % of the picture's
+LOOSE = 20  # up to a 20th of an object's area may be missing from a box that holds it, or be in a box that does not
+# A detector's box of a face ends at the forehead, the chin and the cheeks. The head with hair and ears is larger by
+# these shares of the box's sides: left and right each, above, below.
+HEAD = (0.10, 0.25, 0.10)
+_BYTES = 5
+_SLACK = 1e-6  # as in placing: 51 / 255 of a side is 0.2 of it in spite of binary rounding
+
+
+@dataclass(frozen=True, slots=True)
+class Object:
+    """`left`, `top`, `right`, `bottom`: 0 to 255, in 255ths of the upright picture's sides, left < right, top < bottom.
+    `score`: 0 to 127, in 127ths: how sure the detector is."""
+
+    kind: Kind
+    left: int
+    top: int
+    right: int
+    bottom: int
+    score: int
+
+    @classmethod
+    def detected(cls, kind: Kind, x: float, y: float, width: float, height: float, score: float) -> "Object":
+        """From a detector's box in fractions, rounded outwards and clipped to the picture; of a face, its head.
+        Raises ValueError for a box that is empty or outside the picture."""
+        left, top, right, bottom = x, y, x + width, y + height
+        if kind == "face":
+            beside, above, below = HEAD
+            left, right = left - beside * width, right + beside * width
+            top, bottom = top - above * height, bottom + below * height
+        edges = _out(left), _out(top), _in(right), _in(bottom)
+        if not (width > 0 and height > 0 and edges[0] < edges[2] and edges[1] < edges[3]):
+            raise ValueError("the box of an object is empty or outside the picture")
+        return cls(kind, *edges, round(min(max(score, 0.0), 1.0) * SCORES))
+
+    @property
+    def importance(self) -> int:
+        """Size times score."""
+        return (self.right - self.left) * (self.bottom - self.top) * self.score
+
+    @property
+    def large(self) -> bool:
+        return max(self.right - self.left, self.bottom - self.top) >= LARGE
+
+    def ltrb(self, width: int, height: int) -> tuple[int, int, int, int]:
+        """left, top, right, bottom in pixels, rounded outwards."""
+        return (
+            self.left * width // PARTS,
+            self.top * height // PARTS,
+            -(-self.right * width // PARTS),
+            -(-self.bottom * height // PARTS),
+        )
+
+    def fits(self, size: tuple[int, int], picture: tuple[int, int]) -> bool:
+        """Whether a box of this size, in pixels, can hold the object."""
+        return (self.right - self.left) * picture[0] <= PARTS * size[0] and (
+            self.bottom - self.top
+        ) * picture[1] <= PARTS * size[1]
+
+    def inside(self, ltrb: tuple[int, int, int, int], picture: tuple[int, int]) -> tuple[int, int]:
+        """(shared, area): the part of the object's area inside a box given in pixels, as two integers."""
+        width, height = picture
+        first, last = self.left * width, self.right * width
+        upper, lower = self.top * height, self.bottom * height
+        wide = min(last, PARTS * ltrb[2]) - max(first, PARTS * ltrb[0])
+        high = min(lower, PARTS * ltrb[3]) - max(upper, PARTS * ltrb[1])
+        return max(wide, 0) * max(high, 0), (last - first) * (lower - upper)
+
+
+class Held(NamedTuple):
+    """The objects of a picture, seen from one box. `avoidable`: those of `cut` that a box of its size could hold."""
+
+    whole: int
+    cut: tuple[Object, ...]
+    outside: int
+    avoidable: tuple[Object, ...]
+
+
+def held(objects: Iterable[Object], ltrb: tuple[int, int, int, int], picture: tuple[int, int]) -> Held:
+    """An object is whole in a box that holds 95 % of its area, outside of one that holds 5 %, cut between."""
+    cut, whole, outside = [], 0, 0
+    for each in objects:
+        shared, area = each.inside(ltrb, picture)
+        if LOOSE * shared <= area:
+            outside += 1
+        elif LOOSE * (area - shared) <= area:
+            whole += 1
+        else:
+            cut.append(each)
+    size = ltrb[2] - ltrb[0], ltrb[3] - ltrb[1]
+    return Held(whole, tuple(cut), outside, tuple(each for each in cut if each.fits(size, picture)))
+
+
+def most_important(objects: Iterable[Object]) -> tuple[Object, ...]:
+    """At most 16, the most important first; of equal ones in the given order."""
+    return tuple(sorted(objects, key=lambda each: -each.importance)[:MOST])
+
+
+def pack(objects: tuple[Object, ...]) -> bytes:
+    """Their number, then five bytes each: left, top, right, bottom, and 128 for a text line plus the score."""
+    packed = bytearray([len(objects)])
+    for each in objects:
+        kind = KINDS.index(each.kind) * (SCORES + 1)
+        packed += bytes([each.left, each.top, each.right, each.bottom, kind + each.score])
+    return bytes(packed)
+
+
+def unpack(code: bytes) -> tuple[tuple[Object, ...], int]:
+    """The objects at the start of these bytes, and the number of bytes that they take. Raises ValueError."""
+    count = code[0] if code else 0
+    end = 1 + _BYTES * count
+    if not 1 <= count <= MOST or len(code) < end:
+        raise ValueError(f"not the code of 1 to {MOST} objects")
+    found = []
+    for at in range(1, end, _BYTES):
+        left, top, right, bottom, rest = code[at : at + _BYTES]
+        if left >= right or top >= bottom:
+            raise ValueError("an object without area")
+        found.append(Object(KINDS[rest > SCORES], left, top, right, bottom, rest & SCORES))
+    return tuple(found), end
+
+
+def _out(fraction: float) -> int:
+    return min(max(floor(fraction * PARTS + _SLACK), 0), PARTS)
+
+
+def _in(fraction: float) -> int:
+    return min(max(ceil(fraction * PARTS - _SLACK), 0), PARTS)
