@@ -173,7 +173,9 @@ def test_every_box_is_the_same_as_the_servers(run: Run) -> None:
         cropper = Cropper(grid)
         assert answer["levels"] == grid.levels.ravel().tolist()
         assert answer["flat"] == grid.flat
-        assert [_without_edges(one) for one in answer["objects"]] == [object_answer(one, grid) for one in grid.objects]
+        assert [_without_edges(one) for one in answer["objects"]] == [
+            object_answer(one, grid) for one in grid.objects
+        ]
         assert answer["good_ratios"] == (cropper.good_ratios and list(cropper.good_ratios))
         assert len(answer["points"]) == len(cropper.points)
         for theirs, ours in zip(answer["points"], cropper.points, strict=True):
