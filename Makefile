@@ -5,6 +5,16 @@ PORT ?= 8000
 PAGE_SETUP = service/gazecrop/page_setup
 export ORT_DISABLE_TELEMETRY = 1
 PIP = .venv/bin/pip install --quiet --disable-pip-version-check
+, := ,
+# cuda where NVIDIA's driver is (2.5 GB), else cpu; GAZECROP_DEVICE=cpu needs no CUDA packages either.
+RUNTIME := $(shell [ "$$GAZECROP_DEVICE" != cpu ] && $(PYTHON) -c 'import ctypes, platform; ctypes.CDLL("libcuda.so.1"); \
+	assert platform.machine() == "x86_64"' 2>/dev/null && echo cuda || echo cpu)
+STAMP := .venv/stamps/$(if $(filter cuda,$(RUNTIME)),cuda,runtime)
+RUNTIME_LOCK := $(if $(filter cuda,$(RUNTIME)),docker/cuda.lock,requirements.lock)
+# onnxruntime and onnxruntime-gpu hold the same module and overwrite each other. Where the other one is installed, both
+# are removed first; over the GPU's, a lock is installed without the CPU's.
+OTHER := $(if $(filter cuda,$(RUNTIME)),onnxruntime,onnxruntime-gpu)
+LEFT_OUT := $(if $(filter cuda,$(RUNTIME)),/^onnxruntime==/$(,)/[^\]$$/d)
 LOCK = .venv/bin/uv pip compile --quiet --no-config --universal --python-version 3.11 --fork-strategy fewest \
 	--generate-hashes --no-emit-index-url --no-annotate --no-header $(UPGRADE)
 
@@ -13,7 +23,7 @@ LOCK = .venv/bin/uv pip compile --quiet --no-config --universal --python-version
 help:
 	@sed -n 's/^\([a-z-]*\):[^#]*## /make \1: /p' Makefile
 
-serve: .venv/stamps/runtime .venv/stamps/page ## the service on http://127.0.0.1:8000 (PORT=8001 changes it)
+serve: $(STAMP) .venv/stamps/page ## the service on http://127.0.0.1:8000 (PORT=8001 changes it)
 	@PORT=$(PORT) exec .venv/bin/gazecrop serve
 
 test: check ## lint, types and tests; what is missing on this machine is skipped, with CI=true that fails
@@ -43,14 +53,14 @@ page: ## fetch the page's example photographs and the editor's library again
 	rm -f .venv/stamps/page
 	$(MAKE) .venv/stamps/page
 
-lock: .venv/stamps/runtime ## remake the locks for Python 3.11 to 3.14 (UPGRADE=--upgrade takes the newest versions)
+lock: $(STAMP) ## remake the locks for Python 3.11 to 3.14 (UPGRADE=--upgrade takes the newest versions)
 	$(PIP) uv==0.13.8
 	$(LOCK) pyproject.toml -o requirements.lock
 	$(LOCK) -c requirements.lock --group build -o requirements-build.lock
 	$(LOCK) -c requirements.lock --group dev --extra audit pyproject.toml -o requirements-dev.lock
 	$(LOCK) -c requirements-dev.lock --group dev --extra audit --extra heic --extra parquet --extra ray pyproject.toml \
 		-o requirements-all.lock
-	$(LOCK) -c requirements.lock --extra cuda pyproject.toml -o docker/cuda.lock
+	echo onnxruntime | $(LOCK) -c requirements.lock --excludes /dev/stdin --extra cuda pyproject.toml -o docker/cuda.lock
 	$(LOCK) -c requirements.lock --extra heic pyproject.toml -o docker/heic.lock
 
 system:
@@ -62,22 +72,23 @@ system:
 	@.ci/apt "$(PYTHON) -c 'import ensurepip'" $(notdir $(PYTHON))-venv
 	$(PYTHON) -m venv .venv
 
-.venv/stamps/runtime: .venv/bin/pip requirements.lock requirements-build.lock pyproject.toml
+$(STAMP): .venv/bin/pip $(RUNTIME_LOCK) requirements-build.lock pyproject.toml
 	@mkdir -p .venv/stamps
-	$(PIP) --require-hashes -r requirements.lock -r requirements-build.lock
+	@rm -f .venv/stamps/runtime .venv/stamps/cuda .venv/stamps/dev .venv/stamps/all
+	@! .venv/bin/pip show --quiet $(OTHER) 2>/dev/null || .venv/bin/pip uninstall -qq --yes onnxruntime onnxruntime-gpu
+	$(PIP) --require-hashes -r $(RUNTIME_LOCK) -r requirements-build.lock
 	$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
-.venv/stamps/dev: .venv/stamps/runtime requirements-dev.lock
-	$(PIP) --require-hashes -r requirements-dev.lock
-	@touch $@
-
+.venv/stamps/dev: $(STAMP) requirements-dev.lock
 .venv/stamps/all: .venv/stamps/dev requirements-all.lock
-	$(PIP) --require-hashes -r requirements-all.lock
+.venv/stamps/dev .venv/stamps/all:
+	@sed '$(LEFT_OUT)' requirements-$(@F).lock > .venv/stamps/$(@F).lock
+	$(PIP) --require-hashes -r .venv/stamps/$(@F).lock
 	@touch $@
 
 # Both are optional: without them the page has no example photographs or no editor, and shows that; `make page` retries.
-.venv/stamps/page: $(PAGE_SETUP)/fetch_examples.py $(PAGE_SETUP)/npm/package-lock.json $(PAGE_SETUP)/fetch_libraries.sh | .venv/stamps/runtime
+.venv/stamps/page: $(PAGE_SETUP)/fetch_examples.py $(PAGE_SETUP)/npm/package-lock.json $(PAGE_SETUP)/fetch_libraries.sh | $(STAMP)
 	@.venv/bin/python $(PAGE_SETUP)/fetch_examples.py service/gazecrop/page/examples || true
 	@$(PAGE_SETUP)/fetch_libraries.sh .venv/bin/pip $(PAGE_SETUP)/npm service/gazecrop/page/vendor || echo "the page has no editor: its library could not be installed (\`make page\` tries again)"
 	@touch $@

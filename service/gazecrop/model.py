@@ -189,7 +189,13 @@ def _has_vnni() -> bool:
 
 
 def _has_cuda() -> bool:
-    """Whether the driver finds a device. `ort.get_available_providers()` lists CUDA even without one."""
+    """Whether this ONNX Runtime is built for CUDA (it then lists the provider even without a device), and the driver
+    finds a device."""
+    return CUDA in ort.get_available_providers() and driver_finds_device()
+
+
+def driver_finds_device() -> bool:
+    """Whether NVIDIA's driver is there and finds a device."""
     try:
         driver = ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
     except OSError:
@@ -231,8 +237,8 @@ def _session(data: bytes, device: str) -> ort.InferenceSession:
     if session.get_providers()[0] != CUDA:
         if device == "cuda":
             raise ModelError(
-                "GAZECROP_DEVICE=cuda, but the network would run on the CPU: no device, no driver, or CUDA 13 and "
-                "cuDNN 9 are not installed (the extra [cuda] brings them)."
+                "GAZECROP_DEVICE=cuda, but the network would run on the CPU: no device, no driver, the package "
+                "onnxruntime instead of onnxruntime-gpu, or no CUDA 13 and cuDNN 9 (docker/cuda.lock has them all)."
             )
         if len(providers) > 1:
             _log.warning("There is a CUDA device, but ONNX Runtime cannot use it; running on the CPU.")

@@ -1,3 +1,4 @@
+from importlib.metadata import packages_distributions, version
 from pathlib import Path
 
 import pytest
@@ -124,3 +125,39 @@ def test_an_invalid_setting_is_reported_by_its_name(
         main(["doctor"])
     assert stop.value.code == 2
     assert capsys.readouterr().err.startswith("PORT: ")
+
+
+def distribution(folder: Path, name: str, version: str) -> None:
+    """What pip leaves of a package that holds the module onnxruntime."""
+    info = folder / f"{name.replace('-', '_')}-{version}.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+    (info / "top_level.txt").write_text("onnxruntime\n")
+
+
+def test_two_packages_with_the_module_onnxruntime_are_found(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """They overwrite each other's files: `pip install '.[cuda]'` leaves both."""
+    for name in ("onnxruntime", "onnxruntime-gpu"):
+        distribution(tmp_path / "packages", name, "1.99.0")
+    monkeypatch.syspath_prepend(tmp_path / "packages")
+    status, found, out = doctor(capsys)
+    assert status == 0 and found["device"] == ["ok", "warn"]
+    assert "onnxruntime 1.99.0 and onnxruntime-gpu 1.99.0 are both installed" in out
+    assert "-m pip uninstall --yes onnxruntime onnxruntime-gpu; " in out
+
+
+def test_the_installed_runtime_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    (name,) = set(packages_distributions()["onnxruntime"])
+    assert f"CPUExecutionProvider, {name} {version(name)}; GAZECROP_DEVICE=cpu" in doctor(capsys)[2]
+
+
+def test_a_gpu_that_is_not_used_is_said(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gazecrop.commands.doctor.driver_finds_device", lambda: True)
+    assert doctor(capsys)[1]["device"] == ["ok"]  # GAZECROP_DEVICE=cpu: as wanted
+    monkeypatch.setenv("GAZECROP_DEVICE", "auto")
+    _, found, out = doctor(capsys)
+    assert found["device"] == ["ok", "warn"] and "docker/cuda.lock" in out

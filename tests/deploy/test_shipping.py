@@ -1,11 +1,13 @@
 """Locks and commands: what is installed is hashed, has no address in it, and is what was tested."""
 
 import os
+import platform
 import re
 import shutil
 import subprocess
 import sys
 import tomllib
+from ctypes.util import find_library
 from pathlib import Path
 
 import pytest
@@ -34,13 +36,82 @@ def pins(lock: str) -> dict[str, set[str]]:
     return found
 
 
-@pytest.mark.parametrize(
-    "lock", ["requirements-dev.lock", "requirements-all.lock", "docker/cuda.lock", "docker/heic.lock"]
-)
+@pytest.mark.parametrize("lock", ["requirements-dev.lock", "requirements-all.lock", "docker/heic.lock"])
 def test_what_is_tested_is_what_is_served(lock: str) -> None:
     """Every other lock has the runtime's packages in the runtime's versions."""
     runtime, other = pins("requirements.lock"), pins(lock)
     assert {name: other.get(name) for name in runtime} == runtime
+
+
+def blocks(lock: str) -> dict[str, str]:
+    """Each package's line with its markers and hashes."""
+    return {block.partition("==")[0]: block for block in re.split(r"\n(?=\S)", text(lock).rstrip("\n"))}
+
+
+def test_the_gpu_s_lock_is_the_cpu_s_but_for_the_runtime() -> None:
+    """The same packages, versions, markers and hashes; onnxruntime-gpu and CUDA instead of onnxruntime."""
+    cpu, gpu = blocks("requirements.lock"), blocks("docker/cuda.lock")
+    one, other = cpu.pop("onnxruntime"), gpu.pop("onnxruntime-gpu")
+    assert one.split()[0].partition("==")[2] == other.split()[0].partition("==")[2]
+    cuda = {name for name in gpu if name.startswith("nvidia-")}
+    assert {"nvidia-cuda-runtime", "nvidia-cudnn-cu13"} <= cuda
+    assert {name: block for name, block in gpu.items() if name not in cuda} == cpu
+
+
+def test_the_two_runtimes_have_one_range() -> None:
+    [cpu] = [r for r in PROJECT["project"]["dependencies"] if r.startswith("onnxruntime")]
+    [gpu] = PROJECT["project"]["optional-dependencies"]["cuda"]
+    assert gpu.removeprefix("onnxruntime-gpu[cuda,cudnn]") == cpu.removeprefix("onnxruntime")
+
+
+def test_the_document_installs_the_locked_runtime() -> None:
+    named = re.findall(
+        r"^pip install --no-deps onnxruntime-gpu==(\S+) +# or onnxruntime==(\S+) ", text("docs/gpu.md"), re.M
+    )
+    (locked,) = pins("requirements.lock")["onnxruntime"]
+    assert named == [(locked, locked)]
+
+
+def set_up(target: str, **environment: str) -> str:
+    """What `make TARGET` would run in a fresh checkout."""
+    clean = {
+        name: value for name, value in os.environ.items() if name not in ("GAZECROP_DEVICE", "MAKEFLAGS")
+    }
+    done = subprocess.run(
+        ["make", "--dry-run", "--always-make", "--no-print-directory", f"PYTHON={sys.executable}", target],
+        env=clean | environment, cwd=ROOT, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture
+def driver(tmp_path: Path) -> str:
+    """A folder with a library of the driver's name."""
+    library = next(Path("/usr/lib").glob("**/libm.so.6"), None)
+    if library is None or platform.machine() != "x86_64":
+        pytest.skip("needs Linux on x86-64")
+    (tmp_path / "libcuda.so.1").symlink_to(library)
+    return str(tmp_path)
+
+
+def test_a_machine_without_a_driver_takes_the_cpu_s_lock(driver: str) -> None:
+    if not find_library("cuda"):
+        assert " -r requirements.lock " in set_up("serve") and "cuda.lock" not in set_up("serve")
+    assert " -r requirements.lock " in set_up("serve", LD_LIBRARY_PATH=driver, GAZECROP_DEVICE="cpu")
+
+
+def test_a_machine_with_a_driver_takes_the_gpu_s_lock(driver: str) -> None:
+    commands = set_up("serve", LD_LIBRARY_PATH=driver)
+    assert " -r docker/cuda.lock " in commands and "requirements.lock" not in commands
+
+
+def test_the_tests_lock_does_not_overwrite_the_gpu_s_runtime(driver: str) -> None:
+    [drop] = re.findall(r"^sed '(.+)' ", set_up(".venv/stamps/dev", LD_LIBRARY_PATH=driver), re.M)
+    left = subprocess.check_output(["sed", drop, "requirements-dev.lock"], cwd=ROOT, text=True)
+    wanted = blocks("requirements-dev.lock")
+    assert wanted.pop("onnxruntime")
+    assert left.splitlines() == "\n".join(wanted.values()).splitlines()
 
 
 def test_the_locks_cover_the_project() -> None:

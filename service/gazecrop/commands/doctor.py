@@ -7,10 +7,13 @@ import argparse
 import asyncio
 import os
 import platform
+import shlex
 import socket
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from importlib.metadata import packages_distributions, version
 from importlib.util import find_spec
 from io import BytesIO
 from itertools import pairwise
@@ -28,7 +31,7 @@ from gazecrop.crop.cropping import Cropper, Options
 from gazecrop.crop.grid import SaliencyGrid
 from gazecrop.crop.ratios import ALL_PROFILES
 from gazecrop.errors import PictureError, StoreAway
-from gazecrop.model import Model, ModelError, self_test_picture
+from gazecrop.model import CPU, Model, ModelError, driver_finds_device, self_test_picture
 from gazecrop.picture.decode import Limits, decode
 from gazecrop.pipeline import as_record
 from gazecrop.settings import Settings, unknown_variables
@@ -76,12 +79,41 @@ def examine(settings: Settings) -> Iterator[Finding]:
         yield Finding(
             "ok", "network", f"{file}: matches the manifest, and gives the expected map of the test picture"
         )
-        yield Finding("ok", "device", f"runs on {model.provider}; GAZECROP_DEVICE={settings.device}")
+        text = f"runs on {model.provider}, {' and '.join(_runtimes())}; GAZECROP_DEVICE={settings.device}"
+        yield Finding("ok", "device", text)
+    yield from _runtime(settings, model)
     yield from _formats()
     yield from asyncio.run(_store(settings))
     yield _address(settings)
     if model is not None:
         yield _speed(model)
+
+
+def _runtimes() -> list[str]:
+    """The installed packages that hold the module onnxruntime, with versions."""
+    return [
+        f"{name} {version(name)}" for name in sorted(set(packages_distributions().get("onnxruntime", ())))
+    ]
+
+
+def _runtime(settings: Settings, model: Model | None) -> Iterator[Finding]:
+    """Two packages with one module, or a GPU that the installed package cannot use."""
+    found = _runtimes()
+    pip = f"{shlex.quote(sys.executable)} -m pip"
+    names = " ".join(runtime.split()[0] for runtime in found)
+    if len(found) > 1:
+        text = (
+            f"{' and '.join(found)} are both installed; they hold the same files, and the later one overwrote the "
+            f"other's. Remove both and install one: {pip} uninstall --yes {names}; {pip} install --no-deps "
+            "onnxruntime-gpu (GPU) or onnxruntime (CPU), in the version above"
+        )
+        yield Finding("warn", "device", text)
+    elif settings.device == "auto" and model and model.provider == CPU and driver_finds_device():
+        text = (
+            f"there is a GPU, but {' '.join(found)} runs on the CPU. For the GPU: {pip} uninstall --yes {names}; "
+            f"{pip} install --require-hashes -r docker/cuda.lock"
+        )
+        yield Finding("warn", "device", text)
 
 
 def _formats() -> Iterator[Finding]:
