@@ -92,7 +92,7 @@ def test_of_an_animation_the_first_frame_counts(api: httpx.Client) -> None:
 
 
 def largest(ratio: Fraction, width: int, height: int, zoom: Fraction) -> tuple[int, int]:
-    """API.md's size of a box, written anew."""
+    """The documented size of a box, computed independently of the service."""
     wide, high = (
         (height * ratio, Fraction(height))
         if Fraction(width, height) > ratio

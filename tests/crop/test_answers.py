@@ -43,8 +43,7 @@ def test_a_document_matches_its_schema() -> None:
     assert SaliencyGrid.from_text(document["saliency"]["encoded"]).code == made.grid.code
 
 
-def test_the_example_of_api_md() -> None:
-    """The numbers of API.md."""
+def test_the_documented_example_of_a_box_in_other_tools_syntax() -> None:
     box = Box(0, 412, 4000, 2250)
     assert answers.object_position(box, 4000, 3000) == "50% 54.93%"
     assert answers.links(box, rotated=False) == {

@@ -30,7 +30,7 @@ def constraints(drawn: list[tuple[str, tuple[int, ...]]]) -> tuple[Constraint, .
 
 
 def api_size(ratio: Ratio, width: int, height: int, zoom: Fraction) -> tuple[int, int]:
-    """The rule of API.md: if W/H > r then h = H, w = H r, else w = W, h = W/r; rounded half up, clamped."""
+    """The documented rule: if W/H > r then h = H, w = H r, else w = W, h = W/r; rounded half up, clamped."""
     r = Fraction(ratio.numerator, ratio.denominator)
     if Fraction(width, height) > r:
         w, h = height * r, Fraction(height)
@@ -42,7 +42,9 @@ def api_size(ratio: Ratio, width: int, height: int, zoom: Fraction) -> tuple[int
 
 @given(Ratios, st.integers(1, 70_000), st.integers(1, 70_000), Zooms)
 @settings(deadline=None, max_examples=500)
-def test_the_size_of_the_box_follows_api_md(ratio: Ratio, width: int, height: int, zoom: Fraction) -> None:
+def test_the_size_of_the_box_follows_the_documented_rule(
+    ratio: Ratio, width: int, height: int, zoom: Fraction
+) -> None:
     size = box_size(ratio, width, height, zoom)
     assert size == api_size(ratio, width, height, zoom)
     assert 1 <= size[0] <= width and 1 <= size[1] <= height

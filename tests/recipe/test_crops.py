@@ -1,4 +1,4 @@
-"""Croppers of any kind come to the same boxes: model_store/recipe/crops.py, peers.py, kept.py. No torch."""
+"""All kinds of croppers give boxes in one format: recipe/crops.py, judge/peers.py, judge/kept.py. No torch."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from model_store.recipe.judge import kept, peers
 from model_store.recipe.metrics import RATIOS, Box
 
 SIZE = (400, 301)
-PICTURE = np.zeros((151, 200, 3), np.uint8)  # the file is half as large as what the observers saw
+PICTURE = np.zeros((151, 200, 3), np.uint8)  # the file is half as large as the picture that the observers saw
 
 
 def offsets(function: crops.Function, picture: np.ndarray = PICTURE) -> dict[str, int]:
@@ -28,7 +28,7 @@ def test_the_centre_crop_of_another_size_is_the_centre_crop() -> None:
     assert function_boxes(peers.centre_crop(), PICTURE, SIZE) == centres()
 
 
-def test_boxes_are_scaled_to_what_the_observers_saw() -> None:
+def test_boxes_are_scaled_to_the_observers_frame() -> None:
     def right(picture: np.ndarray, ratio: float) -> tuple[float, float, float, float]:
         height, width = picture.shape[:2]
         w, h = metrics.crop_size(width, height, ratio)
@@ -38,20 +38,22 @@ def test_boxes_are_scaled_to_what_the_observers_saw() -> None:
         assert box.offset == pytest.approx(box.side - box.length, abs=1), name
 
 
-def test_a_smaller_box_stands_for_the_largest_with_its_middle() -> None:
+def test_a_smaller_box_is_replaced_by_the_largest_one_with_the_same_middle() -> None:
     found = offsets(lambda picture, ratio: (110, 60, 20, 20))  # its middle: 0.6 of the width
     assert found["1:1"] == 240 - 150 - 1  # 301 px wide around 240, half a pixel to the left
     assert found["3:1"] == round(301 * 70 / 151 - 133 / 2)
     assert offsets(lambda picture, ratio: (199, 150, 1, 1))["1:1"] == 400 - 301  # stays inside
 
 
-def test_served_boxes_hold_the_most_of_a_map() -> None:
+def test_served_boxes_contain_the_largest_share_of_a_map() -> None:
     across = np.exp(-0.5 * ((np.arange(40) - 30) / 3) ** 2)
     m = np.outer(np.exp(-0.5 * ((np.arange(30) - 8) / 3) ** 2), across)
     for name, box in served_boxes(m, SIZE).items():
         best = metrics.window_crop(m, *SIZE, RATIOS[name])
         assert (box.axis, box.length) == (best.axis, best.length)
-        assert held(m, box) == pytest.approx(held(m, best), abs=0.005), name  # 32 levels have no thin tails
+        assert held(m, box) == pytest.approx(held(m, best), abs=0.005), (
+            name
+        )  # 32 levels round thin tails to 0
 
 
 def held(m: np.ndarray, box: Box) -> float:
@@ -65,8 +67,11 @@ def test_served_boxes_skip_the_pictures_own_ratio() -> None:
     assert "1:1" not in served_boxes(np.ones((30, 40)), (300, 303))
 
 
-def test_faces_are_centred_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = [(0.7, 0.1, 0.1, 0.2), (0.1, 0.5, 0.05, 0.1)]  # the surest first; it is the larger one, too
+def test_a_face_crop_is_centred_on_the_largest_face_or_on_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [
+        (0.7, 0.1, 0.1, 0.2),
+        (0.1, 0.5, 0.05, 0.1),
+    ]  # the highest score first, which is also the larger face
     monkeypatch.setattr(peers, "yunet", lambda: lambda image: found)
     x, _, w, _ = peers.faces(every=False)(PICTURE, 1.0)
     assert x + w / 2 == pytest.approx(0.75 * 200)
@@ -76,7 +81,7 @@ def test_faces_are_centred_on(monkeypatch: pytest.MonkeyPatch) -> None:
     assert offsets(peers.faces(every=True), PICTURE + 1) == {k: b.offset for k, b in centres().items()}
 
 
-def test_what_is_not_installed_is_left_out_and_said(
+def test_a_cropper_that_is_not_installed_is_left_out_with_a_message(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def missing() -> crops.Function:
@@ -87,16 +92,18 @@ def test_what_is_not_installed_is_left_out_and_said(
     assert "elsewhere is left out: No module named" in capsys.readouterr().out
 
 
-def test_answers_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_boxes_of_a_cropper_are_computed_once_and_stored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = tmp_path / "picture.png"
     Image.fromarray(PICTURE).save(file)
     about = [{"key": "a", "width": SIZE[0], "height": SIZE[1], "dataset": "osie"}]
     judged = Judged(Pictures("gaze", tmp_path, about, np.zeros(0), [np.zeros((1, 3))]), np.array([0]))
     monkeypatch.setattr(Judged, "files", lambda self: [file.read_bytes()])
-    asked = []
+    calls = []
 
     def counting() -> crops.Function:
-        asked.append(1)
+        calls.append(1)
         return peers.centre_crop()
 
     monkeypatch.setattr(peers, "CROPPERS", {"counting": counting})
@@ -104,5 +111,5 @@ def test_answers_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     for _ in range(2):
         kept.ask(judged, tmp_path, moves=1)
     ((name, boxes, more),) = kept.answers(judged, tmp_path)
-    assert (name, boxes, len(asked)) == ("counting", [centres()], 1)
+    assert (name, boxes, len(calls)) == ("counting", [centres()], 1)
     assert more["moved"] == {"half": 0, "q60": 0, "mirror": 0, "cmyk": 0}

@@ -1,4 +1,5 @@
-"""The recipe's numpy parts: densities of fixations, folds, people's curves, options. No torch."""
+"""Parts of the recipe that need only numpy: densities, folds, scores of observers, options, the manifest's
+calibrations."""
 
 import json
 from dataclasses import dataclass
@@ -39,8 +40,8 @@ def boxes(maps: np.ndarray, sizes: list[tuple[int, int]]) -> metrics.Boxes:
     ]
 
 
-def test_people_who_look_alike_predict_each_other() -> None:
-    """Sixteen observers who all look left: half of them gain all there is on the others, and one is enough."""
+def test_observers_with_the_same_gaze_predict_each_other() -> None:
+    """Sixteen observers who all look left: half of them reach the best score on the others, and so does one."""
     generator = np.random.default_rng(0)
     points, sizes = [], [(400, 200)] * 6
     for _ in sizes:
@@ -58,7 +59,7 @@ def test_people_who_look_alike_predict_each_other() -> None:
     assert found["croppers"]["left"]["nss_share"] > 95
 
 
-def test_a_map_of_the_other_side_is_worth_nobody() -> None:
+def test_a_map_of_the_other_side_is_worth_no_observer() -> None:
     generator = np.random.default_rng(1)
     points, sizes = [], [(400, 200)] * 6
     for _ in sizes:
@@ -89,7 +90,7 @@ def test_options_from_the_command_line() -> None:
         options.parse(Example, ["--epoch=5"])
 
 
-def test_the_manifests_calibrations_are_whole() -> None:
+def test_every_network_of_the_manifest_has_a_plausible_calibration() -> None:
     stored = json.loads((options.STORE / "manifest.json").read_text())
     assert "calibration" in stored["networks"][stored["default"]]
     for network in stored["networks"].values():

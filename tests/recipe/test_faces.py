@@ -1,4 +1,4 @@
-"""model_store/recipe/judge/faces_cut.py and tables.py on hand-made faces and rows. No torch."""
+"""recipe/judge/faces_cut.py and score_tables.py on hand-made faces and rows. No torch."""
 
 import numpy as np
 import pytest
@@ -32,12 +32,12 @@ def test_a_face_is_whole_cut_or_out(x: float, cut: float, whole: float) -> None:
     assert rates(x) == (cut, whole)
 
 
-def test_along_the_other_axis() -> None:
+def test_a_crop_that_slides_vertically() -> None:
     assert rates(0.7, boxes={"2:1": Box(1, 300, 200, 0)}) == (0, 100)
     assert rates(0.7, boxes={"2:1": Box(1, 300, 150, 0)}) == (100, 0)  # y from 0.4 to 0.6, cut at 0.5
 
 
-def test_ratios_count_alike_and_large_faces_apart() -> None:
+def test_ratios_have_equal_weight_and_large_faces_a_rate_of_their_own() -> None:
     boxes = [LEFT | {"2:1": Box(1, 300, 200, 0)}, LEFT]
     faces = [np.array([[0.70, 0.1, 0.1, 0.2]]), np.array([[0.73, 0.1, 0.04, 0.05], [0.1, 0.1, 0.3, 0.3]])]
     found = faces_cut.measure(boxes, faces, [SIZE, SIZE])
@@ -47,12 +47,12 @@ def test_ratios_count_alike_and_large_faces_apart() -> None:
     assert 0 <= low <= found["faces_cut"] <= high <= 100
 
 
-def test_no_faces() -> None:
+def test_pictures_without_faces_give_rates_of_zero() -> None:
     found = faces_cut.measure([LEFT], [np.zeros((0, 4))], [SIZE], times=5)
     assert found["faces_cut"] == found["large_faces_cut"] == 0
 
 
-def test_the_best_stands_first_and_what_is_not_known_is_a_dash() -> None:
+def test_rows_are_sorted_by_crop_score_and_missing_values_are_dashes() -> None:
     row = {"interval": [1.0, 2.0], "retained": 80.0, "below_centre": 1.0, "off_centre": 50.0}
     half = {"crop_score": 64.0} | row | {"cc": 0.778, "kl": 0.91, "sim": 0.656}
     del half["interval"]

@@ -1,4 +1,4 @@
-"""model_store/recipe/metrics.py against brute force and hand-made cases: numpy only."""
+"""recipe/metrics.py against brute force and hand-made cases. numpy only."""
 
 import numpy as np
 import pytest
@@ -76,7 +76,7 @@ def test_best_kept_is_the_best_of_all_offsets() -> None:
     assert metrics.best_kept(box, fixations) == pytest.approx(max(every))
 
 
-def test_crop_score_has_its_ends_where_they_are_said_to_be() -> None:
+def test_the_crop_score_is_0_for_the_centre_crop_and_100_for_the_best() -> None:
     sizes, fixations = [(400, 300)], [np.array([[0.9, 0.5], [0.95, 0.4], [0.5, 0.5]])]
 
     def centre(_: int, name: str) -> Box:
@@ -92,7 +92,7 @@ def test_crop_score_has_its_ends_where_they_are_said_to_be() -> None:
     assert metrics.judge(best, sizes, fixations).score() == pytest.approx(100)
 
 
-def test_a_ratio_like_the_pictures_own_is_not_judged() -> None:
+def test_a_ratio_close_to_the_pictures_own_is_not_judged() -> None:
     pairs = metrics.judge(
         lambda _, name: metrics.centre_crop(303, 300, metrics.RATIOS[name]),
         [(303, 300)],
@@ -102,7 +102,7 @@ def test_a_ratio_like_the_pictures_own_is_not_judged() -> None:
     assert len(pairs.ratio) == len(metrics.RATIOS) - 1
 
 
-def test_shares_of_pairs() -> None:
+def test_figures_of_three_pairs() -> None:
     crop, centre, best = np.array([0.5, 0.9, 0.4]), np.array([0.61, 0.7, 0.4]), np.array([0.7, 0.9, 0.4])
     pairs = Pairs(np.arange(3), np.zeros(3, int), crop, centre, best)
     assert pairs.below() == pytest.approx(100 / 3)
@@ -111,7 +111,7 @@ def test_shares_of_pairs() -> None:
     assert low <= pairs.score() <= high
 
 
-def test_asymmetry() -> None:
+def test_asymmetry_is_1_for_one_side_and_0_for_a_flat_map() -> None:
     left = np.zeros((3, 4))
     left[1, 0] = 1
     assert metrics.asymmetry(left) == 1

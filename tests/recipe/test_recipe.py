@@ -1,4 +1,4 @@
-"""The recipe's torch parts, run by the Python of .venv-train (`make network` sets it up): the one here has no torch."""
+"""The recipe's torch parts, run by the Python of .venv-train (`make network` sets it up), which has torch."""
 
 import ast
 import os
@@ -20,7 +20,9 @@ CHECKS = [
 ]
 pytestmark = [
     pytest.mark.long,
-    pytest.mark.skipif(not TRAIN.exists(), reason="torch is not installed: `make .venv-train/stamp` does it"),
+    pytest.mark.skipif(
+        not TRAIN.exists(), reason="torch is not installed: `make .venv-train/stamp` installs it"
+    ),
 ]
 
 
@@ -41,12 +43,12 @@ def test_torch(check: str) -> None:
     run("-c", f"from tests.recipe.torch_checks import {check}; {check}()")
 
 
-@pytest.mark.skipif(not DATA.exists(), reason="no training data: GAZECROP_DATA says where it lies")
-def test_every_stage_runs_on_a_handful_of_pictures(tmp_path: Path) -> None:
+@pytest.mark.skipif(not DATA.exists(), reason="no training data: set GAZECROP_DATA to its folder")
+def test_every_stage_runs_on_a_few_pictures(tmp_path: Path) -> None:
     run("-m", "model_store.recipe.run", "--smoke", GAZECROP_WORK=str(tmp_path))
     made = {path.name for path in (tmp_path / "smoke").iterdir()}
     assert {"gaze-1.onnx", "gaze-1.int8.onnx", "manifest.json", "prune.json"} <= made
-    assert not made & {"gaze-0.onnx", "scores.json", "leave-out.json"}  # these only measure
+    assert not made & {"gaze-0.onnx", "scores.json", "leave-out.json"}  # made by evidence.py
     run("-m", "model_store.recipe.evidence", "--smoke", GAZECROP_WORK=str(tmp_path))
     made = {path.name for path in (tmp_path / "smoke").iterdir()}
     assert {"gaze-1.onnx", "gaze-1.int8.onnx", "manifest.json", "scores.json", "prune.json"} <= made

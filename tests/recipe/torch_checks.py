@@ -1,4 +1,4 @@
-"""What test_recipe.py runs with the Python that has torch: plain functions, no pytest."""
+"""Checks that test_recipe.py runs with the Python that has torch: plain functions, without pytest."""
 
 import json
 from itertools import pairwise, repeat
@@ -35,7 +35,7 @@ SMALL = Widths(
 )  # fmt: skip
 
 
-def test_cost_in_closed_form_is_what_the_layers_do() -> None:
+def test_cost_in_closed_form_is_that_of_the_layers() -> None:
     for widths in (SMALL, *(Widths.of(body) for body in BODIES)):
         assert channels.cost(widths) == multiply_adds(Student(widths))
 
@@ -50,7 +50,7 @@ def test_density_sums_to_one_at_any_size() -> None:
 
 
 def test_removing_maps_is_masking_them() -> None:
-    """A map whose mask is 0 and a map that is not there give the same picture: nothing else depends on it."""
+    """A student with masked maps and a student without these maps have the same output."""
     torch.manual_seed(0)
     student = Student(SMALL).eval()
     keep = {g: torch.randperm(channels.width(SMALL, g))[:5].sort().values for g in channels.sites(student)}
@@ -67,7 +67,7 @@ def test_removing_maps_is_masking_them() -> None:
     assert torch.allclose(masked, removed, atol=1e-5)
 
 
-def test_bodies_reach_1_8_and_1_32_where_they_say() -> None:
+def test_frozen_and_coarse_are_the_blocks_of_1_8_and_1_16() -> None:
     for name, body in BODIES.items():
         student = Student(Widths.of(name)).eval()
         with torch.no_grad():
@@ -81,8 +81,8 @@ def test_bodies_reach_1_8_and_1_32_where_they_say() -> None:
             assert x.shape == (1, body.streams[6], 3, 4)
 
 
-def test_other_colours_keep_the_picture() -> None:
-    """Where light and dark are: the brightness of pixels ranks as before, but for what is clipped."""
+def test_other_colours_keep_light_and_dark() -> None:
+    """The brightness of pixels has the same order as before, except where it is clipped."""
     draw = torch.Generator().manual_seed(3)
     pixels = torch.randint(60, 190, (6, 20, 30, 3), dtype=torch.uint8)
     other = recoloured(pixels, draw)
@@ -96,7 +96,7 @@ def test_other_colours_keep_the_picture() -> None:
     )
 
 
-def test_a_temperature_flattens() -> None:
+def test_a_temperature_above_1_flattens_maps() -> None:
     maps = (
         torch.softmax(3 * torch.randn(4, 48, generator=torch.Generator().manual_seed(0)), 1)
         .view(4, 6, 8)
@@ -108,7 +108,7 @@ def test_a_temperature_flattens() -> None:
     assert (warm.amax((1, 2)) < torch.from_numpy(maps).amax((1, 2))).all()
 
 
-def test_losses_know_a_perfect_map() -> None:
+def test_losses_of_a_perfect_map() -> None:
     q = torch.rand(3, 5, 7)
     q = q / q.sum((1, 2), keepdim=True)
     assert torch.allclose(losses.divergence(q.log(), q), torch.zeros(3), atol=1e-5)
@@ -118,7 +118,7 @@ def test_losses_know_a_perfect_map() -> None:
 
 
 def test_fisher_estimate_is_half_the_mean_squared_mask_gradient() -> None:
-    """Against autograd on an explicit mask, one example at a time."""
+    """Compared with autograd on an explicit mask, one example at a time."""
     torch.manual_seed(1)
     student = Student(SMALL)
     pixels = torch.randint(0, 255, (3, 64, 96, 3), dtype=torch.uint8)
@@ -142,8 +142,8 @@ def test_fisher_estimate_is_half_the_mean_squared_mask_gradient() -> None:
         assert torch.allclose(found[group], 0.5 * torch.stack(squares).mean(0), rtol=1e-3, atol=1e-9)
 
 
-def test_a_training_goes_on_where_it_was_stopped() -> None:
-    """Two epochs at once, and one, a stop, and one more: the same weights, and the same mean of them."""
+def test_a_stopped_training_continues_with_the_same_result() -> None:
+    """Two epochs in one run, and one epoch each in two runs: the same weights and the same scores."""
     x, y = torch.randn(3, 32, 5), torch.randn(3, 32, 1)
 
     def learner() -> learn.Learner:
@@ -173,7 +173,7 @@ def test_a_training_goes_on_where_it_was_stopped() -> None:
 
 
 def test_multiply_adds_of_a_file() -> None:
-    """A strided convolution in groups and a product, in a graph with free sides."""
+    """A strided grouped convolution and a matrix product, in a graph with free sides."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "small.onnx"
         layers = torch.nn.Conv2d(4, 8, 3, 2, 1, groups=2), torch.nn.Linear(5, 7)
@@ -195,7 +195,7 @@ def test_multiply_adds_of_a_file() -> None:
         assert cost.multiply_adds(path, (12, 10)) == (6 * 5 * 8) * (2 * 9) + (8 * 6 * 7) * 5
 
 
-def test_rows_that_are_not_made_anew_stay() -> None:
+def test_rows_that_a_run_does_not_make_stay() -> None:
     with TemporaryDirectory() as folder:
         store = Path(folder)
         export.update("net", {"files": {"int8": {"file": "net.int8.onnx"}}}, default=True, store=store)
@@ -210,8 +210,8 @@ def test_rows_that_are_not_made_anew_stay() -> None:
         assert export.manifest(store)["networks"]["net"]["scores"]["int8"]["crop_score"] == 57.1235
 
 
-def test_dino_is_the_packaged_file() -> None:
-    """The last hidden state of torch's trunk and of the file's graph, on a shape that neither was made for."""
+def test_dino_has_the_output_of_the_packaged_file() -> None:
+    """The last hidden state of torch's trunk and of the file's graph, at a size other than those of both."""
     model = onnx.load(str(dino.packaged()))
     for dimension, size in zip(model.graph.input[0].type.tensor_type.shape.dim, (1, 3, 98, 126), strict=True):
         dimension.dim_value = size
@@ -229,7 +229,7 @@ def test_dino_is_the_packaged_file() -> None:
     assert (found - tokens).abs().max() < 2e-4
 
 
-def test_a_transformer_gives_densities_and_a_mirrored_mean() -> None:
+def test_a_transformers_maps_are_densities_and_mirror_with_the_picture() -> None:
     torch.manual_seed(2)
     network = transformer.Transformer(dino.Trunk(transformer.TAPS), (42, 56)).eval()
     pixels = torch.randint(0, 255, (2, 60, 80, 3), dtype=torch.uint8)
@@ -241,8 +241,8 @@ def test_a_transformer_gives_densities_and_a_mirrored_mean() -> None:
     assert abs(finetune.predict(network, pixels.numpy()[:, :, ::-1])[:, :, ::-1] - maps).max() < 1e-6
 
 
-def test_a_transformer_is_exported_as_it_is() -> None:
-    """In float32 and for any batch, both mirrored passes averaged."""
+def test_an_exported_transformer_has_the_output_of_torch() -> None:
+    """The file is in float32, for any batch, and averages both mirrored passes."""
     torch.manual_seed(3)
     network = transformer.Transformer(dino.Trunk(transformer.TAPS), (42, 56)).eval()
     pixels = torch.randint(0, 255, (3, *data.LARGE, 3), dtype=torch.uint8)
@@ -255,7 +255,7 @@ def test_a_transformer_is_exported_as_it_is() -> None:
     assert abs(found.sum((1, 2)) - 1).max() < 1e-4
 
 
-def test_lower_blocks_learn_less() -> None:
+def test_lower_blocks_have_smaller_rates() -> None:
     network = transformer.Transformer(dino.Trunk(transformer.TAPS))
     options = finetune.Options()
     rates = {id(p): group["lr"] for group in finetune.groups(network, options) for p in group["params"]}
@@ -268,7 +268,7 @@ def test_lower_blocks_learn_less() -> None:
     assert rates[id(network.head.weight)] == options.rate
 
 
-def test_a_student_comes_back_from_its_file() -> None:
+def test_a_student_read_from_its_file_has_the_files_output() -> None:
     path = Path("model_store") / "gaze-1.onnx"
     pixels = torch.randint(0, 255, (2, 240, 320, 3), dtype=torch.uint8)
     with torch.no_grad():
@@ -277,13 +277,13 @@ def test_a_student_comes_back_from_its_file() -> None:
     assert abs(found - wanted).max() < 1e-4 * wanted.max()
 
 
-def test_harm_moves_maps_with_pictures() -> None:
-    """A bright spot on grey, and a map that is where it is."""
+def test_maps_move_with_harmed_pictures() -> None:
+    """A bright spot on grey, and a map with its maximum there."""
     pixels, maps = torch.full((60, 80, 3), 90, dtype=torch.uint8), torch.zeros(2, 15, 20)
     pixels[12:16, 56:60], maps[0, 3, 14] = 250, 1.0
 
-    def apart(x: torch.Tensor, y: torch.Tensor) -> float:
-        """Between the spot and the map's maximum, in sides."""
+    def distance(x: torch.Tensor, y: torch.Tensor) -> float:
+        """Between the spot and the map's maximum, in fractions of the sides."""
         spot = torch.nonzero(x.float().mean(2) > 0.9 * x.float().mean(2).max()).float().mean(0)
         cell = torch.nonzero(y[0] == y[0].max()).float().mean(0)
         return float(
@@ -295,7 +295,7 @@ def test_harm_moves_maps_with_pictures() -> None:
     ways.append(harm.shifted(pixels, maps, torch.tensor([[1.4, 0, 0.2], [0, 1.2, -0.1]]), torch.zeros(3)))
     for x, y in ways:
         assert x.shape == pixels.shape and x.dtype == torch.uint8
-        assert not torch.equal(x, pixels) and apart(x, y) < 0.05
+        assert not torch.equal(x, pixels) and distance(x, y) < 0.05
         assert torch.allclose(y.sum((1, 2)), torch.tensor([1.0, 0.0]), atol=1e-4)
     same, where = harm.shifted(pixels, maps, harm.tilt(0.0, 60, 80), None)
     assert torch.equal(same, pixels) and torch.allclose(where, maps, atol=1e-4)
@@ -303,7 +303,7 @@ def test_harm_moves_maps_with_pictures() -> None:
     assert soft.max() < 250 and abs(soft.mean() - pixels.float().mean()) < 0.5
 
 
-def test_a_loss_with_mirrors_asks_for_the_same_map_of_both() -> None:
+def test_the_mirror_loss_penalises_maps_that_differ() -> None:
     torch.manual_seed(5)
     student = Student(SMALL).eval()
     pixels = torch.randint(0, 255, (2, 64, 96, 3), dtype=torch.uint8)

@@ -3,7 +3,7 @@
     python -m gazecrop.audit.commands.card PEOPLE.tar --room utkface=0.5 --faces FILE.onnx --beside TWITTER.onnx \\
         --crowd DIR --photos DIR --out DIR
 
-PEOPLE.tar: described in data/README.md of the training data. TWITTER.onnx: written by
+PEOPLE.tar: labelled portraits as a WebDataset tar (material/portraits.py). TWITTER.onnx: written by
 model_store.recipe.judge.twitter.export_fastgaze. `--out`: a folder outside the repository for the report with its
 pictures and all maps, since AUDIT.md holds only rates over many pairs. Every map is cached: a stopped run resumes, and
 maps of an unchanged network are not computed again. `--minutes` limits the largest part, the pairs of the paper's
