@@ -44,7 +44,7 @@ SETTINGS = (
 
 @dataclass(frozen=True)
 class Options:
-    fold: int = 0
+    fold: int = 0  # the fold that is scored, 0 to 4
     body: str = "mobilenet"
     epochs: int = 4
     batch: int = 16

@@ -26,10 +26,10 @@ SHAPES = {"landscape": data.SHAPE, "square": (280, 280), "portrait": (320, 240)}
 
 @dataclass(frozen=True)
 class Options:
-    start: str = "composed"
+    start: str = "composed"  # name of the checkpoint from which both trainings start
     epochs: int = 2
     batch: int = 16
-    rate: float = 3e-4
+    rate: float = 3e-4  # of all layers
     threads: int = 2
     smoke: bool = False
 

@@ -34,8 +34,8 @@ class Options:
     distilled: bool = False  # all of KINDS instead of the plain network alone
     taught: int = 2  # epochs of the teacher
     tuned: int = 5  # epochs of the transformer
-    learned: int = 2  # epochs of its student, unpruned
-    again: int = 4  # epochs of what pruning left of it
+    learned: int = 2  # epochs of its unpruned student
+    again: int = 4  # epochs of its pruned student
     only: str = ""  # one collection
     threads: int = 2
     smoke: bool = False

@@ -27,7 +27,7 @@ TWITTER = "Twitter's network, 800x600"
 @dataclass(frozen=True)
 class Options:
     onnx: str = ""  # files, separated by commas; empty: those in manifest.json
-    runs: int = 12
+    runs: int = 12  # turns, after one for warming up
     write: bool = True  # speed.json beside the manifest
     smoke: bool = False
 

@@ -31,14 +31,14 @@ from model_store.recipe.options import parse
 @dataclass(frozen=True)
 class Options:
     name: str = "distilled"
-    start: str = "plain-lite0"
-    kinds: str = "gaze,photos,squashed"
+    start: str = "plain-lite0"  # name of the checkpoint to start from
+    kinds: str = "gaze,photos,squashed"  # of pictures: material.py
     without: str = ""  # a collection left out
     epochs: int = 3  # over all kinds together
     batch: int = 16
     rate: float = 1e-3  # of the decoder
     backbone: float = 0.4  # factor of the rate for all other layers, which are pre-trained
-    decay: float = 0.02
+    decay: float = 0.02  # weight decay of AdamW
     average: float = 0.998  # of the weights, exponentially: about the last 500 steps
     human: float = 0.5  # weight of human gaze against the teachers' maps, where there are both: folds.py
     teachers: bool = True  # use the teachers' maps; without them only human gaze

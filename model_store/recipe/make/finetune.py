@@ -41,8 +41,8 @@ class Options:
     rate: float = 5e-4  # of the new decoder
     top: float = 6e-5  # of the last block
     fall: float = 0.85  # factor of the rate from block to block, downwards
-    decay: float = 0.05
-    average: float = 0.995
+    decay: float = 0.05  # weight decay of AdamW
+    average: float = 0.995  # of the weights, exponentially: about the last 200 steps
     seed: int = 1
     threads: int = 2
     smoke: bool = False

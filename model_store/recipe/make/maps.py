@@ -32,7 +32,7 @@ Predictor = Callable[
 @dataclass(frozen=True)
 class Options:
     members: str = ",".join(ENSEMBLE)
-    shards: str = "gaze,photos,composed"
+    shards: str = "gaze,photos,composed"  # the pictures of these names
     without: str = ""  # a collection left out, which no member saw either
     threads: int = 2
     smoke: bool = False

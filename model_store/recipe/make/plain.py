@@ -30,14 +30,14 @@ VIEWS = 4  # the picture, its mirror image, and both in other colours
 @dataclass(frozen=True)
 class Options:
     name: str = "plain"
-    body: str = "mobilenet"
+    body: str = "mobilenet"  # a name of backbones.BODIES
     without: str = ""  # a collection left out of training, to be scored on it afterwards
     half: int = -1  # 0 or 1: train on that half of "train" alone, for calibrate.py; -1: on all of it
     epochs: int = 6  # the score on val is best after 4 to 6; later the network overfits
     batch: int = 16
     rate: float = 2e-3  # of the new decoder
     backbone: float = 0.1  # factor of the rate for the pre-trained layers
-    decay: float = 0.02
+    decay: float = 0.02  # weight decay of AdamW
     average: float = 0.995  # of the weights, exponentially: about the last 200 steps
     seed: int = 1
     threads: int = 2

@@ -31,10 +31,10 @@ class Options:
     without: str = ""  # a collection left out
     epochs: int = 5
     batch: int = 16
-    rate: float = 1e-3
-    backbone: float = 0.2
-    decay: float = 0.02
-    average: float = 0.99
+    rate: float = 1e-3  # of the new layers
+    backbone: float = 0.2  # factor of the rate for the pre-trained layers
+    decay: float = 0.02  # weight decay of AdamW
+    average: float = 0.99  # of the weights, exponentially: about the last 100 steps
     seed: int = 3
     threads: int = 2
     smoke: bool = False
