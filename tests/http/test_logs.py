@@ -1,5 +1,6 @@
 """The log: a line for each request but the probes, as text or as JSON; a warning for a misspelt setting."""
 
+import asyncio
 import json
 import logging
 import re
@@ -10,9 +11,10 @@ from typing import Any
 import httpx
 import pytest
 
+from gazecrop.http import logs
 from gazecrop.http.logs import JsonFormatter, TextFormatter
 from gazecrop.metrics import STAGES
-from gazecrop.settings import unknown_variables
+from gazecrop.settings import Settings, unknown_variables
 from tests.conftest import Server
 from tests.helpers.contract import begin_upload, place_of, until
 from tests.helpers.pictures import jpeg
@@ -85,6 +87,34 @@ def test_above_info_no_request_is_logged(start_server: Start) -> None:
     [line] = lines(server)
     assert (line["level"], line["logger"]) == ("warning", "gazecrop")
     assert "GAZECROP_MAX_BYTE " in line["message"] and "GAZECROP_MAX_BYTES?" in line["message"]
+
+
+async def test_lines_are_collected_and_written_in_order(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logs, "FLUSH_SECONDS", 0.1)
+    logger = logging.Logger("gazecrop")
+    handler = logs.Handler(Settings(log_format="json"))
+    logger.addHandler(handler)
+
+    def written() -> list[str]:
+        return [json.loads(line)["message"] for line in capsys.readouterr().err.splitlines()]
+
+    for word in ("one", "two"):
+        logger.info(word)
+    assert written() == []
+    await asyncio.sleep(0.3)
+    assert written() == ["one", "two"]
+    logger.info("three")
+    logger.warning("four")  # at once, with what was collected
+    assert written() == ["three", "four"]
+    await asyncio.to_thread(logger.info, "five")  # no event loop in this thread
+    assert written() == ["five"]
+    logger.info("six")
+    handler.close()
+    logger.info("seven")
+    handler.flush()  # as logging.shutdown does at exit
+    assert written() == ["six", "seven"]
 
 
 def test_a_request_that_fails_is_logged_with_its_traceback() -> None:

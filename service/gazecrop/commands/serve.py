@@ -20,7 +20,7 @@ def main(argv: Sequence[str]) -> int:
     from gazecrop.http import logs
     from gazecrop.http.server import serve
 
-    logging.basicConfig(level=settings.log_level.upper(), handlers=[logs.handler(settings)])
+    logging.basicConfig(level=settings.log_level.upper(), handlers=[logs.Handler(settings)])
     for warning in unknown_variables(os.environ):
         logging.getLogger("gazecrop").warning(warning)
     app = create_app(settings)
