@@ -15,7 +15,8 @@ from PIL.ImageFile import ImageFile
 
 from gazecrop.errors import PictureError, PictureUnreadable
 from gazecrop.picture.containers.ifd import orientation_of
-from gazecrop.picture.decode import SIDEWAYS, TURNS, Thumbnail, flat, reduced
+from gazecrop.picture.decode import Thumbnail, flat, reduced
+from gazecrop.picture.load import SIDEWAYS, TURNS
 from gazecrop.picture.probe import inspect, nearest_shape, unreadable_on_error
 from gazecrop.picture.space import space_of_image
 

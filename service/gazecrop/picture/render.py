@@ -12,12 +12,8 @@ from typing import Any, Protocol
 from PIL import Image
 
 from gazecrop.picture.colour import lab_to_rgb, on_white, reducible
-from gazecrop.picture.decode import (
-    SIDEWAYS,
-    Limits,
-    load_picture,
-    turn_of,
-)
+from gazecrop.picture.decode import Limits
+from gazecrop.picture.load import SIDEWAYS, load_picture, turn_of
 from gazecrop.picture.probe import Header, draft_scale, inspect, unreadable_on_error
 from gazecrop.picture.space import Space, space_of, to_srgb
 

@@ -24,36 +24,27 @@ def read_tiff(data: bytes, size: tuple[int, int], layout: Layout) -> Image.Image
     planes = layout.count if layout.planar else 1
     together = 1 if layout.planar else layout.count
     wanted = [*range(COLOURS[layout.photometric]), *([layout.alpha] if layout.alpha >= 0 else [])]
-    pixels = np.empty((height, width, len(wanted)), np.float32 if _stretches(layout) else np.uint8)
+    pixels = np.empty((height, width, len(wanted)), np.float32 if layout.stretches else np.uint8)
     for plane in range(planes):
         if layout.planar and plane not in wanted:
             continue
         raw = _bytes_of_plane(data, size, layout, plane, planes, together)
-        for top, samples in _bands(raw, width, layout, together):
+        for top, samples in _bands(raw, size, layout, together):
             part = samples if layout.planar else samples[..., wanted]
             here = [wanted.index(plane)] if layout.planar else list(range(len(wanted)))
             pixels[top : top + len(part), :, here] = part
         del raw
     return _picture(
-        _to_8_bits(pixels, layout) if _stretches(layout) else pixels.astype(np.uint8, copy=False), layout
+        _to_8_bits(pixels, layout) if layout.stretches else pixels.astype(np.uint8, copy=False), layout
     )
-
-
-def _stretches(layout: Layout) -> bool:
-    """Floats and integers of 32 bits have no defined white."""
-    return layout.floats or layout.bits == 32
 
 
 def _bytes_of_plane(
     data: bytes, size: tuple[int, int], layout: Layout, plane: int, planes: int, together: int
-) -> NDArray[np.uint8]:
-    """uint8[rows, tiles across, bytes of a tile's or picture's row]."""
-    width, height = size
-    across = 1
-    if layout.tile:
-        width = layout.tile[0]
-        across = -(-size[0] // width)
-    row = (width * together * layout.bits + 7) // 8
+) -> Image.Image:
+    """L, a pixel for each byte of a row; the bytes of all tiles across follow each other."""
+    height = size[1]
+    across, row = _row(size, layout, together)
     pieces = len(layout.offsets) // planes
     part = slice(plane * pieces, (plane + 1) * pieces)
     tags: dict[int, list[int]] = {
@@ -71,7 +62,7 @@ def _bytes_of_plane(
         tags |= {273: offsets, 278: [min(layout.rows, height)], 279: lengths}
     picture = TiffImageFile(BytesIO(_grey_file(data, tags)))
     picture.load()
-    return np.asarray(picture).reshape(height, across, row)
+    return picture
 
 
 def _grey_file(data: bytes, tags: dict[int, list[int]]) -> bytes:
@@ -89,15 +80,22 @@ def _grey_file(data: bytes, tags: dict[int, list[int]]) -> bytes:
     )
 
 
+def _row(size: tuple[int, int], layout: Layout, together: int) -> tuple[int, int]:
+    """How many tiles are across, 1 for strips, and the bytes of the row of one."""
+    width = layout.tile[0] if layout.tile else size[0]
+    return -(-size[0] // width), (width * together * layout.bits + 7) // 8
+
+
 def _bands(
-    raw: NDArray[np.uint8], width: int, layout: Layout, together: int
+    raw: Image.Image, size: tuple[int, int], layout: Layout, together: int
 ) -> Iterator[tuple[int, NDArray[np.uint8] | NDArray[np.float32]]]:
     """The first row and the samples [rows, width, together] of each band."""
-    height, across, row = raw.shape
+    width, height = size
+    across, row = _row(size, layout, together)
     columns = layout.tile[0] if layout.tile else width
     step = max(1, _BAND // (across * row))
     for top in range(0, height, step):
-        part = raw[top : top + step]
+        part = np.asarray(raw.crop((0, top, raw.width, min(top + step, height))))
         samples = _samples(part.reshape(-1, row), columns, layout, together)
         rows = samples.reshape(len(part), across * columns, together)
         yield top, rows[:, :width]
@@ -155,7 +153,8 @@ def _to_8_bits(values: NDArray[np.float32], layout: Layout) -> NDArray[np.uint8]
     high = float(shown.max(where=finite, initial=-np.inf))
     if low < high:
         np.nan_to_num(shown, copy=False, nan=low, posinf=high, neginf=low)
-        pixels[..., :colours] = (shown - np.float32(low)) * np.float32(255 / (high - low))
+        for colour in range(colours):
+            pixels[..., colour] = (shown[..., colour] - np.float32(low)) * np.float32(255 / (high - low))
     else:
         pixels[..., :colours] = 128
     if values.shape[-1] > colours:

@@ -45,6 +45,11 @@ class Layout:
     offsets: tuple[int, ...]
     lengths: tuple[int, ...]
 
+    @property
+    def stretches(self) -> bool:
+        """Floats and integers of 32 bits have no defined white: the range of the values is shown."""
+        return self.floats or self.bits == 32
+
 
 def layout_of(tags: Directory) -> Layout | None:
     """None: Pillow reads it rightly, or refuses it. Raises ValueError for what nothing here reads rightly."""

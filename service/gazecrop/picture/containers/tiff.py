@@ -42,9 +42,10 @@ def walk_tiff(data: bytes, most: int = MAX_PARTS) -> Walk:
 
 
 def _copies(layout: Layout) -> int:
-    """The samples as Pillow reads them and as an array, and what is made of them, at 4 bytes a pixel."""
+    """The samples as stored, what is made of them (with float32 in between), and a picture, at 4 bytes a pixel."""
     stored = layout.bits * (1 if layout.planar else layout.count) / 8
-    return ceil((2 * stored + layout.count + 4) / 4)
+    made = layout.count * (5 if layout.stretches else 1)
+    return ceil((stored + made + 4) / 4)
 
 
 def _is_raw(data: bytes, first: Directory) -> bool:
