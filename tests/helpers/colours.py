@@ -78,7 +78,7 @@ def png(*chunks: bytes, mode: str = "RGB") -> bytes:
 
 
 def avif(primaries: int, transfer: int, mode: str = "RGB") -> bytes:
-    """The scene as an AVIF whose `colr` box of nclx says this; 4:4:4, so that the matrix stays what it was."""
+    """The scene as an AVIF whose nclx declares these code points."""
     data = encode(
         colourful().convert(mode), "AVIF", quality=100, subsampling="4:4:4" if mode == "RGB" else "4:0:0"
     )

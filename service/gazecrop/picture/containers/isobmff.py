@@ -44,7 +44,7 @@ def _colours(data: bytes) -> Colours:
                 13 if transfer in (cicp.UNSPECIFIED, *cicp.CAMERA_CURVES) else transfer,
             )
     if found.profile:
-        found.code_points = None  # then they only say how luma and chroma become RGB
+        found.code_points = None  # which then only define the matrix from YCbCr to RGB
     return found
 
 
