@@ -136,6 +136,7 @@ def cut(data: bytes, header: Header, box: tuple[int, int, int, int], size: tuple
         stored_size = picture.size if scaled is None else (header.walk.width, header.walk.height)
         left, top, right, bottom = stored_box(turn, box, stored_size)
         stored = reducible(picture)
+        del picture  # of the loaded pixels, the box and its conversion only two are in memory at a time
         size = (size[1], size[0]) if turn in SIDEWAYS else size
         if not drafted and size == (right - left, bottom - top):
             small = stored.crop((left, top, right, bottom))
@@ -143,6 +144,7 @@ def cut(data: bytes, header: Header, box: tuple[int, int, int, int], size: tuple
             ratio = scale if drafted else 1
             edges = (left / ratio, top / ratio, right / ratio, bottom / ratio)
             small = stored.resize(size, Image.Resampling.LANCZOS, box=edges, reducing_gap=3.0)
+        del stored
         small, profile = _for_output(small, space_of(data, header.walk.colours))
         if turn is not None:
             small = small.transpose(turn)

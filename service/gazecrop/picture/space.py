@@ -79,7 +79,8 @@ def to_srgb(picture: Image.Image, space: Space) -> Image.Image:
     the profile of CMYK, whereas Chromium 156 mixes it into the other inks first and shows it as dark grey."""
     grey, model = picture.mode in ("L", "LA"), space.of
     if space.hdr is not None:
-        picture = picture.convert({"L": "RGB", "LA": "RGBA", "CMYK": "RGB"}.get(picture.mode, picture.mode))
+        if picture.mode not in ("RGB", "RGBA"):
+            picture = picture.convert("RGBA" if picture.mode == "LA" else "RGB")
         return hdr_to_srgb(picture, space.hdr, hlg=space.hlg)
     if picture.mode == "CMYK":
         return _applied(picture, space.profile if model == b"CMYK" else b"").convert("RGB")
