@@ -277,6 +277,12 @@ async def test_deleting_leaves_a_tombstone_alone(store: RedisStore, raw: Redis) 
     assert 3600 < await raw.ttl(tombstone) <= 3660
 
 
+async def test_invented_long_ids_leave_no_tombstone(store: RedisStore, raw: Redis) -> None:
+    await store.delete("x" * 10_000)
+    assert not await store.delete_focus("x" * 10_000, ANY)
+    assert await raw.keys() == []
+
+
 async def test_eviction_takes_maps_and_no_focus(
     open_store: OpenStore, redis_server: RedisServer, raw: Redis
 ) -> None:
