@@ -18,7 +18,7 @@ LEFT_OUT := $(if $(filter cuda,$(RUNTIME)),/^onnxruntime==/$(,)/[^\]$$/d)
 LOCK = .venv/bin/uv pip compile --quiet --no-config --universal --python-version 3.11 --fork-strategy fewest \
 	--generate-hashes --no-emit-index-url --no-annotate --no-header $(UPGRADE)
 
-.PHONY: help serve test test-all check bench network evidence page system lock
+.PHONY: help serve test test-all check bench network evidence page system system-all lock
 
 help:
 	@sed -n 's/^\([a-z-]*\):[^#]*## /make \1: /p' Makefile
@@ -29,7 +29,7 @@ serve: $(STAMP) .venv/stamps/page ## the service on http://127.0.0.1:8000 (PORT=
 test: check ## lint, types and tests; what is missing on this machine is skipped, with CI=true that fails
 	.venv/bin/pytest -m "not long"
 
-test-all: check .venv/stamps/all .venv-train/stamp ## those that take long, too, and those of the recipe, which need torch
+test-all: check .venv/stamps/all .venv-train/stamp system-all ## those that take long, too, and those of the recipe, which need torch
 	.venv/bin/pytest
 
 check: .venv/stamps/dev .venv/stamps/page system
@@ -65,7 +65,11 @@ lock: $(STAMP) ## remake the locks for Python 3.11 to 3.14 (UPGRADE=--upgrade ta
 
 system:
 	@.ci/apt "command -v redis-server" redis-server || true
+	@.ci/apt "command -v promtool" prometheus || true
 	@.ci/apt "command -v chromium || command -v chromium-browser" chromium chromium-browser || true
+
+system-all: system
+	@.ci/apt "command -v nginx" nginx-light || true
 
 .venv/bin/pip:
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: PYTHON=..." if sys.version_info < (3, 11) else 0)'

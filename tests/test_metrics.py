@@ -1,14 +1,19 @@
 import asyncio
 import contextlib
+import math
 import re
 import time
+from pathlib import Path
 
-from gazecrop.metrics import SECONDS, STAGES, Metrics, Stages
+import pytest
+
+from gazecrop.metrics import SECONDS, STAGES, Metrics, Stages, memory_limit
 
 FAMILIES = {
     "gazecrop_requests", "gazecrop_request_seconds", "gazecrop_stage_seconds", "gazecrop_batch_size",
     "gazecrop_queue_depth", "gazecrop_shed", "gazecrop_cache", "gazecrop_store_up", "gazecrop_decode_errors",
     "gazecrop_loop_lag_seconds", "gazecrop_model", "gazecrop_input_megapixels",
+    "gazecrop_memory_limit_bytes",
 }  # fmt: skip
 
 
@@ -71,6 +76,27 @@ def test_gauges_and_counters_of_the_parts() -> None:
     assert re.search(r'gazecrop_model_info{.*provider="CPUExecutionProvider".*} 1.0', lines)
     waiting[0] = 0
     assert 'gazecrop_queue_depth{gate="decode"} 0.0' in text(metrics)
+
+
+def test_the_memory_limit_of_either_version_of_control_groups(tmp_path: Path) -> None:
+    two, one = tmp_path / "memory.max", tmp_path / "memory.limit_in_bytes"
+    files = [str(two), str(one)]
+    assert memory_limit(files) == math.inf
+    one.write_text("9223372036854771712\n")
+    assert memory_limit(files) == math.inf
+    one.write_text("1073741824\n")
+    assert memory_limit(files) == 2**30
+    two.write_text("536870912\n")
+    assert memory_limit(files) == 2**29
+    two.write_text("max\n")
+    assert memory_limit(files) == 2**30
+
+
+@pytest.mark.parametrize("fell_back", [True, False])
+def test_a_fall_back_is_a_label_of_the_network(fell_back: bool) -> None:
+    metrics = Metrics()
+    metrics.model("gaze-0", "gaze-0.onnx", "ab" * 32, "CPUExecutionProvider", fell_back)
+    assert f'fell_back="{str(fell_back).lower()}"' in text(metrics)
 
 
 def test_openmetrics_by_the_accept_header() -> None:

@@ -210,6 +210,18 @@ def test_cuda_is_refused_where_the_session_does_not_report_it(
     assert (loaded.provider, loaded.max_batch) == ("CPUExecutionProvider", 1)
 
 
+@pytest.mark.parametrize(
+    ("device", "gpu", "fell_back"), [("auto", True, True), ("auto", False, False), ("cpu", True, False)]
+)
+def test_a_gpu_that_is_there_and_not_used_is_a_fall_back(
+    device: str, gpu: bool, fell_back: bool, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_has_cuda", lambda: False)
+    loaded = Model.load(settings(store, device=device))
+    monkeypatch.setattr(module, "driver_finds_device", lambda: gpu)
+    assert loaded.fell_back is fell_back
+
+
 def test_the_shipped_network_loads_warms_and_is_quiet() -> None:
     """In a process of its own, since ONNX Runtime writes to the process's stdout and stderr."""
     program = "from gazecrop.model import *; Model.load(Settings(device='cpu')).warm()"

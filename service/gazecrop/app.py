@@ -90,7 +90,7 @@ class App:
         settings, metrics = self.settings, self.metrics
         model = await asyncio.to_thread(Model.load, settings)
         await asyncio.to_thread(model.warm)
-        metrics.model(model.name, model.file, model.sha256, model.provider)
+        metrics.model(model.name, model.file, model.sha256, model.provider, model.fell_back)
         store = open_store(settings)
         id_key = await _id_key(settings, store)
 

@@ -5,9 +5,11 @@ Metric children (one time series each) are cached in dicts: `labels()` costs mor
 
 import asyncio
 import contextlib
+import math
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 from prometheus_client import (
     CollectorRegistry,
@@ -25,6 +27,9 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"}
 
 # Geometric, three a decade, 0.5 ms to 5 s.
 SECONDS = tuple(float(f"{0.0005 * 10 ** (step / 3):.3g}") for step in range(13))
+
+# Of control groups, version 2 and 1.
+MEMORY_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # they double the number of series
 
@@ -66,6 +71,10 @@ class Metrics:
             "The longest delay of the event loop in the last ten seconds",
             registry=registry,
         )
+        limit = Gauge(
+            "gazecrop_memory_limit_bytes", "The container's memory limit, +Inf without", registry=registry
+        )
+        limit.set(memory_limit())
         self._model = Info("gazecrop_model", "The network that runs, and on what", registry=registry)
         self.input_megapixels = Histogram(
             "gazecrop_input_megapixels", "Size of the pictures uploaded", registry=registry,
@@ -103,8 +112,10 @@ class Metrics:
         """reason: an error's slug."""
         self._decode_errors.labels(reason).inc()
 
-    def model(self, name: str, file: str, sha256: str, provider: str) -> None:
-        self._model.info({"model": name, "file": file, "sha256": sha256, "provider": provider})
+    def model(self, name: str, file: str, sha256: str, provider: str, fell_back: bool = False) -> None:
+        """fell_back: there is a GPU that was not excluded, and the provider is the CPU."""
+        labels = {"model": name, "file": file, "sha256": sha256, "provider": provider}
+        self._model.info(labels | {"fell_back": str(fell_back).lower()})
 
     def render(self, accept: str = "") -> tuple[bytes, str]:
         """The body and content type of /metrics: Prometheus' text, or OpenMetrics where `Accept` asks for it."""
@@ -122,6 +133,18 @@ class Metrics:
             await asyncio.sleep(every)
             lags.append(max(0.0, time.perf_counter() - before - every))
             self._loop_lag.set(max(lags))
+
+
+def memory_limit(files: Sequence[str] = MEMORY_LIMITS) -> float:
+    """Bytes that this container may use; infinity without a limit or outside Linux."""
+    for file in files:
+        try:
+            limit = int(Path(file).read_text())
+        except (OSError, ValueError):  # not there, or `max`
+            continue
+        if limit < 2**50:  # version 1 writes nearly 2**63 for none
+            return limit
+    return math.inf
 
 
 class Stages:

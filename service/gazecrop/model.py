@@ -59,6 +59,7 @@ class Model:
         self.calibration = _calibration(entry)
         self._session = _session(_verified(path, self.sha256), settings.device)
         self.provider: str = self._session.get_providers()[0]
+        self._device = settings.device
         self.max_batch = settings.max_batch or (GPU_BATCH if self.provider == CUDA else 1)
         self.batch_sizes = _batch_sizes(self.max_batch)
 
@@ -73,6 +74,11 @@ class Model:
             raise ModelError(
                 f"{store / MANIFEST}: the entry of {name} is incomplete or wrong: {error!r}"
             ) from error
+
+    @property
+    def fell_back(self) -> bool:
+        """Whether it runs on the CPU although there is a GPU and no setting excludes it."""
+        return self._device == "auto" and self.provider == CPU and driver_finds_device()
 
     def grid_of(self, shape: tuple[int, ...]) -> tuple[int, int]:
         """(rows, columns) of the output for an input of this (height, width)."""

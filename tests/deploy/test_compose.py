@@ -1,5 +1,6 @@
 """docker-compose.yml and Redis' configuration, checked without an engine and with a real redis-server."""
 
+import re
 import socket
 import subprocess
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 import yaml
 
 from gazecrop.settings import Settings
-from tests.conftest import command
+from tests.conftest import RedisServer, command
 from tests.helpers.shipping import ROOT, documents, text, variables
 
 
@@ -40,6 +41,79 @@ def seconds(duration: str) -> int:
 
 def test_compose_waits_for_the_drain() -> None:
     assert seconds(compose()["services"]["gazecrop"]["stop_grace_period"]) > Settings().drain_seconds
+
+
+def gigabytes(limit: str) -> float:
+    number = limit.rpartition(":-")[2].removesuffix("}")
+    return float(number[:-1]) * {"m": 2**20, "g": 2**30}[number[-1]] / 2**30
+
+
+def test_every_service_has_a_memory_limit_and_rotated_logs() -> None:
+    """Docker's own default keeps logs without end."""
+    for name, service in compose()["services"].items():
+        assert 0.25 <= gigabytes(service["mem_limit"]) <= 3, name
+        assert service["logging"] == {"driver": "json-file", "options": {"max-size": "10m", "max-file": "3"}}
+        assert service["restart"] == "unless-stopped"
+
+
+def test_the_memory_limits_hold_what_the_settings_allow() -> None:
+    services = compose()["services"]
+    assert gigabytes(services["gazecrop"]["mem_limit"]) * 2**30 >= 1.1 * Settings(workers=16).peak_memory
+    assert gigabytes(services["redis"]["mem_limit"]) * 2**30 >= 2 * int(SETTINGS_OF_REDIS["maxmemory"])
+
+
+def test_prometheus_keeps_what_it_measured() -> None:
+    assert "prometheus:/prometheus" in compose()["services"]["prometheus"]["volumes"]
+    assert "prometheus" in compose()["volumes"]
+
+
+def test_four_services_behind_nginx() -> None:
+    """`docker compose --profile scale up`: the service and three more, from the same image, without a port."""
+    services = compose()["services"]
+    one, more, nginx = services["gazecrop"], services["gazecrop-more"], services["nginx"]
+    assert more["deploy"]["replicas"] == 3 and more["ports"] == []
+    assert more["profiles"] == nginx["profiles"] == ["scale"] and "profiles" not in one
+    added = {"profiles", "deploy", "ports"}
+    assert {k: v for k, v in more.items() if k not in added} == {
+        k: v for k, v in one.items() if k not in added
+    }
+    upstreams = set(re.findall(r"server ([a-z-]+):8000;", text("docker/nginx.conf")))
+    [discovery] = yaml.safe_load(text("docker/prometheus.yml"))["scrape_configs"][0]["dns_sd_configs"]
+    assert upstreams == set(discovery["names"]) == nginx["depends_on"].keys() == {"gazecrop", "gazecrop-more"}
+    [listen] = re.findall(r"listen (\d+);", text("docker/nginx.conf"))
+    assert nginx["ports"][0].endswith(f":{listen}")
+
+
+def test_nginx_leaves_the_size_of_bodies_to_the_service() -> None:
+    [limit] = re.findall(r"client_max_body_size (\d+)m;", text("docker/nginx.conf"))
+    largest = max(Settings().max_bytes, Settings().max_google_body_bytes)
+    assert largest < int(limit) * 2**20 < 1.2 * largest
+
+
+def test_the_gpu_s_image_has_a_name_of_its_own() -> None:
+    """So that `up` with the GPU's file never finds the CPU's image."""
+    gpu = yaml.safe_load(text("docker/gpu.yml"))["services"]["gazecrop"]
+    assert gpu["image"] != compose()["services"]["gazecrop"]["image"]
+    assert gpu["build"]["args"] == {"EXTRA": "cuda"}
+
+
+def redis_cli(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([command("redis-cli"), *map(str, arguments)], capture_output=True, text=True)
+
+
+@pytest.mark.redis
+def test_the_probes_of_redis_fail_on_an_error(redis_server: RedisServer) -> None:
+    """Without -e an answer such as LOADING or NOAUTH would be healthy."""
+    [state] = [d for d in documents(ROOT / "k8s/components/redis/redis.yaml") if d["kind"] == "StatefulSet"]
+    [container] = state["spec"]["template"]["spec"]["containers"]
+    probe = ["redis-cli", "-e", "ping"]
+    assert container["readinessProbe"]["exec"]["command"] == probe
+    assert compose()["services"]["redis"]["healthcheck"]["test"] == ["CMD", *probe]
+    _, *options, ping = probe
+    assert redis_cli("-s", redis_server.path, *options, ping).returncode == 0
+    assert redis_cli("-s", redis_server.path, "CONFIG", "SET", "requirepass", "secret").returncode == 0
+    assert redis_cli("-s", redis_server.path, *options, ping).returncode != 0
+    assert redis_cli("-s", redis_server.path, ping).returncode == 0
 
 
 def answers(path: Path, *question: str) -> list[str]:

@@ -171,3 +171,67 @@ def test_the_gpu_overlay_demands_a_gpu() -> None:
 def test_the_image_s_tag_is_the_version() -> None:
     assert pod(render("base"))[1]["image"] == f"gazecrop:{__version__}"
     assert pod(render("overlays/gpu"))[1]["image"] == f"gazecrop:{__version__}-cuda"
+
+
+def test_a_rollout_needs_no_spare_gpu() -> None:
+    strategy = one(render("overlays/gpu"), "Deployment")["spec"]["strategy"]["rollingUpdate"]
+    assert strategy == {"maxUnavailable": 1, "maxSurge": 0}
+
+
+def test_the_gpu_overlay_runs_on_tainted_nodes_with_nvidia_s_runtime() -> None:
+    spec, _ = pod(render("overlays/gpu"))
+    assert spec["runtimeClassName"] == "nvidia"
+    assert spec["tolerations"] == [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}]
+    assert "CUDA 13" in (ROOT / "k8s/components/gpu/kustomization.yaml").read_text()
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_no_pod_starts_without_the_id_key(overlay: str) -> None:
+    """Redis would keep one it made itself; when its disk is lost, every id of every page would change."""
+    _, container = pod(render(overlay))
+    [key] = [e["valueFrom"]["secretKeyRef"] for e in container["env"] if e["name"] == "GAZECROP_ID_KEY"]
+    assert key == {"name": "gazecrop", "key": "GAZECROP_ID_KEY"}  # not optional
+    assert container["envFrom"] == [{"secretRef": {"name": "gazecrop"}}]
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_the_network_policy_needs_no_labels_and_admits_the_port_alone(overlay: str) -> None:
+    policy = one(render(overlay), "NetworkPolicy")["spec"]
+    assert policy["ingress"] == [{"ports": [{"port": "http", "protocol": "TCP"}]}]
+    dns, redis = policy["egress"]
+    assert {"ipBlock": {"cidr": "169.254.20.10/32"}} in dns["to"]
+    assert {p["port"] for p in dns["ports"]} == {53}
+    assert {p["port"] for p in redis["ports"]} == {6379, 6380, 26379}
+
+
+def test_keda_s_object_follows_its_schema() -> None:
+    """The few rules of keda.sh/v1alpha1 that this file depends on; the schema is not on a registry."""
+    scaled = one(render("overlays/gpu"), "ScaledObject")
+    assert scaled["apiVersion"] == "keda.sh/v1alpha1"
+    spec = scaled["spec"]
+    assert spec["scaleTargetRef"] == {"name": one(render("overlays/gpu"), "Deployment")["metadata"]["name"]}
+    assert spec["minReplicaCount"] < spec["maxReplicaCount"]
+    for trigger in spec["triggers"]:
+        assert trigger.keys() == {"type", "name", "metadata"} and trigger["type"] == "prometheus"
+        assert trigger["metadata"].keys() == {"serverAddress", "query", "threshold"}
+        assert all(isinstance(value, str) for value in trigger["metadata"].values())
+        assert float(trigger["metadata"]["threshold"]) > 0
+    _, container = pod(render("overlays/gpu"))
+    cores = {trigger["name"]: float(trigger["metadata"]["threshold"]) for trigger in spec["triggers"]}[
+        "cores"
+    ]
+    assert cores == pytest.approx(0.7 * int(container["resources"]["requests"]["cpu"]))
+
+
+def test_the_operator_s_objects_follow_their_schemas() -> None:
+    """The few rules of monitoring.coreos.com/v1 that these depend on."""
+    objects = render("overlays/gpu")
+    monitor, rules = one(objects, "ServiceMonitor"), one(objects, "PrometheusRule")
+    assert monitor["apiVersion"] == rules["apiVersion"] == "monitoring.coreos.com/v1"
+    service = one(objects, "Service")
+    assert monitor["spec"]["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
+    assert [e["port"] for e in monitor["spec"]["endpoints"]] == [p["name"] for p in service["spec"]["ports"]]
+    for group in rules["spec"]["groups"]:
+        for rule in group["rules"]:
+            assert rule.keys() <= {"alert", "expr", "for", "labels", "annotations"}
+            assert all(isinstance(v, str) for v in (*rule["labels"].values(), *rule["annotations"].values()))

@@ -31,7 +31,7 @@ from gazecrop.crop.cropping import Cropper, Options
 from gazecrop.crop.grid import SaliencyGrid
 from gazecrop.crop.ratios import ALL_PROFILES
 from gazecrop.errors import PictureError, StoreAway
-from gazecrop.model import CPU, Model, ModelError, driver_finds_device, self_test_picture
+from gazecrop.model import Model, ModelError, self_test_picture
 from gazecrop.picture.decode import Limits, decode
 from gazecrop.pipeline import as_record
 from gazecrop.settings import Settings, unknown_variables
@@ -81,7 +81,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
         )
         text = f"runs on {model.provider}, {' and '.join(_runtimes())}; GAZECROP_DEVICE={settings.device}"
         yield Finding("ok", "device", text)
-    yield from _runtime(settings, model)
+    yield from _runtime(model)
     yield from _formats()
     yield from asyncio.run(_store(settings))
     yield _address(settings)
@@ -96,7 +96,7 @@ def _runtimes() -> list[str]:
     ]
 
 
-def _runtime(settings: Settings, model: Model | None) -> Iterator[Finding]:
+def _runtime(model: Model | None) -> Iterator[Finding]:
     """Two packages with one module, or a GPU that the installed package cannot use."""
     found = _runtimes()
     pip = f"{shlex.quote(sys.executable)} -m pip"
@@ -108,7 +108,7 @@ def _runtime(settings: Settings, model: Model | None) -> Iterator[Finding]:
             "onnxruntime-gpu (GPU) or onnxruntime (CPU), in the version above"
         )
         yield Finding("warn", "device", text)
-    elif settings.device == "auto" and model and model.provider == CPU and driver_finds_device():
+    elif model is not None and model.fell_back:
         text = (
             f"there is a GPU, but {' '.join(found)} runs on the CPU. For the GPU: {pip} uninstall --yes {names}; "
             f"{pip} install --require-hashes -r docker/cuda.lock"
