@@ -36,7 +36,7 @@ class Options:
     height: int = transformer.SMALL[0]  # of the input, like the width a multiple of the patch's 14 px
     width: int = transformer.SMALL[1]
     epochs: int = 5
-    coarse: int = 3  # the first epochs, at 168x224: saves a third of the time
+    coarse: float = 3.0  # the first epochs, at 168x224: saves a third of the time
     batch: int = 8
     rate: float = 5e-4  # of the new decoder
     top: float = 6e-5  # of the last block
@@ -118,7 +118,7 @@ def train(options: Options) -> nn.Module:
     resume = folder / f"{name}.resume.pt"
     for number in learner.epochs(options.epochs * PARTS, resume, judge, name):
         epoch, part = divmod(number, PARTS)
-        network.shape = transformer.COARSE if epoch < options.coarse and not options.smoke else shape
+        network.shape = transformer.COARSE if number < options.coarse * PARTS and not options.smoke else shape
         draw = torch.Generator().manual_seed(options.seed * 1000 + epoch)
         batches = torch.randperm(len(chosen), generator=draw).split(options.batch)
         draw.manual_seed(options.seed * 100000 + number)

@@ -130,4 +130,6 @@ class Learner:
                 {"epoch": epoch + 1, "seconds": round(time.time() - started), **judge(self.mean.eval())}
             )
             print(name, json.dumps(self.log[-1]), flush=True)
-            torch.save({key: part.state_dict() for key, part in parts.items()} | {"log": self.log}, resume)
+            draft = resume.with_suffix(".draft")  # a stop while it is written must not cost the training
+            torch.save({key: part.state_dict() for key, part in parts.items()} | {"log": self.log}, draft)
+            draft.replace(resume)
