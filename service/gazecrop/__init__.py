@@ -12,7 +12,7 @@ import importlib
 import os
 from typing import TYPE_CHECKING
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # onnxruntime 1.31 for Linux otherwise reports its use to its maker over the network, from its import on.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
