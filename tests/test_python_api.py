@@ -221,6 +221,24 @@ def test_invalid_options_are_reported(options: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
+    "options",
+    [
+        {"zoom": "2"},
+        {"zoom": None},
+        {"keep": (0.1, 0.1, 0.2, 0.2)},
+        {"keep": "0.1,0.1,0.2,0.2"},
+        {"avoid": 1},
+        {"focus": 0.5},
+        {"focus": "ab"},
+        {"focus": (0.5, 0.5, 0.5)},
+    ],
+)
+def test_options_of_another_type_are_named(options: dict[str, Any]) -> None:
+    with pytest.raises(TypeError, match=f"^{next(iter(options))} is a "):
+        gazecrop.from_encoded(gazecrop.SaliencyGrid.uniform(3, 4, 40, 30).text).crop("1:1", **options)
+
+
+@pytest.mark.parametrize(
     "mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr", "HSV", "I;16", "I", "F"]
 )
 def test_images_of_every_mode(mode: str) -> None:

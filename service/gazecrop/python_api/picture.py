@@ -92,7 +92,7 @@ class Picture:
         that a crop should not cut through. `keep`, `avoid`: areas that must be wholly inside or outside the
         box; where not all can be, the last are dropped, `avoid` before `keep` (see `unmet`). `candidates`: 1 to 5, the
         number of boxes with the `alternatives`. `focus`: the point (x, y in fractions) to keep central. Raises
-        BadParameters, which lists all errors.
+        BadParameters, which lists all errors, and TypeError for values of another type.
         """
         [crop] = self.crops(
             [ratio],
@@ -121,17 +121,14 @@ class Picture:
         """Crops of up to 16 ratios: ["1:1", 16 / 9, (4, 5)] or "1:1,16:9"; of every profile without any. The other
         parameters as in `crop`."""
         query = [("ratios", ratios if isinstance(ratios, str) else ",".join(map(_ratio_text, ratios)))]
-        query += [
-            ("policy", policy),
-            ("zoom", f"{zoom:.9f}"),
-            ("candidates", f"{candidates}"),
-            ("protect", protect),
-        ]
-        query += [("keep", _decimals(area)) for area in keep] + [("avoid", _decimals(area)) for area in avoid]
+        query += [("policy", policy), ("zoom", _zoom_text(zoom)), ("candidates", f"{candidates}")]
+        query += [("protect", protect)]
+        query += [("keep", text) for text in _area_texts("keep", keep)]
+        query += [("avoid", text) for text in _area_texts("avoid", avoid)]
         wanted = parse(urlencode(query))
         if focus is None and policy == "focus":
             raise BadParameters.one("policy", "The policy focus needs the argument focus.")
-        if focus is not None and not (0 <= focus[0] <= 1 and 0 <= focus[1] <= 1):
+        if focus is not None and not _inside(focus):
             raise BadParameters.one("focus", "The focus is inside the picture: two fractions from 0 to 1.")
         return [
             Crop.of(self._cropper.crop(ratio, wanted.options, focus), self._cropper)
@@ -165,5 +162,23 @@ def _decimal(value: Real) -> str:
     return f"{float(value):.6f}".rstrip("0").rstrip(".")
 
 
-def _decimals(area: Area) -> str:
-    return ",".join(f"{value:.9f}" for value in area)
+def _zoom_text(zoom: float) -> str:
+    try:
+        return f"{zoom:.9f}"
+    except (TypeError, ValueError):  # what `format` raises for other types
+        raise TypeError(f"zoom is a number from 1 to 4, not {zoom!r:.60}") from None
+
+
+def _area_texts(name: str, areas: Iterable[Area]) -> list[str]:
+    try:
+        return [",".join(f"{value:.9f}" for value in area) for area in areas]
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} is a list of (x, y, width, height), not {areas!r:.60}") from None
+
+
+def _inside(focus: tuple[float, float]) -> bool:
+    try:
+        x, y = focus
+        return 0 <= x <= 1 and 0 <= y <= 1
+    except (TypeError, ValueError):
+        raise TypeError(f"focus is a pair (x, y), not {focus!r:.60}") from None
