@@ -13,12 +13,14 @@ RUN page_setup/fetch_libraries.sh /venv/bin/pip page_setup/npm vendor || mkdir -
 RUN /venv/bin/pip uninstall --quiet --yes pip
 
 FROM python:3.12-slim
-# A fixed number: Kubernetes' runAsNonRoot wants to see that it is not 0.
+LABEL org.opencontainers.image.licenses=Apache-2.0
+# A fixed number, since Kubernetes' runAsNonRoot checks that it is not 0.
 RUN useradd --uid 10001 --no-create-home gazecrop && install --directory --owner gazecrop /data
-# In a container loopback would reach nobody; which address is published is the host's decision.
+# Loopback inside a container is not reachable from outside; the host decides which address is published.
 ENV PATH=/venv/bin:$PATH PYTHONPATH=/app/service PYTHONUNBUFFERED=1 \
     GAZECROP_HOST=0.0.0.0 GAZECROP_DATA_DIR=/data PORT=8000
 WORKDIR /app
+COPY LICENSE NOTICE ./
 COPY --from=build /venv /venv
 COPY service/gazecrop/ service/gazecrop/
 COPY --from=build /build/examples service/gazecrop/page/examples/

@@ -54,6 +54,7 @@ class App:
             title="Gazecrop",
             version=__version__,
             summary="Crops pictures by where people look.",
+            license_info={"name": "Apache License 2.0", "identifier": "Apache-2.0"},
             docs_url=None,  # the framework's page loads from a CDN; routes/page.py serves the reference from here
             openapi_url=None,  # routes/page.py serves it: the framework's route has no template for the metrics
             redoc_url=None,

@@ -32,6 +32,10 @@ def test_every_resource_of_the_contract_is_in_it(document: dict[str, Any]) -> No
     }  # fmt: skip
 
 
+def test_it_names_the_licence(document: dict[str, Any]) -> None:
+    assert document["info"]["license"]["identifier"] == "Apache-2.0"
+
+
 def test_every_reference_resolves_and_every_schema_is_used(document: dict[str, Any]) -> None:
     references = set(re.findall(r"'\$ref': '([^']+)'", str(document)))
     schemas = {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
@@ -51,7 +55,7 @@ def test_every_operation_has_a_summary_and_no_500(document: dict[str, Any]) -> N
                 )
 
 
-def test_it_says_when_an_optional_key_of_a_response_is_absent(document: dict[str, Any]) -> None:
+def test_it_states_when_an_optional_key_of_a_response_is_absent(document: dict[str, Any]) -> None:
     sent = {"Report", "Contested", "Fractions"}  # models of requests
     optional = {
         (model, name): property
