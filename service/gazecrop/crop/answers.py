@@ -1,4 +1,4 @@
-"""The JSON of crops and of image documents (API.md), as plain dicts."""
+"""The JSON of crops and of image documents, as plain dicts. OpenAPI describes it (http/openapi/schemas.py)."""
 
 from typing import Any
 

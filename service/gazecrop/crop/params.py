@@ -1,4 +1,4 @@
-"""Parses the query parameters of crops (API.md), for all endpoints alike. All errors are reported together."""
+"""Parses the query parameters of crops, for all endpoints alike. All errors are reported together."""
 
 import re
 from collections.abc import Callable

@@ -40,7 +40,7 @@ class Advice(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Crop:
-    """The crop of one ratio, with the values of the HTTP API (API.md).
+    """The crop of one ratio, with the values of the HTTP API.
 
     importance_fraction: the share of the picture's saliency in the box, 0 to 1; `importance` is not rounded.
     centre_fraction: that of the centre crop of the same size. gain: importance_fraction minus centre_fraction.
