@@ -1,5 +1,5 @@
-# `make serve` and `make test` are all there is to know; `make help` lists the rest.
-# Files in .venv/stamps say what is set up: a second `make serve` runs no pip, a changed lock is installed by itself.
+# `make serve` and `make test` are the main targets; `make help` lists all.
+# Files in .venv/stamps record what is set up: a second `make serve` runs no pip, a changed lock is installed by itself.
 PYTHON ?= python3
 PORT ?= 8000
 PAGE_SETUP = service/gazecrop/page_setup

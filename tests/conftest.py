@@ -186,7 +186,7 @@ def serving(folder: Path, environment: dict[str, str] | None = None) -> Iterator
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """One service for all tests that only ask: default settings, CPU, embedded store."""
+    """One service for all tests that change no settings: default settings, CPU, embedded store."""
     with serving(tmp_path_factory.mktemp("server")) as running:
         yield running
 

@@ -32,7 +32,7 @@ def warm(store: Path) -> Model:
     return Model.load(settings(store))
 
 
-def test_says_what_it_is(warm: Model, store: Path) -> None:
+def test_its_attributes_are_those_of_the_manifest(warm: Model, store: Path) -> None:
     manifest = json.loads((store / "manifest.json").read_text())
     assert (warm.name, warm.file, warm.precision) == ("warm", "warm.fp32.onnx", "fp32")
     assert warm.sha256 == manifest["networks"]["warm"]["files"]["fp32"]["sha256"]

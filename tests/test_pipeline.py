@@ -291,8 +291,8 @@ async def test_only_costly_crops_are_computed_in_a_thread(
 async def test_too_many_costly_queries_are_refused(bench: Bench) -> None:
     known, _ = await bench.upload(jpeg())
     costly = parse("zoom=2&candidates=5&ratios=" + ",".join(f"{i + 4}:9" for i in range(16)))
-    asked = [bench.pipeline.crops_aside(known, costly) for _ in range(COSTLY_AT_ONCE + COSTLY_QUEUE + 1)]
-    answers = await asyncio.gather(*asked, return_exceptions=True)
+    calls = [bench.pipeline.crops_aside(known, costly) for _ in range(COSTLY_AT_ONCE + COSTLY_QUEUE + 1)]
+    answers = await asyncio.gather(*calls, return_exceptions=True)
     assert [type(answer) for answer in answers].count(Overloaded) == 1
 
 

@@ -3,7 +3,7 @@
     python -m docs.drawings.architecture         # writes the file; a test fails while it differs
 
 One box for each room, layers from top to bottom. An arrow: the upper room imports the lower one. Arrows that follow
-from others are left out (the transitive reduction): what stands above may import all that its arrows lead to.
+from others are left out (the transitive reduction): a room may import every room that its arrows lead to.
 """
 
 from pathlib import Path

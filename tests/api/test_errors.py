@@ -336,11 +336,11 @@ def test_no_redirect_uses_the_host_of_the_client(server: Server) -> None:
 
 def test_cors_allows_the_configured_origins(small: httpx.Client, api: httpx.Client) -> None:
     ours = {"origin": "https://b.example"}
-    asked = ours | {
+    preflight_headers = ours | {
         "access-control-request-method": "PUT",
         "access-control-request-headers": "authorization, if-match",
     }
-    preflight = small.options("/v1/images/x/focus", headers=asked)
+    preflight = small.options("/v1/images/x/focus", headers=preflight_headers)
     assert preflight.status_code == 200
     assert preflight.headers["access-control-allow-origin"] == "https://b.example"
     assert "PUT" in preflight.headers["access-control-allow-methods"]
@@ -354,7 +354,7 @@ def test_cors_allows_the_configured_origins(small: httpx.Client, api: httpx.Clie
         assert {"etag", "location", "x-request-id", "x-degraded", "retry-after"} <= set(exposed.split(", "))
     strange = {"origin": "https://evil.example"}
     assert "access-control-allow-origin" not in small.get("/v1/images/x", headers=strange).headers
-    refused = small.options("/v1/images/x/focus", headers=asked | strange)
+    refused = small.options("/v1/images/x/focus", headers=preflight_headers | strange)
     assert "origin" in problem(refused, 400, "cross_origin")["detail"]
     assert "access-control-allow-origin" not in refused.headers and "Origin" in refused.headers["vary"]
     unheard = small.options("/v1/images", headers=ours | {"access-control-request-method": "BREW"})

@@ -102,7 +102,9 @@ def test_lost_updates_are_refused(
     first = put(if_none_match="*")
     assert first.status_code == 201
     refused = problem(put(if_none_match="*"), 412, "precondition_failed")
-    assert "someone" not in refused["detail"] and "If-None-Match" in refused["detail"]  # nobody changed it
+    assert (
+        "someone" not in refused["detail"] and "If-None-Match" in refused["detail"]
+    )  # no one else changed it
     tag = first.headers["etag"]
     second = put(if_match=tag)
     assert second.status_code == 200

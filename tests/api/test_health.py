@@ -34,7 +34,7 @@ def test_the_stages_are_in_server_timing_and_in_the_metrics(api: httpx.Client) -
     before = {stage: metric(api, "gazecrop_stage_seconds_count", stage=stage) for stage in STAGES}
     new = api.post("/v1/images", content=data)
     assert set(stages(new)) == set(STAGES) - {"render"}
-    # The same question again: its answer is kept, and the memory asks the store only when a second has passed.
+    # The same query again: its answer is cached, and the store is read again only after a second.
     assert {"read"} <= set(stages(api.post("/v1/images", content=data))) <= {"read", "store"}
     other = set(stages(api.post("/v1/images?ratios=7:5", content=data)))
     assert {"read", "crop"} <= other <= {"read", "store", "crop"}

@@ -210,8 +210,11 @@ def test_answers_are_private_where_keys_are_set(anyone: httpx.Client, picture: b
 
 
 def test_a_preflight_has_no_key(anyone: httpx.Client) -> None:
-    asked = {"access-control-request-method": "POST", "access-control-request-headers": "authorization"}
-    preflight = anyone.options("/v1/images", headers={"origin": "https://a.example"} | asked)
+    preflight_headers = {
+        "access-control-request-method": "POST",
+        "access-control-request-headers": "authorization",
+    }
+    preflight = anyone.options("/v1/images", headers={"origin": "https://a.example"} | preflight_headers)
     assert preflight.status_code == 200
     refused = anyone.post("/v1/images", headers={"origin": "https://a.example"})
     assert (refused.status_code, refused.headers["access-control-allow-origin"]) == (401, "*")

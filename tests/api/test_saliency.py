@@ -86,7 +86,7 @@ def test_a_heat_map_is_drawn_off_the_event_loop(
     with holdable(tmp_path) as running, httpx.Client(base_url=running.url, timeout=30) as api:
         place = place_of(api.post("/v1/images", content=picture))
         with ThreadPoolExecutor(1) as threads:
-            asked = threads.submit(
+            response = threads.submit(
                 httpx.get, f"{running.url}{place}/saliency", headers={"Accept": "image/png"}
             )
             try:
@@ -94,4 +94,4 @@ def test_a_heat_map_is_drawn_off_the_event_loop(
                 assert api.get("/healthz").status_code == 200
             finally:
                 drawing.go.set()
-            assert asked.result().headers["content-type"] == "image/png"
+            assert response.result().headers["content-type"] == "image/png"

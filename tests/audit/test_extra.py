@@ -1,4 +1,4 @@
-"""Without the extra [audit]: help and the lock file work, everything else says in one line what to install."""
+"""Without the extra [audit]: help and the lock file work, all else prints one line that names what to install."""
 
 import subprocess
 import sys
@@ -60,7 +60,7 @@ def test_help_works(command: str, capsys: pytest.CaptureFixture[str]) -> None:
         (["fetch-wikicelb", "w", "--contact", "me@example.org"], "httpx"),
     ],
 )
-def test_one_line_says_what_to_install(
+def test_one_line_names_what_to_install(
     arguments: list[str], missing: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["audit", *arguments]) == 2

@@ -172,7 +172,7 @@ def test_there_is_no_lock_file(folder: Path, capsys: pytest.CaptureFixture[str])
     assert capsys.readouterr().err == message
 
 
-def test_a_check_of_a_wrong_folder_says_that_nothing_matched(
+def test_a_check_of_a_wrong_folder_reports_that_nothing_matched(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert audit("lock", folder, "--ratios", "1:1") == 0

@@ -30,7 +30,7 @@ from tests.helpers.awaited import Awaited
 from tests.helpers.contract import until
 from tests.helpers.pictures import jpeg
 
-ASKED = ["--ratios", "1:1,16:9", "--workers", "2"]
+OPTIONS = ["--ratios", "1:1,16:9", "--workers", "2"]
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,7 @@ def here(monkeypatch: pytest.MonkeyPatch) -> None:
 def plain(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The output of an undisturbed run."""
     folder = tmp_path_factory.mktemp("plain")
-    assert main(["batch", str(source), str(folder), *ASKED]) == 1
+    assert main(["batch", str(source), str(folder), *OPTIONS]) == 1
     return folder
 
 
@@ -90,7 +90,7 @@ def test_unreadable_pictures_are_listed(
     listed = (plain / "unreadable.txt").read_text().splitlines()
     assert [line.split("\t")[0] for line in listed] == library.UNREADABLE
     assert all(line.split("\t")[1] for line in listed)
-    assert main(["batch", str(source), str(plain), *ASKED]) == 1  # nothing to do: the summary alone
+    assert main(["batch", str(source), str(plain), *OPTIONS]) == 1  # nothing to do: the summary alone
     lines = capsys.readouterr().err.splitlines()
     assert [line.split(":")[0] for line in lines[:-1]] == library.UNREADABLE
     assert lines[-1].startswith("14 cropped, 2 unreadable")
@@ -116,7 +116,7 @@ def test_every_kind_of_source_gives_the_same_boxes(
             writer = csv.writer(file)
             writer.writerows([["label", column], *(["x", os.path.relpath(source / name)] for name in names)])
         given, prefix = "list.csv", os.path.relpath(source) + "/"
-    assert main(["batch", given, "out", *ASKED, *more]) == 1
+    assert main(["batch", given, "out", *OPTIONS, *more]) == 1
     found = answers(tmp_path / "out")
     for answer in found:
         answer["file"] = str(answer["file"]).removeprefix(prefix)
@@ -129,9 +129,9 @@ def test_a_glob_that_the_shell_expanded(
 ) -> None:
     monkeypatch.chdir(source)
     names = [str(answer["file"]) for answer in answers(plain)]
-    assert main(["batch", *names, str(tmp_path / "out"), *ASKED]) == 1
+    assert main(["batch", *names, str(tmp_path / "out"), *OPTIONS]) == 1
     assert answers(tmp_path / "out") == answers(plain)
-    assert main(["batch", names[0], str(tmp_path / "one"), *ASKED]) == 0  # that matched one file
+    assert main(["batch", names[0], str(tmp_path / "one"), *OPTIONS]) == 0  # that matched one file
     assert answers(tmp_path / "one") == answers(plain)[:1]
 
 
@@ -150,7 +150,7 @@ def test_several_sources_are_named_by_their_paths(tmp_path: Path, monkeypatch: p
     library.make(tmp_path / "one", 2)
     library.make(tmp_path / "two", 2)
     library.pack(tmp_path / "two", tmp_path / "two" / "two.tar")
-    assert main(["batch", "./one", "two/two.tar", "one/sign.png", "out", *ASKED]) == 1
+    assert main(["batch", "./one", "two/two.tar", "one/sign.png", "out", *OPTIONS]) == 1
     names = [str(answer["file"]) for answer in answers(tmp_path / "out")]
     assert names[:2] == ["./one/a/001.jpg", "./one/a/b/000.jpg"]
     assert "two/two.tar/sign.png" in names and names[-1] == "one/sign.png"
@@ -164,7 +164,7 @@ def test_paths_on_standard_input(
     monkeypatch.chdir(source)
     names = [str(answer["file"]) for answer in answers(plain)]
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO("\n".join([*names, ""]).encode())))
-    assert main(["batch", "-", str(tmp_path / "out"), *ASKED]) == 1
+    assert main(["batch", "-", str(tmp_path / "out"), *OPTIONS]) == 1
     assert answers(tmp_path / "out") == answers(plain)
 
 
@@ -181,8 +181,8 @@ def test_any_name_of_a_file_joins_back(tmp_path: Path, table: str) -> None:
         Path(os.fsdecode(folder + b"/" + name)).write_bytes(
             jpeg(300, 200)[: 2000 if b"cut" in name else None]
         )
-    asked = ["batch", str(tmp_path / "in"), str(out), "--ratios", "1:1", "--table", table, "--crops"]
-    assert main(asked) == 1
+    command = ["batch", str(tmp_path / "in"), str(out), "--ratios", "1:1", "--table", table, "--crops"]
+    assert main(command) == 1
     if table == "jsonl":
         rows = answers(out)
     else:
@@ -192,7 +192,7 @@ def test_any_name_of_a_file_joins_back(tmp_path: Path, table: str) -> None:
     assert (out / "unreadable.txt").read_bytes().startswith(b"cut\xff\\t\\\\ a  b\\n.jpg\t")
     assert os.path.exists(os.fsencode(out) + b"/crops/1x1/caf\xe9.jpg")
     before = kept(out)
-    assert main(asked) == 1  # nothing is answered again
+    assert main(command) == 1  # nothing is answered again
     assert kept(out) == before
 
 
@@ -201,13 +201,13 @@ def test_a_list_that_is_not_utf_8(tmp_path: Path) -> None:
     name = b"caf\xe9.jpg"
     Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name)).write_bytes(jpeg(300, 200))
     (tmp_path / "list.csv").write_bytes(b"path\n" + name + b"\n")
-    assert main(["batch", str(tmp_path / "list.csv"), str(tmp_path / "out"), *ASKED]) == 0
+    assert main(["batch", str(tmp_path / "list.csv"), str(tmp_path / "out"), *OPTIONS]) == 0
     assert [os.fsencode(name_of(answer)) for answer in answers(tmp_path / "out")] == [name]
 
 
 @pytest.mark.usefixtures("here")
 def test_a_csv_table_has_a_row_for_each_box(source: Path, plain: Path, tmp_path: Path) -> None:
-    assert main(["batch", str(source), str(tmp_path / "out"), *ASKED, "--table", "csv"]) == 1
+    assert main(["batch", str(source), str(tmp_path / "out"), *OPTIONS, "--table", "csv"]) == 1
     with (tmp_path / "out" / "part-00000.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     expected = []
@@ -232,7 +232,7 @@ def test_a_redirected_batch_prints_a_line_now_and_then(
     source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(batch, "LINE_EVERY", 1e-9)
-    assert main(["batch", str(source), str(tmp_path / "out"), *ASKED]) == 1
+    assert main(["batch", str(source), str(tmp_path / "out"), *OPTIONS]) == 1
     lines = [line for line in capsys.readouterr().err.splitlines() if " of 16, " in line]
     assert lines[0].startswith("1 of 16, ") and lines[-1].startswith("16 of 16, ")
     assert lines[-1].endswith("2 unreadable")
@@ -241,7 +241,7 @@ def test_a_redirected_batch_prints_a_line_now_and_then(
 @pytest.mark.usefixtures("here")
 def test_cropped_files(source: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    assert main(["batch", str(source), str(out), *ASKED, "--crops", "--width", "64"]) == 1
+    assert main(["batch", str(source), str(out), *OPTIONS, "--crops", "--width", "64"]) == 1
     assert main(
         ["crop", str(source), "--ratios", "1:1,16:9", "--out", str(tmp_path / "crops"), "--width", "64"]
     )
@@ -252,13 +252,13 @@ def test_cropped_files(source: Path, tmp_path: Path) -> None:
 def test_a_second_run_processes_only_new_pictures(source: Path, tmp_path: Path) -> None:
     folder, out = tmp_path / "in", tmp_path / "out"
     library.make(folder, 4)
-    assert main(["batch", str(folder), str(out), *ASKED]) == 1
+    assert main(["batch", str(folder), str(out), *OPTIONS]) == 1
     before = kept(out)
     for path in folder.rglob("*.*g"):
         path.unlink()  # answering these again would be an error
     (folder / "a").mkdir(exist_ok=True)
     (folder / "a" / "0.jpg").write_bytes(jpeg())
-    assert main(["batch", str(folder), str(out), *ASKED]) == 1
+    assert main(["batch", str(folder), str(out), *OPTIONS]) == 1
     after = kept(out)
     assert before["part-00000.jsonl"] == after["part-00000.jsonl"]
     assert [answer["file"] for answer in answers(out)][-1] == "a/0.jpg"
@@ -271,7 +271,7 @@ def test_a_destination_of_other_options_is_refused(
     assert main(["batch", str(source), str(plain), "--ratios", "1:1"]) == 2
     assert "ratios was ['1:1', '16:9'], now ['1:1']" in capsys.readouterr().err
     (tmp_path / "part-00000.jsonl").write_bytes(b"")
-    assert main(["batch", str(source), str(tmp_path), *ASKED]) == 2
+    assert main(["batch", str(source), str(tmp_path), *OPTIONS]) == 2
 
 
 @pytest.mark.parametrize(
@@ -383,13 +383,13 @@ def test_a_picture_removed_since_the_plan_is_listed_as_unreadable(tmp_path: Path
     folder, out = tmp_path / "in", tmp_path / "out"
     library.make(folder, 2)
     parameters = out / "batch.json"
-    assert main(["batch", str(folder), str(out), *ASKED]) == 1
-    asked = parameters.read_bytes()
+    assert main(["batch", str(folder), str(out), *OPTIONS]) == 1
+    stored = parameters.read_bytes()
     for path in out.glob("*"):
         path.unlink()
-    (out / "batch.json").write_bytes(asked)
+    (out / "batch.json").write_bytes(stored)
     (out / "plan.jsonl").write_text('["gone.jpg","a/001.jpg"]\n')
-    assert main(["batch", str(folder), str(out), *ASKED]) == 1
+    assert main(["batch", str(folder), str(out), *OPTIONS]) == 1
     assert [answer["file"] for answer in answers(out)][:2] == ["gone.jpg", "a/001.jpg"]
     assert "gone.jpg\tno longer in the source" in (out / "unreadable.txt").read_text()
 
@@ -428,7 +428,7 @@ def test_a_write_error_stops_the_batch(source: Path, tmp_path: Path) -> None:
 @contextmanager
 def begin(source: Path, out: Path, *more: str) -> Iterator[subprocess.Popen[bytes]]:
     """In a session of its own; killed if the test fails."""
-    program = [sys.executable, "-m", "gazecrop.cli", "batch", str(source), str(out), *ASKED, *more]
+    program = [sys.executable, "-m", "gazecrop.cli", "batch", str(source), str(out), *OPTIONS, *more]
     with subprocess.Popen(
         program, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
     ) as running:
@@ -464,7 +464,7 @@ def alive(pid: int) -> bool:
 def test_kill_9_loses_nothing_and_leaves_no_process(tmp_path: Path) -> None:
     source, whole, out = tmp_path / "in", tmp_path / "whole", tmp_path / "out"
     names = library.make(source, 60)
-    assert main(["batch", str(source), str(whole), *ASKED, "--crops"]) == 1
+    assert main(["batch", str(source), str(whole), *OPTIONS, "--crops"]) == 1
 
     last = source / names[-1]
     spare = last.rename(tmp_path / "spare")
@@ -479,7 +479,7 @@ def test_kill_9_loses_nothing_and_leaves_no_process(tmp_path: Path) -> None:
     for name in answered:
         (source / name).unlink()  # reading one of these again would be an error
         (source / name).touch()
-    assert main(["batch", str(source), str(out), *ASKED, "--crops"]) == 1
+    assert main(["batch", str(source), str(out), *OPTIONS, "--crops"]) == 1
     assert kept(out) == kept(whole)
 
 
@@ -488,7 +488,7 @@ def test_kill_9_loses_nothing_and_leaves_no_process(tmp_path: Path) -> None:
 def test_a_killed_worker_loses_no_picture(tmp_path: Path) -> None:
     source, whole, out = tmp_path / "in", tmp_path / "whole", tmp_path / "out"
     names = library.make(source, 40)
-    assert main(["batch", str(source), str(whole), *ASKED]) == 1
+    assert main(["batch", str(source), str(whole), *OPTIONS]) == 1
     last = source / names[-1]
     spare = last.rename(tmp_path / "spare")
     with Awaited(last), begin(source, out) as running:
@@ -502,7 +502,7 @@ def test_a_killed_worker_loses_no_picture(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs /proc")
-def test_ctrl_c_stops_and_says_how_to_resume(tmp_path: Path) -> None:
+def test_ctrl_c_stops_and_names_the_way_to_resume(tmp_path: Path) -> None:
     source, out = tmp_path / "in", tmp_path / "out"
     names = library.make(source, 60)
     with Awaited(source / names[-1]) as held, begin(source, out) as running:
@@ -529,7 +529,7 @@ def test_parquet_in_and_out(source: Path, plain: Path, tmp_path: Path) -> None:
     table = pyarrow.table({"path": [str(source / name) for name in names], "label": range(len(names))})
     parquet.write_table(table, tmp_path / "list.parquet")
     out = tmp_path / "out"
-    assert main(["batch", str(tmp_path / "list.parquet"), str(out), *ASKED, "--table", "parquet"]) == 1
+    assert main(["batch", str(tmp_path / "list.parquet"), str(out), *OPTIONS, "--table", "parquet"]) == 1
     rows = parquet.read_table(out / "part-00000.parquet").to_pylist()
     expected = []
     for answer in answers(plain):
@@ -560,7 +560,7 @@ def test_ray_with_a_killed_worker_gives_the_same_files(tmp_path: Path) -> None:
     pytest.importorskip("ray")
     source, whole, out = tmp_path / "in", tmp_path / "whole", tmp_path / "out"
     library.make(source, 120)
-    assert main(["batch", str(source), str(whole), *ASKED, "--crops"]) == 1
+    assert main(["batch", str(source), str(whole), *OPTIONS, "--crops"]) == 1
 
     with begin(source, out, "--crops", "--ray", "local") as running:
         until(lambda: len(journaled(out)) >= 16, 120)

@@ -68,8 +68,8 @@ def test_without_ratios_every_profile(picture: Path, capsys: pytest.CaptureFixtu
 def test_the_parameters_of_the_api_have_the_same_effect(
     picture: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    asked = ["--ratios", "1:1", "--zoom", "2", "--candidates", "3", "--keep", "0.8,0.1,0.1,0.1"]
-    _, out, _ = run(capsys, "crop", picture, *asked, "--policy", "window", "--json")
+    arguments = ["--ratios", "1:1", "--zoom", "2", "--candidates", "3", "--keep", "0.8,0.1,0.1,0.1"]
+    _, out, _ = run(capsys, "crop", picture, *arguments, "--policy", "window", "--json")
     (crop,) = json.loads(out)["crops"]
     box = crop["box"]
     assert box["width"] == 240
@@ -161,8 +161,8 @@ def test_pictures_of_the_same_name_have_separate_outputs(
     for folder, width in (("a", 300), ("b", 320)):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "cat.jpg").write_bytes(jpeg(width, 200))
-    asked = ["--ratios", "3:1", "--json", "--out", tmp_path / "out"]
-    _, out, _ = run(capsys, "crop", tmp_path / "a" / "cat.jpg", tmp_path / "b", *asked)
+    arguments = ["--ratios", "3:1", "--json", "--out", tmp_path / "out"]
+    _, out, _ = run(capsys, "crop", tmp_path / "a" / "cat.jpg", tmp_path / "b", *arguments)
     names = [json.loads(line)["file"] for line in out.splitlines()]
     assert names == [str(tmp_path / "a" / "cat.jpg"), str(tmp_path / "b" / "cat.jpg")]
     widths = []
@@ -176,8 +176,8 @@ def test_pictures_of_the_same_name_have_separate_outputs(
 def test_it_stops_at_once(tmp_path: Path, stop: str) -> None:
     """Neither Ctrl-C nor `| head` waits for the remaining pictures."""
     names = library.make(tmp_path / "in", 120)
-    asked = [str(tmp_path / "in"), "--json", "--ratios", "1:1", "--out", str(tmp_path / "out")]
-    program = [sys.executable, "-m", "gazecrop.cli", "crop", *asked]
+    arguments = [str(tmp_path / "in"), "--json", "--ratios", "1:1", "--out", str(tmp_path / "out")]
+    program = [sys.executable, "-m", "gazecrop.cli", "crop", *arguments]
     environment = os.environ | {"GAZECROP_WORKERS": "2"}
     with (
         Awaited(tmp_path / "in" / names[10]) as one,
@@ -237,8 +237,8 @@ def test_names_that_are_not_utf_8(tmp_path: Path, capfdbinary: pytest.CaptureFix
     for name in names:
         data = jpeg(300, 200)[: 2000 if b"cut" in name else None]
         Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name)).write_bytes(data)
-    asked = ["crop", str(tmp_path), "--ratios", "1:1"]
-    assert main([*asked, "--json", "--out", str(tmp_path / "out")]) == 1
+    arguments = ["crop", str(tmp_path), "--ratios", "1:1"]
+    assert main([*arguments, "--json", "--out", str(tmp_path / "out")]) == 1
     out, err = capfdbinary.readouterr()
     answers = [json.loads(line) for line in out.splitlines()]
     assert [os.fsencode(name_of(answer)) for answer in answers] == names
@@ -247,7 +247,7 @@ def test_names_that_are_not_utf_8(tmp_path: Path, capfdbinary: pytest.CaptureFix
     assert base64.b64decode(answers[0]["file_base64"]) == names[0]
     assert b"cut" in err
     assert os.path.exists(os.fsencode(tmp_path) + b"/out/1x1/caf\xe9.jpg")
-    assert main(asked) == 1
+    assert main(arguments) == 1
     out, _ = capfdbinary.readouterr()
     assert "caf\ufffd.jpg  300x200" in out.decode()
 
@@ -255,9 +255,9 @@ def test_names_that_are_not_utf_8(tmp_path: Path, capfdbinary: pytest.CaptureFix
 def test_the_table_shows_unmet_constraints_and_alternatives(
     picture: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    asked = ["crop", picture, "--ratios", "1:3", "--candidates", "3", "--avoid", "0,0,1,1"]
-    _, out, _ = run(capsys, *asked)
-    _, text, _ = run(capsys, *asked, "--json")
+    arguments = ["crop", picture, "--ratios", "1:3", "--candidates", "3", "--avoid", "0,0,1,1"]
+    _, out, _ = run(capsys, *arguments)
+    _, text, _ = run(capsys, *arguments, "--json")
     (crop,) = json.loads(text)["crops"]
     assert crop["alternatives"]
     lines = [line.split() for line in out.splitlines()[2:]]
@@ -310,8 +310,8 @@ def test_cropped_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
 
 
 def test_cropped_files_in_a_size_and_a_format(picture: Path, tmp_path: Path) -> None:
-    asked = ["--ratios", "1:1,square", "--format", "webp", "--width", "100", "--quality", "50"]
-    assert main(["crop", str(picture), "--out", str(tmp_path), *asked]) == 0
+    arguments = ["--ratios", "1:1,square", "--format", "webp", "--width", "100", "--quality", "50"]
+    assert main(["crop", str(picture), "--out", str(tmp_path), *arguments]) == 0
     with Image.open(tmp_path / "1x1" / "cat.jpg.webp") as cropped:
         assert (cropped.format, cropped.size) == ("WEBP", (100, 100))
     assert [path.name for path in (tmp_path / "1x1").iterdir()] == ["cat.jpg.webp"]  # no temporary files

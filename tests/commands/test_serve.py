@@ -27,9 +27,9 @@ def start(folder: Path, *arguments: str, **environment: str) -> tuple[int, str]:
 
 
 def assert_refused(found: tuple[int, str], *words: str) -> None:
-    status, said = found
-    (line,) = [line for line in said.splitlines() if "gazecrop: " in line]
-    assert status == 3 and "Traceback" not in said
+    status, output = found
+    (line,) = [line for line in output.splitlines() if "gazecrop: " in line]
+    assert status == 3 and "Traceback" not in output
     for word in words:
         assert word in line
 

@@ -245,7 +245,7 @@ def test_verdicts() -> None:
         return Cropper(grid).crop(parse_ratio(ratio), WINDOW).verdict
 
     # A width of w holds 0.016 w of all up to 50 and 0.8 there: from 0.5 good, from 0.375 tight.
-    asked = {
+    expected = {
         "1:1": "good",
         "0.5": "good",
         "0.49": "tight",
@@ -254,7 +254,7 @@ def test_verdicts() -> None:
         "2:1": "good",
         "3:1": "tight",
     }
-    assert {ratio: verdict(ratio) for ratio in asked} == asked
+    assert {ratio: verdict(ratio) for ratio in expected} == expected
     everywhere_else = SaliencyGrid(np.array([[31, 0, 31]], np.uint8), 300, 100)
     assert Cropper(everywhere_else).crop(parse_ratio("3:1"), WINDOW).verdict == "good"
 
@@ -343,9 +343,9 @@ def test_alternatives_of_a_zoomed_crop_are_best_first() -> None:
 def test_strips_and_the_largest_pictures(width: int, height: int, policy: Policy) -> None:
     levels = np.random.default_rng(width).integers(0, 32, (30, 40), np.uint8)
     cropper = Cropper(SaliencyGrid(levels, width, height))
-    asked = Options(policy, Fraction("1.3"), (Constraint("keep", 0.4, 0.4, 0.01, 0.01),), 3)
+    constrained = Options(policy, Fraction("1.3"), (Constraint("keep", 0.4, 0.4, 0.01, 0.01),), 3)
     for ratio in ("1:1", "20:1", "1:20", "16:9"):
-        for options in (Options(policy), asked):
+        for options in (Options(policy), constrained):
             box = cropper.crop(parse_ratio(ratio), options, (0.99, 0.01)).box
             assert 0 <= box.x <= width - box.width and 0 <= box.y <= height - box.height
     for end in cropper.good_ratios or ():
@@ -354,11 +354,11 @@ def test_strips_and_the_largest_pictures(width: int, height: int, policy: Policy
 
 def test_sixteen_constraints_of_each_kind_and_five_candidates() -> None:
     levels = np.random.default_rng(3).integers(0, 32, (30, 40), np.uint8)
-    asked = tuple(
+    constraints = tuple(
         Constraint(kind, x / 16, x / 16, 1 / 16, 1 / 16) for x in range(16) for kind in ("keep", "avoid")
     )
     crop = Cropper(SaliencyGrid(levels, 4000, 3000)).crop(
-        parse_ratio("1:1"), Options(zoom=Fraction(4), constraints=asked, candidates=5)
+        parse_ratio("1:1"), Options(zoom=Fraction(4), constraints=constraints, candidates=5)
     )
-    assert asked[0].met(crop.box, 4000, 3000)
-    assert asked[1] in crop.unmet  # the same square kept and avoided
+    assert constraints[0].met(crop.box, 4000, 3000)
+    assert constraints[1] in crop.unmet  # the same square kept and avoided

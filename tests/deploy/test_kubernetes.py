@@ -147,7 +147,7 @@ def test_every_selector_selects_the_pods(overlay: str) -> None:
 
 
 def test_one_autoscaler_at_a_time() -> None:
-    """KEDA makes its own; two on one deployment fight."""
+    """KEDA makes its own; two on one deployment would undo each other's changes."""
     kinds = {overlay: [o["kind"] for o in render(overlay)] for overlay in OVERLAYS}
     for found in kinds.values():
         assert found.count("HorizontalPodAutoscaler") + found.count("ScaledObject") == 1

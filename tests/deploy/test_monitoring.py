@@ -1,4 +1,4 @@
-"""Dashboards, alarms and autoscalers ask only for metrics and labels that /metrics has."""
+"""Dashboards, alarms and autoscalers use only metrics and labels that /metrics has."""
 
 import json
 import re
@@ -15,7 +15,7 @@ TARGET = {"job", "namespace", "instance"}  # labels that Prometheus adds
 
 
 def expressions() -> Iterator[tuple[str, str]]:
-    """(where, PromQL) of everything that asks Prometheus."""
+    """(where, PromQL) of every query to Prometheus."""
     for panel in json.loads(text("docker/grafana/gazecrop.json"))["panels"]:
         for target in panel["targets"]:
             yield f"panel {panel['title']}", target["expr"]
@@ -76,7 +76,7 @@ def test_every_queried_metric_exists(server: Server, picture: bytes) -> None:
     for where, expression in expressions():
         for name, matchers in re.findall(r"\b((?:gazecrop|process)_\w+)(?:\{([^}]*)\})?", expression):
             assert name in given, f"{where} names {name}, which /metrics does not have"
-            asked = set(re.findall(r"(\w+)\s*=~?\"", matchers)) - TARGET
-            assert not given[name] or asked <= given[name], (
-                f"{where}: {name} has no label {asked - given[name]}"
+            used = set(re.findall(r"(\w+)\s*=~?\"", matchers)) - TARGET
+            assert not given[name] or used <= given[name], (
+                f"{where}: {name} has no label {used - given[name]}"
             )

@@ -35,7 +35,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A stranger's project: packages named service and tests, and a picture."""
+    """Another project, with packages named service and tests, and a picture."""
     for name in ("service", "tests"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "__init__.py").write_text("MINE = True\n")
@@ -74,7 +74,7 @@ def test_the_wheel_holds_what_the_code_loads(wheel: Path) -> None:
     assert wanted <= set(names(wheel))
 
 
-def test_the_wheel_says_its_licence(wheel: Path) -> None:
+def test_the_wheel_states_its_licence(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         (metadata,) = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
         head = message_from_bytes(archive.read(metadata))

@@ -150,11 +150,11 @@ async def test_a_server_that_hung_is_used_again(
 async def test_the_id_key_is_waited_for(store: RedisStore, redis_server: RedisServer) -> None:
     """It is read once, at the start, which a slow Redis must not prevent."""
     redis_server.freeze()
-    asked = asyncio.create_task(store.id_key())
+    pending = asyncio.create_task(store.id_key())
     await asyncio.sleep(0.3)
-    assert not asked.done()
+    assert not pending.done()
     redis_server.thaw()
-    assert len(await asked) == 32
+    assert len(await pending) == 32
 
 
 async def test_a_server_that_was_killed_is_used_again(

@@ -49,7 +49,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def run(options: argparse.Namespace) -> int:
-    asked = wanted(options)
+    query = wanted(options)
     files = files_in(options.out, options, "--out DIR")
     settings = read_settings()
     pictures = listed(options.path)
@@ -66,7 +66,7 @@ def run(options: argparse.Namespace) -> int:
             return failure(name, error)
         try:
             seen = Picture(analyse(data, model, limits), model.calibration)
-            crops = crops_of(seen, asked)
+            crops = crops_of(seen, query)
             if files:
                 files.write(source.out, data, crops, limits)
         except PictureError as error:

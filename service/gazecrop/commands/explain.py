@@ -44,7 +44,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def run(options: argparse.Namespace) -> int:
-    asked = wanted(options)
+    query = wanted(options)
     layers = options.layers.split(",")
     if unknown := [layer for layer in layers if layer not in LAYERS]:
         raise BadParameters.one(
@@ -57,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
     picture = Picture(analyse(data, model, limits), model.calibration)
     draw = partial(explain, data, picture.cropper.grid.levels, limits=limits)
     points = [(point.x, point.y, point.score) for point in picture.cropper.points]
-    crops = [(c.ratio.text, c.box.x, c.box.y, c.box.width, c.box.height) for c in crops_of(picture, asked)]
+    crops = [(c.ratio.text, c.box.x, c.box.y, c.box.width, c.box.height) for c in crops_of(picture, query)]
     format = FORMATS[options.out.suffix.lower()]
     if options.figure:
         options.out.write_bytes(figure(draw, points, crops, format))

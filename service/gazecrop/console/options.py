@@ -69,7 +69,7 @@ def add_file_options(parser: argparse.ArgumentParser) -> None:
 
 
 def files_in(folder: Path | None, options: argparse.Namespace, switch: str) -> Files | None:
-    """How the cropped files are written; None without a folder. `switch`: the option that names it or asks for it.
+    """How the cropped files are written; None without a folder. `switch`: the option that turns cropped files on.
     Raises BadParameters where an option of cropped files is given without it."""
     given = {name: getattr(options, name) for name in ("format", "width", "height", "quality")}
     if folder is not None:

@@ -129,13 +129,13 @@ def _parquet(path: Path, column: str | None) -> Iterator[str]:
                 yield os.fsdecode(value) if isinstance(value, bytes) else str(value or "")
 
 
-def _column(path: Path, names: Iterable[str], asked: str | None) -> str:
+def _column(path: Path, names: Iterable[str], chosen: str | None) -> str:
     known = list(names)
-    for name in (asked,) if asked else COLUMNS:
+    for name in (chosen,) if chosen else COLUMNS:
         if name in known:
             return name
     has = f"{path} has the columns {', '.join(known) or '(none)'}"
-    raise SourceError(f"{has}, not {asked}" if asked else f"{has}: name the one with the paths by --column")
+    raise SourceError(f"{has}, not {chosen}" if chosen else f"{has}: name the one with the paths by --column")
 
 
 def arrow() -> Any:

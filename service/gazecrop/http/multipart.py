@@ -16,7 +16,7 @@ Headers = list[tuple[bytes, bytes]]
 
 
 class Malformed(ValueError):
-    """The body is no multipart body. The text is a reason for the client."""
+    """The body is not a multipart body. The text is a reason for the client."""
 
 
 class MultipartParser:

@@ -1,9 +1,9 @@
 """JPEG files that end without a marker: is the picture whole, or are pixels missing? Pure.
 
 Some cameras write no EOI (panoramas of Samsung put a trailer there), and some transfers lose the last two bytes.
-libjpeg does not report it: it pads what is missing with zeros. So such a file is decoded twice, with different bytes
-behind its end. Where the pixels depend on these bytes, data is missing. The line: a file is whole if every block has its
-mean (its DC coefficient); of a progressive one every scan must be there, and luma must be exact.
+libjpeg does not detect it: it pads what is missing with zeros. So such a file is decoded twice with different bytes
+behind its end. Where the pixels depend on these bytes, data is missing. The line: a file is whole if every block has
+its mean (its DC coefficient); of a progressive one every scan must be there, and luma must be exact.
 """
 
 import struct

@@ -11,7 +11,7 @@ from gazecrop.store.base import Report, Store
 def open_store(settings: Settings) -> Store:
     """Redis when `REDIS_URL` is set, else the SQLite file of `data_dir`.
 
-    Raises StoreAway, whose log text says what to fix. Redis is not contacted yet: it may be down at the start.
+    Raises StoreAway, whose log text states what to fix. Redis is not contacted yet: it may be down at the start.
     """
     if settings.redis_url:
         from gazecrop.store.redis import RedisStore  # 0.1 s to import, which most starts need not spend

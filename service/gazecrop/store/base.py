@@ -59,7 +59,7 @@ class Report:
 
 def reports_full(limit: int) -> StoreFull:
     """`limit`: of all reports and their pictures, in bytes."""
-    return StoreFull("The inbox for reports is full; please tell the operator of this server.", limit=limit)
+    return StoreFull("The inbox for reports is full; please inform the operator of this server.", limit=limit)
 
 
 @dataclass(frozen=True, slots=True)

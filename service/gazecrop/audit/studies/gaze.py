@@ -38,7 +38,7 @@ def head_of(face: Box) -> Box:
 
 
 def body_of(face: Box) -> Box:
-    """Estimated as the module's docstring says."""
+    """Estimated as described in the module's docstring."""
     x, y, w, h = face
     return _cut((x + w / 2 - 8 / 3 * w, y + 1.05 * h, 16 / 3 * w, 7 * 1.55 * h))
 

@@ -13,7 +13,7 @@ class Schema(BaseModel):
 
 
 def absent(description: str) -> Any:
-    """A property that is left out of the JSON rather than null. The description says when."""
+    """A property that is left out of the JSON rather than null. The description states when."""
     return Field(None, description=description, json_schema_extra=_without_default)
 
 
@@ -317,7 +317,7 @@ class Problem(BaseModel):
     type: str
     title: str
     status: int
-    detail: str = Field("", description="Absent if the title says all.")
+    detail: str = Field("", description="Absent if the title is sufficient.")
     errors: list[Wrong] = Field(
         [], description="Every wrong parameter. Absent unless the type is bad_parameters."
     )
