@@ -1,11 +1,12 @@
 """Redis in all its failures: refused, hung, killed, full, read-only, loading, holding foreign values."""
 
 import asyncio
+import contextlib
 import shutil
 import socket
 import subprocess
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -386,30 +387,62 @@ async def test_a_password_that_is_missing(
     assert await store.get(A) == Entry(RECORD, None)
 
 
-async def test_over_tls(open_store: OpenStore, tmp_path: Path) -> None:
+@pytest.fixture
+def tls(tmp_path: Path) -> list[str]:
+    """Options of a redis-server, and of a Sentinel, with a certificate for localhost."""
     openssl = shutil.which("openssl")
     if openssl is None:
         pytest.skip("openssl is not installed here")
-    key, certificate, port = tmp_path / "key.pem", tmp_path / "cert.pem", free_port()
+    key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
     made = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
     named = ["-addext", "subjectAltName=DNS:localhost", "-keyout", str(key), "-out", str(certificate)]
     subprocess.run([openssl, *made, *named], check=True, capture_output=True)
     files = ["--tls-cert-file", str(certificate), "--tls-key-file", str(key), "--tls-auth-clients", "no"]
-    options = ["--port", "0", "--tls-port", str(port), "--bind", "127.0.0.1", "--save", "", *files]
+    return ["--port", "0", "--bind", "127.0.0.1", "--tls-ca-cert-file", str(certificate), *files]
+
+
+@contextlib.contextmanager
+def serving_tls(*options: str, ready: str) -> Iterator[None]:
     with subprocess.Popen([command("redis-server"), *options], stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout
-        started = any("eady to accept" in line for line in server.stdout)
+        started = any(ready in line for line in server.stdout)
         try:
             if not started:
                 pytest.skip("this redis-server was built without TLS")
-            url = f"rediss://localhost:{port}/0?socket_timeout=2"
-            store = open_store(f"{url}&ssl_ca_certs={certificate}")
-            await store.put(A, RECORD)
-            assert await store.get(A) == Entry(RECORD, None)
-            with pytest.raises(StoreAway, match="certificate"):
-                await open_store(url).get(A)  # its certificate is not signed by a trusted authority
+            yield
         finally:
             server.kill()
+
+
+async def test_over_tls(open_store: OpenStore, tmp_path: Path, tls: list[str]) -> None:
+    port = free_port()
+    with serving_tls("--tls-port", str(port), "--save", "", *tls, ready="eady to accept"):
+        url = f"rediss://localhost:{port}/0?socket_timeout=2"
+        store = open_store(f"{url}&ssl_ca_certs={tmp_path / 'cert.pem'}")
+        await store.put(A, RECORD)
+        assert await store.get(A) == Entry(RECORD, None)
+        with pytest.raises(StoreAway, match="certificate"):
+            await open_store(url).get(A)  # its certificate is not signed by a trusted authority
+
+
+async def test_sentinels_over_tls(open_store: OpenStore, tmp_path: Path, tls: list[str]) -> None:
+    port, sentinel = free_port(), free_port()
+    file = tmp_path / "sentinel.conf"
+    file.write_text(
+        "sentinel resolve-hostnames yes\nsentinel announce-hostnames yes\ntls-replication yes\n"
+        f"sentinel monitor name localhost {port} 1\n"
+    )
+    own = [str(file), "--sentinel", "--tls-port", str(sentinel), "--dir", str(tmp_path)]
+    with (
+        serving_tls("--tls-port", str(port), "--save", "", *tls, ready="eady to accept"),
+        serving_tls(*own, *tls, ready="+monitor master name"),
+    ):
+        url = f"rediss+sentinel://localhost:{sentinel}/name/0?socket_timeout=5"
+        store = open_store(f"{url}&ssl_ca_certs={tmp_path / 'cert.pem'}")
+        await store.put(A, RECORD)
+        assert await store.get(A) == Entry(RECORD, None)
+        with pytest.raises(StoreAway, match="cannot be reached"):
+            await open_store(url).get(A)
 
 
 async def test_check_names_settings_that_lose_focal_points(store: RedisStore, raw: Redis) -> None:
