@@ -146,10 +146,10 @@ def _entry(settings: Settings) -> tuple[Path, str, dict[str, Any]]:
         manifest = json.loads(path.read_bytes())
         networks: dict[str, dict[str, Any]] = dict(manifest["networks"])
         name: str = settings.model or manifest["default"]
-    except FileNotFoundError as error:
+    except FileNotFoundError:
         if settings.model_store is None:
-            raise ModelError(f"There is no {path}: install the package again.") from error
-        raise ModelError(f"GAZECROP_MODEL_STORE: there is no {path}.") from error
+            raise ModelError(f"There is no {path}: install the package again.") from None
+        raise ModelError(f"GAZECROP_MODEL_STORE: there is no {path}.") from None
     except (OSError, ValueError) as error:
         raise ModelError(f"{path} cannot be read: {error}") from error
     except (KeyError, TypeError) as error:

@@ -1,4 +1,4 @@
-"""Faces and text lines: their bytes in the map, and what a crop says of them."""
+"""Faces and text lines: their bytes in the map, and what a crop does to them."""
 
 import base64
 import zlib
