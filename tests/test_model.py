@@ -170,7 +170,9 @@ def test_a_folder_without_a_manifest_is_one_clear_error(tmp_path: Path) -> None:
             with pytest.raises(ModelError) as error:
                 read(settings(folder))
             assert str(error.value) == f"GAZECROP_MODEL_STORE: there is no {folder / 'manifest.json'}."
-            assert error.value.__suppress_context__, "a traceback must not begin with that of FileNotFoundError"
+            assert error.value.__suppress_context__, (
+                "a traceback must not begin with that of FileNotFoundError"
+            )
 
 
 @pytest.mark.parametrize("manifest", ["[]", "{}", '{"networks": 1}', '{"networks": {"a": {}}}'])
