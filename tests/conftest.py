@@ -149,7 +149,7 @@ def _ready(url: str) -> bool:
 @contextmanager
 def serving(folder: Path, environment: dict[str, str] | None = None) -> Iterator[Server]:
     """The service with nothing but these settings, on a free port and the CPU, its store in `folder`, until /readyz
-    says 200."""
+    answers 200."""
     port = free_port()
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("GAZECROP_") and k != "REDIS_URL"}
     settings = {

@@ -168,7 +168,7 @@ class App:
         return problems.answer(error, request.scope["path"])
 
     async def _on_client_gone(self, request: Request, error: Exception) -> Response:
-        return Response(status_code=499)  # nginx's number, for the metrics; the client is gone
+        return Response(status_code=499)  # nginx's number, for the metrics; the client has left
 
     async def _on_http_error(self, request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)

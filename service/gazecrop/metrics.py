@@ -64,7 +64,10 @@ class Metrics:
         self._cache = Counter("gazecrop_cache", "Look-ups of maps", ("tier", "result"), registry=registry)
         self.store_up = Gauge("gazecrop_store_up", "1 while the store answers", registry=registry)
         self._decode_errors = Counter(
-            "gazecrop_decode_errors", "Uploads that are no readable picture", ("reason",), registry=registry
+            "gazecrop_decode_errors",
+            "Uploads that are not a readable picture",
+            ("reason",),
+            registry=registry,
         )
         self._loop_lag = Gauge(
             "gazecrop_loop_lag_seconds",
@@ -118,7 +121,7 @@ class Metrics:
         self._model.info(labels | {"fell_back": str(fell_back).lower()})
 
     def render(self, accept: str = "") -> tuple[bytes, str]:
-        """The body and content type of /metrics: Prometheus' text, or OpenMetrics where `Accept` asks for it."""
+        """The body and content type of /metrics: Prometheus' text, or OpenMetrics where `Accept` prefers it."""
         try:
             encoder, content_type = choose_encoder(accept)
         except (TypeError, ValueError):  # a version in `Accept` that is not a number

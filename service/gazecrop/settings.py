@@ -115,7 +115,7 @@ class SettingsError(ValueError):
 
 
 def unknown_variables(environment: Mapping[str, str]) -> list[str]:
-    """A warning for each variable that has our prefix and is no setting, with the nearest name."""
+    """A warning for each variable that has our prefix and is not a setting, with the nearest name."""
     known = {"PORT", "REDIS_URL"} | {
         f"GAZECROP_{name.upper()}"
         for name, field in Settings.model_fields.items()

@@ -69,7 +69,7 @@ def test_the_orientation_of_the_file(rotated: bool, orientation: int) -> None:
 
 
 def test_the_orientation_of_a_map_of_release_0_1_is_unknown() -> None:
-    """Its record has none; only its grid says that the file is turned."""
+    """Its record has none; only its grid records that the file is turned."""
     record = Record.unpack(b"gaze-0 jpeg GC1")
     assert record == Record("gaze-0", "jpeg", b"GC1", 1) and record.pack() == b"gaze-0 jpeg GC1"
     document = answers.document(

@@ -86,7 +86,7 @@ def test_first_exif_of_a_jpeg_counts() -> None:
 def test_avif_turns_by_its_own_box_and_not_by_exif() -> None:
     lying = encode(scene(), "AVIF", exif=exif(6), quality=95)
     assert read(lying).rotated, "Pillow writes the orientation as a transformation"
-    # The tag says 6, no box turns the picture: Pillow strips the tag from what it writes, so it is patched in.
+    # The tag is 6, no box turns the picture: Pillow strips the tag from what it writes, so it is patched in.
     data = encode(scene(), "AVIF", exif=_with_maker(), quality=95)
     at = data.index(b"\x01\x0f")  # the tag of the maker becomes that of orientation, SHORT, 1, 6
     patched = data[:at] + struct.pack(">HHIHH", 0x0112, 3, 1, 6, 0) + data[at + 12 :]

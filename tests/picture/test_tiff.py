@@ -199,7 +199,7 @@ def test_camera_raw_is_refused_by_name(name: str, tags: dict[int, tuple[int, lis
 
 @pytest.mark.parametrize("order", "<>")
 def test_camera_raw_behind_a_thumbnail(order: str) -> None:
-    """NEF, ARW and DNG keep the sensor's data in a SubIFD, CR2 says it in its header."""
+    """NEF, ARW and DNG keep the sensor's data in a SubIFD, CR2 declares it in its header."""
     thumbnail = np.asarray(scene(40, 30)).astype(np.uint64)
     plain = write(thumbnail, 8, RGB, order=order, tags={330: (4, [0xABCDEF])})
     endian: Literal["little", "big"] = "little" if order == "<" else "big"

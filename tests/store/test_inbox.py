@@ -165,8 +165,8 @@ def test_the_command_ends_quietly_when_its_output_is_closed(tmp_path: Path) -> N
     assert listing.stdout is not None and listing.stderr is not None
     listing.stdout.close()
     with listing.stderr:
-        said = listing.stderr.read()
-    assert (listing.wait(60), said) == (0, b"")
+        errors = listing.stderr.read()
+    assert (listing.wait(60), errors) == (0, b"")
 
 
 def test_the_picture_of_a_report_is_the_one_it_names_and_goes_with_it(

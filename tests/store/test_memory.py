@@ -30,11 +30,11 @@ class Clock:
 
 
 class Watched(SqliteStore):
-    """The real store; it counts what it is asked, and a test may hold an answer or a change back."""
+    """The real store; it counts its calls, and a test may hold an answer or a change back."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, megabytes=10, max_focus=100)
-        self.asked: list[str] = []
+        self.called: list[str] = []
         self.turns_until_answer: Callable[[], int] = lambda: 0
         self.hold_answers = asyncio.Event()
         self.hold_changes = asyncio.Event()
@@ -43,7 +43,7 @@ class Watched(SqliteStore):
         self.held = 0
 
     async def get(self, id: str) -> Entry | None:
-        self.asked.append("get")
+        self.called.append("get")
         entry = await super().get(id)
         for _ in range(self.turns_until_answer()):
             await asyncio.sleep(0)
@@ -51,7 +51,7 @@ class Watched(SqliteStore):
         return entry
 
     async def put(self, id: str, record: Record) -> Entry:
-        self.asked.append("put")
+        self.called.append("put")
         await self._at(self.hold_changes)
         return await super().put(id, record)
 
@@ -123,7 +123,7 @@ async def test_an_entry_of_less_than_a_second_is_not_read_again(
     put = await cache.put(A, RECORD)
     clock.now += 0.99
     assert await cache.get(A) is cache.peek(A) is put
-    assert store.asked == ["put"]
+    assert store.called == ["put"]
     assert seen(put) == (RECORD, None, False)
 
 
@@ -198,13 +198,13 @@ async def test_concurrent_misses_are_one_read(
 ) -> None:
     await replica.put(A, RECORD)
     for _ in range(2):  # of an id that is not in memory, and of one that is no longer fresh
-        store.asked.clear()
+        store.called.clear()
         found = await asyncio.gather(*(cache.get(A) for _ in range(50)))
-        assert store.asked == ["get"]
+        assert store.called == ["get"]
         assert all(one is found[0] for one in found)
         clock.now += 2
     assert await asyncio.gather(*(cache.get(B) for _ in range(50))) == [None] * 50
-    assert store.asked == ["get", "get"]
+    assert store.called == ["get", "get"]
 
 
 async def test_a_read_continues_when_its_first_client_leaves(
@@ -218,7 +218,7 @@ async def test_a_read_continues_when_its_first_client_leaves(
     await asyncio.gather(clients[0], return_exceptions=True)
     store.hold_answers.set()
     assert await clients[1] and await clients[2]
-    assert store.asked == ["get"]
+    assert store.called == ["get"]
 
 
 # Bounded.
@@ -255,7 +255,7 @@ async def test_a_focus_shows_at_once_here(cache: MapCache[Decoded], store: Watch
     assert await cache.get_focus(A) == (focus, False)
     assert await cache.delete_focus(A, Condition(match=(focus.revision,)))
     assert seen(await cache.get(A)) == (RECORD, None, False)
-    assert store.asked == ["put"]
+    assert store.called == ["put"]
 
 
 async def test_a_failed_change_reads_again(

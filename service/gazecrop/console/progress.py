@@ -12,7 +12,7 @@ _LINE = "{n:,} of {total:,}, {rate_noinv_fmt}, {remaining} left{postfix}"
 
 class Progress:
     """`total`: of all; `done`: of an earlier run, which do not count for the rate. `plain`: seconds between the lines
-    where the stream is no terminal (0: no lines)."""
+    where the stream is not a terminal (0: no lines)."""
 
     def __init__(self, total: int, done: int = 0, *, plain: float = 0, stream: TextIO | None = None) -> None:
         stream = stream or sys.stderr

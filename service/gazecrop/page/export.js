@@ -54,7 +54,7 @@ async function cut({ blob, orientation }, { x, y, width, height }) {
   return canvas;
 }
 
-/** A canvas as a file. Browsers that cannot encode `type` make a PNG: the result's own type says which it is. */
+/** A canvas as a file. Browsers that cannot encode `type` make a PNG: the result's own type is that of the file. */
 async function encoded(canvas, type) {
   const blob = await new Promise((done) => canvas.toBlob(done, type, 0.92));
   if (!blob) throw new Error("This crop is larger than this browser can encode.");

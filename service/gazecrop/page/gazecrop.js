@@ -525,7 +525,7 @@ export function crop(grid, ratio, options = {}) {
   };
 }
 
-/** The corner of the box that the policy asks for; null: the one with the largest sum. */
+/** The corner of the box that the policy aims at; null: the one with the largest sum. */
 function aimOf(grid, policy, width, height, focus) {
   if (policy === "window") return null;
   let at = null;

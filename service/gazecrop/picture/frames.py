@@ -1,7 +1,7 @@
 """First frames that do not fill the canvas, or are not the default image: of GIF, WebP and APNG. Pure.
 
 Pillow fills the rest of the canvas with the first colour of the palette (GIF) or black (WebP), and shows the default
-image of an APNG even if it is no frame. So the frame is made a file of its own, decoded, and put on a transparent
+image of an APNG even if it is not a frame. So the frame is made a file of its own, decoded, and put on a transparent
 canvas, as browsers do.
 """
 

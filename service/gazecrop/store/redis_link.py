@@ -100,7 +100,7 @@ class Link:
             self._slots.release()
 
     async def _on_the_primary(self, call: Callable[[], Awaitable[T]]) -> T:
-        """The call. When the server refuses it because it is no primary, or is loading its data, the idle connections
+        """The call. When the server refuses it as a replica, or while it loads its data, the idle connections
         are closed: a new one may lead to the primary. A replica has changed nothing, so a second call is safe."""
         try:
             return await call()

@@ -108,7 +108,7 @@ class Writer(threading.Thread):
         except Exception as error:  # the thread must survive every error
             with contextlib.suppress(sqlite3.Error):
                 self._connection.execute("ROLLBACK")
-            # When no transaction can begin (the file is gone, another process holds the lock), all jobs fail.
+            # When no transaction can begin (the file was removed, another process holds the lock), all jobs fail.
             if began and len(jobs) > 1:
                 return [self._attempt([job])[0] for job in jobs]
             if began and jobs[0].small and self._reserve.held and _is_full(error):

@@ -15,7 +15,7 @@ from tests.helpers.answers.wrong import framing, parameters, routes
 
 
 class NotFresh(Exception):
-    """The server knew a picture of the corpus before it was asked."""
+    """The server had a picture of the corpus before the first upload."""
 
 
 def everything(client: Client) -> None:

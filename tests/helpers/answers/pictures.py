@@ -112,7 +112,7 @@ def broken() -> dict[str, bytes]:
 
 
 def png_head(width: int, height: int) -> bytes:
-    """A PNG that is said to be of this size, and has no pixels."""
+    """A PNG whose header has this size, without pixels."""
     head = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     chunk = struct.pack(">I", 13) + head + struct.pack(">I", zlib.crc32(head))
     return b"\x89PNG\r\n\x1a\n" + chunk + b"\0\0\0\0IEND\xaeB`\x82"

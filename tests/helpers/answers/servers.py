@@ -120,9 +120,9 @@ def narrow(client: Client) -> None:
     files = pictures.files()
     for origin in ORIGINS:
         for method in ("GET", "PUT", "POST", "DELETE"):
-            asked = {"Origin": origin, "Access-Control-Request-Method": method}
-            client.ask("OPTIONS", "/v1/images", headers=asked)
-            client.ask("OPTIONS", "/v1/crop", headers={**asked, "Access-Control-Request-Headers": "x-a"})
+            headers = {"Origin": origin, "Access-Control-Request-Method": method}
+            client.ask("OPTIONS", "/v1/images", headers=headers)
+            client.ask("OPTIONS", "/v1/crop", headers={**headers, "Access-Control-Request-Headers": "x-a"})
         for method, path in (
             ("GET", "/healthz"),
             ("GET", "/none"),

@@ -52,17 +52,17 @@ def google(client: Client) -> None:
 def azure(client: Client) -> None:
     files = pictures.files()
     data = files["wide.jpg"]
-    asked = f"{AZURE}?features=smartCrops&api-version=2024-02-01"
+    target = f"{AZURE}?features=smartCrops&api-version=2024-02-01"
     for name in ("wide.jpg", "tall.jpg", "exif6.jpg", "flat.png", "picture.webp"):
-        client.ask("POST", asked, files[name], note=name)
+        client.ask("POST", target, files[name], note=name)
     for ratios in ("0.9,1.33", "1", "0.05,20", "21", "x", "0", "-1", ",".join(["1"] * 17), "", ","):
-        client.ask("POST", f"{asked}&smartcrops-aspect-ratios={ratios}", data)
+        client.ask("POST", f"{target}&smartcrops-aspect-ratios={ratios}", data)
     for query in ("", "features=caption", "features=smartCrops,read", "features=SMARTCROPS", "features=smartCrops&x=1",
                   "features=smartCrops&language=en&model-version=latest&gender-neutral-caption=true"):  # fmt: skip
         client.ask("POST", f"{AZURE}?{query}", data)
-    client.ask("POST", asked, b'{"url": "http://localhost/x.jpg"}', {"Content-Type": "application/json"})
-    client.ask("POST", asked, b"hello", note="no picture")
-    client.ask("POST", asked, note="empty")
-    client.ask("POST", asked, data, {"X-Request-Timeout": "x"})
-    client.ask("POST", asked, headers={"Content-Length": "50000000"})
-    client.ask("GET", asked)
+    client.ask("POST", target, b'{"url": "http://localhost/x.jpg"}', {"Content-Type": "application/json"})
+    client.ask("POST", target, b"hello", note="no picture")
+    client.ask("POST", target, note="empty")
+    client.ask("POST", target, data, {"X-Request-Timeout": "x"})
+    client.ask("POST", target, headers={"Content-Length": "50000000"})
+    client.ask("GET", target)

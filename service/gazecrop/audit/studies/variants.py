@@ -1,7 +1,7 @@
 """Ablation: portraits equalised in one respect at a time. A gap that vanishes was due to what was equalised.
 
 The same pairs are joined again after the same transformation of every portrait of both groups. The change of the gap is
-due to what the transformation removed, the rest to something else. A transformation removes more than its name says (a
+due to what the transformation removed, the rest to something else. A transformation removes more than its name (a
 covered body also has no edges), and a gap may shrink because little saliency is left: one row alone proves little.
 """
 

@@ -31,7 +31,7 @@ def walk_png(data: bytes, most: int = MAX_PARTS) -> Walk:
             animated = True
         elif kind == b"fcTL" and animated:
             controls += 1
-            if controls == 1 and pixels:  # the default image is no frame
+            if controls == 1 and pixels:  # the default image is not a frame
                 width, height, x, y = struct.unpack_from(">4I", data, at + 12)
                 walk.frame = Frame(x, y, width, height, frame)
         elif kind == b"fdAT" and controls == 1 and walk.frame:
