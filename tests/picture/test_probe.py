@@ -46,6 +46,10 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     "webp chunks": lambda: b"RIFF\0\0\0\0WEBP" + b"ABCD\0\0\0\0" * 99_000,
     "gif comments": lambda: GIF[:19] + b"!\xfe" + b"\x01a" * 99_000 + b"\0" + GIF[19:],
     "gif extensions": lambda: GIF[:19] + b"!\xfe\0" * 99_000 + GIF[19:],
+    "bmp palette": lambda: (
+        b"BM" + struct.pack("<IHHIIiiHHIIiiII", 0, 0, 0, 54 + 4 * 65_536, 40, 64, 64, 1, 4, 0, 0, 0, 0, 65_536, 0)
+        + bytes(4 * 65_536 + 64 * 64)
+    ),
     "tiff tags": _tiff_of_65_thousand_tags,
 }  # fmt: skip
 
