@@ -78,6 +78,8 @@ def test_long_headers_are_left_to_a_thread() -> None:
         data = HOSTILE[name]()
         assert inspect_quickly(data) is None
         assert (inspect(data).width, inspect(data).height) == (640, 480)
+    palette = HOSTILE["bmp palette"]()
+    assert inspect_quickly(palette) is None and inspect(palette).width == 64
 
 
 def test_a_file_of_more_parts_than_any_real_one_is_refused() -> None:
