@@ -160,7 +160,9 @@ def _entry(settings: Settings) -> tuple[Path, str, dict[str, Any]]:
 
 
 def _calibration(entry: dict[str, Any]) -> Calibration | None:
-    return Calibration.from_manifest(entry["calibration"]) if "calibration" in entry else None
+    if "calibration" not in entry:
+        return None
+    return Calibration.from_manifest(entry["calibration"], entry.get("balance"))
 
 
 def self_test_picture(height: int, width: int) -> Pixels:

@@ -1,6 +1,7 @@
 """gazecrop.js against gazecrop.crop.cropping: the same boxes to the pixel, on maps and ratios of every kind."""
 
 import base64
+import json
 import random
 import zlib
 from collections.abc import Iterator
@@ -13,11 +14,13 @@ import pytest
 from numpy.typing import NDArray
 
 from gazecrop.crop.answers import object_answer
+from gazecrop.crop.balance import Weights
 from gazecrop.crop.cropping import POLICIES, Cropper, Options
 from gazecrop.crop.grid import SaliencyGrid
 from gazecrop.crop.objects import KINDS, Object, most_important
 from gazecrop.crop.placing import Box, Constraint
 from gazecrop.crop.ratios import PROFILES, parse_ratio
+from tests.conftest import ROOT
 from tests.helpers.javascript import Run, javascript
 
 # The answers of gazecrop.js to a list of requests; errors as text.
@@ -212,6 +215,42 @@ def test_every_box_is_the_same_as_the_servers(run: Run) -> None:
     assert compared == 3200 and unmet > 200 and alternatives > 200
 
 
+def test_balanced_boxes_are_the_same_on_2000_maps_with_objects(run: Run) -> None:
+    """In one dimension and in two, with weights of every size; the maps as above, each with other objects."""
+    requests, expected, moved = [], [], 0
+    for seed in range(2000):
+        rng, noise = random.Random(seed), np.random.default_rng(seed)
+        size = SIZES[seed % len(SIZES)] if seed % 2 else (rng.randint(1, 5000), rng.randint(1, 5000))
+        shape = GRIDS[rng.randrange(len(GRIDS))]
+        grid = SaliencyGrid.from_density(density(seed % 7, *shape, noise), *size, objects=objects(rng))
+        weights = [0.05, 0.1, 0.02, 0.02] if seed % 3 else [rng.choice([0, rng.random()]) for _ in range(4)]
+        cropper, queries = Cropper(grid, weights=Weights(*weights)), []
+        for zoom in ("1", "1", rng.choice(["1.5", "2", "3.3"])):
+            options = Options("balanced", Fraction(zoom), candidates=rng.choice([1, 1, 1, 2]))
+            text = rng.choice([*PROFILES, f"{rng.uniform(0.05, 20):.6f}"])
+            crop = cropper.crop(parse_ratio(text), options)
+            sent = _options(options, None) | {
+                "weights": dict(zip(("middle", "mass", "face", "text"), weights, strict=True))
+            }
+            queries.append({"ratio": text, "options": sent})
+            expected.append((grid, crop))
+            moved += crop.box != cropper.crop(parse_ratio(text), replace(options, policy="window")).box
+        requests.append({"text": grid.text, "queries": queries})
+    found = [crop for answer in run(ANSWER, requests) for crop in answer["crops"]]
+    assert moved > 2000
+    for (grid, crop), theirs in zip(expected, found, strict=True):
+        assert Box(**theirs["box"]) == crop.box, (grid.text, crop)
+        assert [Box(**other["box"]) for other in theirs["alternatives"]] == [b for b, _ in crop.alternatives]
+
+
+def test_the_weights_are_the_servers(run: Run) -> None:
+    """Those of the shipped network, too: its maps are cropped in a browser without the manifest."""
+    assert Weights(**run("() => module.WEIGHTS", None)) == Weights()
+    manifest = json.loads((ROOT / "model_store" / "manifest.json").read_text())
+    balance = manifest["networks"][manifest["default"]].get("balance")
+    assert balance is None or Weights.from_manifest(balance) == Weights()
+
+
 def _code(
     cells: bytes, columns: int = 4, rows: int = 3, head: bytes = b"GC1", size: int = 100, flags: int = 0
 ) -> str:
@@ -315,6 +354,8 @@ def test_damaged_strings_neither_hang_nor_differ_from_the_server(run: Run) -> No
         ("1:1", {"zoom": "fast"}),
         ("1:1", {"policy": "best"}),
         ("1:1", {"protect": "faces"}),
+        ("1:1", {"policy": "balanced", "weights": {"face": -1}}),
+        ("1:1", {"policy": "balanced", "weights": {"face": None, "mass": "much"}}),
         ("1:1", {"protect": "face,face"}),
         ("1:1", {"protect": ""}),
         ("1:1", {"focus": {"x": 0.5, "y": None}}),

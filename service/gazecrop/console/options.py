@@ -32,7 +32,9 @@ def add_crop_options(parser: argparse.ArgumentParser, ratios: str = "") -> None:
         metavar="R,R",
         help=f"such as 16:9, 1.91:1, 1.7778, square; default: {ratios or 'every profile'}",
     )
-    group.add_argument("--policy", default="auto", metavar="P", help="auto, window, point or centre")
+    group.add_argument(
+        "--policy", default="auto", metavar="P", help="auto, window, balanced, point or centre"
+    )
     group.add_argument("--zoom", default="1", metavar="Z", help="1 to 4: 1/Z of the largest box")
     box: dict[str, Any] = {"dest": "boxes", "action": "append", "default": [], "metavar": "X,Y,W,H"}
     inside = "must be wholly inside; fractions of the picture; repeatable"

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from gazecrop.crop.balance import Weights
+
 _MARGIN = 0.001  # shares are clipped to this distance from 0 and 1, where the logit is infinite
 
 
@@ -20,18 +22,22 @@ def features(kept: float, centred: float, length: float) -> tuple[float, float, 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """A logistic regression over `features`."""
+    """A logistic regression over `features`. `balance`: the weights of policy `balanced`."""
 
     weights: tuple[float, ...]
     intercept: float
+    balance: Weights = Weights()
 
     @classmethod
-    def from_manifest(cls, entry: dict[str, Any]) -> "Calibration":
-        """Raises KeyError or ValueError when the entry `calibration` of a network is incomplete."""
+    def from_manifest(cls, entry: dict[str, Any], balance: dict[str, Any] | None = None) -> "Calibration":
+        """From the entries `calibration` and, where there is one, `balance` of a network. Raises KeyError or ValueError
+        when one is incomplete."""
         weights = tuple(float(weight) for weight in entry["weights"])
         if len(weights) != len(features(0.5, 0.5, 0.5)):
             raise ValueError(f"a calibration has 4 weights, not {len(weights)}")
-        return cls(weights, float(entry["intercept"]))
+        return cls(
+            weights, float(entry["intercept"]), Weights.from_manifest(balance) if balance else Weights()
+        )
 
     def __call__(self, values: Sequence[float]) -> float:
         """The probability, 0 to 1, for `features(...)`."""

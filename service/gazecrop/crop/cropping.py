@@ -6,6 +6,7 @@ from functools import cached_property
 from math import floor
 from typing import Literal, get_args
 
+from gazecrop.crop.balance import Balance, Weights
 from gazecrop.crop.confidence import Calibration
 from gazecrop.crop.grid import SaliencyGrid
 from gazecrop.crop.objects import KINDS, Held, Kind, held
@@ -13,7 +14,7 @@ from gazecrop.crop.placing import Box, Constraint, Field, Profile, place
 from gazecrop.crop.points import Point, find
 from gazecrop.crop.ratios import WIDEST, Ratio, simplest
 
-Policy = Literal["auto", "window", "point", "centre", "focus"]
+Policy = Literal["auto", "window", "point", "centre", "focus", "balanced"]
 Verdict = Literal["good", "tight", "poor"]
 POLICIES: tuple[Policy, ...] = get_args(Policy)
 GOOD, TIGHT = 0.80, 0.60  # of the importance
@@ -73,8 +74,13 @@ class Crop:
 class Cropper:
     """A grid and what is computed from it once: sums, points, the range of good ratios. Immutable; thread-safe."""
 
-    def __init__(self, grid: SaliencyGrid, calibration: Calibration | None = None) -> None:
+    def __init__(
+        self, grid: SaliencyGrid, calibration: Calibration | None = None, weights: Weights | None = None
+    ) -> None:
+        """`weights`: of policy `balanced`; None: those of the calibration, without one the defaults."""
         self.grid = grid
+        self._weights = weights or (calibration.balance if calibration is not None else Weights())
+        self._balances: dict[tuple[Kind, ...], Balance] = {}  # by the kinds of objects that are protected
         self._calibration = calibration
         self.field = Field(grid)
 
@@ -106,15 +112,16 @@ class Cropper:
         if policy == "auto":
             policy = "window" if focus is None else "focus"
         aim = self._aim(policy, width, height, focus)
+        value = self._balance(options.protect) if policy == "balanced" else None
 
         kept = list(options.constraints)
-        while (box := place(field, width, height, aim, kept)) is None:
+        while (box := place(field, width, height, aim, kept, value=value)) is None:
             kept.pop()  # the last constraint is dropped first; without constraints there is always a box
         unmet = [c for c in options.constraints[len(kept) :] if not c.met(box, grid.width, grid.height)]
 
         found: list[Box] = []
         while len(found) + 1 < options.candidates:
-            other = place(field, width, height, None, kept, (box, *found))
+            other = place(field, width, height, None, kept, (box, *found), value)
             if other is None:
                 break
             found.append(other)
@@ -142,6 +149,12 @@ class Cropper:
             objects=self._held(box, options.protect),
         )
 
+    def _balance(self, protect: tuple[Kind, ...]) -> Balance:
+        if (found := self._balances.get(protect)) is None:
+            objects = [each for each in self.grid.objects if each.kind in protect]
+            found = self._balances[protect] = Balance(self.field, self.grid.levels, objects, self._weights)
+        return found
+
     def _held(self, box: Box, protect: tuple[Kind, ...]) -> Held | None:
         grid = self.grid
         if not grid.objects:
@@ -154,7 +167,7 @@ class Cropper:
     ) -> tuple[int, int] | None:
         """The corner that the policy aims at, in pixels; None: the box with most saliency."""
         grid = self.grid
-        if policy == "window":
+        if policy in ("window", "balanced"):
             return None
         centre = (grid.width - width) // 2, (grid.height - height) // 2
         if policy == "focus" and focus is not None:

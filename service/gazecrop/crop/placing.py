@@ -12,7 +12,7 @@ border. The largest sum over whole pixels is therefore at a pixel beside a bend:
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, floor
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -132,18 +132,25 @@ class Profile:
         length = float((ends - self._borders[starts]).min()) / self._cells
         return min(max(ceil(length), 1), self.side)
 
-    def bends(self, length: int) -> Ints:
-        """Offsets that include the best window's: the pixels beside a bend of its sum, the ends and the middle."""
+    def bends(self, length: int, value: "AxisValue | None" = None) -> Ints:
+        """Offsets that include the best window's: the pixels beside a bend of its sum, the ends and the middle; and
+        those that `value` adds."""
         room = self.side - length
-        found = np.concatenate((self._beside, self._beside - length, (room // 2, room - room // 2)))
+        more = (
+            (room // 2, room - room // 2)
+            if value is None
+            else (room // 2, room - room // 2, *value.offsets(length))
+        )
+        found = np.concatenate((self._beside, self._beside - length, more))
         np.maximum(found, 0, out=found)
         found = np.minimum(found, room, out=found)
         return found
 
-    def best(self, length: int) -> int:
-        """The offset of the window with the largest sum; of equal ones the nearest to the middle, then the smaller."""
-        offsets, room = self.bends(length), self.side - length
-        sums = self.sums(offsets, length)
+    def best(self, length: int, value: "AxisValue | None" = None) -> int:
+        """The offset of the window with the largest sum, or value; of equal ones the nearest to the middle, then the
+        smaller."""
+        offsets, room = self.bends(length, value), self.side - length
+        sums = self.sums(offsets, length) if value is None else value.values(offsets, length)
         equal: set[int] = set(offsets[sums == sums.max()].tolist())  # an end occurs about twenty times
         return min(equal, key=lambda offset: (abs(2 * offset - room), offset))
 
@@ -164,6 +171,30 @@ def _windows(levels: Ints, side: int, offsets: Ints, length: int) -> Ints:
     return reach(offsets + length) - reach(offsets)
 
 
+class AxisValue(Protocol):
+    """What `place` needs of a measure along one axis."""
+
+    def offsets(self, length: int) -> list[int]:
+        """Further candidates."""
+        ...
+
+    def values(self, offsets: Ints, length: int) -> NDArray[np.float64]: ...
+
+
+class Value(Protocol):
+    """A measure of boxes other than their saliency (balance.py)."""
+
+    @property
+    def across(self) -> AxisValue: ...
+
+    @property
+    def down(self) -> AxisValue: ...
+
+    def values(
+        self, xs: Ints, ys: Ints, width: int, height: int, allowed: NDArray[np.bool_] | None = None
+    ) -> NDArray[np.float64]: ...
+
+
 def place(
     field: Field,
     width: int,
@@ -171,22 +202,25 @@ def place(
     aim: tuple[int, int] | None = None,
     constraints: Sequence[Constraint] = (),
     apart: Sequence[Box] = (),
+    value: Value | None = None,
 ) -> Box | None:
     """The best box of width x height pixels.
 
-    Without `aim`: the one with most saliency, of equal ones the nearest to the middle. With it: the one whose corner is
-    nearest to that pixel. It meets every constraint, and its intersection over union with each of the boxes `apart` (of
-    the same size) is at most 0.5. None when there is no such box. The result is optimal except with `apart` in two
-    dimensions: their limits are curves, of which only the ends and the crossings with bends are tried.
+    Without `aim`: the one with most saliency, or with the largest `value`; of equal ones the nearest to the middle.
+    With it: the one whose corner is nearest to that pixel. It meets every constraint, and its intersection over union
+    with each of the boxes `apart` (of the same size) is at most 0.5. None when there is no such box. The result is
+    optimal except with `apart` in two dimensions: their limits are curves, of which only the ends and the crossings
+    with bends are tried; and with `value`, whose candidates are finitely many.
     """
+    across, down = (value.across, value.down) if value is not None else (None, None)
     if aim is None and not constraints and not apart:  # most crops: along one axis a shorter way
         if height == field.height:
-            return Box(field.across.best(width), 0, width, height)
+            return Box(field.across.best(width, across), 0, width, height)
         if width == field.width:
-            return Box(0, field.down.best(height), width, height)
+            return Box(0, field.down.best(height, down), width, height)
     if aim is None:
-        xs = field.across.bends(width) if width < field.width else _START
-        ys = field.down.bends(height) if height < field.height else _START
+        xs = field.across.bends(width, across) if width < field.width else _START
+        ys = field.down.bends(height, down) if height < field.height else _START
     else:
         xs, ys = np.array(aim[:1]), np.array(aim[1:])
     left, right, top, bottom = 0, field.width - width, 0, field.height - height
@@ -217,9 +251,12 @@ def place(
         if not allowed.any():
             return None
     if aim is None:
-        sums = field.sums(xs, ys, width, height)
-        if allowed is not None:
-            sums = np.where(allowed, sums, -1)
+        if value is not None:
+            sums = value.values(xs, ys, width, height, allowed)
+        else:
+            sums = field.sums(xs, ys, width, height)
+            if allowed is not None:
+                sums = np.where(allowed, sums, -1)
         allowed = sums == sums.max()
         twice = field.width - width, field.height - height
     else:

@@ -1,6 +1,6 @@
 /**
  * Gazecrop's portable map: decodes `saliency.encoded` and computes the same crops as the server, to the pixel.
- * One file, no dependencies, no requests. It mirrors gazecrop/crop/{grid,objects,points,placing,cropping,ratios}.py by name.
+ * One file, no dependencies, no requests. It mirrors gazecrop/crop/{grid,objects,points,placing,balance,cropping,ratios}.py by name.
  *
  *     import { decode, crop } from "./gazecrop.js";
  *     const { box } = crop(decode(document.saliency.encoded), "16:9");
@@ -16,9 +16,9 @@
  * @typedef {{kind: "keep"|"avoid", x: number, y: number, width: number, height: number}} Constraint fractions
  * @typedef {{kind: "face"|"text", box: Box, score: number}} Found a face (with hair, chin and ears) or a text line
  * @typedef {{x: number, y: number, score: number}} Point fractions of the picture; score relative to the highest point
- * @typedef {"auto"|"window"|"point"|"centre"|"focus"} Policy
+ * @typedef {"auto"|"window"|"point"|"centre"|"focus"|"balanced"} Policy
  * @typedef {{policy?: Policy, zoom?: number|string, constraints?: Constraint[], candidates?: number,
- *   protect?: string, focus?: {x: number, y: number}|null}} Options
+ *   protect?: string, weights?: {middle: number, mass: number, face: number, text: number}, focus?: {x: number, y: number}|null}} Options
  * @typedef {{box: Box, policy: Policy, importance_fraction: number, centre_fraction: number, gain: number,
  *   whole: boolean, verdict: "good"|"tight"|"poor", unmet: Constraint[],
  *   objects: {whole: number, cut: Found[], outside: number, avoidable: Found[]}|null,
@@ -46,6 +46,8 @@ const KINDS = ["face", "text"],
   SCORES = 127,
   LARGE = 41,
   LOOSE = 20; // objects: their edges are in 255ths of a side, scores in 127ths; see objects.py
+/** Weights of policy `balanced`, in shares of the picture's saliency: see balance.py. */
+export const WEIGHTS = Object.freeze({ middle: 0.05, mass: 0.1, face: 0.02, text: 0.02 });
 const MOST = 5,
   APART = 0.15,
   LEAST = 0.2,
@@ -285,12 +287,13 @@ class Profile {
     return (this.reach(offset + length) - this.reach(offset)) * this.across;
   }
 
-  /** Offsets that include the best window: the pixels beside each bend of the sum, the ends and the middle. */
-  bends(length) {
+  /** Offsets that include the best window: the pixels beside each bend of the sum, the ends and the middle; and those
+   * at which an end is at one of `steps`. */
+  bends(length, steps = []) {
     const room = this.side - length,
       half = Math.floor(room / 2),
       found = new Set([half, room - half]);
-    for (const pixel of this.beside)
+    for (const pixel of [...this.beside, ...steps])
       for (const offset of [pixel, pixel - length]) found.add(Math.min(Math.max(offset, 0), room));
     return [...found];
   }
@@ -340,14 +343,14 @@ function isMet(constraint, box, grid) {
 }
 
 /**
- * The best box of width x height. Without `aim` the one with the largest sum, of equal ones the nearest to the middle;
+ * The best box of width x height. Without `aim` the one with the largest sum or `value`, of equal ones the nearest to the middle;
  * with `aim` the one whose corner is nearest to that pixel. It meets all constraints, and its intersection over union
  * with each box in `apart` is at most 0.5. null when there is none.
  * @returns {Box|null}
  */
-function place(grid, width, height, aim, constraints, apart) {
-  let xs = aim ? [aim[0]] : width < grid.width ? grid.across.bends(width) : [0];
-  let ys = aim ? [aim[1]] : height < grid.height ? grid.down.bends(height) : [0];
+function place(grid, width, height, aim, constraints, apart, value = null) {
+  let xs = aim ? [aim[0]] : width < grid.width ? grid.across.bends(width, value?.stepsX) : [0];
+  let ys = aim ? [aim[1]] : height < grid.height ? grid.down.bends(height, value?.stepsY) : [0];
   let left = 0,
     top = 0,
     right = grid.width - width,
@@ -379,10 +382,10 @@ function place(grid, width, height, aim, constraints, apart) {
         high = Math.max(height - Math.abs(y - box.y), 0);
       return 3 * wide * high <= 2 * width * height; // IoU <= 0.5, in integers
     });
-  const sum = aim ? () => 0 : summing(grid, xs, ys, width, height);
+  const sum = aim ? () => 0 : (value?.of ?? summing)(grid, xs, ys, width, height);
   const [aimX, aimY] = aim ? [2 * aim[0], 2 * aim[1]] : [grid.width - width, grid.height - height];
   let best = null,
-    most = -1,
+    most = -Infinity,
     nearest = 0;
   ys.forEach((y, row) =>
     xs.forEach((x, column) => {
@@ -432,6 +435,131 @@ function protectedOf(grid, protect) {
   if (names.some((name) => !KINDS.includes(name)) || new Set(names).size < names.length)
     throw new RangeError(`protect must be none, or any of ${KINDS}`);
   return grid.objects.filter(({ kind }) => names.includes(kind));
+}
+
+// ---- policy `balanced`, in the same order of operations as balance.py
+
+/** Sums and moments up to any place along an axis: in cell c, before[c] + levels[c] u and moved[c] + levels[c] u u. */
+class Tables {
+  constructor(levels, side) {
+    this.side = side;
+    this.levels = [...levels, 0];
+    this.before = [];
+    this.moved = [];
+    let sum = 0,
+      moment = 0;
+    this.levels.forEach((level, cell) => {
+      const border = cell * side,
+        next = border + side,
+        square = border * border;
+      this.before.push(sum * side - level * border);
+      this.moved.push(moment - level * square);
+      sum += level;
+      moment += level * (next * next - square);
+    });
+  }
+
+  /** [sum, moment] between two places. */
+  between(from, to) {
+    const upto = (at) => {
+      const cell = Math.floor(at / this.side),
+        level = this.levels[cell] * at;
+      return [this.before[cell] + level, this.moved[cell] + level * at];
+    };
+    const [sums, moments] = [upto(to), upto(from)].reduce(([a, b], [c, d]) => [a - c, b - d]);
+    return [sums, moments];
+  }
+}
+
+/** The pixels at which an edge of the box begins and ends to cut an object, along one axis. */
+const stepsOf = (objects, low, side) =>
+  objects.flatMap(({ edges }) => {
+    const first = edges[low],
+      last = edges[low + 2],
+      parts = LOOSE * PARTS;
+    return [
+      Math.floor(((LOOSE * first + last - first) * side) / parts),
+      Math.ceil(((LOOSE * last - last + first) * side) / parts),
+    ];
+  });
+
+/** The measure of boxes of policy `balanced` for `place`. */
+function balance(grid, objects, weights) {
+  const cutCost = (box) => {
+    const { avoidable } = held(objects, box, grid),
+      faces = avoidable.filter(({ kind }) => kind === "face").length;
+    return weights.face * faces + weights.text * (avoidable.length - faces);
+  };
+  const alongOne = (profile, length) => {
+    const { side, cells } = profile,
+      tables = new Tables(profile.levels.slice(0, cells), side),
+      total = profile.upto[cells];
+    return (offset) => {
+      const from = offset * cells,
+        to = (offset + length) * cells,
+        [inside, moment] = tables.between(from, to),
+        far = Math.abs((from + to) * inside - moment);
+      let value = inside / total;
+      value -= weights.middle * (Math.abs(2 * offset - (side - length)) / (2 * side));
+      value -= weights.mass * (far / (Math.max(inside, 1) * (2 * side * cells)));
+      return value;
+    };
+  };
+  const alongBoth = (xs, ys, width, height) => {
+    const { columns, rows, width: wide, height: high } = grid,
+      sum = summing(grid, xs, ys, width, height),
+      bands = Array.from(
+        { length: rows },
+        (_, row) => new Tables(grid.levels.subarray(row * columns, (row + 1) * columns), wide),
+      );
+    return xs.map((x, column) => {
+      const from = x * columns,
+        to = (x + width) * columns,
+        both = bands.map((band) => band.between(from, to)),
+        inside = new Tables(
+          both.map(([sums]) => sums),
+          high,
+        ),
+        moved = new Tables(
+          both.map(([, moment]) => moment),
+          high,
+        );
+      return ys.map((y, row) => {
+        const above = y * rows,
+          below = (y + height) * rows,
+          [sums, momentY] = inside.between(above, below),
+          [momentX] = moved.between(above, below),
+          farX = Math.abs((from + to) * sums - momentX),
+          farY = Math.abs((above + below) * sums - momentY),
+          most = Math.max(sums, 1);
+        let value = sum(row, column) / grid.total;
+        value -=
+          weights.middle *
+          (Math.abs(2 * x - (wide - width)) / (2 * wide) + Math.abs(2 * y - (high - height)) / (2 * high));
+        value -= weights.mass * (farX / (most * (2 * wide * columns)) + farY / (most * (2 * high * rows)));
+        return value;
+      });
+    });
+  };
+  return {
+    stepsX: stepsOf(objects, 0, grid.width),
+    stepsY: stepsOf(objects, 1, grid.height),
+    of(_, xs, ys, width, height) {
+      let value;
+      if (height === grid.height) {
+        const values = xs.map(alongOne(grid.across, width));
+        value = (row, column) => values[column];
+      } else if (width === grid.width) {
+        const values = ys.map(alongOne(grid.down, height));
+        value = (row) => values[row];
+      } else {
+        const values = alongBoth(xs, ys, width, height);
+        value = (row, column) => values[column][row];
+      }
+      if (!objects.length) return value;
+      return (row, column) => value(row, column) - cutCost({ x: xs[column], y: ys[row], width, height });
+    },
+  };
 }
 
 // ---- ratios and sizes, exact
@@ -489,12 +617,17 @@ export function crop(grid, ratio, options = {}) {
   if (policy === "auto") policy = focus ? "focus" : "window";
   const aim = aimOf(grid, policy, width, height, focus);
 
+  const weights = { ...WEIGHTS, ...options.weights };
+  if (!Object.values(weights).every((weight) => weight >= 0 && weight <= 1))
+    throw new RangeError("weights must be 0 to 1");
+  const value = policy === "balanced" ? balance(grid, objects, weights) : null;
+
   const kept = [...constraints];
   let box;
-  while (!(box = place(grid, width, height, aim, kept, []))) kept.pop(); // the last one is dropped first
+  while (!(box = place(grid, width, height, aim, kept, [], value))) kept.pop(); // the last one is dropped first
   const taken = [box];
   while (taken.length < candidates) {
-    const other = place(grid, width, height, null, kept, taken);
+    const other = place(grid, width, height, null, kept, taken, value);
     if (!other) break;
     taken.push(other);
   }
@@ -527,7 +660,7 @@ export function crop(grid, ratio, options = {}) {
 
 /** The corner of the box that the policy aims at; null: the one with the largest sum. */
 function aimOf(grid, policy, width, height, focus) {
-  if (policy === "window") return null;
+  if (policy === "window" || policy === "balanced") return null;
   let at = null;
   if (policy === "focus") at = focus;
   else if (policy === "point" && !grid.symmetric) at = grid.points[0];

@@ -103,11 +103,12 @@ _QUERY: dict[str, dict[str, Any]] = {
         "schema": {"type": "string", "pattern": f"^({_RATIO}(,{_RATIO}){{0,15}})?$", "example": "16:9,1:1"},
     },
     "policy": {
-        "description": "window: the box with most saliency. point: the most salient point as central as possible. "
-        "centre. focus: the focus that a person set, as central as possible. auto: focus if one is set, else window.",
+        "description": "window: the box with most saliency. balanced: likewise, less what is off-balance or cuts "
+        "through a protected object. point: the most salient point as central as possible. centre. focus: the focus "
+        "that a person set, as central as possible. auto: focus if one is set, else window.",
         "schema": {
             "type": "string",
-            "enum": ["auto", "window", "point", "centre", "center", "focus"],
+            "enum": ["auto", "window", "balanced", "point", "centre", "center", "focus"],
             "default": "auto",
         },
     },

@@ -114,7 +114,7 @@ class Crop(Schema):
         "keep, calibrated on human gaze. Null if a person decided, the map is flat, or it is unknown.",
     )
     verdict: Literal["good", "tight", "poor"]
-    policy: Literal["window", "point", "centre", "focus"]
+    policy: Literal["window", "point", "centre", "focus", "balanced"]
     advice: Advice | SkipJsonSchema[None] = absent(
         "Absent unless the verdict is poor, or the box cuts through objects that it could hold."
     )

@@ -1,0 +1,270 @@
+"""Policy `balanced`: the box with the largest importance - off-balance - objects cut through.
+
+importance    the share of the picture's saliency in the box, as of policy `window`
+middle        times the distance of the box's middle from the picture's, in shares of the sides, across plus down;
+              only in the directions in which the box is smaller than the picture
+mass          times the distance of the box's middle from the centre of mass of the saliency inside it, likewise: a
+              lone subject comes to the middle of the box
+face, text    times the number of faces and text lines that the box cuts through and could hold whole
+
+Candidates are those of `window` (placing.py) and, for each object, the offsets at which it becomes whole or outside:
+finitely many. Values are doubles, computed in the same order as in gazecrop.js from integers that are mostly exact, so
+that both find the same box to the pixel.
+
+Moments are about the picture's left or upper edge and doubled: a cell from a to b with level l has l * (b^2 - a^2), in
+the units of placing.py.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gazecrop.crop.objects import LOOSE, PARTS, Object, held
+from gazecrop.crop.placing import Field, Ints
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """In shares of the picture's saliency, each 0 or more. The defaults: on 563 photographs with a detector's boxes
+    these cost half a point of the crop score and cut an eighth of the faces that `window` cuts."""
+
+    middle: float = 0.05
+    mass: float = 0.1
+    face: float = 0.02
+    text: float = 0.02
+
+    @classmethod
+    def from_manifest(cls, entry: dict[str, Any]) -> "Weights":
+        """Raises KeyError or ValueError when the entry `balance` of a network is incomplete or wrong."""
+        found = cls(*(float(entry[name]) for name in ("middle", "mass", "face", "text")))
+        if not all(0 <= each <= 1 for each in (found.middle, found.mass, found.face, found.text)):
+            raise ValueError("a weight of `balance` is not 0 to 1")
+        return found
+
+
+class Tables:
+    """Sums and moments of saliency up to any place along an axis. `levels`: float [..., cells], `side`: in pixels.
+    Up to a place u in cell c the sum is before[c] + levels[c] * u, the moment moved[c] + levels[c] * u * u."""
+
+    def __init__(self, levels: Floats, side: int) -> None:
+        none = np.zeros((*levels.shape[:-1], 1))
+        borders = np.arange(levels.shape[-1] + 1, dtype=np.float64) * side
+        squares = borders * borders
+        sums = np.concatenate((none, np.cumsum(levels, axis=-1)), axis=-1) * side
+        moments = np.concatenate((none, np.cumsum(levels * (squares[1:] - squares[:-1]), axis=-1)), axis=-1)
+        self.levels = np.concatenate((levels, none), axis=-1)
+        self.before = sums - self.levels * borders
+        self.moved = moments - self.levels * squares
+
+
+class Axis:
+    """One axis of the picture. `levels`: summed over the other one. `objects`: (first, last) edges in 255ths."""
+
+    def __init__(
+        self, levels: Ints, side: int, objects: list[tuple[int, int, bool]], weights: Weights
+    ) -> None:
+        self.side, self.cells, self.weights = side, len(levels), weights
+        self.tables = Tables(levels.astype(np.float64), side)
+        self.total = float(levels.sum() * side)
+        # An object that fits is cut by an edge of the box strictly between these two pixels: more than a 20th of it
+        # is then on either side.
+        self.between = [
+            (
+                ((LOOSE * low + high - low) * side) // (LOOSE * PARTS),
+                -((-(LOOSE * high - high + low) * side) // (LOOSE * PARTS)),
+                face,
+                (high - low) * side,
+            )
+            for low, high, face in objects
+        ]
+        self._steps: dict[tuple[bool, ...], tuple[Ints, Ints, Ints]] = {}
+
+    def offsets(self, length: int) -> list[int]:
+        """Of the box, at which an object becomes whole or outside."""
+        return [
+            offset
+            for first, last, _, _ in self.between
+            for offset in (first, last, first - length, last - length)
+        ]
+
+    def values(self, offsets: Ints, length: int) -> Floats:
+        """Of the boxes [offset, offset + length) over the whole other axis."""
+        weights = self.weights
+        count, side, tables = len(offsets), self.side, self.tables
+        edges = np.concatenate((offsets, offsets + length))
+        at = edges * self.cells
+        cell = at // side
+        levels: Floats = tables.levels[cell] * at
+        sums = tables.before[cell] + levels
+        levels *= at
+        levels += tables.moved[cell]
+        inside = sums[count:] - sums[:count]
+        moment = levels[count:] - levels[:count]
+        far = np.abs((at[:count] + at[count:]) * inside - moment)
+        found: Floats = inside / self.total
+        found -= weights.middle * (np.abs(2 * offsets - (side - length)) / (2 * side))
+        found -= weights.mass * (far / (np.maximum(inside, 1) * (2 * side * self.cells)))
+        if self.between:
+            found -= self._cut(edges, count, length)
+        return found
+
+    def _cut(self, edges: Ints, count: int, length: int) -> Floats:
+        places, faces, texts = self._steps_of(length)
+        step = np.searchsorted(places, edges)
+        face, text = faces[step], texts[step]
+        faces_cut, texts_cut = face[:count] + face[count:], text[:count] + text[count:]
+        cut: Floats = self.weights.face * faces_cut + self.weights.text * texts_cut
+        return cut
+
+    def _steps_of(self, length: int) -> tuple[Ints, Ints, Ints]:
+        """The numbers of faces and of text lines that fit into the length and are cut by an edge at each pixel: places
+        p, ascending, and the numbers up to p[0], from there up to p[1], ..."""
+        fits = tuple(size <= PARTS * length for _, _, _, size in self.between)
+        if (found := self._steps.get(fits)) is None:
+            chosen = [one for one, fit in zip(self.between, fits, strict=True) if fit and one[1] - one[0] > 1]
+            # Cut from first + 1 to last - 1: searchsorted gives the number of places below an edge.
+            places = sorted({place for first, last, _, _ in chosen for place in (first, last - 1)})
+            middles = [*places, (places[-1] if places else 0) + 1]
+            numbers = [
+                [sum(face == kind and first < p < last for first, last, face, _ in chosen) for p in middles]
+                for kind in (True, False)
+            ]
+            found = np.array(places, np.int64), np.array(numbers[0], np.int64), np.array(numbers[1], np.int64)
+            self._steps[fits] = found
+        return found
+
+
+class Balance:
+    """The value of boxes on one map, with some of its objects. Immutable; thread-safe."""
+
+    def __init__(
+        self, field: Field, levels: NDArray[np.uint8], objects: Sequence[Object], weights: Weights
+    ) -> None:
+        self.field, self.weights, self.objects = field, weights, tuple(objects)
+        self._levels = levels
+        faces = [each.kind == "face" for each in objects]
+        self.across = Axis(
+            levels.sum(axis=0, dtype=np.int64),
+            field.width,
+            [(each.left, each.right, face) for each, face in zip(objects, faces, strict=True)],
+            weights,
+        )
+        self.down = Axis(
+            levels.sum(axis=1, dtype=np.int64),
+            field.height,
+            [(each.top, each.bottom, face) for each, face in zip(objects, faces, strict=True)],
+            weights,
+        )
+
+    @cached_property
+    def _rows(self) -> Tables:
+        """Of each row of cells along the picture's width: [rows, cells + 1]."""
+        return Tables(self._levels.astype(np.float64), self.field.width)
+
+    def values(
+        self, xs: Ints, ys: Ints, width: int, height: int, allowed: NDArray[np.bool_] | None = None
+    ) -> Floats:
+        """[len(ys), len(xs)]: the value of each box with its corner at (xs, ys); minus infinity where it is not
+        allowed or surely not the largest."""
+        field = self.field
+        if height == field.height or width == field.width:
+            if height == field.height:
+                found = self.across.values(xs, width)[None]
+            else:
+                found = self.down.values(ys, height)[:, None]
+            return found if allowed is None else np.where(allowed, found, -np.inf)
+        importance = field.sums(xs, ys, width, height) / field.total
+        if allowed is not None:
+            importance = np.where(allowed, importance, -np.inf)
+        found = np.full(importance.shape, -np.inf)
+        # What is subtracted is never negative: a box of less importance than the value of another is not the best.
+        row, column = divmod(int(importance.argmax()), len(xs))
+        least = float(importance[row, column]) - self._most(int(xs[column]), int(ys[row]), width, height)
+        rows, columns = np.nonzero(importance >= least)
+        found[rows, columns] = self._of(xs, ys, width, height, rows, columns, importance)
+        return found
+
+    def _most(self, x: int, y: int, width: int, height: int) -> float:
+        """What is subtracted for one box, at most: the centre of mass is inside it."""
+        wide, high, weights = self.field.width, self.field.height, self.weights
+        most = weights.middle * (
+            abs(2 * x - wide + width) / (2 * wide) + abs(2 * y - high + height) / (2 * high)
+        )
+        most += weights.mass * (width / (2 * wide) + height / (2 * high))
+        if self.objects:
+            cut = held(self.objects, (x, y, x + width, y + height), (wide, high)).avoidable
+            most += sum(weights.face if each.kind == "face" else weights.text for each in cut)
+        return most + 1e-9  # rounding
+
+    def _of(
+        self, xs: Ints, ys: Ints, width: int, height: int, rows: Ints, columns: Ints, importance: Floats
+    ) -> Floats:
+        """The values of the boxes at (xs[columns], ys[rows])."""
+        field, weights = self.field, self.weights
+        wide, high = field.width, field.height
+        used = np.flatnonzero(np.bincount(columns, minlength=len(xs)))
+        place = np.searchsorted(used, columns)
+        at_x, cell_x = _cells(xs[used], width, self.across)
+        inside, moment = _both(self._rows, at_x, cell_x)  # [rows, used]: of each row of cells
+        down = Tables(np.ascontiguousarray(inside.T), high)
+        at_y, cell_y = _cells(ys[rows], height, self.down)
+        sums, moment_y = _both(down, at_y, cell_y, place)
+        moment_x, _ = _both(Tables(np.ascontiguousarray(moment.T), high), at_y, cell_y, place)
+        x, y, count = xs[columns], ys[rows], len(rows)
+        middle_x = at_x[: len(used)][place] + at_x[len(used) :][place]
+        far_x = np.abs(middle_x * sums - moment_x)
+        far_y = np.abs((at_y[:count] + at_y[count:]) * sums - moment_y)
+        held = np.maximum(sums, 1)
+        found: Floats = importance[rows, columns]
+        found -= weights.middle * (
+            np.abs(2 * x - (wide - width)) / (2 * wide) + np.abs(2 * y - (high - height)) / (2 * high)
+        )
+        found -= weights.mass * (
+            far_x / (held * (2 * wide * self.across.cells)) + far_y / (held * (2 * high * self.down.cells))
+        )
+        fitting = [each for each in self.objects if each.fits((width, height), (wide, high))]
+        if fitting:
+            faces, texts = np.zeros(count, np.int64), np.zeros(count, np.int64)
+            for each in fitting:
+                left, right, top, bottom = (
+                    each.left * wide,
+                    each.right * wide,
+                    each.top * high,
+                    each.bottom * high,
+                )
+                shared = np.maximum(
+                    np.minimum(right, PARTS * (x + width)) - np.maximum(left, PARTS * x), 0
+                ) * np.maximum(np.minimum(bottom, PARTS * (y + height)) - np.maximum(top, PARTS * y), 0)
+                area = (right - left) * (bottom - top)
+                cut = (LOOSE * shared > area) & (LOOSE * (area - shared) > area)
+                if each.kind == "face":
+                    faces += cut
+                else:
+                    texts += cut
+            found -= weights.face * faces + weights.text * texts
+        return found
+
+
+def _cells(offsets: Ints, length: int, axis: Axis) -> tuple[Ints, Ints]:
+    """Both ends of each box in the units of placing.py, first the left ones, and the cells that they are in."""
+    at = np.concatenate((offsets, offsets + length)) * axis.cells
+    return at, at // axis.side
+
+
+def _both(tables: Tables, at: Ints, cell: Ints, lines: Ints | None = None) -> tuple[Floats, Floats]:
+    """Sums and moments between the two ends: for every line of the tables, or for box i in line lines[i]."""
+    count = len(at) // 2
+    if lines is None:
+        index: Any = (slice(None), cell)
+    else:
+        index = (np.concatenate((lines, lines)), cell)
+    levels = tables.levels[index] * at
+    sums = tables.before[index] + levels
+    moments = tables.moved[index] + levels * at
+    return sums[..., count:] - sums[..., :count], moments[..., count:] - moments[..., :count]
