@@ -25,8 +25,7 @@ from gazecrop.http.cors import Cors
 from gazecrop.http.front import Front
 from gazecrop.http.observe import Observe
 from gazecrop.http.openapi.document import Api
-from gazecrop.http.routes import azure, crops, focus, google, health, images, page, reports
-from gazecrop.http.routes import rendering as pictures
+from gazecrop.http.routes import azure, crops, focus, google, health, images, page, rendering, reports
 from gazecrop.keys import Keys
 from gazecrop.metrics import Metrics
 from gazecrop.model import Density, Model, ModelError, Pixels
@@ -61,7 +60,7 @@ class App:
             lifespan=self._lifespan,
             redirect_slashes=False,  # the redirect would be built from the client's Host header
         )
-        resources = [one.router for one in (images, crops, focus, pictures, reports, google, azure, health)]
+        resources = [one.router for one in (images, crops, focus, rendering, reports, google, azure, health)]
         for router in resources:
             self.api.include_router(router)
         page.mount_files(self.api)
