@@ -6,8 +6,11 @@
 The plain MobileNetV2 (`gaze-0`) is trained here because it serves only for comparison: no shipped file depends on it.
 """
 
+from collections.abc import Callable
+from dataclasses import replace
+
 from model_store.recipe.judge import evaluate, folds, geometry, leave_out, model_card, speed
-from model_store.recipe.make import calibrate, export, plain
+from model_store.recipe.make import calibrate, export, finetune, plain
 from model_store.recipe.options import parse
 from model_store.recipe.run import STUDENTS, Options, Stages, run
 
@@ -15,10 +18,15 @@ from model_store.recipe.run import STUDENTS, Options, Stages, run
 def stages(smoke: bool) -> Stages:
     """Name of a stage -> the function that runs it."""
     few = 1 if smoke else None
+
+    def transformer(one: finetune.Options) -> Callable[[], None]:
+        return lambda: finetune.main(replace(one, epochs=few or one.epochs, smoke=smoke))
+
     return {
         "plain": lambda: plain.main(plain.Options(epochs=few or 6, smoke=smoke)),
         "export gaze-0": lambda: export.main(export.Options(default=False, smoke=smoke)),
         "calibrate gaze-0": lambda: calibrate.main(calibrate.Options(epochs=few or 4, smoke=smoke)),
+        **{f"teacher {one.name}": transformer(one) for one in finetune.MEMBERS},
         "folds": lambda: folds.main(folds.Options(epochs=few or 4, smoke=smoke)),
         "geometry": lambda: geometry.main(
             geometry.Options(start=STUDENTS[-1]["name"], epochs=few or 2, smoke=smoke)

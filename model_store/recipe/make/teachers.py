@@ -110,7 +110,7 @@ def main(options: Options) -> None:
         return
     teachers = {kind: train(kind, options, folder) for kind in KINDS}
     wanted = {f"teacher-{kind}": {kind: teacher} for kind, teacher in teachers.items()}
-    for one in finetune.MEMBERS:
+    for one in (one for one in finetune.MEMBERS if one.name in ENSEMBLE):
         epochs = min(one.epochs, options.epochs)
         its = replace(one, epochs=epochs, threads=options.threads, smoke=options.smoke)
         wanted[f"teacher-{one.name}"] = {one.name: finetune.train(its)}
