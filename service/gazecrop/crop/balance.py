@@ -15,6 +15,7 @@ Moments are about the picture's left or upper edge and doubled: a cell from a to
 the units of placing.py.
 """
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,10 +24,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gazecrop.crop.objects import LOOSE, PARTS, Object, held
+from gazecrop.crop.objects import LOOSE, MOST, PARTS, Object, held
 from gazecrop.crop.placing import Field, Ints
 
 Floats = NDArray[np.float64]
+_SHIFT = 2 * MOST + 1  # more than the faces that two edges can cut
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,7 @@ class Axis:
         self.side, self.cells, self.weights = side, len(levels), weights
         self.tables = Tables(levels.astype(np.float64), side)
         self.total = float(levels.sum() * side)
+        self._borders = np.arange(self.cells + 1) * (side / self.cells)
         # An object that fits is cut by an edge of the box strictly between these two pixels: more than a 20th of it
         # is then on either side.
         self.between = [
@@ -83,15 +86,20 @@ class Axis:
             )
             for low, high, face in objects
         ]
-        self._steps: dict[tuple[bool, ...], tuple[Ints, Ints, Ints]] = {}
+        self._ends = np.array([end for first, last, _, _ in self.between for end in (first, last)], np.int64)
+        self._sizes = sorted(size for _, _, _, size in self.between)
+        self._steps: dict[int, tuple[Ints, Ints]] = {}
+        counts = np.arange(_SHIFT * _SHIFT)  # the cost of `faces + _SHIFT * texts` objects
+        self._costs: Floats = weights.face * (counts % _SHIFT) + weights.text * (counts // _SHIFT)
 
-    def offsets(self, length: int) -> list[int]:
+    def offsets(self, length: int) -> Ints:
         """Of the box, at which an object becomes whole or outside."""
-        return [
-            offset
-            for first, last, _, _ in self.between
-            for offset in (first, last, first - length, last - length)
-        ]
+        return np.concatenate((self._ends, self._ends - length))
+
+    def parts(self, offset: int, length: int) -> tuple[Floats, Floats]:
+        """The part of each cell inside a box, as a length and its middle, in pixels: float [cells] each."""
+        ends = np.minimum(np.maximum(self._borders, offset), offset + length)
+        return ends[1:] - ends[:-1], (ends[1:] + ends[:-1]) / 2
 
     def values(self, offsets: Ints, length: int) -> Floats:
         """Of the boxes [offset, offset + length) over the whole other axis."""
@@ -115,28 +123,24 @@ class Axis:
         return found
 
     def _cut(self, edges: Ints, count: int, length: int) -> Floats:
-        places, faces, texts = self._steps_of(length)
-        step = np.searchsorted(places, edges)
-        face, text = faces[step], texts[step]
-        faces_cut, texts_cut = face[:count] + face[count:], text[:count] + text[count:]
-        cut: Floats = self.weights.face * faces_cut + self.weights.text * texts_cut
+        places, numbers = self._steps_of(length)
+        number = numbers[np.searchsorted(places, edges)]
+        cut: Floats = self._costs[number[:count] + number[count:]]
         return cut
 
-    def _steps_of(self, length: int) -> tuple[Ints, Ints, Ints]:
-        """The numbers of faces and of text lines that fit into the length and are cut by an edge at each pixel: places
-        p, ascending, and the numbers up to p[0], from there up to p[1], ..."""
-        fits = tuple(size <= PARTS * length for _, _, _, size in self.between)
-        if (found := self._steps.get(fits)) is None:
-            chosen = [one for one, fit in zip(self.between, fits, strict=True) if fit and one[1] - one[0] > 1]
+    def _steps_of(self, length: int) -> tuple[Ints, Ints]:
+        """How many objects that fit into the length are cut by an edge at each pixel: places p, ascending, and
+        `faces + _SHIFT * texts` up to p[0], from there up to p[1], ..."""
+        fitting = bisect_right(self._sizes, PARTS * length)
+        if (found := self._steps.get(fitting)) is None:
+            chosen = [one for one in self.between if one[3] <= PARTS * length]
             # Cut from first + 1 to last - 1: searchsorted gives the number of places below an edge.
             places = sorted({place for first, last, _, _ in chosen for place in (first, last - 1)})
-            middles = [*places, (places[-1] if places else 0) + 1]
             numbers = [
-                [sum(face == kind and first < p < last for first, last, face, _ in chosen) for p in middles]
-                for kind in (True, False)
+                sum(1 if face else _SHIFT for first, last, face, _ in chosen if first < place < last)
+                for place in (*places, (places[-1] if places else 0) + 1)
             ]
-            found = np.array(places, np.int64), np.array(numbers[0], np.int64), np.array(numbers[1], np.int64)
-            self._steps[fits] = found
+            found = self._steps[fitting] = np.array(places, np.int64), np.array(numbers, np.int64)
         return found
 
 
@@ -147,7 +151,7 @@ class Balance:
         self, field: Field, levels: NDArray[np.uint8], objects: Sequence[Object], weights: Weights
     ) -> None:
         self.field, self.weights, self.objects = field, weights, tuple(objects)
-        self._levels = levels
+        self._floats = levels.astype(np.float64)
         faces = [each.kind == "face" for each in objects]
         self.across = Axis(
             levels.sum(axis=0, dtype=np.int64),
@@ -165,7 +169,7 @@ class Balance:
     @cached_property
     def _rows(self) -> Tables:
         """Of each row of cells along the picture's width: [rows, cells + 1]."""
-        return Tables(self._levels.astype(np.float64), self.field.width)
+        return Tables(self._floats, self.field.width)
 
     def values(
         self, xs: Ints, ys: Ints, width: int, height: int, allowed: NDArray[np.bool_] | None = None
@@ -191,16 +195,22 @@ class Balance:
         return found
 
     def _most(self, x: int, y: int, width: int, height: int) -> float:
-        """What is subtracted for one box, at most: the centre of mass is inside it."""
+        """What is subtracted for one box, and a little more for rounding."""
         wide, high, weights = self.field.width, self.field.height, self.weights
         most = weights.middle * (
             abs(2 * x - wide + width) / (2 * wide) + abs(2 * y - high + height) / (2 * high)
         )
-        most += weights.mass * (width / (2 * wide) + height / (2 * high))
+        parts_x, middles_x = self.across.parts(x, width)
+        parts_y, middles_y = self.down.parts(y, height)
+        columns, rows = parts_y @ self._floats * parts_x, self._floats @ parts_x * parts_y
+        if mass := float(columns.sum()):
+            off_x = abs(float(columns @ middles_x) / mass - x - width / 2) / wide
+            off_y = abs(float(rows @ middles_y) / mass - y - height / 2) / high
+            most += weights.mass * (off_x + off_y)
         if self.objects:
             cut = held(self.objects, (x, y, x + width, y + height), (wide, high)).avoidable
             most += sum(weights.face if each.kind == "face" else weights.text for each in cut)
-        return most + 1e-9  # rounding
+        return most + 1e-9
 
     def _of(
         self, xs: Ints, ys: Ints, width: int, height: int, rows: Ints, columns: Ints, importance: Floats

@@ -136,12 +136,10 @@ class Profile:
         """Offsets that include the best window's: the pixels beside a bend of its sum, the ends and the middle; and
         those that `value` adds."""
         room = self.side - length
-        more = (
-            (room // 2, room - room // 2)
-            if value is None
-            else (room // 2, room - room // 2, *value.offsets(length))
-        )
-        found = np.concatenate((self._beside, self._beside - length, more))
+        parts: list[Any] = [self._beside, self._beside - length, (room // 2, room - room // 2)]
+        if value is not None:
+            parts.append(value.offsets(length))
+        found: Ints = np.concatenate(parts)
         np.maximum(found, 0, out=found)
         found = np.minimum(found, room, out=found)
         return found
@@ -174,7 +172,7 @@ def _windows(levels: Ints, side: int, offsets: Ints, length: int) -> Ints:
 class AxisValue(Protocol):
     """What `place` needs of a measure along one axis."""
 
-    def offsets(self, length: int) -> list[int]:
+    def offsets(self, length: int) -> Ints:
         """Further candidates."""
         ...
 
