@@ -1,21 +1,28 @@
 # The service as `make serve` sets it up: the same hashed locks, nothing else. `docker compose up` runs it with Redis.
-FROM python:3.12-slim AS build
 # EXTRA=cuda for GPUs (2.5 GB; the host gives the driver only) or EXTRA=heic
 ARG EXTRA=
+# A stage for each lock: a change of one leaves the other images' layers as they are.
+FROM python:3.12-slim AS lock-cpu
+COPY requirements.lock /build/lock
+FROM python:3.12-slim AS lock-cuda
+COPY docker/cuda.lock /build/lock
+FROM python:3.12-slim AS lock-heic
+COPY docker/heic.lock /build/lock
+
+FROM lock-${EXTRA:-cpu} AS build
 WORKDIR /build
-COPY requirements.lock docker/cuda.lock docker/heic.lock ./
-RUN python -m venv /venv \
-    && /venv/bin/pip install --no-cache-dir --quiet --require-hashes -r "${EXTRA:-requirements}.lock"
-# Both are optional: without them the page has no example photographs or no editor.
+RUN python3 -m venv /venv && /venv/bin/pip install --no-cache-dir --quiet --require-hashes -r lock
+# A failed download fails the build: two builds of one commit must have the same files.
 COPY service/gazecrop/page_setup/ page_setup/
-RUN /venv/bin/python page_setup/fetch_examples.py examples || mkdir -p examples
-RUN page_setup/fetch_libraries.sh /venv/bin/pip page_setup/npm vendor || mkdir -p vendor
+RUN /venv/bin/python page_setup/fetch_examples.py examples
+RUN page_setup/fetch_libraries.sh /venv/bin/pip page_setup/npm vendor
 RUN /venv/bin/pip uninstall --quiet --yes pip
 
 FROM python:3.12-slim
-LABEL org.opencontainers.image.licenses=Apache-2.0
+# Platforms that run a random user give it the group root (OpenShift): /data is writable by that group.
 # A fixed number, since Kubernetes' runAsNonRoot checks that it is not 0.
-RUN useradd --uid 10001 --no-create-home gazecrop && install --directory --owner gazecrop /data
+RUN useradd --uid 10001 --no-create-home gazecrop \
+    && install --directory --owner gazecrop --group root --mode 0775 /data
 # Loopback inside a container is not reachable from outside; the host decides which address is published.
 ENV PATH=/venv/bin:$PATH PYTHONPATH=/app/service PYTHONUNBUFFERED=1 \
     GAZECROP_HOST=0.0.0.0 GAZECROP_DATA_DIR=/data PORT=8000
@@ -30,6 +37,13 @@ RUN printf '#!/venv/bin/python\nfrom gazecrop.cli import main\n\nraise SystemExi
     && chmod +x /venv/bin/gazecrop && python -m compileall -q service
 # Last, since it changes without the rest.
 COPY model_store/manifest.json model_store/*.onnx model_store/
+# docker build --build-arg VERSION=0.2.0 --build-arg REVISION=$(git rev-parse HEAD) --build-arg SOURCE=URL
+ARG VERSION=
+ARG REVISION=
+ARG SOURCE=
+LABEL org.opencontainers.image.title=gazecrop org.opencontainers.image.licenses=Apache-2.0 \
+    org.opencontainers.image.version=$VERSION org.opencontainers.image.revision=$REVISION \
+    org.opencontainers.image.source=$SOURCE
 USER 10001
 VOLUME /data
 EXPOSE 8000

@@ -56,6 +56,25 @@ def test_the_image_has_a_lock_for_every_extra(extra: str) -> None:
     assert [source for sources, _ in copies() for source in sources if source == f"docker/{extra}.lock"]
 
 
+def test_a_failed_step_fails_the_build() -> None:
+    """Two images of one commit have the same files: no step has an excuse."""
+    assert not [rest for word, rest in dockerfile() if word == "RUN" and "||" in rest]
+
+
+def test_a_lock_changes_only_its_own_image() -> None:
+    """Each lock is copied in a stage of its own, and the build starts from the stage of its extra."""
+    locks = [sources for sources, _ in copies() if any(source.endswith(".lock") for source in sources)]
+    assert all(len(sources) == 1 for sources in locks)
+    stages = [rest.split()[-1] for word, rest in dockerfile() if word == "FROM" and " AS lock-" in rest]
+    assert len(stages) == len(locks) and ("FROM", "lock-${EXTRA:-cpu} AS build") in dockerfile()
+
+
+def test_the_image_has_the_labels_of_the_open_container_initiative() -> None:
+    labels = " ".join(rest for word, rest in dockerfile() if word == "LABEL")
+    for name in ("title", "licenses", "version", "revision", "source"):
+        assert f"org.opencontainers.image.{name}=" in labels
+
+
 @pytest.fixture(scope="session")
 def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """/app of the image, laid out by the Dockerfile's own COPY lines."""
