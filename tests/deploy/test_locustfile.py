@@ -40,4 +40,5 @@ def test_the_load_test_runs_without_a_failure(server: Server, tmp_path: Path) ->
     assert done.returncode == 0, done.stdout + done.stderr  # 1 when any request failed
     *rows, total = (tmp_path / "l_stats.csv").read_text().splitlines()[1:]
     assert {row.split(",")[0] for row in rows} >= {"POST", "GET"}
+    assert {row.split(",")[1] for row in rows} >= {"/v1/images (new)", "/v1/images (known)"}
     assert int(total.split(",")[2]) >= 10
