@@ -12,19 +12,25 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from gazecrop.cli import main
 from gazecrop.commands.batch import command as batch
-from gazecrop.commands.batch import local, results, work
+from gazecrop.commands.batch import local, results, tables, work
 from gazecrop.commands.batch.results import Refused, Results
 from gazecrop.commands.batch.work import Job
 from gazecrop.console.files import Files
 from gazecrop.console.names import name_of
+from gazecrop.console.rows import crops_of, row
 from gazecrop.console.sources import Item, SourceError, pictures_of
+from gazecrop.crop.grid import SaliencyGrid
+from gazecrop.crop.objects import Object
 from gazecrop.crop.params import parse
 from gazecrop.model import Model
+from gazecrop.pipeline import Picture
 from gazecrop.settings import Settings
+from gazecrop.store.base import Record
 from tests.helpers import library
 from tests.helpers.awaited import Awaited
 from tests.helpers.contract import until
@@ -225,6 +231,21 @@ def test_a_csv_table_has_a_row_for_each_box(source: Path, plain: Path, tmp_path:
     found = [tuple(row[column] for column in columns) for row in rows]
     assert found == [tuple("" if value is None else str(value) for value in row) for row in expected]
     assert [row["file"] for row in rows if row["error"]] == library.UNREADABLE
+
+
+def test_a_table_has_the_objects_and_the_orientation() -> None:
+    face = Object("face", 102, 51, 153, 153, 127)  # in 255ths: x 0.4 to 0.6, y 0.2 to 0.6
+    grid = SaliencyGrid(np.array([[1, 1, 1, 31, 31]], np.uint8), 1000, 500, rotated=True, objects=(face,))
+    picture = Picture(Record("gaze-1", "jpeg", grid.code, 6))
+    wanted = parse("ratios=1:1,1:20&policy=centre", frozenset({"ratios", "policy"}))
+    line = row("a.jpg", picture, crops_of(picture, wanted))
+    for answer in (line, {"file": "b.jpg", "error": {"detail": "no picture"}}):
+        assert all(each.keys() <= tables.COLUMNS.keys() for each in tables.rows(answer))
+    square, narrow = csv.DictReader(io.StringIO(tables.csv_table([line]).decode()))
+    assert json.loads(square["objects"]) == line["objects"] and line["objects"][0]["kind"] == "face"
+    counts = ("objects_whole", "objects_cut", "objects_outside", "image_orientation")
+    assert [square[name] for name in counts] == ["1", "0", "0", "6"]
+    assert [narrow[name] for name in counts] == ["0", "1", "0", "6"]
 
 
 @pytest.mark.usefixtures("here")

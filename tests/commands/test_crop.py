@@ -51,7 +51,7 @@ def test_json_is_the_api_s_document_without_a_server_s_fields(
     answer = json.loads(out)
     assert status == 0
     assert answer["file"] == str(picture)
-    assert answer["image"] == {"width": 640, "height": 480, "format": "jpeg"}
+    assert answer["image"] == {"width": 640, "height": 480, "format": "jpeg", "orientation": 1}
     assert not {"id", "version"} & answer.keys()
     assert answer["saliency"]["encoded"].startswith("R0Mx")
     (crop,) = answer["crops"]

@@ -18,7 +18,9 @@ def crops_of(picture: Picture, wanted: Wanted) -> list[Crop]:
 
 def row(name: str, picture: Picture, crops: list[Crop]) -> dict[str, Any]:
     record, cropper = picture.record, picture.cropper
-    answer = document("", "", record.model, record.format, cropper, None, crops)
+    answer = document(
+        "", "", record.model, record.format, cropper, None, crops, orientation=record.orientation
+    )
     del answer["id"], answer["version"]
     return name_fields(name) | answer
 

@@ -5,17 +5,21 @@ from collections.abc import Iterable, Iterator
 from io import BytesIO, StringIO
 from typing import Any
 
+import orjson
+
 from gazecrop.console.sources import arrow
 
 COLUMNS = {
     **dict.fromkeys(("file", "file_base64", "error", "format"), "string"),
-    **dict.fromkeys(("image_width", "image_height"), "int32"),
+    **dict.fromkeys(("image_width", "image_height", "image_orientation"), "int32"),
     "model": "string",
     **dict.fromkeys(("focus_x", "focus_y"), "float64"),
+    "objects": "string",  # of the picture, as in its document: a JSON array
     **dict.fromkeys(("saliency", "ratio", "profile"), "string"),
     **dict.fromkeys(("x", "y", "width", "height"), "int32"),
     **dict.fromkeys(("importance_fraction", "centre_fraction", "gain", "confidence"), "float64"),
     **dict.fromkeys(("verdict", "policy"), "string"),
+    **dict.fromkeys(("objects_whole", "objects_cut", "objects_outside"), "int32"),
 }
 
 
@@ -49,10 +53,28 @@ def rows(answer: dict[str, Any]) -> Iterator[dict[str, Any]]:
         "format": image["format"],
         "image_width": image["width"],
         "image_height": image["height"],
+        "image_orientation": image.get("orientation"),
         "model": answer["model"],
         "focus_x": answer["focus"]["x"],
         "focus_y": answer["focus"]["y"],
         "saliency": answer["saliency"]["encoded"],
     }
+    if "objects" in answer:
+        common["objects"] = orjson.dumps(answer["objects"]).decode()
     for crop in answer["crops"]:
-        yield common | crop["box"] | {name: crop[name] for name in COLUMNS if name in crop}
+        yield common | crop["box"] | _held(crop) | {name: crop[name] for name in _OF_CROP if name in crop}
+
+
+_OF_CROP = COLUMNS.keys() - {"objects"}  # a crop has a member of this name, too
+
+
+def _held(crop: dict[str, Any]) -> dict[str, int]:
+    """The numbers of objects that the crop keeps, cuts and leaves out; nothing for a map without objects."""
+    if "objects" not in crop:
+        return {}
+    found = crop["objects"]
+    return {
+        "objects_whole": found["whole"],
+        "objects_cut": len(found["cut"]),
+        "objects_outside": found["outside"],
+    }
