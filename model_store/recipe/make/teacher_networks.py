@@ -179,6 +179,6 @@ KINDS: dict[str, tuple[type[Contextual] | type[Attentive] | type[Pyramid], str]]
     "contextual-lite": (Contextual, "lite2"),
     "attentive-lite": (Attentive, "lite2"),
 }
-# The teachers of the shipped gaze-1. The transformers of finetune.py are for the next student; until it ships their maps
-# are made by `make.maps --members=dino,dino-b`.
+# The teachers of the shipped gaze-1. The transformers of finetune.py are for the next student: until it ships, their
+# maps are made by `make.maps --members=dino,dino-b`.
 ENSEMBLE = ("contextual-lite", "attentive-lite")
