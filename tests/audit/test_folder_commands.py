@@ -1,6 +1,7 @@
 """stability, compare, lock and check by the command line, with the tiny network of tests/helpers/networks.py."""
 
 import json
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -219,6 +220,14 @@ def test_a_comparison_of_equal_sides_says_so(folder: Path, capsys: pytest.Captur
         assert audit("compare", folder, "--ratios", "1:1", *arguments) == 0
         assert "Both sides" not in capsys.readouterr().err
         assert "Both sides" not in Path("gazecrop-audit/compare/report.html").read_text()
+
+
+def test_a_name_that_is_not_utf_8_is_in_the_report(folder: Path) -> None:
+    (folder / "0.png").rename(folder / os.fsdecode(b"caf\xe9.png"))
+    both = ("--policies", "window", "centre")
+    assert audit("compare", folder, *both, "--out", "study", "--ratios", "9:16") == 0
+    for name in ("report.json", "report.html"):
+        assert "caf\ufffd.png" in (Path("study") / name).read_text(encoding="utf-8"), name
 
 
 def test_each_study_has_its_own_folder_and_its_origin(folder: Path) -> None:

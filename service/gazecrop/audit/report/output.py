@@ -4,13 +4,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+from gazecrop.console.names import printable
+
 
 def write(folder: Path, data: dict[str, Any], html: str) -> None:
-    """Prints the path of the report."""
+    """Names that are not UTF-8 have U+FFFD for their bytes. Prints the path of the report."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "report.json").write_text(
-        json.dumps(data, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
-    )
+    text = json.dumps(data, indent=1, ensure_ascii=False) + "\n"
+    (folder / "report.json").write_text(printable(text), encoding="utf-8")
     report = folder / "report.html"
-    report.write_text(html, encoding="utf-8")
-    print(report)
+    report.write_text(printable(html), encoding="utf-8")
+    print(printable(str(report)))
