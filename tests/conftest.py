@@ -200,7 +200,7 @@ def api(server: Server) -> Iterator[httpx.Client]:
 
 @pytest.fixture
 def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Server]]:
-    """start_server(GAZECROP_API_KEYS="k", REDIS_URL=...) -> Server, as many as a test needs; all are stopped at its end.
+    """start_server(GAZECROP_API_KEYS="k", REDIS_URL=...) -> Server, as many as a test needs; all are stopped.
 
     folder: an earlier server's `data_dir.parent`, to start again over the same store.
     """
