@@ -3,6 +3,8 @@
     python -m model_store.recipe.make.finetune                            # 40 minutes on two cores with AVX512-BF16
     python -m model_store.recipe.make.finetune --name=dino-b --seed=2     # a second one
 
+Measured on "val" after four epochs, the last half of one at the full input (--epochs=4 --coarse=3.5): crop score 66.3,
+NSS 2.50, CC 0.80, KL 0.38, 0.9 % of pairs 10 points below the centre crop; the defaults are not measured yet.
 All blocks learn, at a rate that falls by 0.85 from block to block downwards. On photographs that are not in this data,
 training only the last four blocks gave 56 points of crop score, the last six 60, all 65. A checkpoint is written every
 eighth of an epoch.
