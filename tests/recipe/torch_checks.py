@@ -5,6 +5,7 @@ from itertools import pairwise, repeat
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
 import onnx
 import onnxruntime
 import torch
@@ -297,6 +298,10 @@ def test_maps_move_with_harmed_pictures() -> None:
         assert x.shape == pixels.shape and x.dtype == torch.uint8
         assert not torch.equal(x, pixels) and distance(x, y) < 0.05
         assert torch.allclose(y.sum((1, 2)), torch.tensor([1.0, 0.0]), atol=1e-4)
+    draw = np.random.default_rng(0)
+    drawn = [harm.any_of(pixels, maps, draw) for _ in range(40)]
+    assert all(x.dtype == torch.uint8 and y.shape == maps.shape for x, y in drawn)
+    assert not any(torch.equal(x, pixels) for x, _ in drawn)
     same, where = harm.shifted(pixels, maps, harm.tilt(0.0, 60, 80), None)
     assert torch.equal(same, pixels) and torch.allclose(where, maps, atol=1e-4)
     soft = harm.blurred(pixels, 2.0).float()

@@ -67,5 +67,6 @@ def any_of(pixels: Tensor, maps: Tensor, draw: np.random.Generator) -> tuple[Ten
     scale = draw.uniform(0.6, 0.95, 2)  # of each side; the rest is a plain border
     place = draw.uniform(-1, 1, 2) * (1 - scale)
     theta = torch.tensor([[1 / scale[0], 0, -place[0] / scale[0]], [0, 1 / scale[1], -place[1] / scale[1]]])
-    colours = torch.tensor([[255.0] * 3, [0.0] * 3, list(draw.uniform(0, 255, 3))])
+    drawn = [float(value) for value in draw.uniform(0, 255, 3)]
+    colours = torch.tensor([[255.0] * 3, [0.0] * 3, drawn])
     return shifted(pixels, maps, theta.float(), colours[int(draw.integers(0, 3))])
