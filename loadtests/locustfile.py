@@ -10,11 +10,14 @@ except where a task uploads the same picture again.
 
 import os
 import random
+import sys
 import uuid
+from pathlib import Path
 from typing import Any
 
 from locust import FastHttpUser, constant_throughput, events, task
 
+sys.path.insert(0, str(Path(__file__).parents[1]))  # the path that locust sets has only this folder
 from tests.helpers.pictures import jpeg
 
 RATE = float(os.environ.get("RATE", "5"))

@@ -33,7 +33,11 @@ class Node:
             program += ["--repl-diskless-sync-delay", "0"]
         program += ["--dir", str(folder), "--bind", "127.0.0.1", *options]
         self.process = subprocess.Popen(program, stdout=subprocess.DEVNULL)
-        self.until(self.client.ping)
+        try:
+            self.until(self.client.ping)
+        except BaseException:
+            self.stop()
+            raise
 
     def until(self, holds: object, seconds: float = 20) -> None:
         """Polls until `holds()` is true; the server may not answer yet."""

@@ -10,6 +10,7 @@ import pytest
 from gazecrop.errors import StoreAway
 from gazecrop.store.base import Condition, Entry, Record
 from gazecrop.store.redis import RedisStore
+from tests.conftest import free_port
 from tests.helpers.redis_servers import Node, Proxy
 
 pytestmark = pytest.mark.redis
@@ -184,7 +185,9 @@ async def test_sentinels_that_name_no_primary(start: Start, open_store: OpenStor
 
 
 async def test_a_sentinel_and_a_cluster_node_are_named(start: Start, open_store: OpenStore) -> None:
-    sentinel, node = start(sentinel_of=start()), start("--cluster-enabled", "yes")
+    # The bus's default port, 10000 above the client's, does not exist for a client port above 55535.
+    cluster = ("--cluster-enabled", "yes", "--cluster-port", str(free_port()))
+    sentinel, node = start(sentinel_of=start()), start(*cluster)
     with pytest.raises(StoreAway, match="is a Sentinel: REDIS_URL must be redis\\+sentinel"):
         await open_store(f"redis://127.0.0.1:{sentinel.port}?socket_timeout=1").get(A)
     with pytest.raises(StoreAway, match="Redis Cluster, which is not supported"):
