@@ -11,7 +11,7 @@ from gazecrop.http.routes import rendering
 from gazecrop.picture.decode import decode
 from gazecrop.picture.probe import inspect
 from gazecrop.picture.render import crop
-from tests.helpers.contract import begin_upload, client, until
+from tests.helpers.contract import answer_of, begin_upload, client, until
 from tests.helpers.inprocess import Blocked, Held, holdable
 from tests.helpers.pictures import jpeg
 
@@ -83,8 +83,9 @@ def test_decoding_and_rendering_share_one_budget_of_pixels(
             connections.enter_context(begin_upload(running.url, first, path="/v1/crop?ratio=1:1"))
             until(lambda: cropping.running == 1)
             assert parts.render_gate.pixels_inside >= 300_000
-            connections.enter_context(begin_upload(running.url, second))
+            uploading = connections.enter_context(begin_upload(running.url, second))
             until(lambda: parts.gate.waiting == 1)
             cropping.go.set()
             until(lambda: parts.gate.waiting == parts.gate.inside == parts.render_gate.inside == 0)
+            assert answer_of(uploading).status_code == 201  # its map is stored now
         assert api.post("/v1/images", content=second).status_code == 200
