@@ -19,6 +19,7 @@ from gazecrop.crop.ratios import PROFILES, parse_ratio
 from gazecrop.http.openapi import schemas
 from tests.helpers.contract import place_of, problem
 from tests.helpers.pictures import draw, encode, jpeg
+from tests.helpers.samples import STORED
 
 
 def upload(api: httpx.Client, data: bytes, query: str = "") -> dict[str, Any]:
@@ -155,22 +156,10 @@ def test_http_answers_what_the_core_computes(api: httpx.Client, picture: bytes) 
     assert unmet > 5 and others > 5  # or the queries were too tame
 
 
-ORIENTED = {
-    1: None,
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_90,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_270,
-}
-
-
-@pytest.mark.parametrize("orientation", ORIENTED)
+@pytest.mark.parametrize("orientation", STORED)
 def test_however_a_picture_is_stored_its_crop_is_the_same(api: httpx.Client, orientation: int) -> None:
     upright = draw(640, 480, disc=(0.75, 0.3), seed=9)
-    turn = ORIENTED[orientation]
+    turn = STORED[orientation]
     exif = Image.Exif()
     exif[0x0112] = orientation
     stored = upright.transpose(turn) if turn is not None else upright

@@ -51,7 +51,7 @@ def test_a_database_of_another_program(tmp_path: Path) -> None:
 
 
 def test_redis_unreachable_while_it_holds_the_key(tmp_path: Path) -> None:
-    assert_refused(start(tmp_path, REDIS_URL=f"unix://{tmp_path}/nobody"), "cannot be reached")
+    assert_refused(start(tmp_path, REDIS_URL=f"unix://{tmp_path}/absent"), "cannot be reached")
 
 
 @pytest.mark.parametrize("port", ["99999", "-1", "http"])
