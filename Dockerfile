@@ -23,7 +23,8 @@ FROM python:3.12-slim
 # A fixed number, since Kubernetes' runAsNonRoot checks that it is not 0.
 RUN useradd --uid 10001 --no-create-home gazecrop \
     && install --directory --owner gazecrop --group root --mode 0775 /data
-# Loopback inside a container is not reachable from outside; the host decides which address is published.
+# Loopback inside a container is not reachable from outside; the host decides which address is published. The service
+# starts with GAZECROP_API_KEYS, or with GAZECROP_OPEN=true, and is refused with that sentence otherwise.
 ENV PATH=/venv/bin:$PATH PYTHONPATH=/app/service PYTHONUNBUFFERED=1 \
     GAZECROP_HOST=0.0.0.0 GAZECROP_DATA_DIR=/data PORT=8000
 WORKDIR /app

@@ -5,10 +5,12 @@ import os
 import re
 from collections.abc import Mapping
 from difflib import get_close_matches
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 WARM_BYTES = 180_000_000  # a process with the network loaded and warmed, on a CPU
@@ -31,6 +33,8 @@ class Settings(BaseSettings):
     # Address. Default host: loopback without API keys, every address with keys.
     host: str | None = None
     port: int = Field(8000, ge=0, le=65535, validation_alias="PORT")  # 0: any free port
+    # Allows a host beyond loopback without API keys: everyone who reaches it may call everything.
+    open: bool = False
     # Secrets. api_keys: comma-separated; with at least one, every path below /v1/ and /computervision/ needs a key.
     # metrics_key: /metrics needs this one; default: it is open. id_key: any text; picture ids are hashes keyed with it.
     # Default: a random key kept in the store.
@@ -83,10 +87,22 @@ class Settings(BaseSettings):
 
     @field_validator("api_keys", "cors_origins", mode="before")
     @classmethod
-    def _split(cls, value: object) -> object:
-        if isinstance(value, str):
-            return tuple(part.strip() for part in value.split(",") if part.strip())
-        return value
+    def _split(cls, value: object, info: ValidationInfo) -> object:
+        if not isinstance(value, str):
+            return value
+        parts = tuple(part.strip() for part in value.split(",") if part.strip())
+        if info.field_name == "api_keys" and not parts:
+            raise PydanticCustomError("empty", "there is no key in it. To serve without keys, do not set it.")
+        return parts
+
+    @field_validator("id_key")
+    @classmethod
+    def _not_empty(cls, key: SecretStr | None) -> SecretStr | None:
+        if key is not None and not key.get_secret_value():
+            raise PydanticCustomError(
+                "empty", "it is empty. To use the key kept in the store, do not set it."
+            )
+        return key
 
     @property
     def peak_memory(self) -> int:
@@ -101,6 +117,24 @@ class Settings(BaseSettings):
     def address(self) -> str:
         """The host to bind. Without keys the service has no access control, so the default is loopback only."""
         return self.host or ("0.0.0.0" if self.api_keys else "127.0.0.1")
+
+    @property
+    def refusal(self) -> str | None:
+        """Why the server must not start with these settings: it would serve everyone, and nobody asked for that."""
+        if self.api_keys or self.open or _is_loopback(self.address):
+            return None
+        return (
+            f"it would listen on {self.address} without keys and serve everyone who reaches it: set "
+            "GAZECROP_API_KEYS, or GAZECROP_OPEN=true if that is intended, or GAZECROP_HOST=127.0.0.1."
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    """False for names other than localhost: what they resolve to may change."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 _OTHERS = {"GAZECROP_DATA", "GAZECROP_WORK"}  # of the recipe

@@ -160,3 +160,14 @@ def test_a_gpu_that_is_not_used_is_said(
     monkeypatch.setattr(Model, "fell_back", True)
     _, found, out = doctor(capsys)
     assert found["device"] == ["ok", "warn"] and "docker/cuda.lock" in out
+
+
+def test_every_address_without_keys_fails(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GAZECROP_HOST", "0.0.0.0")
+    status, found, out = doctor(capsys)
+    assert (status, found["address"]) == (1, ["FAIL"]) and "GAZECROP_OPEN=true" in out
+    monkeypatch.setenv("GAZECROP_OPEN", "true")
+    status, found, _ = doctor(capsys)
+    assert (status, found["address"]) == (0, ["ok"])

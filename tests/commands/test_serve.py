@@ -62,3 +62,18 @@ def test_an_invalid_port(
     with pytest.raises(SystemExit) as refused:
         main([f"--port={port}"])
     assert refused.value.code == 2 and capsys.readouterr().err.startswith(("PORT: ", "usage: "))
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])
+def test_every_address_without_keys(host: str, tmp_path: Path) -> None:
+    """As in the image. The name of the keys is misspelt, which a warning says first."""
+    status, output = start(tmp_path, GAZECROP_HOST=host, GAZECROP_API_KEY="k")
+    warning, refusal = output.splitlines()
+    assert status == 2 and "Did you mean GAZECROP_API_KEYS?" in warning
+    assert refusal.startswith("gazecrop: ") and "GAZECROP_OPEN=true" in refusal
+
+
+@pytest.mark.parametrize("keys", ["", ","])
+def test_no_key_in_the_keys(keys: str, tmp_path: Path) -> None:
+    status, output = start(tmp_path, GAZECROP_API_KEYS=keys)
+    assert status == 2 and output.startswith("GAZECROP_API_KEYS: ") and output.count("\n") == 1

@@ -11,7 +11,7 @@ import yaml
 
 from gazecrop.settings import Settings
 from tests.conftest import RedisServer, command
-from tests.helpers.shipping import ROOT, documents, text, variables
+from tests.helpers.shipping import ROOT, dockerfile, documents, text, variables
 
 
 def compose() -> dict[str, Any]:
@@ -163,3 +163,15 @@ def test_redis_takes_its_configuration(source: str, tmp_path: Path) -> None:
     finally:
         process.kill()
         process.communicate()
+
+
+def test_compose_says_that_it_is_open_and_publishes_on_loopback_only() -> None:
+    for service in compose()["services"].values():
+        assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
+    assert "GAZECROP_OPEN=${GAZECROP_OPEN-true}" in compose()["services"]["gazecrop"]["environment"]
+
+
+def test_the_image_and_kubernetes_do_not_say_that_they_are_open() -> None:
+    assert not [word for word, rest in dockerfile() if word == "ENV" and "GAZECROP_OPEN" in rest]
+    for file in (ROOT / "k8s").glob("**/*.yaml"):
+        assert "GAZECROP_OPEN" not in file.read_text(), file

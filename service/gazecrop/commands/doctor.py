@@ -166,6 +166,8 @@ def _could_be_made(file: Path) -> Finding:
 
 def _address(settings: Settings) -> Finding:
     where = f"{settings.address}:{settings.port}"
+    if settings.refusal:
+        return Finding("FAIL", "address", f"the server would not start: {settings.refusal}")
     keys = f"{len(settings.api_keys)} keys" if settings.api_keys else "no keys"
     family = socket.AF_INET6 if ":" in settings.address else socket.AF_INET
     try:

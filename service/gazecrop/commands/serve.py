@@ -1,8 +1,12 @@
-"""gazecrop serve: runs the server, with the settings of the environment (`settings.py`)."""
+"""gazecrop serve: runs the server, with the settings of the environment (`settings.py`).
+
+Exit status 0: it was stopped by SIGTERM or SIGINT; 2: the settings are wrong; 3: it could not start.
+"""
 
 import argparse
 import logging
 import os
+import sys
 from collections.abc import Sequence
 
 from gazecrop.console.environment import read_settings
@@ -23,6 +27,9 @@ def main(argv: Sequence[str]) -> int:
     logging.basicConfig(level=settings.log_level.upper(), handlers=[logs.Handler(settings)])
     for warning in unknown_variables(os.environ):
         logging.getLogger("gazecrop").warning(warning)
+    if settings.refusal:
+        print(f"gazecrop: {settings.refusal}", file=sys.stderr)
+        return 2
     app = create_app(settings)
     serve(app, settings, app.drain)
     return 0
