@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from gazecrop.crop import answers
 from gazecrop.crop.cropping import Cropper, Options
 from gazecrop.crop.grid import SaliencyGrid
-from gazecrop.crop.objects import HEAD, MOST, Object, held, most_important, pack, unpack
+from gazecrop.crop.objects import HEAD, MOST, TWENTIETHS, Object, held, most_important, pack, unpack
 from gazecrop.crop.ratios import parse_ratio
 from gazecrop.http.openapi import schemas
 from tests.helpers import brute
@@ -30,7 +30,7 @@ def test_a_text_line_is_rounded_outwards_and_clipped() -> None:
 
 
 def test_a_face_is_grown_to_the_head() -> None:
-    beside, above, below = HEAD
+    beside, above, below = (share / TWENTIETHS for share in HEAD)
     found = Object.detected("face", 0.4, 0.4, 0.2, 0.2, 0.9)
     assert found.left == int((0.4 - 0.2 * beside) * 255) and found.top == int((0.4 - 0.2 * above) * 255)
     assert found.right == -int(-(0.6 + 0.2 * beside) * 255 // 1) and found.bottom == -int(
@@ -167,6 +167,40 @@ def test_a_crop_that_cuts_a_large_object_is_never_good() -> None:
     small = Object("face", 120, 51, 140, 71, 127)
     assert cropper(small).crop(parse_ratio("1:1"), Options("window")).verdict == "good"
     assert cropper(FACE).crop(parse_ratio("2:1"), Options("window")).verdict == "good"  # the whole picture
+
+
+def test_a_head_that_does_not_fit_leaves_the_face_protected() -> None:
+    """A head of 132 x 156 255ths is a face of 120 x 130; of a clipped one the edge at the picture's border stays."""
+    head = Object("face", 60, 40, 192, 196, 100)
+    assert head.shrunk == Object("face", 66, 59, 186, 190, 100)
+    assert Object("face", 0, 0, 132, 156, 9).shrunk == Object("face", 0, 0, 126, 150, 9)
+    assert LINE.shrunk == LINE
+    picture = 2550, 2550
+    assert head.within((2550, 1560), picture) == head
+    assert head.within((2550, 1559), picture) == head.shrunk == head.within((2550, 1310), picture)
+    assert head.within((2550, 1309), picture) is None and head.within((1199, 2550), picture) is None
+    assert held([head], (0, 600, 2550, 1950), picture) == (
+        1,
+        (),
+        0,
+        (),
+    )  # the hair is missing, the face is not
+    assert held([head], (0, 800, 2550, 2150), picture) == (0, (head,), 0, (head,))
+    assert held([head], (0, 600, 2550, 1900), picture) == (0, (head,), 0, ())  # too small for the face
+
+
+@given(st.floats(0, 0.9), st.floats(0, 0.9), st.floats(0.02, 1), st.floats(0.02, 1))
+def test_the_shrunk_head_holds_the_detected_face(x: float, y: float, width: float, height: float) -> None:
+    """And is hardly larger: three 255ths for its roundings, more only where the head was clipped."""
+    width, height = min(width, 1 - x), min(height, 1 - y)
+    head = Object.detected("face", x, y, width, height, 0.9)
+    face, edges = head.shrunk, (x * 255, y * 255, (x + width) * 255, (y + height) * 255)
+    assert face.left <= edges[0] + 1e-3 and face.top <= edges[1] + 1e-3
+    assert face.right >= edges[2] - 1e-3 and face.bottom >= edges[3] - 1e-3
+    assert face.left >= edges[0] - 3 or head.left == 0
+    assert face.top >= edges[1] - 3 or head.top == 0
+    assert face.right <= edges[2] + 3 or head.right == 255
+    assert face.bottom <= edges[3] + 3 or head.bottom == 255
 
 
 def test_an_object_that_no_box_of_the_size_holds_is_cut_but_not_advised() -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from gazecrop.crop.grid import SaliencyGrid
-from gazecrop.crop.objects import KINDS, Object, most_important
+from gazecrop.crop.objects import HEAD, KINDS, Object, most_important
 
 Corner = tuple[int, int]
 Edges = tuple[int, int, int, int]  # left, top, right, bottom
@@ -119,8 +119,31 @@ def objects(most: int = 4) -> st.SearchStrategy[tuple[Object, ...]]:
     return st.lists(one(), max_size=most).map(most_important)
 
 
+def protected(one: Object, width: int, height: int, picture: tuple[int, int]) -> Object:
+    """What counts in a box of this size: the object; of a head that is too large for the box, the face if that is
+    not. The shares are those that a face grows to a head by; an edge at the picture's border stays."""
+
+    def fits(left: int, top: int, right: int, bottom: int) -> bool:
+        wide, high = Fraction((right - left) * picture[0], 255), Fraction((bottom - top) * picture[1], 255)
+        return wide <= width and high <= height
+
+    if one.kind == "text" or fits(one.left, one.top, one.right, one.bottom):
+        return one
+    beside, above, below = (Fraction(share, 20) for share in HEAD)
+    face_width = Fraction(one.right - one.left) / (1 + 2 * beside)
+    face_height = Fraction(one.bottom - one.top) / (1 + above + below)
+    face = (
+        floor(one.left + beside * face_width) if one.left else 0,
+        floor(one.top + above * face_height) if one.top else 0,
+        ceil(one.right - beside * face_width) if one.right < 255 else 255,
+        ceil(one.bottom - below * face_height) if one.bottom < 255 else 255,
+    )
+    return Object("face", *face, one.score) if fits(*face) else one
+
+
 def share_inside(one: Object, corner: Corner, width: int, height: int, picture: tuple[int, int]) -> Fraction:
-    """Of the object's area, in a box of width x height pixels at this corner."""
+    """Of the protected area, in a box of width x height pixels at this corner."""
+    one = protected(one, width, height, picture)
     shares = Fraction(1)
     for low, high, start, length, side in (
         (one.left, one.right, corner[0], width, picture[0]),
@@ -137,6 +160,7 @@ def is_cut(one: Object, corner: Corner, width: int, height: int, picture: tuple[
 
 
 def would_fit(one: Object, width: int, height: int, picture: tuple[int, int]) -> bool:
+    one = protected(one, width, height, picture)
     wide = Fraction((one.right - one.left) * picture[0], 255)
     return wide <= width and Fraction((one.bottom - one.top) * picture[1], 255) <= height
 

@@ -5,7 +5,8 @@ middle        times the distance of the box's middle from the picture's, in shar
               only in the directions in which the box is smaller than the picture
 mass          times the distance of the box's middle from the centre of mass of the saliency inside it, likewise: a
               lone subject comes to the middle of the box
-face, text    times the number of faces and text lines that the box cuts through and could hold whole
+face, text    times the number of faces and text lines that the box cuts through and could hold whole; a face counts
+              with its head where that fits into the box, else alone (objects.py)
 
 Candidates are those of `window` (placing.py) and, for each object, the offsets at which it becomes whole or outside:
 finitely many. Values are doubles, computed in the same order as in gazecrop.js from integers that are mostly exact, so
@@ -19,7 +20,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,7 @@ from gazecrop.crop.objects import LOOSE, MOST, PARTS, Object, held
 from gazecrop.crop.placing import Field, Ints
 
 Floats = NDArray[np.float64]
+Edges = tuple[int, int]
 _SHIFT = 2 * MOST + 1  # more than the faces that two edges can cut
 
 
@@ -65,29 +67,42 @@ class Tables:
         self.moved = moments - self.levels * squares
 
 
+class _Between(NamedTuple):
+    """An object that fits is cut by an edge of the box strictly between these two pixels: more than a 20th of it is
+    then on either side. `size` in 255ths of a pixel; `below`: only for boxes shorter than this, in which the head
+    does not fit."""
+
+    first: int
+    last: int
+    face: bool
+    size: int
+    below: int | None
+
+
+def _between(low: int, high: int, side: int, face: bool, below: int | None = None) -> _Between:
+    first = ((LOOSE * low + high - low) * side) // (LOOSE * PARTS)
+    last = -((-(LOOSE * high - high + low) * side) // (LOOSE * PARTS))
+    return _Between(first, last, face, (high - low) * side, below)
+
+
 class Axis:
-    """One axis of the picture. `levels`: summed over the other one. `objects`: (first, last) edges in 255ths."""
+    """One axis of the picture. `levels`: summed over the other one. `objects`: for each whether it is a face, and its
+    edges (first, last) in 255ths, of the head and of the face alone."""
 
     def __init__(
-        self, levels: Ints, side: int, objects: list[tuple[int, int, bool]], weights: Weights
+        self, levels: Ints, side: int, objects: list[tuple[bool, Edges, Edges]], weights: Weights
     ) -> None:
         self.side, self.cells, self.weights = side, len(levels), weights
         self.tables = Tables(levels.astype(np.float64), side)
         self.total = float(levels.sum() * side)
         self._borders = np.arange(self.cells + 1) * (side / self.cells)
-        # An object that fits is cut by an edge of the box strictly between these two pixels: more than a 20th of it
-        # is then on either side.
-        self.between = [
-            (
-                ((LOOSE * low + high - low) * side) // (LOOSE * PARTS),
-                -((-(LOOSE * high - high + low) * side) // (LOOSE * PARTS)),
-                face,
-                (high - low) * side,
-            )
-            for low, high, face in objects
-        ]
-        self._ends = np.array([end for first, last, _, _ in self.between for end in (first, last)], np.int64)
-        self._sizes = sorted(size for _, _, _, size in self.between)
+        self.between: list[_Between] = []
+        for face, (low, high), alone in objects:
+            self.between.append(_between(low, high, side, face))
+            if alone != (low, high):
+                self.between.append(_between(*alone, side, face, below=(high - low) * side))
+        self._ends = np.array([end for one in self.between for end in (one.first, one.last)], np.int64)
+        self._sizes = sorted(one.size for one in self.between)
         self._steps: dict[int, tuple[Ints, Ints]] = {}
         counts = np.arange(_SHIFT * _SHIFT)  # the cost of `faces + _SHIFT * texts` objects
         self._costs: Floats = weights.face * (counts % _SHIFT) + weights.text * (counts // _SHIFT)
@@ -133,11 +148,15 @@ class Axis:
         `faces + _SHIFT * texts` up to p[0], from there up to p[1], ..."""
         fitting = bisect_right(self._sizes, PARTS * length)
         if (found := self._steps.get(fitting)) is None:
-            chosen = [one for one in self.between if one[3] <= PARTS * length]
+            chosen = [
+                one
+                for one in self.between
+                if one.size <= PARTS * length and (one.below is None or PARTS * length < one.below)
+            ]
             # Cut from first + 1 to last - 1: searchsorted gives the number of places below an edge.
-            places = sorted({place for first, last, _, _ in chosen for place in (first, last - 1)})
+            places = sorted({place for one in chosen for place in (one.first, one.last - 1)})
             numbers = [
-                sum(1 if face else _SHIFT for first, last, face, _ in chosen if first < place < last)
+                sum(1 if one.face else _SHIFT for one in chosen if one.first < place < one.last)
                 for place in (*places, (places[-1] if places else 0) + 1)
             ]
             found = self._steps[fitting] = np.array(places, np.int64), np.array(numbers, np.int64)
@@ -152,17 +171,17 @@ class Balance:
     ) -> None:
         self.field, self.weights, self.objects = field, weights, tuple(objects)
         self._floats = levels.astype(np.float64)
-        faces = [each.kind == "face" for each in objects]
+        both = [(each, each.shrunk) for each in objects]
         self.across = Axis(
             levels.sum(axis=0, dtype=np.int64),
             field.width,
-            [(each.left, each.right, face) for each, face in zip(objects, faces, strict=True)],
+            [(one.kind == "face", (one.left, one.right), (alone.left, alone.right)) for one, alone in both],
             weights,
         )
         self.down = Axis(
             levels.sum(axis=1, dtype=np.int64),
             field.height,
-            [(each.top, each.bottom, face) for each, face in zip(objects, faces, strict=True)],
+            [(one.kind == "face", (one.top, one.bottom), (alone.top, alone.bottom)) for one, alone in both],
             weights,
         )
 
@@ -238,7 +257,8 @@ class Balance:
         found -= weights.mass * (
             far_x / (held * (2 * wide * self.across.cells)) + far_y / (held * (2 * high * self.down.cells))
         )
-        fitting = [each for each in self.objects if each.fits((width, height), (wide, high))]
+        size, picture = (width, height), (wide, high)
+        fitting = [each for each in (one.within(size, picture) for one in self.objects) if each is not None]
         if fitting:
             faces, texts = np.zeros(count, np.int64), np.zeros(count, np.int64)
             for each in fitting:

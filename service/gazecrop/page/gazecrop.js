@@ -45,7 +45,9 @@ const KINDS = ["face", "text"],
   PARTS = 255,
   SCORES = 127,
   LARGE = 41,
-  LOOSE = 20; // objects: their edges are in 255ths of a side, scores in 127ths; see objects.py
+  LOOSE = 20, // objects: their edges are in 255ths of a side, scores in 127ths; see objects.py
+  TWENTIETHS = 20,
+  HEAD = [1, 3, 1];
 /** Weights of policy `balanced`, in shares of the picture's saliency: see balance.py. */
 export const WEIGHTS = Object.freeze({ middle: 0.05, mass: 0.1, face: 0.02, text: 0.02 });
 const MOST = 5,
@@ -413,18 +415,44 @@ function insideOf({ edges }, box, grid) {
   return [Math.max(wide, 0) * Math.max(high, 0), (right - left) * (bottom - top)];
 }
 
-/** The objects seen from a box: whole with 95 % of their area inside, outside with 5 %, cut between. */
+/** Of a head, the detector's own box of the face; any other object as it is. */
+function shrunk(object) {
+  if (object.kind !== "face") return object;
+  const [left, top, right, bottom] = object.edges,
+    [beside, above, below] = HEAD;
+  const side = Math.floor(((right - left) * beside) / (TWENTIETHS + 2 * beside)),
+    share = (part) => Math.floor(((bottom - top) * part) / (TWENTIETHS + above + below));
+  const edges = [
+    left > 0 ? left + side : left,
+    top > 0 ? top + share(above) : top,
+    right < PARTS ? right - side : right,
+    bottom < PARTS ? bottom - share(below) : bottom,
+  ];
+  return { ...object, edges };
+}
+
+/** What a box of this size should hold whole: the object, else the face alone; undefined where neither fits. */
+const within = (object, { width, height }, grid) =>
+  [object, shrunk(object)].find((each) => fits(each, width, height, grid));
+
+/** The objects seen from a box: whole with 95 % of their area inside, outside with 5 %, cut between. The area is that
+ * of the face alone where the head is too large for the box and the face is not. */
 function held(objects, box, grid) {
-  const cut = [];
+  const cut = [],
+    avoidable = [];
   let whole = 0,
     outside = 0;
   for (const each of objects) {
-    const [shared, area] = insideOf(each, box, grid);
+    const protectedBox = within(each, box, grid);
+    const [shared, area] = insideOf(protectedBox ?? each, box, grid);
     if (LOOSE * shared <= area) outside++;
     else if (LOOSE * (area - shared) <= area) whole++;
-    else cut.push(each);
+    else {
+      cut.push(each);
+      if (protectedBox) avoidable.push(each);
+    }
   }
-  return { whole, cut, outside, avoidable: cut.filter((each) => fits(each, box.width, box.height, grid)) };
+  return { whole, cut, outside, avoidable };
 }
 
 const isLarge = ({ edges: [left, top, right, bottom] }) => Math.max(right - left, bottom - top) >= LARGE;
@@ -471,17 +499,19 @@ class Tables {
   }
 }
 
-/** The pixels at which an edge of the box begins and ends to cut an object, along one axis. */
+/** The pixels at which an edge of the box begins and ends to cut an object or a face alone, along one axis. */
 const stepsOf = (objects, low, side) =>
-  objects.flatMap(({ edges }) => {
-    const first = edges[low],
-      last = edges[low + 2],
-      parts = LOOSE * PARTS;
-    return [
-      Math.floor(((LOOSE * first + last - first) * side) / parts),
-      Math.ceil(((LOOSE * last - last + first) * side) / parts),
-    ];
-  });
+  objects
+    .flatMap((object) => [object, shrunk(object)])
+    .flatMap(({ edges }) => {
+      const first = edges[low],
+        last = edges[low + 2],
+        parts = LOOSE * PARTS;
+      return [
+        Math.floor(((LOOSE * first + last - first) * side) / parts),
+        Math.ceil(((LOOSE * last - last + first) * side) / parts),
+      ];
+    });
 
 /** The measure of boxes of policy `balanced` for `place`. */
 function balance(grid, objects, weights) {
