@@ -150,6 +150,7 @@ class App:
         )
         api.state.parts = self._front.parts = parts
         lag = asyncio.create_task(metrics.watch_loop())
+        _log_start(settings, model)
         try:
             yield
         finally:
@@ -187,6 +188,22 @@ class App:
         assert isinstance(error, RequestValidationError)
         wrong = [{"parameter": str(one["loc"][-1]), "detail": str(one["msg"])} for one in error.errors()]
         return problems.answer(BadParameters(wrong))
+
+
+def _log_start(settings: Settings, model: Model) -> None:
+    """One line with what runs: the same as fields in JSON. No address and no key is in it."""
+    fields = {
+        "version": __version__,
+        "network": model.name,
+        "file": model.file,
+        "provider": model.provider,
+        "store": "redis" if settings.redis_url else "sqlite",
+        "keys": bool(settings.api_keys),
+    }
+    message = (
+        "started: gazecrop %(version)s, network %(network)s (%(file)s) on %(provider)s, store %(store)s, "
+    )
+    _log.info(message + ("with keys" if fields["keys"] else "without keys"), fields, extra={"fields": fields})
 
 
 def _startup_error_in_one_line(send: Send) -> Send:

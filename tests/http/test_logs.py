@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from gazecrop import __version__
 from gazecrop.http import logs
 from gazecrop.http.logs import JsonFormatter, TextFormatter
 from gazecrop.metrics import STAGES
@@ -68,6 +69,28 @@ def test_every_request_is_one_json_line_and_a_probe_is_none(start_server: Start)
     assert 0 < sum(upload["stages"].values()) <= upload["ms"] + 1
     assert len({one["request_id"] for one in found}) == len(found)
     assert "secret" not in server.log.read_text() and answer.json()["id"] not in server.log.read_text()
+
+
+def test_one_line_states_what_was_started(start_server: Start) -> None:
+    """Neither the address of the store nor a key is in the log."""
+    server = start_server(
+        GAZECROP_LOG_FORMAT="json", GAZECROP_API_KEYS="secret-1", GAZECROP_METRICS_KEY="secret-2"
+    )
+    [start] = [line for line in lines(server) if line["message"].startswith("started: ")]
+    assert (start["version"], start["store"], start["keys"]) == (__version__, "sqlite", True)
+    assert (
+        start["network"]
+        and start["file"].endswith(".onnx")
+        and start["provider"].endswith("ExecutionProvider")
+    )
+    assert start["message"].endswith(f" on {start['provider']}, store sqlite, with keys")
+    assert "secret" not in server.log.read_text()
+
+
+def test_the_start_is_one_line_of_text(start_server: Start) -> None:
+    server = start_server()
+    line = rf"INFO gazecrop: started: gazecrop {re.escape(__version__)}, network \S+ \(\S+\.onnx\) on \w+, "
+    assert len(re.findall(rf"{line}store sqlite, without keys\n", server.log.read_text())) == 1
 
 
 def test_the_default_is_text(start_server: Start) -> None:

@@ -93,8 +93,38 @@ async def test_answers_are_counted_by_template_method_and_status() -> None:
     assert 'gazecrop_requests_total{method="GET",route="/r/{id}",status="200"} 3.0' in lines
     assert 'gazecrop_requests_total{method="OTHER",route="/r/{id}",status="404"} 1.0' in lines
     assert 'gazecrop_requests_total{method="DELETE",route="unmatched",status="404"} 1.0' in lines
-    assert 'gazecrop_request_seconds_count{route="/r/{id}"} 4.0' in lines
+    assert 'gazecrop_request_seconds_count{route="/r/{id}",status_class="2xx"} 3.0' in lines
+    assert 'gazecrop_request_seconds_count{route="/r/{id}",status_class="4xx"} 1.0' in lines
     assert "secret" not in lines
+
+
+async def test_the_wait_for_the_body_is_counted_apart() -> None:
+    """A client that needs 0.2 s to send its body does not make the service look slow; the work of 0.05 s counts."""
+    metrics = Metrics()
+
+    async def receive() -> Message:
+        await asyncio.sleep(0.1)
+        return {"type": "http.request", "body": b"x", "more_body": True}
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        scope["gazecrop.route"] = "/r"
+        for _ in range(2):
+            await receive()
+        await asyncio.sleep(0.05)
+        await answering(201, "/r")(scope, receive, send)
+
+    async def send(message: Message) -> None:
+        pass
+
+    for method in ("POST", "GET"):  # no body of a GET is read
+        scope = {"type": "http", "method": method, "path": "/r", "headers": []}
+        await Observe(app, metrics)(scope, receive, send)
+    values = dict(
+        re.findall(r"^(gazecrop_(?:body|request)_seconds_(?:sum|count))\S* (\S+)$", text(metrics), re.M)
+    )
+    assert 0.2 <= float(values["gazecrop_body_seconds_sum"]) < 0.25
+    assert (values["gazecrop_body_seconds_count"], values["gazecrop_request_seconds_count"]) == ("1.0", "2.0")
+    assert 0.3 <= float(values["gazecrop_request_seconds_sum"]) < 0.5  # 0.05 of the POST and 0.25 of the GET
 
 
 async def test_the_frameworks_template_is_the_label() -> None:

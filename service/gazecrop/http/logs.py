@@ -34,7 +34,8 @@ class JsonFormatter(logging.Formatter):
 
 
 class TextFormatter(logging.Formatter):
-    """`2026-11-29 23:50:01 INFO gazecrop: message`, in local time; for a request its duration, stages and id follow."""
+    """`2026-11-29 23:50:01 INFO gazecrop: message`, in local time; for a request its duration, stages and id follow.
+    Other fields are in the message already."""
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
@@ -45,7 +46,7 @@ class TextFormatter(logging.Formatter):
     def formatMessage(self, record: logging.LogRecord) -> str:
         line = super().formatMessage(record)
         fields: dict[str, Any] | None = getattr(record, "fields", None)
-        if fields is None:
+        if fields is None or "stages" not in fields:
             return line
         stages = "".join(f" {stage}={duration}" for stage, duration in fields["stages"].items())
         return f"{line} ms={fields['ms']}{stages} id={fields['request_id']}"

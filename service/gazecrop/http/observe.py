@@ -17,6 +17,7 @@ from gazecrop.errors import ClientGone, Draining, GazecropError
 from gazecrop.metrics import Metrics, Stages
 
 UNMATCHED = "unmatched"  # label of requests that match no route: paths themselves would be unbounded labels
+WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 CLIENT_GONE = 499  # nginx's number; counted and logged, never sent
 PROBES = frozenset({"/healthz", "/readyz"})  # not in the access log: they come every few seconds
 
@@ -41,7 +42,16 @@ class Observe:
         stages = scope["gazecrop.stages"] = Stages(self._metrics)
         request_id = scope["gazecrop.request_id"] = _request_id(scope["headers"])
         status, complete = 0, False
+        body: float | None = None
         held: list[Message] = []
+
+        async def received() -> Message:
+            nonlocal body
+            asked = time.perf_counter()
+            message = await receive()
+            if message["type"] == "http.request":
+                body = (body or 0.0) + time.perf_counter() - asked
+            return message
 
         async def observed(message: Message) -> None:
             nonlocal status, complete
@@ -60,7 +70,7 @@ class Observe:
 
         answering = False
         try:
-            await self._app(scope, receive, observed)
+            await self._app(scope, received if method in WITH_BODY else receive, observed)
             for message in held:
                 await send(message)
         except ClientGone:
@@ -80,7 +90,7 @@ class Observe:
                 raise  # part of an answer was sent: closing the connection is the only signal left
         finally:
             seconds, route = time.perf_counter() - began, _route(scope)
-            self._metrics.answer(route, method, status or CLIENT_GONE, seconds)
+            self._metrics.answer(route, method, status or CLIENT_GONE, seconds, body)
             if route not in PROBES and _access.isEnabledFor(logging.INFO):
                 _log_access(method, route, status or CLIENT_GONE, seconds, stages, request_id)
 
