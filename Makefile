@@ -18,7 +18,7 @@ LEFT_OUT := $(if $(filter cuda,$(RUNTIME)),/^onnxruntime==/$(,)/[^\]$$/d)
 LOCK = .venv/bin/uv pip compile --quiet --no-config --universal --python-version 3.11 --fork-strategy fewest \
 	--generate-hashes --no-emit-index-url --no-annotate --no-header $(UPGRADE)
 
-.PHONY: help serve test test-all check bench network evidence page system system-all lock
+.PHONY: help serve test test-all check bench load network evidence page system system-all lock
 
 help:
 	@sed -n 's/^\([a-z-]*\):[^#]*## /make \1: /p' Makefile
@@ -39,6 +39,9 @@ check: .venv/stamps/dev .venv/stamps/page system
 
 bench: .venv/stamps/dev .venv/stamps/page ## what the service costs, as ratios within one run
 	.venv/bin/python -m loadtests.bench
+
+load: .venv/stamps/dev ## a load test of the service on a free port (LOAD="-u 50 -t 5m --host URL": options of locust)
+	.venv/bin/python -m loadtests.run $(LOAD)
 
 # glibc gives large blocks back to the kernel after every step and has them cleared anew: half of the time without this.
 network evidence: export MALLOC_MMAP_MAX_ = 0

@@ -76,6 +76,7 @@ def test_one_line_states_what_was_started(start_server: Start) -> None:
     server = start_server(
         GAZECROP_LOG_FORMAT="json", GAZECROP_API_KEYS="secret-1", GAZECROP_METRICS_KEY="secret-2"
     )
+    until(lambda: "started: " in server.log.read_text())
     [start] = [line for line in lines(server) if line["message"].startswith("started: ")]
     assert (start["version"], start["store"], start["keys"]) == (__version__, "sqlite", True)
     assert (
@@ -90,6 +91,7 @@ def test_one_line_states_what_was_started(start_server: Start) -> None:
 def test_the_start_is_one_line_of_text(start_server: Start) -> None:
     server = start_server()
     line = rf"INFO gazecrop: started: gazecrop {re.escape(__version__)}, network \S+ \(\S+\.onnx\) on \w+, "
+    until(lambda: "started: " in server.log.read_text())
     assert len(re.findall(rf"{line}store sqlite, without keys\n", server.log.read_text())) == 1
 
 

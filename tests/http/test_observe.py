@@ -117,7 +117,7 @@ async def test_the_wait_for_the_body_is_counted_apart() -> None:
         pass
 
     for method in ("POST", "GET"):  # no body of a GET is read
-        scope = {"type": "http", "method": method, "path": "/r", "headers": []}
+        scope: dict[str, Any] = {"type": "http", "method": method, "path": "/r", "headers": []}
         await Observe(app, metrics)(scope, receive, send)
     values = dict(
         re.findall(r"^(gazecrop_(?:body|request)_seconds_(?:sum|count))\S* (\S+)$", text(metrics), re.M)
