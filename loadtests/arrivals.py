@@ -21,8 +21,8 @@ LATE_SECONDS = (
 
 @dataclass
 class Tally:
-    """The arrivals of all users of this process until `ended`, a monotonic time. `full`: those not sent because too many
-    requests were under way; the others that were not sent were due while this process was busy."""
+    """The arrivals of all users of this process until `ended`, a monotonic time. `full`: those not sent because too
+    many requests were under way; the others that were not sent were due while this process was busy."""
 
     offered: int = 0
     sent: int = 0

@@ -93,7 +93,6 @@ def test_the_load_test_runs_without_a_failure(server: Server, tmp_path: Path) ->
     assert {row["Name"] for row in rows} >= {"/v1/images (new)", "/v1/images (known)", CROP}
     offered, sent = arrivals(output)
     assert offered >= sent >= 0.9 * offered >= 80  # of 150; 12.2 is the deviation
-    assert sum(int(row["Request Count"]) for row in rows) >= sent
 
 
 @pytest.mark.long
@@ -143,13 +142,14 @@ def slow() -> Iterator[str]:
 def test_a_slow_server_does_not_slow_the_arrivals_down(slow: str, tmp_path: Path) -> None:
     """One user, 10 arrivals per second for 8 s, each answered after 2 s. A closed loop would send 4."""
     options = ["-u", "1", "-t", "8s", "--rate", "10", "--max-unsent", "1", "Upload"]
-    status, output, rows = locust(tmp_path, slow, *options)
+    status, output, _ = locust(tmp_path, slow, *options)
     assert status == 0, output
     offered, sent = arrivals(output)
     assert offered >= sent >= 0.9 * offered >= 30  # of 60 after the first upload of 2 s; the deviation is 8
     assert _Slow.most >= 8
-    [row] = rows
-    assert int(row["Request Count"]) == sent + 1  # those under way at the end are waited for
+    # Those under way at the end are waited for. The file of statistics may lack the last second.
+    [answered] = re.findall(r"Shutting down.*?Aggregated +(\d+)", output, re.S)
+    assert int(answered) == sent + 1
 
 
 @pytest.mark.long
