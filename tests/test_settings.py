@@ -43,3 +43,41 @@ def test_other_addresses_need_a_key_or_a_statement(host: str) -> None:
 
 def test_to_be_open_moves_no_listener() -> None:
     assert Settings(open=True).address == "127.0.0.1"
+
+
+FLOATS = [
+    "MAX_MEGAPIXELS", "MAX_MEGAPIXELS_JPEG", "MAX_MEGAPIXELS_OUT", "MAX_MEGAPIXELS_IN_FLIGHT", "MAP_DAYS",
+    "MAX_BODY_MEGABYTES_IN_FLIGHT", "BODY_SECONDS", "DRAIN_SECONDS",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FLOATS)
+@pytest.mark.parametrize("value", ["inf", "nan", "1e300"])
+def test_numbers_have_an_end(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    refused(monkeypatch, f"GAZECROP_{name}", value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("CACHE_CONTROL", "no-cache\r\nSet-Cookie: a=b"),
+        ("CACHE_CONTROL", "max-age=60\n"),
+        ("CACHE_CONTROL", "\u00e9"),
+        ("CORS_ORIGINS", "https://a.example\nx"),
+    ],
+)
+def test_what_does_not_fit_a_header(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    assert "line break" in refused(monkeypatch, f"GAZECROP_{name}", value)
+
+
+def test_words_may_have_any_case(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (
+        ("LOG_LEVEL", "INFO"),
+        ("LOG_FORMAT", "JSON"),
+        ("DEVICE", "CPU"),
+        ("PRECISION", "Int8"),
+    ):
+        monkeypatch.setenv(f"GAZECROP_{name}", value)
+    settings = read_settings()
+    assert (settings.log_level, settings.log_format) == ("info", "json")
+    assert (settings.device, settings.precision) == ("cpu", "int8")

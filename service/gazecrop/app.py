@@ -149,12 +149,14 @@ class App:
             report_rate=ReportRate(settings.reports_per_hour, settings.redis_url),
         )
         api.state.parts = self._front.parts = parts
-        lag = asyncio.create_task(metrics.watch_loop())
+        watching = [asyncio.create_task(metrics.watch_loop()), asyncio.create_task(maps.watch())]
         _log_start(settings, model)
         try:
             yield
         finally:
-            lag.cancel()
+            for task in watching:
+                task.cancel()
+            await asyncio.gather(*watching, return_exceptions=True)
             await batcher.close()
             pipeline.close()
             renderers.shutdown()

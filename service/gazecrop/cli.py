@@ -1,6 +1,8 @@
 """gazecrop: dispatches to the commands. Each is imported only when it runs, so that --help is fast."""
 
 import importlib
+import os
+import signal
 import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
@@ -38,6 +40,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments[0] not in COMMANDS:
         print(f"gazecrop: {arguments[0]!r} is not a command; see gazecrop --help", file=sys.stderr)
         return 2
+    if arguments[0] == "serve":
+        # The kernel drops a signal without a handler where the process is the first of a container, and the imports
+        # take half a second. The server has handlers of its own later.
+        for stop in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(stop, lambda *_: os._exit(0))
     command = importlib.import_module(COMMANDS[arguments[0]][0])
     status: int = command.main(arguments[1:])
     return status

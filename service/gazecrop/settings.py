@@ -28,7 +28,9 @@ def _cores() -> int:
 class Settings(BaseSettings):
     """Read once at start. A wrong value stops the start, and the message names its variable."""
 
-    model_config = SettingsConfigDict(env_prefix="GAZECROP_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="GAZECROP_", extra="ignore", frozen=True, allow_inf_nan=False
+    )
 
     # Address. Default host: loopback without API keys, every address with keys.
     host: str | None = None
@@ -60,18 +62,18 @@ class Settings(BaseSettings):
     max_jpeg_scans: int = Field(64, ge=1, le=1000)  # real files: about 12; 3,000 empty scans take 4 s
 
     # Limits of all requests together; above them the answer is 503.
-    max_megapixels_in_flight: float = Field(200.0, gt=0)  # held in memory by decoding and rendering
-    max_body_megabytes_in_flight: float = Field(256.0, gt=0)  # of request bodies not yet answered
+    max_megapixels_in_flight: float = Field(200.0, gt=0, le=1e6)  # held in memory by decoding and rendering
+    max_body_megabytes_in_flight: float = Field(256.0, gt=0, le=1e6)  # of request bodies not yet answered
     max_queue: int = Field(64, ge=1)  # uploads waiting for a decoder: about 2 s of work on two cores
-    body_seconds: float = Field(30.0, gt=0)  # to receive one body
-    drain_seconds: float = Field(20.0, ge=0)  # from SIGTERM until open requests are cancelled
+    body_seconds: float = Field(30.0, gt=0, le=3600)  # to receive one body
+    drain_seconds: float = Field(20.0, ge=0, le=3600)  # from SIGTERM until open requests are cancelled
 
     # Stores. Without REDIS_URL: an SQLite file in data_dir.
     redis_url: str | None = Field(None, validation_alias="REDIS_URL")  # also redis+sentinel://HOST,HOST/NAME
     data_dir: Path = Path("data")
     store_megabytes: int = Field(1024, ge=1)  # of the SQLite file; the least recently used maps are evicted
     memory_megabytes: int = Field(32, ge=1)  # of decoded maps in memory, about 47 kB each
-    map_days: float = Field(30.0, gt=0)  # time to live of a map in Redis
+    map_days: float = Field(30.0, gt=0, le=36_500)  # time to live of a map in Redis
     max_focus: int = Field(100_000, ge=0)  # focal points set by people; above: 507
 
     # Answers.
@@ -94,6 +96,18 @@ class Settings(BaseSettings):
         if info.field_name == "api_keys" and not parts:
             raise PydanticCustomError("empty", "there is no key in it. To serve without keys, do not set it.")
         return parts
+
+    @field_validator("device", "precision", "log_level", "log_format", mode="before")
+    @classmethod
+    def _in_any_case(cls, value: object) -> object:
+        return value.lower() if isinstance(value, str) else value
+
+    @field_validator("cache_control", "cors_origins")
+    @classmethod
+    def _fits_a_header(cls, value: str | tuple[str, ...]) -> str | tuple[str, ...]:
+        if not all(" " <= character <= "~" for character in "".join(value)):
+            raise PydanticCustomError("header", "a line break, a control or non-ASCII character is in it.")
+        return value
 
     @field_validator("id_key")
     @classmethod

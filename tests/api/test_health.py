@@ -3,6 +3,7 @@
 import re
 import secrets
 import time
+from collections.abc import Callable
 from functools import partial
 
 import httpx
@@ -10,6 +11,7 @@ import pytest
 
 from gazecrop.metrics import STAGES
 from gazecrop.store.memory import FRESH_SECONDS
+from tests.conftest import RedisServer, Server
 from tests.helpers.contract import metric, place_of, until
 from tests.helpers.pictures import jpeg
 
@@ -139,3 +141,20 @@ def test_files_are_always_complete(api: httpx.Client) -> None:
         part = api.get("/page.js", headers={"range": wanted})
         assert (part.status_code, part.content) == (200, whole.content)
     assert whole.headers["accept-ranges"] == "none"
+
+
+@pytest.mark.redis
+def test_a_store_that_dies_shows_while_no_request_needs_it(
+    start_server: Callable[..., Server], redis_server: RedisServer
+) -> None:
+    with httpx.Client(base_url=start_server(REDIS_URL=redis_server.url).url) as api:
+
+        def is_up() -> bool:
+            shown = bool(api.get("/readyz").json()["store"])
+            return shown and metric(api, "gazecrop_store_up") == 1.0
+
+        assert is_up()
+        redis_server.stop()
+        until(lambda: not is_up(), 10)
+        redis_server.start()
+        until(is_up, 10)

@@ -1,3 +1,4 @@
+import shutil
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
 
@@ -171,3 +172,12 @@ def test_every_address_without_keys_fails(
     monkeypatch.setenv("GAZECROP_OPEN", "true")
     status, found, _ = doctor(capsys)
     assert (status, found["address"]) == (0, ["ok"])
+
+
+def test_a_full_disk_fails(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1_000_000))
+    status, found, out = doctor(capsys)
+    assert (status, found["store"]) == (1, ["FAIL"]) and "is full" in out

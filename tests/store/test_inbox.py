@@ -2,10 +2,12 @@
 
 import asyncio
 import base64
+import contextlib
 import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -18,8 +20,8 @@ from gazecrop.store import open_store
 from gazecrop.store.base import Store
 from gazecrop.store.inbox import Inbox
 from gazecrop.store.sqlite_reports import read
-from tests.conftest import RedisServer, Server
-from tests.helpers.contract import client, wrong
+from tests.conftest import RedisServer, Server, serving
+from tests.helpers.contract import client, problem, until, wrong
 from tests.helpers.pictures import jpeg
 
 ID = "0" * 32
@@ -254,3 +256,43 @@ def test_replicas_share_reports_and_a_deletion_on_one_forgets_for_all(
         assert asyncio.run(pictures()) == [data, data]
         assert other.delete(f"/v1/images/{id}").status_code == 204
         assert asyncio.run(pictures()) == [None, None]
+
+
+def test_a_report_on_a_full_disk_is_507(tmp_path: Path, picture: bytes) -> None:
+    """A real file system of 14 MB, without a byte left."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=14m", "none", str(disk)]
+    if subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("no mount is allowed here")
+    try:
+        with serving(tmp_path, {"GAZECROP_DATA_DIR": str(disk)}) as server, client(server.url) as api:
+            id = api.post("/v1/images", content=picture).json()["id"]
+            with (disk / "rest").open("wb", buffering=0) as file, contextlib.suppress(OSError):
+                while True:
+                    file.write(bytes(4096))
+            for _ in range(2):
+                answer = api.post("/v1/reports", json={"id": id, "text": "wrong", "kind": "wrong"})
+                problem(answer, 507, "store_full")
+            assert "Traceback" not in server.log.read_text()
+            (disk / "rest").unlink()
+            until(lambda: api.post("/v1/reports", json={"id": id, "kind": "wrong"}).status_code == 201, 20)
+    finally:
+        subprocess.run(["umount", "--lazy", str(disk)], check=True)
+
+
+def test_a_folder_without_permission_stops_the_start() -> None:
+    """As user 65534, since root may write everywhere. The file itself could be written."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "gazecrop.db"
+        file.touch(0o666)
+        file.chmod(0o666)
+        Path(folder).chmod(0o555)
+        program = (
+            "import os; from pathlib import Path; from gazecrop.store.sqlite_file import open_file;"
+            f"os.geteuid() or os.setuid(65534); open_file(Path({str(file)!r}))"
+        )
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+        Path(folder).chmod(0o755)
+    assert done.returncode == 1 and "cannot be written: no permission" in done.stderr.splitlines()[-1]
+    assert "GAZECROP_DATA_DIR" in done.stderr.splitlines()[-1]

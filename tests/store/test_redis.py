@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
-from gazecrop.errors import ImageNotFound, StoreAway
+from gazecrop.errors import ImageNotFound, StoreAway, StoreFull
 from gazecrop.store import redis_link
 from gazecrop.store.base import Condition, Entry, Record, Report
 from gazecrop.store.breaker import Breaker
@@ -317,11 +317,27 @@ async def test_out_of_memory_refuses_changes_and_still_reads(store: RedisStore, 
     await store.put(B, RECORD)
 
 
+async def test_a_refusal_is_reported_without_the_data(store: RedisStore, raw: Redis) -> None:
+    """redis-py quotes the command of a pipeline that failed, Redis the arguments of one that it does not know."""
+    code = Record("gaze-0", "jpeg", b"GC1\xff\x00\x01secret")
+    await raw.config_set("maxmemory", 1)
+    with pytest.raises(StoreAway) as refused:
+        await store.put(A, code)
+    assert "refused: command not allowed when used memory" in str(refused.value)
+    await raw.config_set("maxmemory", 0)
+    with pytest.raises(StoreAway) as unknown:
+        await store._link.run(lambda: store._client.execute_command("SETT", code.pack()))  # type: ignore[no-untyped-call]
+    assert "unknown command 'SETT'" in str(unknown.value)
+    for error in (refused, unknown):
+        text = str(error.value)
+        assert text.isprintable() and "secret" not in text and "gaze-0" not in text and A not in text
+
+
 async def test_out_of_memory_a_deletion_forgets_pictures_in_reports(store: RedisStore, raw: Redis) -> None:
     report = Report({"id": A, "picture": "one"}, b"picture")
     await store.add_report(report)
     await raw.config_set("maxmemory", 1)
-    with pytest.raises(StoreAway, match="refused.*memory"):
+    with pytest.raises(StoreFull, match="refused.*memory"):
         await store.add_report(report)
     await store.delete(A)
     assert [found.picture async for found in store.reports()] == [None]

@@ -59,9 +59,28 @@ def test_sentinels_with_a_password_of_their_own_and_tls() -> None:
         ("redis+sentinel://:secret@one:port/name", "REDIS_URL is not usable"),
         ("http://:secret@one:1", "one of the following schemes"),
         ("redis://:secret@one:1?max_connections=many", "max_connections"),
+        ("redis://:secret@one:1?max_connections=0", "max_connections"),
+        ("redis://:secret@one:1?socket_timeout=0", "socket_timeout"),
+        ("redis://:secret@one:1?socket_timeout=inf", "socket_timeout"),
+        ("redis://:secret@one:1?socket_timeuot=1", "no option 'socket_timeuot'"),
+        ("redis://:secret@one:1?ssl_ca_certs=x", "no option 'ssl_ca_certs'"),
+        ("redis://:secret@one:1?retry=3", "no option 'retry'"),
+        ("unix://:secret@/s?nope=", "no option 'nope'"),
+        ("redis+sentinel://:secret@one/name?service=x", "no option 'service'"),
+        ("redis://:secret@one:1/zz", "database /zz is not a number"),
+        ("redis://:secret@one:1/-1", "not a number"),
+        ("redis+sentinel://:secret@one/name/zz", "database /zz is not a number"),
+        ("redis://:a/secret@one:1", "percent-encoded"),
     ],
 )
 def test_what_is_not_usable_is_refused_without_the_password(url: str, words: str) -> None:
     with pytest.raises(StoreAway, match=words) as refused:
         RedisStore(url, map_days=1, max_focus=1)
     assert "REDIS_URL" in str(refused.value) and "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["redis://one", "redis://one/", "redis://one/0", "rediss://one/3?ssl_cert_reqs=none"]
+)
+def test_usual_forms(url: str) -> None:
+    assert parse(url).options.get("db", 0) in (0, 3)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gazecrop.errors import StoreAway
+from gazecrop.errors import StoreAway, StoreFull
 from gazecrop.store import reserve
 from gazecrop.store.base import Condition, Entry, Record, Report
 from gazecrop.store.reserve import BYTES, PAUSE, Reserve
@@ -73,7 +73,7 @@ async def test_small_changes_use_the_reserve_and_large_ones_wait_for_space(
         store.add_report(Report({"id": B}, None)),
         return_exceptions=True,
     )
-    assert isinstance(outcomes[0], StoreAway) and isinstance(outcomes[3], StoreAway)
+    assert isinstance(outcomes[0], StoreAway) and isinstance(outcomes[3], StoreFull)
     assert outcomes[1] is None and not isinstance(outcomes[2], BaseException)
     assert not disk.file.exists()
     for _ in range(3):

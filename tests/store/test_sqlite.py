@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from gazecrop.errors import StoreAway
+from gazecrop.errors import StoreAway, StoreFull
 from gazecrop.store import sqlite_file, sqlite_reports
 from gazecrop.store.base import Condition, Entry, Record, Report
 from gazecrop.store.sqlite import SqliteStore
@@ -324,7 +324,7 @@ async def test_a_report_that_was_not_written_takes_no_room(open_store: Callable[
     await allow(pages + 10)
     large = Report({"id": A, "picture": "x"}, bytes(900_000))
     for _ in range(3):
-        with pytest.raises(StoreAway, match="full"):
+        with pytest.raises(StoreFull, match="full"):
             await store.add_report(large)
     await allow(1_000_000)
     await store.add_report(large)

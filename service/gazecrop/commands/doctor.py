@@ -8,6 +8,7 @@ import asyncio
 import os
 import platform
 import shlex
+import shutil
 import socket
 import sys
 import time
@@ -36,6 +37,7 @@ from gazecrop.picture.decode import Limits, decode
 from gazecrop.pipeline import as_record
 from gazecrop.settings import Settings, unknown_variables
 from gazecrop.store import open_store
+from gazecrop.store.reserve import BYTES as RESERVE_BYTES
 
 FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF")
 RUNS = 5
@@ -159,13 +161,16 @@ async def _store(settings: Settings) -> list[Finding]:
 def _could_be_made(file: Path) -> Finding:
     """Checks without creating the file: the server may run as another user."""
     folder = next(parent for parent in file.absolute().parents if parent.exists())
+    if shutil.disk_usage(folder).free < 2 * RESERVE_BYTES:
+        return Finding("FAIL", "store", f"sqlite, but the disk of {folder} is full: set GAZECROP_DATA_DIR")
     if os.access(folder, os.W_OK | os.X_OK):
         return Finding("ok", "store", f"sqlite, {file} will be created at the first start")
     return Finding("FAIL", "store", f"sqlite, but {folder} cannot be written: set GAZECROP_DATA_DIR")
 
 
 def _address(settings: Settings) -> Finding:
-    where = f"{settings.address}:{settings.port}"
+    host = f"[{settings.address}]" if ":" in settings.address else settings.address
+    where = f"{host}:{settings.port}"
     if settings.refusal:
         return Finding("FAIL", "address", f"the server would not start: {settings.refusal}")
     keys = f"{len(settings.api_keys)} keys" if settings.api_keys else "no keys"

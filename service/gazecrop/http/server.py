@@ -2,20 +2,29 @@
 
 import asyncio
 import contextlib
+import logging
+import os
 import socket
+import sys
 import time
 from collections.abc import Callable, Generator
+from types import FrameType
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from gazecrop.http import logs
+from gazecrop.http.listener import listen, url_of
 from gazecrop.http.protocol import Protocol
 from gazecrop.settings import Settings
 
 # Keep-alive: longer than the 60 s of common load balancers, which would otherwise reuse a closed connection.
 IDLE_SECONDS = 75
+STARTUP_FAILURE = 3  # exit status, the same as uvicorn's
 CONNECTIONS = 1_000  # backstop above the gates: uvicorn's own 503
+
+
+_log = logging.getLogger("gazecrop")
 
 
 class Server(uvicorn.Server):
@@ -26,6 +35,18 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self._seconds = seconds
         self._draining = draining
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        for listener in sockets or ():
+            _log.info("Listening on %s", url_of(listener))
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """A stop during the start ends at once: nothing is under way, and loading a network may take long."""
+        if not self.started:
+            logging.shutdown()
+            os._exit(0)
+        super().handle_exit(sig, frame)
 
     async def on_tick(self, counter: int) -> bool:
         if counter % 10 == 0:  # of 0.1 s
@@ -80,4 +101,9 @@ def make_server(app: ASGIApp, settings: Settings, draining: Callable[[], object]
 def serve(app: ASGIApp, settings: Settings, draining: Callable[[], object] = lambda: None) -> None:
     """Runs until SIGTERM or SIGINT, then drains: `draining` is called at once, and requests in progress have
     `settings.drain_seconds` to end. Returns afterwards (exit status 0). Raises SystemExit(3) if it could not start."""
-    make_server(app, settings, draining).run()
+    try:
+        sockets = listen(settings.address, settings.port)
+    except OSError as error:
+        print(f"gazecrop: {error}", file=sys.stderr)
+        sys.exit(STARTUP_FAILURE)
+    make_server(app, settings, draining).run(sockets)

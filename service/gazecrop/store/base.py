@@ -62,6 +62,13 @@ def reports_full(limit: int) -> StoreFull:
     return StoreFull("The inbox for reports is full; please inform the operator of this server.", limit=limit)
 
 
+def no_space(log: str) -> StoreFull:
+    """For a report that the store has no space for: its disk or its memory is full."""
+    return StoreFull(
+        "The store has no space for reports; please inform the operator of this server.", log=log
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Condition:
     """The precondition of a focus change (RFC 9110, 13.1). All three parts must hold.

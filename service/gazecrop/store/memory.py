@@ -32,6 +32,7 @@ OVERHEAD_BYTES = 1000
 # Between two attempts to write back, so that a store that answers reads but no writes (a Redis out of memory) is not
 # sent a write at every read.
 WRITE_BACK_PAUSE = 1.0
+PING_SECONDS = 2.0  # between two questions whether the store answers: 0.1 ms each
 WARNING_PAUSE = 10.0  # between two log lines about a store that does not answer
 
 
@@ -181,6 +182,13 @@ class MapCache(Generic[T]):
 
     async def ping(self) -> None:
         await self._call(self.store.ping())
+
+    async def watch(self, every: float = PING_SECONDS) -> None:
+        """Asks the store every few seconds until cancelled, so that `store_up` is right while no request asks it."""
+        while True:
+            with contextlib.suppress(StoreAway):
+                await self.ping()
+            await asyncio.sleep(every)
 
     async def close(self) -> None:
         """Writes unsaved maps back if the store answers, then closes the store."""

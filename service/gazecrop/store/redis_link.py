@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
@@ -32,6 +33,20 @@ CONNECTIONS = 16
 PATIENT_SECONDS = 2.0
 # How long a call may wait for a free connection. When Redis hangs, the breaker ends the wait much sooner.
 WAIT_FOR_CONNECTION = 1.0
+
+
+# redis-py puts the failed command of a pipeline in front of the answer, and Redis quotes the arguments of a command
+# that it does not know: both hold the bytes of a map.
+_QUOTED = re.compile(
+    r"^Command # \d+ \(.*\) of pipeline caused error: \W*|, with args beginning with.*$", re.DOTALL
+)
+_REASON_CHARACTERS = 200
+
+
+def reason_of(error: BaseException) -> str:
+    """An error's text for the log, without the data of the command that failed."""
+    text = "".join(c if c.isprintable() else "?" for c in _QUOTED.sub("", str(error)))
+    return text[:_REASON_CHARACTERS].rstrip("\"',)")
 
 
 class Link:
@@ -86,11 +101,11 @@ class Link:
                 answer = await within(seconds or self._seconds, lambda: self._on_the_primary(call))
             except ResponseError as error:  # Redis answered with an error: out of memory, for example
                 self._breaker.succeeded()
-                raise self.away(f"refused: {error}") from error
+                raise self.away(f"refused: {reason_of(error)}") from error
             except (RedisError, OSError, TimeoutError, RuntimeError) as error:
                 # RuntimeError: uvloop raises it when a write meets a transport that has just been closed.
                 self._breaker.failed()
-                raise self.away(f"cannot be reached: {str(error) or 'no answer in time'}") from error
+                raise self.away(f"cannot be reached: {reason_of(error) or 'no answer in time'}") from error
             except BaseException:
                 self._breaker.undecided()
                 raise

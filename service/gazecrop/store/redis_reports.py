@@ -12,7 +12,10 @@ import json
 from collections.abc import AsyncGenerator, Awaitable
 from typing import Any, cast
 
-from gazecrop.store.base import Report, reports_full
+from redis.exceptions import OutOfMemoryError
+
+from gazecrop.errors import StoreAway
+from gazecrop.store.base import Report, no_space, reports_full
 from gazecrop.store.redis_link import PATIENT_SECONDS, Link
 
 REPORTS = "gazecrop:reports"
@@ -45,9 +48,15 @@ class RedisReports:
         keys = (REPORTS, pictures_of(report.document["id"]), BYTES)
         arguments = (document, report.document.get("picture", ""), report.picture or b"", self._limit)
         client = self._link.client
-        outcome = await self._link.run(
-            lambda: cast(Awaitable[bytes], client.eval(ADD, len(keys), *keys, *arguments)), PATIENT_SECONDS
-        )
+        try:
+            outcome = await self._link.run(
+                lambda: cast(Awaitable[bytes], client.eval(ADD, len(keys), *keys, *arguments)),
+                PATIENT_SECONDS,
+            )
+        except StoreAway as error:
+            if isinstance(error.__cause__, OutOfMemoryError):
+                raise no_space(str(error)) from error
+            raise
         if outcome == b"full":
             raise reports_full(self._limit)
 

@@ -21,9 +21,9 @@ from typing import Any
 
 from gazecrop.crop.focus import Focus
 from gazecrop.store import sqlite_reports
-from gazecrop.store.base import Condition, Entry, Outcome, Record, Report, reports_full, settle
+from gazecrop.store.base import Condition, Entry, Outcome, Record, Report, no_space, reports_full, settle
 from gazecrop.store.sqlite_file import open_file, open_reader
-from gazecrop.store.sqlite_writer import Writer
+from gazecrop.store.sqlite_writer import DiskFull, Writer
 
 GET = """
     SELECT maps.value, maps.used, focus.x, focus.y, focus.revision
@@ -181,7 +181,11 @@ class SqliteStore:
 
     async def add_report(self, report: Report) -> None:
         limit = self._reports_limit
-        if not await self._writer.run_job(lambda c: sqlite_reports.add(c, report, limit), durable=True):
+        try:
+            added = await self._writer.run_job(lambda c: sqlite_reports.add(c, report, limit), durable=True)
+        except DiskFull as error:
+            raise no_space(str(error)) from error
+        if not added:
             raise reports_full(limit)
 
     async def reports(self) -> AsyncGenerator[Report, None]:

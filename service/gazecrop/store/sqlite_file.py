@@ -1,5 +1,6 @@
 """Opens the SQLite file. A missing one is made; a foreign or broken one is refused with its path in the text."""
 
+import errno
 import logging
 import os
 import sqlite3
@@ -48,6 +49,8 @@ def open_file(path: Path) -> Connection:
     """The writing connection, for one thread at a time. Raises StoreAway with the reason and the path."""
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not os.access(path.parent, os.W_OK | os.X_OK):  # SQLite makes two files beside it
+            raise PermissionError(errno.EACCES, f"no permission to write to {path.parent}")
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     except OSError as error:
         raise StoreAway(log=f"{path} cannot be written: {error.strerror}. Set GAZECROP_DATA_DIR.") from error
@@ -57,11 +60,17 @@ def open_file(path: Path) -> Connection:
         _prepare(connection, path)
     except sqlite3.Error as error:
         connection.close()
-        raise StoreAway(log=f"{path} cannot be used: {error}. Restore a copy, or remove it.") from error
+        advice = "Free some space on its disk." if is_full(error) else "Restore a copy, or remove it."
+        raise StoreAway(log=f"{path} cannot be used: {error}. {advice}") from error
     except StoreAway:
         connection.close()
         raise
     return connection
+
+
+def is_full(error: Exception) -> bool:
+    code = getattr(error, "sqlite_errorcode", None)  # an error of the module itself has none
+    return code is not None and code & 0xFF == sqlite3.SQLITE_FULL
 
 
 def open_reader(path: Path) -> Connection:

@@ -18,12 +18,20 @@ from typing import Any, TypeVar
 
 from gazecrop.errors import StoreAway
 from gazecrop.store.reserve import Reserve
+from gazecrop.store.sqlite_file import is_full
 
 T = TypeVar("T")
 
+# As SQLite reports it.
+DISK_FULL = sqlite3.OperationalError("database or disk is full")
+DISK_FULL.sqlite_errorcode = sqlite3.SQLITE_FULL
 MOST_AT_ONCE = 64  # jobs of one transaction; bounds how long the first waits for the others
 # On a hung disk the client gets 503 after this. Longer than the wait for another process's transaction.
 PATIENCE_SECONDS = 5.0
+
+
+class DiskFull(StoreAway):
+    """There is no space for this change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +82,8 @@ class Writer(threading.Thread):
         self.join(PATIENCE_SECONDS)
 
     def away(self, why: object) -> StoreAway:
-        return StoreAway("The store cannot be reached just now.", retry_after=2, log=f"{self._path}: {why}")
+        kind = DiskFull if isinstance(why, Exception) and is_full(why) else StoreAway
+        return kind("The store cannot be reached just now.", retry_after=2, log=f"{self._path}: {why}")
 
     def run(self) -> None:
         open_ = True
@@ -100,7 +109,7 @@ class Writer(threading.Thread):
         if not self._reserve.take() and not all(job.small for job in jobs):
             if len(jobs) > 1:
                 return [self._attempt([job])[0] for job in jobs]
-            return [self.away("database or disk is full")]
+            return [self.away(DISK_FULL)]
         try:
             self._begin(durable=any(job.durable for job in jobs))
             began = True
@@ -111,7 +120,7 @@ class Writer(threading.Thread):
             # When no transaction can begin (the file was removed, another process holds the lock), all jobs fail.
             if began and len(jobs) > 1:
                 return [self._attempt([job])[0] for job in jobs]
-            if began and jobs[0].small and self._reserve.held and _is_full(error):
+            if began and jobs[0].small and self._reserve.held and is_full(error):
                 self._release_reserve()
                 return self._attempt(jobs)
             return [error if isinstance(error, StoreAway) else self.away(error)] * len(jobs)
@@ -141,10 +150,6 @@ class Writer(threading.Thread):
             return os.stat(self._path).st_ino == self._inode
         except OSError:
             return False
-
-
-def _is_full(error: Exception) -> bool:
-    return isinstance(error, sqlite3.Error) and error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_FULL
 
 
 def _deliver(jobs: list[Job], answers: list[Any]) -> None:
