@@ -1,6 +1,7 @@
 """Checks that test_recipe.py runs with the Python that has torch: plain functions, without pytest."""
 
 import json
+from dataclasses import replace
 from itertools import pairwise, repeat
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,11 +25,12 @@ from model_store.recipe.make import (
     losses,
     prune,
     shipped,
+    targets,
     transformer,
 )
 from model_store.recipe.make.backbones import BODIES, Widths
-from model_store.recipe.make.material import Batch, recoloured
-from model_store.recipe.make.network import Student, multiply_adds
+from model_store.recipe.make.material import Batch, fonts, recoloured
+from model_store.recipe.make.network import Student, multiply_adds, with_objects
 
 SMALL = Widths(
     stem=8, streams=(8, 8, 8, 16, 16, 24, 32), decoder=16, inner=(16, 16, 16),
@@ -37,7 +39,7 @@ SMALL = Widths(
 
 
 def test_cost_in_closed_form_is_that_of_the_layers() -> None:
-    for widths in (SMALL, *(Widths.of(body) for body in BODIES)):
+    for widths in (SMALL, replace(SMALL, objects=(12, 20)), *(Widths.of(body) for body in BODIES)):
         assert channels.cost(widths) == multiply_adds(Student(widths))
 
 
@@ -53,7 +55,7 @@ def test_density_sums_to_one_at_any_size() -> None:
 def test_removing_maps_is_masking_them() -> None:
     """A student with masked maps and a student without these maps have the same output."""
     torch.manual_seed(0)
-    student = Student(SMALL).eval()
+    student = with_objects(Student(SMALL), 12, 20).eval()
     keep = {g: torch.randperm(channels.width(SMALL, g))[:5].sort().values for g in channels.sites(student)}
     hooks = []
     for group, modules in channels.sites(student).items():
@@ -300,8 +302,8 @@ def test_maps_move_with_harmed_pictures() -> None:
         assert torch.allclose(y.sum((1, 2)), torch.tensor([1.0, 0.0]), atol=1e-4)
     draw = np.random.default_rng(0)
     drawn = [harm.any_of(pixels, maps, draw) for _ in range(40)]
-    assert all(x.dtype == torch.uint8 and y.shape == maps.shape for x, y in drawn)
-    assert not any(torch.equal(x, pixels) for x, _ in drawn)
+    assert all(x.dtype == torch.uint8 and y.shape == maps.shape for x, y, _ in drawn)
+    assert not any(torch.equal(x, pixels) for x, _, _ in drawn)
     same, where = harm.shifted(pixels, maps, harm.tilt(0.0, 60, 80), None)
     assert torch.equal(same, pixels) and torch.allclose(where, maps, atol=1e-4)
     soft = harm.blurred(pixels, 2.0).float()
@@ -316,8 +318,10 @@ def test_the_mirror_loss_penalises_maps_that_differ() -> None:
     batch = Batch(pixels, torch.zeros_like(soft), soft)
     other = Batch(pixels.flip(2), torch.zeros_like(soft), soft.flip(2))
     with torch.no_grad():
-        plain = [distil.step_loss(student, one, 0.5, 0.0) for one in (batch, other)]
-        small, large = (distil.step_loss(student, batch, 0.5, weight) for weight in (1e-6, 1.0))
+        plain = [distil.step_loss(student, one, distil.Weights(0.5)) for one in (batch, other)]
+        small, large = (
+            distil.step_loss(student, batch, distil.Weights(0.5, weight)) for weight in (1e-6, 1.0)
+        )
     assert torch.allclose(small, (plain[0] + plain[1]) / 2, atol=1e-4)
     assert large > small
 
@@ -334,3 +338,74 @@ def test_gradients_of_parts_are_those_of_the_batch() -> None:
     learner.share(lambda part: finetune.loss(network(x[part]), y[part]), len(x))
     for p, gradient in zip(network.parameters(), wanted, strict=True):
         assert torch.allclose(p.grad, gradient, atol=1e-6)
+
+
+def test_boxes_move_with_the_picture() -> None:
+    """A red rectangle and its box, through every change that moves pixels; rounded to whole pixels."""
+    pixels = torch.zeros(120, 160, 3, dtype=torch.uint8)
+    pixels[30:60, 20:56] = torch.tensor([255, 0, 0], dtype=torch.uint8)
+    box = np.array([[0, 20 / 160, 30 / 120, 36 / 160, 30 / 120]])
+    draw = np.random.default_rng(3)
+    maps = torch.zeros(1, 15, 20)
+    found = [(*harm.turned(pixels, maps, quarters)[:1], harm.TURNS[quarters]) for quarters in (1, 3)]
+    found += [(x, motion) for x, _, motion in (harm.any_of(pixels, maps, draw) for _ in range(60))]
+    found += [harm.zoomed(pixels, draw) for _ in range(60)]
+    compared = 0
+    for x, motion in found:
+        bright = (x[:, :, 0] > 128) & (x[:, :, 1] < 5)
+        boxes = harm.moved(box, motion)
+        if not len(boxes) or not bright.any():
+            continue  # darker, or the rectangle is out of view
+        rows, columns = np.flatnonzero(bright.any(1)), np.flatnonzero(bright.any(0))
+        left, top, width, height = boxes[0, 1:] * [160, 120, 160, 120]
+        seen = columns[0], rows[0], columns[-1] + 1 - columns[0], rows[-1] + 1 - rows[0]
+        assert np.abs(np.array([left, top, width, height]) - seen).max() < 4
+        compared += 1
+    assert compared > 50
+
+
+def test_targets_are_decoded_to_the_boxes_and_mirrored_with_them() -> None:
+    boxes = np.array([[0, 0.11, 0.2, 0.15, 0.31], [1, 0.51, 0.5, 0.4, 0.05], [0, 0.81, 0.8, 0.01, 0.01]])
+    every = np.array([[True, True]])
+    its = targets.targets([boxes], every)
+    assert (its.wanted == 1).sum() == 2  # the third one is too small
+    assert not its.judged.all() and its.judged.float().mean() > 0.98
+    for kind, left, top, width, height in boxes[:2]:
+        row, column = divmod(int(its.wanted[0, int(kind)].argmax()), its.wanted.shape[3])
+        wanted = torch.tensor([(left + width / 2) * 40, (top + height / 2) * 30, width * 40, height * 30])
+        assert torch.allclose(its.boxes[0, int(kind), :, row, column].double(), wanted, atol=1e-4)
+    other = boxes.copy()
+    other[:, 1] = 1 - boxes[:, 1] - boxes[:, 3]
+    mirrored, expected = its.mirrored(), targets.targets([other], every)
+    learns = expected.wanted >= targets.NEAR
+    assert torch.allclose(mirrored.wanted, expected.wanted, atol=1e-5)
+    assert torch.allclose(
+        mirrored.boxes.transpose(2, 4)[learns.transpose(2, 3)],
+        expected.boxes.transpose(2, 4)[learns.transpose(2, 3)],
+    )
+    # An output that says just this has almost no loss; one that is silent has a large one.
+    raw = torch.zeros(1, 2, 5, 30, 40)
+    raw[:, :, 0] = torch.where(its.wanted >= 1, 12.0, -12.0)
+    x, y = torch.arange(40) + 0.5, (torch.arange(30) + 0.5)[:, None]
+    raw[:, :, 1], raw[:, :, 2] = its.boxes[:, :, 0] - x, its.boxes[:, :, 1] - y
+    raw[:, :, 3:] = its.boxes[:, :, 2:].log()
+    assert targets.loss(raw.flatten(1, 2), its) < 0.01
+    raw[:, :, 0] = -12
+    assert targets.loss(raw.flatten(1, 2), its) > 1
+
+
+def test_unlabelled_pictures_teach_only_what_was_drawn() -> None:
+    words = np.array([[1, 0.2, 0.3, 0.4, 0.1]])
+    its = targets.targets([words], np.array([[False, False]]))
+    assert not its.judged[0, 0].any()
+    assert 0.03 < its.judged[0, 1].float().mean() < 0.12
+    draw = np.random.default_rng(0)
+    for _ in range(20):
+        x, boxes = harm.written(torch.full((240, 320, 3), 128, dtype=torch.uint8), fonts(), draw)
+        for _, left, top, width, height in boxes:
+            part = x[
+                int(top * 240) : int((top + height) * 240) + 1,
+                int(left * 320) : int((left + width) * 320) + 1,
+            ]
+            assert part.float().std() > 5  # there are letters in it
+        assert len(boxes) or torch.equal(x, torch.full_like(x, 128))

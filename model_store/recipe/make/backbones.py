@@ -70,7 +70,8 @@ TAPS = (2, 4, 6)  # the streams that the decoder reads, at 1/8, 1/16 and 1/32
 
 @dataclass(frozen=True)
 class Widths:
-    """Channels of all that can be pruned: the stem, the streams, the inside of each block, the decoder, its layers."""
+    """Channels of all that can be pruned: the stem, the streams, the inside of each block, the decoder, its layers.
+    `objects`: of the second output's layers, which are not pruned; empty for a network without it."""
 
     stem: int
     streams: tuple[int, ...]
@@ -78,6 +79,7 @@ class Widths:
     decoder: int = 96
     inner: tuple[int, ...] = (96, 96, 96)
     body: str = "mobilenet"
+    objects: tuple[int, ...] = ()  # width, inside
 
     @classmethod
     def of(cls, body: str) -> "Widths":

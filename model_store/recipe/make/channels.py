@@ -11,10 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from model_store.recipe.make.backbones import BODIES, TAPS, Widths
-from model_store.recipe.make.network import Student
+from model_store.recipe.make.network import CHANNELS, KINDS, Student
 
 # ONNX Runtime's blocked kernels process 16 channels at once and are not used for a depthwise layer of another width, so
 # maps are removed in blocks: 16 of a hidden group, 8 of a stream, where padding costs less.
+OUTPUTS = KINDS * CHANNELS
 STEP = {"hidden": 16, "inner": 16, "stream": 8, "decoder": 16}
 
 
@@ -68,6 +69,11 @@ def cost(w: Widths, shape: tuple[int, int] = (240, 320)) -> int:
         inputs, areas[s] = w.streams[s], height * across
     for stream, inner in zip(TAPS, reversed(w.inner), strict=True):
         total += areas[stream] * (w.streams[stream] * w.decoder + (2 * w.decoder + 25) * inner)
+    if w.objects:
+        width_, inner = w.objects
+        inputs_ = (w.streams[TAPS[0]], w.streams[TAPS[1]], w.decoder)
+        total += width_ * sum(areas[tap] * n for tap, n in zip(TAPS, inputs_, strict=True))
+        total += areas[TAPS[0]] * ((2 * width_ + 25) * inner + width_ * OUTPUTS)
     return total + areas[TAPS[0]] * w.decoder
 
 
@@ -103,5 +109,10 @@ def sliced(student: Student, keep: dict[str, Tensor]) -> Student:
         cut(f"decoder.{part}.depthwise", inner, None)
         cut(f"decoder.{part}.project", decoder, inner)
     cut("decoder.head", None, decoder)
+    if w.objects:
+        for i, into in enumerate((kept[f"stream.{TAPS[0]}"], kept[f"stream.{TAPS[1]}"], decoder)):
+            cut(f"objects.lateral.{i}", None, into)
+        for name in ("mix.reduce", "mix.depthwise", "mix.project", "head"):
+            cut(f"objects.{name}", None, None)
     small.load_state_dict(new)
     return small.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

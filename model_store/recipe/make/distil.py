@@ -8,6 +8,8 @@ All layers learn, from pixels; with `--frozen` the layers up to 1/8 do not, as i
 """
 
 import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,11 +21,12 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from model_store.recipe import data
+from model_store.recipe.make import targets
 from model_store.recipe.make.imagenet import freeze
-from model_store.recipe.make.learn import Learner, groups, of_decoder
+from model_store.recipe.make.learn import Learner, groups, of_heads
 from model_store.recipe.make.losses import correlation, divergence, gaze_loss
 from model_store.recipe.make.material import Batch, Material
-from model_store.recipe.make.network import Conv, Student, multiply_adds
+from model_store.recipe.make.network import Conv, Student, multiply_adds, with_objects
 from model_store.recipe.make.plain import densities, load, save, scores
 from model_store.recipe.options import parse
 
@@ -47,6 +50,8 @@ class Options:
     mirror: float = (
         0.0  # weight of the divergence between the maps of a picture and its mirror image; halves the batch
     )
+    objects: float = 0.0  # weight of the second output's loss; with 0 a student without it does not get it
+    zoomed: float = 0.0  # share of pictures with other scales and words, for the second output alone
     int8: bool = False  # round weights to int8 while they learn
     seed: int = 5
     threads: int = 2
@@ -57,27 +62,46 @@ def loss(log_p: Tensor, human: Tensor, teacher: Tensor, share: float) -> Tensor:
     """Mean loss of a batch: KL - CC against the teacher, mixed with the loss on human gaze where there are both.
 
     Shapes [n, rows, columns]. A human map of zeros means that no gaze was recorded, a teacher's map of zeros that no
-    teacher computed one.
+    teacher computed one; a picture without either has no loss.
     """
+    has = (human.sum((1, 2)) > 0) | (teacher.sum((1, 2)) > 0)
+    log_p, human, teacher = log_p[has], human[has], teacher[has]
+    if not has.any():
+        return log_p.sum()
     soft = divergence(log_p, teacher) - correlation(log_p, teacher)
     weight = share * (human.sum((1, 2)) > 0)
     weight = torch.where(teacher.sum((1, 2)) > 0, weight, torch.ones_like(weight))
     hard = gaze_loss(log_p, human)
-    return (weight * hard + (1 - weight) * soft).mean()
+    return (weight * hard + (1 - weight) * soft).sum() / len(has)
 
 
-def step_loss(
-    student: Student, whole: Batch, share: float, mirror: float, part: slice = slice(None)
-) -> Tensor:
+@dataclass(frozen=True)
+class Weights:
+    """Of the parts of the loss: human gaze against the teachers, mirror consistency, objects."""
+
+    human: float
+    mirror: float = 0.0
+    objects: float = 0.0
+
+
+def step_loss(student: Student, whole: Batch, weights: Weights, part: slice = slice(None)) -> Tensor:
     """Loss of a part of a batch; with `mirror` of its mirror images as well, plus the divergence of both maps."""
     batch = whole.part(part)
-    if not mirror:
-        return loss(student(batch.pixels), batch.human, batch.teacher, share)
-    one, other = student(torch.cat([batch.pixels, batch.pixels.flip(2)])).chunk(2)
-    other = other.flip(2)
-    apart = (one.exp() - other.exp()) * (one - other)  # KL both ways
-    both = loss(one, batch.human, batch.teacher, share) + loss(other, batch.human, batch.teacher, share)
-    return both / 2 + mirror * apart.sum((1, 2)).mean()
+    pixels, its = batch.pixels, batch.objects
+    if weights.mirror:
+        pixels = torch.cat([pixels, pixels.flip(2)])
+        its = its and its.followed_by(its.mirrored())
+    log_p, objects = student.both(pixels)
+    one = log_p[: len(batch.pixels)]
+    total = loss(one, batch.human, batch.teacher, weights.human)
+    if weights.mirror:
+        other = log_p[len(batch.pixels) :].flip(2)
+        apart = (one.exp() - other.exp()) * (one - other)  # KL both ways
+        both = total + loss(other, batch.human, batch.teacher, weights.human)
+        total = both / 2 + weights.mirror * apart.sum((1, 2)).mean()
+    if objects is not None and its is not None:
+        total = total + weights.objects * targets.loss(objects, its)
+    return total
 
 
 class Int8(nn.Module):
@@ -98,6 +122,15 @@ def round_weights(student: Student) -> None:
             parametrize.register_parametrization(layer, "weight", Int8())
         else:
             layer.weight.data = Int8()(layer.weight.data)
+
+
+def ahead(batches: Iterator[Batch]) -> Iterator[Batch]:
+    """The same batches; the next one is made while one is learnt."""
+    with ThreadPoolExecutor(1) as worker:
+        made = worker.submit(next, batches, None)
+        while (batch := made.result()) is not None:
+            made = worker.submit(next, batches, None)
+            yield batch
 
 
 def predict(student: Student, pixels: np.ndarray) -> np.ndarray:
@@ -133,7 +166,10 @@ def main(options: Options) -> None:
     final = folder / f"{options.name}.pt"
     if final.exists():
         return
-    student = load(folder / f"{options.start}.pt").requires_grad_(True)
+    student = load(folder / f"{options.start}.pt")
+    if options.objects and student.objects is None:
+        student = with_objects(student)
+    student.requires_grad_(True)
     if options.frozen:
         freeze(student)
     if options.int8:
@@ -145,27 +181,29 @@ def main(options: Options) -> None:
         seed=options.seed,
         teachers=options.teachers,
         harmed=options.harmed,
+        objects=options.objects > 0,
+        zoomed=options.zoomed,
         without=options.without,
         smoke=options.smoke,
     )
     print(f"{len(material.rows)} pictures", flush=True)
     learner = Learner(
         student,
-        groups(student, of_decoder, options.rate, options.backbone),
+        groups(student, of_heads, options.rate, options.backbone),
         steps=options.epochs * len(material),
         warm=50,
         decay=options.decay,
         average=options.average,
         threads=options.threads,
     )
-    share = options.human if options.teachers else 1.0
+    weights = Weights(options.human if options.teachers else 1.0, options.mirror, options.objects)
     resume = folder / f"{options.name}.resume.pt"
     for epoch in learner.epochs(
         options.epochs, resume, lambda mean: judge(mean, material.gaze), options.name
     ):
         material.reseed(options.seed + epoch)
-        for batch in material.epoch():
-            learner.share(partial(step_loss, student, batch, share, options.mirror), len(batch.pixels))
+        for batch in ahead(material.epoch()):
+            learner.share(partial(step_loss, student, batch, weights), len(batch.pixels))
     found = learner.mean
     for layer in found.modules():
         if parametrize.is_parametrized(layer):

@@ -39,14 +39,16 @@ class Options:
 
 
 class Served(nn.Module):
-    """The network that is exported: the student, with the density as output instead of its logarithm."""
+    """The network that is exported: the student, with the density as output instead of its logarithm, and its objects
+    if it has them."""
 
     def __init__(self, student: Student) -> None:
         super().__init__()
         self.student = student
 
-    def forward(self, picture: Tensor) -> Tensor:
-        return self.student(picture).exp()
+    def forward(self, picture: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+        log_p, objects = self.student.both(picture)
+        return log_p.exp() if objects is None else (log_p.exp(), objects)
 
 
 def session(path: Path, threads: int = 1) -> ort.InferenceSession:
@@ -57,15 +59,21 @@ def session(path: Path, threads: int = 1) -> ort.InferenceSession:
     return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
-ANY_BATCH = {"picture": {0: "batch"}, "density": {0: "batch"}}
+def any_batch(outputs: tuple[str, ...]) -> dict[str, dict[int, str]]:
+    return {name: {0: "batch"} for name in ("picture", *outputs)}
 
 
 def trace(
-    module: nn.Module, shape: tuple[int, ...], path: Path, free: dict[str, dict[int, str]] = ANY_BATCH
+    module: nn.Module,
+    shape: tuple[int, ...],
+    path: Path,
+    free: dict[str, dict[int, str]] | None = None,
+    outputs: tuple[str, ...] = ("density",),
 ) -> None:
     """Writes the graph that `module` runs on a picture of this shape, uint8 [n, h, w, 3], to an ONNX file.
 
-    `free`: names of the dimensions that may have other sizes than the example's, by input or output and axis.
+    `free`: names of the dimensions that may have other sizes than the example's, by input or output and axis; the batch
+    if None.
     """
     torch.onnx.export(
         module,
@@ -74,15 +82,20 @@ def trace(
         dynamo=False,
         opset_version=OPSET,
         input_names=["picture"],
-        output_names=["density"],
-        dynamic_axes=free,
+        output_names=list(outputs),
+        dynamic_axes=any_batch(outputs) if free is None else free,
     )
+
+
+def outputs(student: Student) -> tuple[str, ...]:
+    """The names of the file's outputs."""
+    return ("density",) if student.objects is None else ("density", "objects")
 
 
 def write(student: Student, path: Path) -> None:
     """Writes the fp32 graph with a dynamic batch."""
     student = student.to(memory_format=torch.contiguous_format).eval()  # type: ignore[call-overload]
-    trace(Served(student), (1, *data.SHAPE, 3), path)
+    trace(Served(student), (1, *data.SHAPE, 3), path, outputs=outputs(student))
     model = onnx.load(str(path))
     model.doc_string = ""
     for node in model.graph.node:
@@ -92,7 +105,8 @@ def write(student: Student, path: Path) -> None:
 
 
 def parity(student: Student, path: Path, pixels: np.ndarray) -> float:
-    """The largest difference of a cell between torch and the file, as a share of the map's maximum.
+    """The largest difference of a cell between torch and the file, as a share of the map's maximum; of objects, of
+    the largest number.
 
     Raises ValueError if the shapes differ.
     """
@@ -102,11 +116,14 @@ def parity(student: Student, path: Path, pixels: np.ndarray) -> float:
     for count in (1, 3, 8):
         batch = np.ascontiguousarray(pixels[:count])
         with torch.no_grad():
-            expected = student(torch.from_numpy(batch)).exp().numpy()
-        found = run.run(None, {"picture": batch})[0]
-        if found.shape != expected.shape:
-            raise ValueError(f"{path.name}: shape {found.shape} where torch has {expected.shape}")
-        worst = max(worst, float((np.abs(found - expected).max((1, 2)) / expected.max((1, 2))).max()))
+            log_p, objects = student.both(torch.from_numpy(batch))
+        wanted = [log_p.exp().numpy(), *([] if objects is None else [objects.numpy()])]
+        for found, expected in zip(run.run(None, {"picture": batch}), wanted, strict=True):
+            if found.shape != expected.shape:
+                raise ValueError(f"{path.name}: shape {found.shape} where torch has {expected.shape}")
+            axes = tuple(range(1, expected.ndim))
+            difference = np.abs(found - expected).max(axes) / np.abs(expected).max(axes)
+            worst = max(worst, float(difference.max()))
     return worst
 
 
@@ -163,6 +180,7 @@ def main(options: Options) -> None:
     entry = {
         "files": {"fp32": describe(path)},
         "opset": OPSET,
+        "outputs": list(outputs(student)),
         "shapes": [list(data.SHAPE)],
         "grids": [list(data.GRID)],
         "grid": list(data.GRID),

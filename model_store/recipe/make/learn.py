@@ -22,9 +22,9 @@ def groups(network: nn.Module, new: Callable[[str], bool], rate: float, old: flo
     ]
 
 
-def of_decoder(name: str) -> bool:
-    """Whether a parameter of the student is in its decoder, which is not pre-trained."""
-    return name.startswith("decoder")
+def of_heads(name: str) -> bool:
+    """Whether a parameter of the student is in its decoder or its detector, which are not pre-trained."""
+    return name.startswith(("decoder", "objects"))
 
 
 def cosine(adam: torch.optim.Optimizer, steps: int, warm: int) -> torch.optim.lr_scheduler.LambdaLR:

@@ -3,19 +3,34 @@
 There are four kinds: pictures with fixations, photographs without, the squashed collection, whose own densities are
 not used, and pictures composed of all these. Half of the pictures are mirrored, half have other colours, three tenths
 are poor copies (smaller, then saved as a poor JPEG) with the map of the original, so that a student learns not to
-depend on quality. A share `harmed` is blurred, dark, turned, tilted or bordered, and its maps change with it.
+depend on quality. A share `harmed` is blurred, dark, turned, tilted or bordered, and its maps change with it. With
+`objects` a batch has the targets of the second output as well, and a share `zoomed` of the pictures has other scales and
+words, and no maps: they are for the second output alone.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from model_store.recipe import data
-from model_store.recipe.make import harm
+from model_store.recipe.make import detect, harm
+from model_store.recipe.make.targets import Boxes, Targets, targets
+
+
+NONE = np.zeros((0, 5))
+WRITTEN = 0.5  # of the zoomed pictures
+
+
+def uncovered(boxes: Boxes, words: Boxes) -> Boxes:
+    """The objects whose middle no word covers."""
+    middle = boxes[:, None, 1:3] + boxes[:, None, 3:] / 2
+    covered = ((middle > words[None, :, 1:3]) & (middle < words[None, :, 1:3] + words[None, :, 3:])).all(2)
+    return boxes[~covered.any(1)]
 
 
 def teacher_maps(shards: str, folder: Path, without: str = "") -> np.ndarray:
@@ -46,9 +61,35 @@ class Batch:
     pixels: Tensor
     human: Tensor
     teacher: Tensor
+    objects: Targets | None = None
 
     def part(self, which: slice) -> "Batch":
-        return Batch(self.pixels[which], self.human[which], self.teacher[which])
+        objects = None if self.objects is None else self.objects.part(which)
+        return Batch(self.pixels[which], self.human[which], self.teacher[which], objects)
+
+
+def fonts() -> list[str]:
+    """The font files that matplotlib brings, without its mathematical ones. DejaVu Sans Display has hardly any letters."""
+    import matplotlib
+
+    found = Path(matplotlib.get_data_path()).glob("fonts/ttf/DejaVu*.ttf")
+    return sorted(str(path) for path in found if "Display" not in path.name)
+
+
+class Labels:
+    """The objects of the pictures of one set: rows of kind, left, top, width, height; and which kinds are labelled."""
+
+    def __init__(self, about: list[dict[str, Any]], smoke: bool) -> None:
+        found = detect.labels(smoke)
+        kinds = [found["faces"], found["text"]]
+        self.boxes: list[Boxes] = []
+        self.labelled = np.zeros((len(about), len(kinds)), bool)
+        for i, one in enumerate(about):
+            rows = []
+            for kind, its in enumerate(kinds):
+                self.labelled[i, kind] = one["key"] in its
+                rows += [[kind, *box[:4]] for box in its.get(one["key"], ())]
+            self.boxes.append(np.array(rows, float).reshape(-1, 5))
 
 
 class Material:
@@ -69,14 +110,18 @@ class Material:
         worn: float = 0.3,
         coloured: float = 0.5,
         harmed: float = 0.0,
+        objects: bool = False,
+        zoomed: float = 0.0,
         without: str = "",
         smoke: bool = False,
     ) -> None:
-        self.size, self.worn, self.coloured, self.harmed = size, worn, coloured, harmed
+        self.size, self.worn, self.coloured, self.harmed, self.zoomed = size, worn, coloured, harmed, zoomed
         self.reseed(seed)
         self.gaze = data.read("gaze", smoke)
         shards = [name for name in ("photos", "composed") if name in kinds]
         self.sets = (self.gaze, *(data.read(name, smoke) for name in shards))
+        self.labels = [Labels(pictures.about, smoke) for pictures in self.sets] if objects else []
+        self.fonts = fonts() if objects else []
         self.clean = [pictures.pixels() for pictures in self.sets]
         self.poor = [pictures.worn() for pictures in self.sets] if worn else self.clean
         self.soft = [
@@ -127,9 +172,23 @@ class Material:
         x, y = torch.from_numpy(pixels), torch.from_numpy(maps)
         flipped = torch.from_numpy(np.flatnonzero(self.draw.random(len(rows)) < 0.5))
         x[flipped], y[flipped] = x[flipped].flip(2), y[flipped].flip(3)
-        for i in np.flatnonzero(self.draw.random(len(rows)) < self.harmed) if self.harmed else ():
-            x[i], y[i] = harm.any_of(x[i], y[i], self.draw)
+        boxes = [self.labels[which].boxes[i] for which, i in rows] if self.labels else [NONE] * len(rows)
+        for i in flipped:
+            boxes[i] = boxes[i] * [1, -1, 1, 1, 1] + np.outer(1 - boxes[i][:, 3], [0, 1, 0, 0, 0])
+        chosen = self.draw.random(len(rows))
+        for i in np.flatnonzero(chosen < self.harmed):
+            x[i], y[i], motion = harm.any_of(x[i], y[i], self.draw)
+            boxes[i] = harm.moved(boxes[i], motion)
+        for i in np.flatnonzero(chosen > 1 - self.zoomed):
+            x[i], motion = harm.zoomed(x[i], self.draw)
+            boxes[i], y[i] = harm.moved(boxes[i], motion), 0
+            if self.draw.random() < WRITTEN:
+                x[i], words = harm.written(x[i], self.fonts, self.draw)
+                boxes[i] = np.concatenate([uncovered(boxes[i], words), words])
         other = torch.from_numpy(np.flatnonzero(self.draw.random(len(rows)) < self.coloured))
         if len(other):
             x[other] = recoloured(x[other], self.torch_draw)
-        return Batch(x, y[:, 0], y[:, 1])
+        if not self.labels:
+            return Batch(x, y[:, 0], y[:, 1])
+        labelled = np.array([self.labels[which].labelled[i] for which, i in rows])
+        return Batch(x, y[:, 0], y[:, 1], targets(boxes, labelled))

@@ -1,10 +1,12 @@
 """The student: a backbone and a small decoder, of any widths, so that pruned channels are really removed.
 
-Input uint8 [batch, height, width, 3]; output the log of a density, float32 [batch, height / 8, width / 8].
+Input uint8 [batch, height, width, 3]; output the log of a density, float32 [batch, height / 8, width / 8], and, if the
+student has the layers for it, objects: float32 [batch, 10, height / 8, width / 8], as targets.py describes them.
 There are no batch norms, since those of the ImageNet weights are folded into convolutions with biases.
 """
 
 import zlib
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -12,6 +14,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from model_store.recipe.make.backbones import BODIES, TAPS, Widths
+
+KINDS, CHANNELS = (
+    2,
+    5,
+)  # face, text line; logit of the score, offset in x and y, logarithms of width and height
+SELDOM, START = -4.6, 1.0  # the untrained head: a score of 0.01, boxes of 2.7 cells
 
 
 class Conv(nn.Conv2d):
@@ -114,16 +122,36 @@ class Decoder(nn.Module):
         self.fine = Separable(width, inner[2])
         self.head = Conv(width, 1, 1)
 
-    def forward(self, eighth: Tensor, sixteenth: Tensor, thirtysecond: Tensor) -> Tensor:
+    def forward(self, eighth: Tensor, sixteenth: Tensor, thirtysecond: Tensor) -> tuple[Tensor, Tensor]:
+        """The log density, and the mixed features at 1/32."""
         a, b, c = (
             out(conv(x))
             for out, conv, x in zip(self.outs, self.lateral, (eighth, sixteenth, thirtysecond), strict=True)
         )
-        x = self.coarse(c)
-        x = self.middle(enlarged(x, b) + b)
+        coarse = self.coarse(c)
+        x = self.middle(enlarged(coarse, b) + b)
         x = self.fine(enlarged(x, a) + a)
         rows, columns = (int(n) for n in x.shape[-2:])
-        return F.log_softmax(self.head(x).flatten(1), 1).view(-1, rows, columns)
+        return F.log_softmax(self.head(x).flatten(1), 1).view(-1, rows, columns), coarse
+
+
+class Detector(nn.Module):
+    """Features at 1/8, 1/16 and the decoder's at 1/32 -> objects: for each kind a logit, an offset and a size."""
+
+    def __init__(self, inputs: tuple[int, int, int], width: int, inner: int) -> None:
+        super().__init__()
+        self.lateral = nn.ModuleList(Conv(n, width, 1) for n in inputs)
+        self.mix = Separable(width, inner)
+        self.head = Conv(width, KINDS * CHANNELS, 1)
+        with torch.no_grad():
+            bias = torch.tensor([SELDOM, 0.0, 0.0, START, START]).repeat(KINDS)
+            self.head.weight.mul_(0.1)
+            self.head.bias.copy_(bias)  # type: ignore[union-attr]
+
+    def forward(self, eighth: Tensor, sixteenth: Tensor, coarse: Tensor) -> Tensor:
+        a, b, c = (conv(x) for conv, x in zip(self.lateral, (eighth, sixteenth, coarse), strict=True))
+        b = enlarged(c, b) + b
+        return self.head(self.mix(enlarged(b, a) + a))
 
 
 class Student(nn.Module):
@@ -144,6 +172,7 @@ class Student(nn.Module):
         self.blocks = nn.ModuleList(blocks)
         eighth, sixteenth, thirtysecond = (w.streams[tap] for tap in TAPS)
         self.decoder = Decoder((eighth, sixteenth, thirtysecond), w.decoder, w.inner)
+        self.objects = Detector((eighth, sixteenth, w.decoder), *w.objects) if w.objects else None
 
     def lower_id(self) -> str:
         """A checksum of the lower layers' weights: outputs cached with other weights cannot be used."""
@@ -160,16 +189,32 @@ class Student(nn.Module):
 
     def upper(self, eighth: Tensor) -> Tensor:
         """Features at 1/8 -> log density."""
+        return self.outputs(eighth)[0]
+
+    def outputs(self, eighth: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Features at 1/8 -> log density, and objects if the student has the layers for them."""
         x = eighth
         for block in self.blocks[self.body.frozen : self.body.coarse]:
             x = block(x)
         sixteenth = x
         for block in self.blocks[self.body.coarse :]:
             x = block(x)
-        return self.decoder(eighth, sixteenth, x)
+        log_p, coarse = self.decoder(eighth, sixteenth, x)
+        return log_p, None if self.objects is None else self.objects(eighth, sixteenth, coarse)
 
     def forward(self, picture: Tensor) -> Tensor:
         return self.upper(self.lower(picture))
+
+    def both(self, picture: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Log density, and objects if the student has the layers for them."""
+        return self.outputs(self.lower(picture))
+
+
+def with_objects(student: Student, width: int = 48, inner: int = 96) -> Student:
+    """The same student with new layers for objects, which are not trained yet."""
+    found = Student(replace(student.widths, objects=(width, inner)))
+    found.load_state_dict(student.state_dict(), strict=False)
+    return found.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def multiply_adds(student: Student, shape: tuple[int, int] = (240, 320)) -> int:
@@ -184,7 +229,7 @@ def multiply_adds(student: Student, shape: tuple[int, int] = (240, 320)) -> int:
         if isinstance(module, nn.Conv2d):
             hooks.append(module.register_forward_hook(count))
     with torch.no_grad():
-        student(torch.zeros(1, *shape, 3, dtype=torch.uint8))
+        student.both(torch.zeros(1, *shape, 3, dtype=torch.uint8))
     for hook in hooks:
         hook.remove()
     return total

@@ -19,7 +19,7 @@ from torch import Tensor
 from model_store.recipe import data, metrics
 from model_store.recipe.make import imagenet
 from model_store.recipe.make.backbones import Widths
-from model_store.recipe.make.learn import Learner, groups, of_decoder
+from model_store.recipe.make.learn import Learner, groups, of_heads
 from model_store.recipe.make.losses import gaze_loss
 from model_store.recipe.make.network import Student
 from model_store.recipe.options import parse
@@ -132,7 +132,7 @@ def learner(student: Student, options: Options, steps: int) -> Learner:
     """A learner in which the decoder learns faster than the pre-trained layers."""
     return Learner(
         student,
-        groups(student, of_decoder, options.rate, options.backbone),
+        groups(student, of_heads, options.rate, options.backbone),
         steps=steps,
         warm=max(1, steps // 20),
         decay=options.decay,

@@ -47,6 +47,7 @@ def widths(state: dict[str, Tensor], body: str) -> Widths:
 
     streams = dict(enumerate(BODIES[body].stream))
     its = {stream: channels(f"blocks.{i}.project") for i, stream in streams.items()}
+    detects = "objects.head.weight" in state
     inner = (channels(f"decoder.{part}.depthwise") for part in ("coarse", "middle", "fine"))
     return Widths(
         stem=channels("stem.conv"),
@@ -55,6 +56,7 @@ def widths(state: dict[str, Tensor], body: str) -> Widths:
         decoder=channels("decoder.lateral.0"),
         inner=tuple(inner),
         body=body,
+        objects=(channels("objects.mix.project"), channels("objects.mix.reduce")) if detects else (),
     )
 
 
