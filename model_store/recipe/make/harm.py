@@ -105,7 +105,7 @@ def any_of(pixels: Tensor, maps: Tensor, draw: np.random.Generator) -> Harmed:
 def rescaled(
     pixels: Tensor, maps: Tensor, scale: np.ndarray, place: np.ndarray, draw: np.random.Generator
 ) -> Harmed:
-    """The picture at `scale` of its sides with its middle at `place` (-1 to 1); around it white, black or any colour."""
+    """The picture at `scale` of its sides, its middle at `place` (-1 to 1); around it white, black or any colour."""
     theta = torch.tensor(
         [[1 / scale[0], 0, -place[0] / scale[0]], [0, 1 / scale[1], -place[1] / scale[1]]]
     ).float()

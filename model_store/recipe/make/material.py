@@ -4,7 +4,7 @@ There are four kinds: pictures with fixations, photographs without, the squashed
 not used, and pictures composed of all these. Half of the pictures are mirrored, half have other colours, three tenths
 are poor copies (smaller, then saved as a poor JPEG) with the map of the original, so that a student learns not to
 depend on quality. A share `harmed` is blurred, dark, turned, tilted or bordered, and its maps change with it. With
-`objects` a batch has the targets of the second output as well, and a share `zoomed` of the pictures has other scales and
+`objects` a batch has the targets of the second output as well. A share `zoomed` of its pictures has other scales and
 words, and no maps: they are for the second output alone.
 """
 
@@ -20,7 +20,6 @@ from torch import Tensor
 from model_store.recipe import data
 from model_store.recipe.make import detect, harm
 from model_store.recipe.make.targets import Boxes, Targets, targets
-
 
 NONE = np.zeros((0, 5))
 WRITTEN = 0.5  # of the zoomed pictures
@@ -69,7 +68,7 @@ class Batch:
 
 
 def fonts() -> list[str]:
-    """The font files that matplotlib brings, without its mathematical ones. DejaVu Sans Display has hardly any letters."""
+    """The font files that matplotlib brings, without its mathematical ones and the one without letters."""
     import matplotlib
 
     found = Path(matplotlib.get_data_path()).glob("fonts/ttf/DejaVu*.ttf")
