@@ -1,13 +1,18 @@
 # The service as `make serve` sets it up: the same hashed locks, nothing else. `docker compose up` runs it with Redis.
+# PYTHON pins the base: docs/docker.md. The one place that names it.
+ARG PYTHON=python:3.12-slim
 # EXTRA=cuda for GPUs (2.5 GB; the host gives the driver only) or EXTRA=heic
 ARG EXTRA=
 # A stage for each lock: a change of one leaves the other images' layers as they are.
-FROM python:3.12-slim AS lock-cpu
+FROM ${PYTHON} AS lock-cpu
 COPY requirements.lock /build/lock
-FROM python:3.12-slim AS lock-cuda
+FROM ${PYTHON} AS lock-cuda
 COPY docker/cuda.lock /build/lock
-FROM python:3.12-slim AS lock-heic
+FROM ${PYTHON} AS lock-heic
 COPY docker/heic.lock /build/lock
+FROM ${PYTHON} AS lock-sbom
+COPY docker/sbom.lock /build/lock
+RUN python3 -m venv /sbom && /sbom/bin/pip install --no-cache-dir --quiet --require-hashes -r /build/lock
 
 FROM lock-${EXTRA:-cpu} AS build
 WORKDIR /build
@@ -17,8 +22,12 @@ COPY service/gazecrop/page_setup/ page_setup/
 RUN /venv/bin/python page_setup/fetch_examples.py examples
 RUN page_setup/fetch_libraries.sh /venv/bin/pip page_setup/npm vendor
 RUN /venv/bin/pip uninstall --quiet --yes pip
+# The bill of materials of what is installed by now: /app/sbom.cdx.json.
+COPY docker/sbom.py service/gazecrop/__init__.py ./
+COPY --from=lock-sbom /sbom /sbom
+RUN /sbom/bin/python sbom.py environment /venv/bin/python __init__.py page_setup/npm/package-lock.json sbom.cdx.json
 
-FROM python:3.12-slim
+FROM ${PYTHON}
 # Platforms that run a random user give it the group root (OpenShift): /data is writable by that group.
 # A fixed number, since Kubernetes' runAsNonRoot checks that it is not 0.
 RUN useradd --uid 10001 --no-create-home gazecrop \
@@ -33,6 +42,7 @@ COPY --from=build /venv /venv
 COPY service/gazecrop/ service/gazecrop/
 COPY --from=build /build/examples service/gazecrop/page/examples/
 COPY --from=build /build/vendor service/gazecrop/page/vendor/
+COPY --from=build /build/sbom.cdx.json ./
 # The command of the README; and byte code now, since the root file system may be read-only.
 RUN printf '#!/venv/bin/python\nfrom gazecrop.cli import main\n\nraise SystemExit(main())\n' > /venv/bin/gazecrop \
     && chmod +x /venv/bin/gazecrop && python -m compileall -q service

@@ -18,7 +18,7 @@ LEFT_OUT := $(if $(filter cuda,$(RUNTIME)),/^onnxruntime==/$(,)/[^\]$$/d)
 LOCK = .venv/bin/uv pip compile --quiet --no-config --universal --python-version 3.11 --fork-strategy fewest \
 	--generate-hashes --no-emit-index-url --no-annotate --no-header $(UPGRADE)
 
-.PHONY: help serve test test-all check bench load network evidence page system system-all lock
+.PHONY: help serve test test-all check bench load wheel network evidence page system system-all lock
 
 help:
 	@sed -n 's/^\([a-z-]*\):[^#]*## /make \1: /p' Makefile
@@ -43,6 +43,11 @@ bench: .venv/stamps/dev .venv/stamps/page ## what the service costs, as ratios w
 load: .venv/stamps/dev ## a load test of the service on a free port (LOAD="-u 50 -t 5m --host URL": options of locust)
 	.venv/bin/python -m loadtests.run $(LOAD)
 
+wheel: .venv/stamps/page .venv-sbom/stamp ## the wheel and its bill of materials (CycloneDX) in dist/
+	.venv/bin/python -m hatchling build --target wheel
+	@for wheel in $$(ls -t dist/gazecrop-*.whl | head -1); do .venv-sbom/bin/python docker/sbom.py requirements \
+		requirements.lock service/gazecrop/__init__.py $(PAGE_SETUP)/npm/package-lock.json $${wheel%.whl}.cdx.json; done
+
 # glibc gives large blocks back to the kernel after every step and has them cleared anew: half of the time without this.
 network evidence: export MALLOC_MMAP_MAX_ = 0
 network evidence: export MALLOC_TRIM_THRESHOLD_ = 100000000000
@@ -65,6 +70,7 @@ lock: $(STAMP) ## remake the locks for Python 3.11 to 3.14 (UPGRADE=--upgrade ta
 		-o requirements-all.lock
 	echo onnxruntime | $(LOCK) -c requirements.lock --excludes /dev/stdin --extra cuda pyproject.toml -o docker/cuda.lock
 	$(LOCK) -c requirements.lock --extra heic pyproject.toml -o docker/heic.lock
+	$(LOCK) --group sbom -o docker/sbom.lock
 
 system:
 	@.ci/apt "command -v redis-server" redis-server || true
@@ -100,6 +106,12 @@ $(STAMP): .venv/bin/pip $(RUNTIME_LOCK) requirements-build.lock pyproject.toml
 .venv/stamps/page: $(PAGE_SETUP)/fetch_examples.py $(PAGE_SETUP)/npm/package-lock.json $(PAGE_SETUP)/fetch_libraries.sh | $(STAMP)
 	@.venv/bin/python $(PAGE_SETUP)/fetch_examples.py service/gazecrop/page/examples || true
 	@$(PAGE_SETUP)/fetch_libraries.sh .venv/bin/pip $(PAGE_SETUP)/npm service/gazecrop/page/vendor || echo "the page has no editor: its library could not be installed (\`make page\` tries again)"
+	@touch $@
+
+# Apart: what writes the bill of materials is not part of it.
+.venv-sbom/stamp: docker/sbom.lock
+	$(PYTHON) -m venv .venv-sbom
+	.venv-sbom/bin/pip install --quiet --disable-pip-version-check --require-hashes -r docker/sbom.lock
 	@touch $@
 
 # torch by its exact version and outside the locks: which build it is depends on the machine.

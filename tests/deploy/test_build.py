@@ -1,5 +1,6 @@
 """The image is built from the Dockerfile as it is, without Docker, and its parts work inside it."""
 
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import command
+from tests.deploy.test_shipping import pins
 from tests.helpers.shipping import ROOT
 
 
@@ -42,6 +44,13 @@ def check(run: list[str]) -> None:
     shell = f"id -u && stat -c '%a %G' /data && ls {page}/examples/index.json {page}/vendor/konva.min.js"
     found = subprocess.check_output([*run, "sh", "-c", shell], text=True).splitlines()
     assert found[:2] == ["10001", "775 root"]
+    bill = json.loads(subprocess.check_output([*run, "cat", "sbom.cdx.json"], text=True))
+    listed = {component["name"].lower(): component["version"] for component in bill["components"]}
+    locked = {name: version for name, (version,) in pins("requirements.lock").items()}
+    assert {"konva", "onnxruntime", "fastapi"} <= listed.keys() and "pip" not in listed
+    assert {n: v for n, v in listed.items() if n in locked} == {
+        n: v for n, v in locked.items() if n in listed
+    }
 
 
 @pytest.mark.long

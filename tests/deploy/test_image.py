@@ -61,10 +61,22 @@ def test_a_failed_step_fails_the_build() -> None:
     assert not [rest for word, rest in dockerfile() if word == "RUN" and "||" in rest]
 
 
+def test_one_place_names_the_base() -> None:
+    """So that a digest is given once, for every stage: --build-arg PYTHON=python:3.12-slim@sha256:..."""
+    bases = [rest.split()[0] for word, rest in dockerfile() if word == "FROM"]
+    stages = {rest.split()[-1] for word, rest in dockerfile() if word == "FROM" and " AS " in rest}
+    assert {base for base in bases if base not in stages} == {"${PYTHON}", "lock-${EXTRA:-cpu}"}
+    [default] = [rest for word, rest in dockerfile() if word == "ARG" and rest.startswith("PYTHON=")]
+    name = default.removeprefix("PYTHON=")
+    assert f"base=docker.io/library/{name}\n" in text("docker/build-without-docker.sh")
+    assert f"--build-arg PYTHON={name}@sha256:" in text("docs/docker.md")
+
+
 def test_a_lock_changes_only_its_own_image() -> None:
     """Each lock is copied in a stage of its own, and the build starts from the stage of its extra."""
     locks = [sources for sources, _ in copies() if any(source.endswith(".lock") for source in sources)]
     assert all(len(sources) == 1 for sources in locks)
+    assert {source for sources in locks for source in sources} >= {"docker/sbom.lock"}
     stages = [rest.split()[-1] for word, rest in dockerfile() if word == "FROM" and " AS lock-" in rest]
     assert len(stages) == len(locks) and ("FROM", "lock-${EXTRA:-cpu} AS build") in dockerfile()
 
