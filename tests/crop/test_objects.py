@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gazecrop.crop import answers
@@ -170,10 +170,10 @@ def test_a_crop_that_cuts_a_large_object_is_never_good() -> None:
 
 
 def test_a_head_that_does_not_fit_leaves_the_face_protected() -> None:
-    """A head of 132 x 156 255ths is a face of 120 x 130; of a clipped one the edge at the picture's border stays."""
+    """A head of 132 x 156 255ths is a face of 120 x 130, found to 122 x 131; of a clipped one the edge at the picture's border stays."""
     head = Object("face", 60, 40, 192, 196, 100)
-    assert head.shrunk == Object("face", 66, 59, 186, 190, 100)
-    assert Object("face", 0, 0, 132, 156, 9).shrunk == Object("face", 0, 0, 126, 150, 9)
+    assert head.shrunk == Object("face", 65, 59, 187, 190, 100)
+    assert Object("face", 0, 0, 132, 156, 9).shrunk == Object("face", 0, 0, 127, 150, 9)
     assert LINE.shrunk == LINE
     picture = 2550, 2550
     assert head.within((2550, 1560), picture) == head
@@ -189,6 +189,7 @@ def test_a_head_that_does_not_fit_leaves_the_face_protected() -> None:
     assert held([head], (0, 600, 2550, 1900), picture) == (0, (head,), 0, ())  # too small for the face
 
 
+@example(0.5, 0.85074362599853, 0.4, 0.04997818337288247)  # once 0.06 of a 255th too small
 @given(st.floats(0, 0.9), st.floats(0, 0.9), st.floats(0.02, 1), st.floats(0.02, 1))
 def test_the_shrunk_head_holds_the_detected_face(x: float, y: float, width: float, height: float) -> None:
     """And is hardly larger: three 255ths for its roundings, more only where the head was clipped."""

@@ -76,7 +76,8 @@ class Object:
         if self.kind != "face":
             return self
         beside, above, below = HEAD
-        wide, high = self.right - self.left, self.bottom - self.top
+        # Without what rounding may have added at both ends; else a clipped head's face could come out too small.
+        wide, high = max(self.right - self.left - 2, 0), max(self.bottom - self.top - 2, 0)
         side = wide * beside // (TWENTIETHS + 2 * beside)
         parts = TWENTIETHS + above + below
         return Object(

@@ -420,8 +420,8 @@ function shrunk(object) {
   if (object.kind !== "face") return object;
   const [left, top, right, bottom] = object.edges,
     [beside, above, below] = HEAD;
-  const side = Math.floor(((right - left) * beside) / (TWENTIETHS + 2 * beside)),
-    share = (part) => Math.floor(((bottom - top) * part) / (TWENTIETHS + above + below));
+  const side = Math.floor((Math.max(right - left - 2, 0) * beside) / (TWENTIETHS + 2 * beside)),
+    share = (part) => Math.floor((Math.max(bottom - top - 2, 0) * part) / (TWENTIETHS + above + below));
   const edges = [
     left > 0 ? left + side : left,
     top > 0 ? top + share(above) : top,
