@@ -170,7 +170,8 @@ def test_a_crop_that_cuts_a_large_object_is_never_good() -> None:
 
 
 def test_a_head_that_does_not_fit_leaves_the_face_protected() -> None:
-    """A head of 132 x 156 255ths is a face of 120 x 130, found to 122 x 131; of a clipped one the edge at the picture's border stays."""
+    """A head of 132 x 156 255ths is a face of 120 x 130, found to be 122 x 131. Of a clipped head the edge at the
+    picture's border stays."""
     head = Object("face", 60, 40, 192, 196, 100)
     assert head.shrunk == Object("face", 65, 59, 187, 190, 100)
     assert Object("face", 0, 0, 132, 156, 9).shrunk == Object("face", 0, 0, 127, 150, 9)
