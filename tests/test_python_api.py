@@ -194,6 +194,8 @@ def test_options_are_those_of_the_api() -> None:
     assert picture.crop("1:1", policy="centre").box.x == 50
     assert picture.crop("1:1", focus=(1, 0.5)).box.x == 100
     assert picture.crop("1:1", zoom=4 / 3).box.width == 225
+    near = picture.crop("1:1", zoom="auto", fill=0.5, align=(0.5, 0.4))
+    assert near.policy == "subject" and near.zoom == pytest.approx(300 / near.box.width, abs=0.02)
     kept = picture.crop("1:1", keep=[(0.9, 0.0, 0.1, 0.1)], avoid=[(0.0, 0.0, 1.0, 1.0)])
     assert kept.box.x == 100
     assert [each.kind for each in kept.unmet] == ["avoid"]
@@ -208,6 +210,10 @@ def test_options_are_those_of_the_api() -> None:
         {"focus": (1.2, 0.5)},
         {"focus": (float("nan"), 0.5)},
         {"zoom": 5},
+        {"fill": 0.6},
+        {"align": (0.5, 0.5)},
+        {"zoom": "auto", "fill": 0.95},
+        {"zoom": "auto", "align": (0.5, 1.5)},
         {"zoom": float("nan")},
         {"candidates": 6},
         {"keep": [(0.5, 0.5, 0.6, 0.1)]},
@@ -224,6 +230,8 @@ def test_invalid_options_are_reported(options: dict[str, Any]) -> None:
     "options",
     [
         {"zoom": "2"},
+        {"fill": "much"},
+        {"align": (0.5, None)},
         {"zoom": None},
         {"keep": (0.1, 0.1, 0.2, 0.2)},
         {"keep": "0.1,0.1,0.2,0.2"},

@@ -34,6 +34,7 @@ T = TypeVar("T")
 # Milliseconds that one query may take on the event loop. CPython switches threads every 5 ms, so moving less than that
 # into a thread would not let other requests run earlier.
 CHEAP = 5.0
+SUBJECT = 2.0  # milliseconds to find the subject of a map
 COSTLY_AT_ONCE, COSTLY_QUEUE = 2, 64  # costly queries in threads at once, and waiting for a thread
 
 
@@ -231,8 +232,9 @@ def cost(wanted: Wanted) -> float:
     to be dropped by itself, and with a zoom each further candidate is a search in two dimensions."""
     options = wanted.options
     each = 0.05 + 0.13 * len(options.constraints)
-    each += options.candidates * 0.35 if options.zoom > 1 else (options.candidates - 1) * 0.1
-    return len(wanted.ratios) * each
+    auto = options.auto_zoom is not None
+    each += options.candidates * 0.35 if options.zoom > 1 or auto else (options.candidates - 1) * 0.1
+    return len(wanted.ratios) * each + SUBJECT * auto
 
 
 def analyse(data: bytes, model: Model, limits: Limits) -> Record:

@@ -8,9 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gazecrop.crop.cropping import POLICIES, Options
+from gazecrop.crop.fields import FORMS
 from gazecrop.crop.params import CROPPING, MOST_CONSTRAINTS, one_ratio, parse, parse_collecting_errors
 from gazecrop.crop.placing import Constraint
 from gazecrop.crop.ratios import ALL_PROFILES, parse_ratio
+from gazecrop.crop.zooming import AutoZoom
 from gazecrop.errors import BadParameters
 
 
@@ -80,6 +82,40 @@ def test_invalid_zooms(zoom: str) -> None:
 @pytest.mark.parametrize("candidates", ["", "0", "6", "1.0", "-1", "a", "11"])
 def test_invalid_numbers_of_candidates(candidates: str) -> None:
     assert wrong(f"candidates={candidates}") == ["candidates"]
+
+
+def test_zoom_auto() -> None:
+    assert parse("zoom=auto").options == Options(auto_zoom=AutoZoom())
+    both = parse("zoom=auto&fill=.45&align=0.5,0.25&policy=focus").options
+    assert both == Options("focus", auto_zoom=AutoZoom(Fraction(45, 100), (0.5, 0.25)))
+    larger = parse("zoom=auto").at_least(600, None).options.auto_zoom
+    assert larger == AutoZoom(pixels=(600, 1))
+    assert parse("zoom=2").at_least(600, 400) == parse("zoom=2")
+
+
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [("fill=0.6", ["fill"]), ("zoom=2&align=0.5,0.5", ["align"]), ("zoom=auto&fill=0.29", ["fill"])]
+    + [("zoom=auto&fill=0.95", ["fill"]), ("zoom=auto&fill=much", ["fill"]), ("zoom=Auto", ["zoom"])]
+    + [(f"zoom=auto&align={value}", ["align"]) for value in ("", "0.5", "0.5,0.5,0.5", "2,0", "0,nan", "-1,0")]
+    + [("zoom=auto&align=0.5,0.5&policy=window", ["align"])]
+    + [("zoom=auto&fill=1&align=2&policy=x", ["policy", "fill", "align"])]
+)  # fmt: skip
+def test_invalid_options_of_zoom_auto(query: str, names: list[str]) -> None:
+    assert wrong(query) == names
+
+
+def test_fields_of_systems() -> None:
+    assert parse("fields=sanity, kirby").options.fields == ("sanity", "kirby")
+    assert parse("fields=").options.fields == ()
+
+
+@pytest.mark.parametrize("value", ["drupal", "sanity,", "sanity,sanity", "Sanity", "x" * 5000])
+def test_unknown_fields_are_refused_with_the_list(value: str) -> None:
+    with pytest.raises(BadParameters) as refused:
+        parse(urlencode({"fields": value}))
+    [error] = refused.value.members["errors"]
+    assert error["parameter"] == "fields" and ", ".join(FORMS) in error["detail"]
 
 
 def test_center_is_centre() -> None:

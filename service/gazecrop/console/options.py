@@ -35,19 +35,33 @@ def add_crop_options(parser: argparse.ArgumentParser, ratios: str = "") -> None:
     group.add_argument(
         "--policy", default="auto", metavar="P", help="auto, window, balanced, point or centre"
     )
-    group.add_argument("--zoom", default="1", metavar="Z", help="1 to 4: 1/Z of the largest box")
+    group.add_argument(
+        "--zoom", default="1", metavar="Z", help="1 to 4: 1/Z of the largest box; auto: to the subject"
+    )
+    group.add_argument(
+        "--fill", metavar="F", help="0.3 to 0.9, with --zoom auto: the subject's share; default: 0.6"
+    )
+    group.add_argument(
+        "--align", metavar="X,Y", help="with --zoom auto: where the subject's middle is in the crop"
+    )
     box: dict[str, Any] = {"dest": "boxes", "action": "append", "default": [], "metavar": "X,Y,W,H"}
     inside = "must be wholly inside; fractions of the picture; repeatable"
     group.add_argument("--keep", type=lambda value: ("keep", value), help=inside, **box)
     group.add_argument("--avoid", type=lambda value: ("avoid", value), help="must be wholly outside", **box)
     protected = "face, text, face,text or none: what a crop should not cut through"
     group.add_argument("--protect", default="face,text", metavar="KINDS", help=protected)
+    stored = "sanity,kirby, ...: the crop as these content management systems store it, in the JSON"
+    group.add_argument("--fields", default="", metavar="NAMES", help=stored)
     group.add_argument("--candidates", default="1", metavar="N", help="1 to 5: further boxes, best first")
 
 
 def wanted(options: argparse.Namespace) -> Wanted:
     """Raises BadParameters, as the API does."""
-    pairs = [(name, getattr(options, name)) for name in ("ratios", "policy", "zoom", "candidates", "protect")]
+    pairs = [
+        (name, getattr(options, name))
+        for name in ("ratios", "policy", "zoom", "candidates", "protect", "fields")
+    ]
+    pairs += [(name, value) for name in ("fill", "align") if (value := getattr(options, name)) is not None]
     found = parse(urlencode([*pairs, *options.boxes]))
     if found.options.policy == "focus":
         raise BadParameters.one(
@@ -56,7 +70,7 @@ def wanted(options: argparse.Namespace) -> Wanted:
     if getattr(options, "width", None) and getattr(options, "height", None):
         detail = "The ratio sets the shape: give the width or the height, not both."
         raise BadParameters.one("height", detail)
-    return found
+    return found.at_least(getattr(options, "width", None), getattr(options, "height", None))
 
 
 def add_file_options(parser: argparse.ArgumentParser) -> None:

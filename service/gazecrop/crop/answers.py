@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from gazecrop.crop.cropping import Crop, Cropper, verdict
+from gazecrop.crop.cropping import Crop, Cropper, box_size, verdict
+from gazecrop.crop.fields import FORMS, Cut
 from gazecrop.crop.focus import Focus
 from gazecrop.crop.grid import SaliencyGrid
-from gazecrop.crop.objects import SCORES, Object
+from gazecrop.crop.objects import SCORES, Object, held
 from gazecrop.crop.placing import Box, Constraint
 
 
@@ -30,6 +31,8 @@ def crop_answer(crop: Crop, cropper: Cropper) -> dict[str, Any]:
         "verdict": crop.verdict,
         "policy": crop.policy,
     }
+    if crop.zoom is not None:
+        answer["zoom"] = round(float(crop.zoom), 4)
     avoidable = crop.objects.avoidable if crop.objects is not None else ()
     if crop.verdict == "poor" or avoidable:
         answer["advice"] = advice(crop, cropper)
@@ -53,7 +56,20 @@ def crop_answer(crop: Crop, cropper: Cropper) -> dict[str, Any]:
     if box.width == grid.width or box.height == grid.height:  # object-position shifts, it cannot zoom
         answer["css"] = {"object-position": object_position(box, grid.width, grid.height)}
     answer["links"] = links(box, rotated=grid.rotated)
+    if crop.fields:
+        cut = cut_of(crop, grid)
+        answer["fields"] = {name: FORMS[name](cut) for name in crop.fields}
     return answer
+
+
+def cut_of(crop: Crop, grid: SaliencyGrid) -> Cut:
+    picture = grid.width, grid.height
+    whole = (
+        each.ltrb(*picture)
+        for each in grid.objects
+        if each.kind == "face" and held([each], crop.box.ltrb, picture).whole
+    )
+    return Cut(crop.box, picture, box_size(crop.ratio, *picture), crop.ratio.text, next(whole, None))
 
 
 def box_answer(box: Box) -> dict[str, int]:

@@ -13,11 +13,14 @@ from gazecrop.crop.objects import KINDS, Held, Kind, held
 from gazecrop.crop.placing import Box, Constraint, Field, Profile, place
 from gazecrop.crop.points import Point, find
 from gazecrop.crop.ratios import WIDEST, Ratio, simplest
+from gazecrop.crop.zooming import AutoZoom, Subject, aligned, find_subject
 
 Policy = Literal["auto", "window", "point", "centre", "focus", "balanced"]
 Verdict = Literal["good", "tight", "poor"]
+Applied = Policy | Literal["subject"]  # what a crop was made by
 POLICIES: tuple[Policy, ...] = get_args(Policy)
 GOOD, TIGHT = 0.80, 0.60  # of the importance
+MOST_SUBJECTS = 16  # kept for one map; one takes up to 2 ms to find
 
 
 def verdict(importance: float) -> Verdict:
@@ -26,19 +29,23 @@ def verdict(importance: float) -> Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Parameters of all crops of one call. `zoom` 1 to 4; `candidates` 1 to 5; `protect`: the kinds of objects that a
-    crop should not cut through."""
+    """Parameters of all crops of one call. `zoom` 1 to 4; `auto_zoom`: in its place, so that the subject fills the box;
+    `candidates` 1 to 5; `protect`: the kinds of objects that a crop should not cut through; `fields`: names of
+    FORMS in fields.py, for the answer."""
 
     policy: Policy = "auto"
     zoom: Fraction = Fraction(1)
     constraints: tuple[Constraint, ...] = ()
     candidates: int = 1
     protect: tuple[Kind, ...] = KINDS
+    auto_zoom: AutoZoom | None = None
+    fields: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Crop:
-    """The crop of one ratio. `policy`: the one applied, never `auto`; `unmet`: the constraints that the box does not
+    """The crop of one ratio. `policy`: the one applied, never `auto`; `zoom`: the one that was found, None where none
+    was to be found; `unmet`: the constraints that the box does not
     meet; `importance`: the share of the picture's saliency in the box; `centred`: that of the centre crop of the same
     size; `confidence`: the probability that it is one of the best, None without a calibration and for every crop that
     is not `plain`; `plain`: policy window, without zoom and constraints; `whole`: the box is the whole picture;
@@ -46,7 +53,7 @@ class Crop:
 
     ratio: Ratio
     box: Box
-    policy: Policy
+    policy: Applied
     importance: float
     centred: float
     whole: bool
@@ -55,6 +62,8 @@ class Crop:
     unmet: tuple[Constraint, ...] = ()
     alternatives: tuple[tuple[Box, float], ...] = ()
     objects: Held | None = None
+    zoom: Fraction | None = None
+    fields: tuple[str, ...] = ()
 
     @property
     def gain(self) -> float:
@@ -81,6 +90,7 @@ class Cropper:
         self.grid = grid
         self._weights = weights or (calibration.balance if calibration is not None else Weights())
         self._balances: dict[tuple[Kind, ...], Balance] = {}  # by the kinds of objects that are protected
+        self._subjects: dict[tuple[tuple[Kind, ...], tuple[float, float] | None], Subject | None] = {}
         self._calibration = calibration
         self.field = Field(grid)
 
@@ -107,11 +117,21 @@ class Cropper:
     def crop(self, ratio: Ratio, options: Options, focus: tuple[float, float] | None = None) -> Crop:
         """The crop of one ratio. `focus`: the point that a person set, in fractions; policy `focus` requires it."""
         grid, field = self.grid, self.field
-        width, height = box_size(ratio, grid.width, grid.height, options.zoom)
-        policy: Policy = options.policy
+        policy: Applied = options.policy
         if policy == "auto":
             policy = "window" if focus is None else "focus"
-        aim = self._aim(policy, width, height, focus)
+        zoom, subject = options.zoom, None
+        if options.auto_zoom is not None:
+            subject = self._subject(options.protect, focus if policy == "focus" else None)
+            if subject is not None:
+                zoom = subject.zoom(options.auto_zoom, ratio, grid.width, grid.height)
+                policy = "subject" if options.policy == "auto" and focus is None else policy
+        width, height = box_size(ratio, grid.width, grid.height, zoom)
+        aim: tuple[int, int] | None
+        if policy == "subject" and subject is not None and options.auto_zoom is not None:
+            aim = subject.corner(options.auto_zoom, (width, height), (grid.width, grid.height))
+        else:
+            aim = self._aim(policy, width, height, focus, options.auto_zoom)
         value = self._balance(options.protect) if policy == "balanced" else None
 
         kept = list(options.constraints)
@@ -130,7 +150,7 @@ class Cropper:
         centre = Box((grid.width - width) // 2, (grid.height - height) // 2, width, height)
         importance, centred = field.sum(box) / field.total, field.sum(centre) / field.total
         confidence = None
-        plain = policy == "window" and not options.constraints and options.zoom == 1  # as it was calibrated
+        plain = policy == "window" and not options.constraints and zoom == 1  # as it was calibrated
         if self._calibration and plain and not grid.flat:
             # One axis alone is cut: the share of the area is that of its length.
             area = (width * height) / (grid.width * grid.height)
@@ -147,7 +167,17 @@ class Cropper:
             unmet=tuple(unmet),
             alternatives=tuple((other, value / field.total) for other, value in others),
             objects=self._held(box, options.protect),
+            zoom=zoom if options.auto_zoom is not None else None,
+            fields=options.fields,
         )
+
+    def _subject(self, protect: tuple[Kind, ...], focus: tuple[float, float] | None) -> Subject | None:
+        key = protect, focus
+        if key not in self._subjects:
+            if len(self._subjects) == MOST_SUBJECTS:
+                self._subjects = {}
+            self._subjects[key] = find_subject(self.grid, self.points, protect, focus)
+        return self._subjects[key]
 
     def _balance(self, protect: tuple[Kind, ...]) -> Balance:
         if (found := self._balances.get(protect)) is None:
@@ -163,7 +193,12 @@ class Cropper:
         return held(protected, box.ltrb, (grid.width, grid.height))
 
     def _aim(
-        self, policy: Policy, width: int, height: int, focus: tuple[float, float] | None
+        self,
+        policy: Applied,
+        width: int,
+        height: int,
+        focus: tuple[float, float] | None,
+        auto_zoom: AutoZoom | None = None,
     ) -> tuple[int, int] | None:
         """The corner that the policy aims at, in pixels; None: the box with most saliency."""
         grid = self.grid
@@ -172,6 +207,9 @@ class Cropper:
         centre = (grid.width - width) // 2, (grid.height - height) // 2
         if policy == "focus" and focus is not None:
             x, y = focus
+            if auto_zoom is not None and auto_zoom.align is not None:
+                across, down = auto_zoom.align
+                return aligned(x, across, width, grid.width), aligned(y, down, height, grid.height)
         elif policy == "point" and self.points and not grid.symmetric:
             x, y = self.points[0].x, self.points[0].y
         else:

@@ -2,20 +2,24 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl
 
 from gazecrop.crop.cropping import POLICIES, Options, Policy
+from gazecrop.crop.fields import FORMS
 from gazecrop.crop.objects import KINDS, Kind
 from gazecrop.crop.placing import Constraint
 from gazecrop.crop.ratios import Ratio, parse_ratio, parse_ratios
+from gazecrop.crop.zooming import LEAST_FILL, MOST_FILL, AutoZoom
 from gazecrop.errors import BadParameters
 
 MOST_CONSTRAINTS = 16  # of each kind
-CROPPING = frozenset({"ratios", "policy", "zoom", "keep", "avoid", "candidates", "protect"})
+CROPPING = frozenset(
+    {"ratios", "policy", "zoom", "keep", "avoid", "candidates", "protect", "fill", "align", "fields"}
+)
 _DECIMAL = re.compile(r"\d{1,6}(\.\d{1,9})?|\.\d{1,9}", re.ASCII)
 _ALIASES = {"center": "centre"}
 
@@ -31,6 +35,14 @@ class Wanted:
     def of(self, ratio: Ratio) -> "Wanted":
         """The same options for one ratio."""
         return Wanted((ratio,), self.options, self.extra)
+
+    def at_least(self, width: int | None, height: int | None) -> "Wanted":
+        """The same, with boxes of `zoom=auto` that have as many pixels as the output."""
+        auto = self.options.auto_zoom
+        if auto is None:
+            return self
+        options = replace(self.options, auto_zoom=replace(auto, pixels=(width or 1, height or 1)))
+        return replace(self, options=options)
 
 
 def parse(query: str, allowed: frozenset[str] = CROPPING) -> Wanted:
@@ -73,13 +85,19 @@ def parse_collecting_errors(query: str, allowed: frozenset[str]) -> tuple[Wanted
         else:
             values[name] = value
     wanted = _collect(parse_ratios, ",".join(listed), errors, default=[])
+    zoom = values.pop("zoom", "1")
     options = Options(
         policy=_collect(_policy, values.pop("policy", "auto"), errors, default="auto"),
-        zoom=_collect(_zoom, values.pop("zoom", "1"), errors, default=Fraction(1)),
+        zoom=_collect(_zoom, "1" if zoom == "auto" else zoom, errors, default=Fraction(1)),
         constraints=tuple(constraints),
         candidates=_collect(_candidates, values.pop("candidates", "1"), errors, default=1),
         protect=_collect(_protect, values.pop("protect", ",".join(KINDS)), errors, default=KINDS),
+        auto_zoom=_auto_zoom(zoom == "auto", values, errors),
+        fields=_collect(_fields, values.pop("fields", ""), errors, default=()),
     )
+    if options.auto_zoom and options.auto_zoom.align and options.policy not in ("auto", "focus"):
+        detail = f"align is of the policies auto and focus, not of {options.policy}."
+        errors.append({"parameter": "align", "detail": detail})
     return Wanted(tuple(wanted), options, values), errors
 
 
@@ -107,8 +125,35 @@ def _policy(value: str) -> Policy:
 def _zoom(value: str) -> Fraction:
     zoom = Fraction(value) if _DECIMAL.fullmatch(value) else Fraction(0)
     if not 1 <= zoom <= 4:
-        raise BadParameters.one("zoom", "The zoom is a number from 1 to 4.", received=value[:40])
+        raise BadParameters.one("zoom", "The zoom is a number from 1 to 4, or auto.", received=value[:40])
     return zoom
+
+
+def _auto_zoom(wanted: bool, values: dict[str, str], errors: list[dict[str, Any]]) -> AutoZoom | None:
+    given = {name: values.pop(name) for name in ("fill", "align") if name in values}
+    if not wanted:
+        errors += [{"parameter": name, "detail": f"{name} needs zoom=auto."} for name in given]
+        return None
+    auto = AutoZoom()
+    return AutoZoom(
+        _collect(_fill, given["fill"], errors, default=auto.fill) if "fill" in given else auto.fill,
+        _collect(_align, given["align"], errors, default=None) if "align" in given else None,
+    )
+
+
+def _fill(value: str) -> Fraction:
+    fill = Fraction(value) if _DECIMAL.fullmatch(value) else Fraction(0)
+    if not LEAST_FILL <= fill <= MOST_FILL:
+        raise BadParameters.one("fill", "fill is a number from 0.3 to 0.9.", received=value[:40])
+    return fill
+
+
+def _align(value: str) -> tuple[float, float]:
+    parts = [part.strip() for part in value.split(",")]
+    if len(parts) != 2 or not all(_DECIMAL.fullmatch(part) and float(part) <= 1 for part in parts):
+        detail = "align is x,y in fractions of the crop, for example align=0.5,0.4."
+        raise BadParameters.one("align", detail, received=value[:40])
+    return float(parts[0]), float(parts[1])
 
 
 def _candidates(value: str) -> int:
@@ -123,6 +168,14 @@ def _protect(value: str) -> tuple[Kind, ...]:
         detail = f"What is protected is none, or any of {', '.join(KINDS)}, comma-separated."
         raise BadParameters.one("protect", detail, received=value[:40])
     return tuple(kind for kind in KINDS if kind in names)
+
+
+def _fields(value: str) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in value.split(",")) if value else ()
+    if not set(names) <= FORMS.keys() or len(set(names)) < len(names):
+        detail = f"fields are any of {', '.join(FORMS)}, comma-separated."
+        raise BadParameters.one("fields", detail, received=value[:40])
+    return names
 
 
 def _parse_box(name: str, value: str, constraints: list[Constraint], errors: list[dict[str, Any]]) -> None:

@@ -1,6 +1,6 @@
 /**
  * Gazecrop's portable map: decodes `saliency.encoded` and computes the same crops as the server, to the pixel.
- * One file, no dependencies, no requests. It mirrors gazecrop/crop/{grid,objects,points,placing,balance,cropping,ratios}.py by name.
+ * One file, no dependencies, no requests. It mirrors gazecrop/crop/{grid,objects,points,placing,balance,zooming,fields,cropping,ratios}.py by name.
  *
  *     import { decode, crop } from "./gazecrop.js";
  *     const { box } = crop(decode(document.saliency.encoded), "16:9");
@@ -18,11 +18,12 @@
  * @typedef {{x: number, y: number, score: number}} Point fractions of the picture; score relative to the highest point
  * @typedef {"auto"|"window"|"point"|"centre"|"focus"|"balanced"} Policy
  * @typedef {{policy?: Policy, zoom?: number|string, constraints?: Constraint[], candidates?: number,
+ *   fields?: string, fill?: number, align?: {x: number, y: number}, pixels?: {width: number, height: number},
  *   protect?: string, weights?: {middle: number, mass: number, face: number, text: number}, focus?: {x: number, y: number}|null}} Options
- * @typedef {{box: Box, policy: Policy, importance_fraction: number, centre_fraction: number, gain: number,
+ * @typedef {{box: Box, policy: Policy|"subject", zoom: number, importance_fraction: number, centre_fraction: number, gain: number,
  *   whole: boolean, verdict: "good"|"tight"|"poor", unmet: Constraint[],
  *   objects: {whole: number, cut: Found[], outside: number, avoidable: Found[]}|null,
- *   alternatives: {box: Box, importance_fraction: number}[]}} Crop
+ *   alternatives: {box: Box, importance_fraction: number}[], fields?: Object<string, any>}} Crop
  */
 
 export const PROFILES = Object.freeze({
@@ -628,6 +629,232 @@ function boxSize([p, q], grid, [n, d]) {
     : [halfUp(width * d, n, grid.width), halfUp(width * q * d, p * n, grid.height)];
 }
 
+// ---- zoom=auto, in the same order of operations as zooming.py
+
+const FILLS = [0.3, 0.9],
+  CLOSEST = 4n,
+  WIDEST_HEAD = [9n, 10n], // of the box's width
+  EYES = 0.46, // of a head's box from above
+  UPPER_THIRD = 1 / 3;
+
+/** The options of `zoom: "auto"`, checked; null for another zoom. Throws a RangeError. */
+function autoZoom({ zoom, fill, align = null, pixels = {}, policy = "auto" }) {
+  if (zoom !== "auto") {
+    if (fill !== undefined || align) throw new RangeError("fill and align need the zoom auto");
+    return null;
+  }
+  const share = Number(fill ?? 0.6),
+    between = (value, [low, high]) => value >= low && value <= high;
+  if (!between(share, FILLS)) throw new RangeError("fill must be 0.3 to 0.9");
+  if (align && !(between(align.x, [0, 1]) && between(align.y, [0, 1]))) throw new RangeError("align must be 0 to 1");
+  if (align && policy !== "auto" && policy !== "focus") throw new RangeError("align is of the policies auto and focus");
+  const least = [pixels.width ?? 1, pixels.height ?? 1];
+  if (!least.every((side) => Number.isSafeInteger(side) && side >= 1)) throw new RangeError("pixels must be whole");
+  return { fill: fraction(String(fill ?? 0.6)), align, pixels: least.map(BigInt) };
+}
+
+/** The most important protected face, else the smallest box of cells with 60 % of the importance: edges in parts. */
+function findSubject(grid, objects, focus) {
+  const holds = ([left, top, right, bottom]) => {
+    const x = focus.x * PARTS,
+      y = focus.y * PARTS;
+    return left <= x && x <= right && top <= y && y <= bottom;
+  };
+  for (const { kind, edges } of objects)
+    if (kind === "face" && (!focus || holds(edges))) return { edges, parts: [PARTS, PARTS], face: true };
+  const at = focus ?? grid.points[0];
+  if (!at || !grid.points.length) return null;
+  const { columns, rows } = grid,
+    cell = (place, count) => Math.min(Math.floor(place * count), count - 1);
+  return { edges: smallest(grid, cell(at.y, rows), cell(at.x, columns)), parts: [columns, rows], face: false };
+}
+
+/** left, top, right, bottom in cells of the smallest box that holds a cell and 60 % of the sum of all; of equally small
+ * ones the one with the largest sum, then the upper, the left, the lower. */
+function smallest(grid, row, column) {
+  const { columns, rows, levels } = grid,
+    sums = [new Array(columns + 1).fill(0)]; // up to each row: the sums of the columns before each
+  for (let y = 0; y < rows; y++) {
+    let line = 0;
+    sums.push([0, ...sums[y].slice(1).map((above, x) => above + (line += levels[y * columns + x]))]);
+  }
+  const least = 3 * sums[rows][columns];
+  let best = null,
+    box = [0, 0, columns, rows];
+  for (let top = 0; top <= row; top++)
+    for (let bottom = row + 1; bottom <= rows; bottom++)
+      for (let left = 0, right = column + 1; left <= column; left++) {
+        const sum = (end) => sums[bottom][end] - sums[top][end] - sums[bottom][left] + sums[top][left];
+        while (right <= columns && 5 * sum(right) < least) right++;
+        if (right > columns) break; // a box that begins further to the right holds no more
+        const key = [(right - left) * (bottom - top), -sum(right), top, left, bottom],
+          differs = best ? key.findIndex((part, i) => part !== best[i]) : 0;
+        if (!best || (differs >= 0 && key[differs] < best[differs])) ((best = key), (box = [left, top, right, bottom]));
+      }
+  return box;
+}
+
+/** [numerator, denominator], 1 to 4. */
+function subjectZoom({ edges: [left, top, right, bottom], parts, face }, { fill, pixels }, [p, q], grid) {
+  const width = BigInt(grid.width),
+    height = BigInt(grid.height),
+    times = ([a, b], [c, d]) => [a * c, b * d];
+  const [wide, high] =
+    width * q > height * p
+      ? [
+          [height * p, q],
+          [height, 1n],
+        ]
+      : [
+          [width, 1n],
+          [width * q, p],
+        ];
+  const across = [BigInt(parts[0]), BigInt(right - left) * width],
+    down = [BigInt(parts[1]), BigInt(bottom - top) * height]; // inverse
+  const limits = [
+    times(times(wide, face ? WIDEST_HEAD : fill), across),
+    times(times(high, fill), down),
+    times(wide, [1n, pixels[0]]),
+    times(high, [1n, pixels[1]]),
+    [CLOSEST, 1n],
+  ];
+  const zoom = limits.reduce((a, b) => (b[0] * a[1] < a[0] * b[1] ? b : a));
+  return zoom[0] < zoom[1] ? [1n, 1n] : zoom;
+}
+
+function subjectCorner({ edges: [left, top, right, bottom], parts, face }, align, width, height, grid) {
+  const { x, y } = align ?? { x: 0.5, y: face ? UPPER_THIRD : 0.5 };
+  const offset = (first, last, count, at, target, length, side) => {
+    const low = (first * side) / count,
+      high = (last * side) / count;
+    let found = Math.floor(low + (high - low) * at - target * length + 0.5);
+    if (Math.ceil(high) - Math.floor(low) <= length)
+      found = Math.min(Math.max(found, Math.ceil(high) - length), Math.floor(low));
+    return Math.min(Math.max(found, 0), side - length);
+  };
+  return [
+    offset(left, right, parts[0], 0.5, x, width, grid.width),
+    offset(top, bottom, parts[1], face && !align ? EYES : 0.5, y, height, grid.height),
+  ];
+}
+
+/** The offset of the window that has the point at `target` of its length, inside the picture. */
+const aligned = (point, target, length, side) =>
+  Math.min(Math.max(Math.floor(point * side - target * length + 0.5), 0), side - length);
+
+// ---- the crop as content management systems store it; fields.py has the rules and the addresses of their documentation
+
+const rounded = (value, places) => Math.floor(value * 10 ** places + 0.5) / 10 ** places,
+  percent = (value) => rounded(100 * value, 2),
+  inFractions = ([x, y]) => ({ x: rounded(x, 4), y: rounded(y, 4) }),
+  areaOf = (x, y, width, height, [wide, high]) => ({
+    x: rounded(x / wide, 4),
+    y: rounded(y / high, 4),
+    width: rounded(width / wide, 4),
+    height: rounded(height / high, 4),
+  });
+
+/** Fractions of the picture. */
+const middleOf = ({ box, picture: [wide, high] }) => [
+  (2 * box.x + box.width) / (2 * wide),
+  (2 * box.y + box.height) / (2 * high),
+];
+
+/** As CSS object-position: shares of the room of the largest box of the ratio. */
+const positionOf = ({ box, picture, largest }) => {
+  const share = (offset, length, most, side) => {
+    const room = 2 * (side - most);
+    return room ? Math.min(Math.max(2 * offset + length - most, 0), room) / room : 0.5;
+  };
+  return [
+    share(box.x, box.width, largest[0], picture[0]),
+    share(box.y, box.height, largest[1], picture[1]),
+  ];
+};
+
+const FORMS = {
+  wordpress: (cut) => inFractions(positionOf(cut)),
+  sanity(cut) {
+    const { x, y, width, height } = cut.box,
+      [wide, high] = cut.picture;
+    return {
+      crop: {
+        _type: "sanity.imageCrop",
+        top: rounded(y / high, 4),
+        bottom: rounded((high - y - height) / high, 4),
+        left: rounded(x / wide, 4),
+        right: rounded((wide - x - width) / wide, 4),
+      },
+      hotspot: {
+        _type: "sanity.imageHotspot",
+        ...inFractions(middleOf(cut)),
+        width: rounded(width / wide, 4),
+        height: rounded(height / high, 4),
+      },
+    };
+  },
+  strapi(cut) {
+    const [x, y] = positionOf(cut);
+    return { x: percent(x), y: percent(y) };
+  },
+  payload(cut) {
+    const [x, y] = middleOf(cut);
+    return { focalX: percent(x), focalY: percent(y) };
+  },
+  contentful(cut) {
+    const [across, down] = positionOf(cut).map((at) => (at < 1 / 3 ? 0 : at > 2 / 3 ? 2 : 1));
+    const names = [["top", "", "bottom"][down], ["left", "", "right"][across]];
+    return names.filter(Boolean).join("_") || "center";
+  },
+  storyblok({ box }) {
+    const left = box.x + Math.floor((box.width - 1) / 2),
+      top = box.y + Math.floor((box.height - 1) / 2);
+    return `${left}x${top}:${left + 1}x${top + 1}`;
+  },
+  craft: (cut) => inFractions(middleOf(cut)),
+  statamic(cut) {
+    const [x, y] = middleOf(cut).map((at) => Math.floor(100 * at + 0.5));
+    return `${x}-${y}-${Math.max(rounded(cut.largest[0] / cut.box.width, 2), 1)}`;
+  },
+  kirby: (cut) =>
+    middleOf(cut)
+      .map((at) => `${percent(at)}%`)
+      .join(" "),
+  wagtail: ({ box: { x, y, width, height } }) => ({
+    focal_point_x: x + Math.floor(width / 2),
+    focal_point_y: y + Math.floor(height / 2),
+    focal_point_width: width,
+    focal_point_height: height,
+  }),
+  directus: ({ box: { x, y, width, height } }) => ({
+    focal_point_x: x + Math.floor(width / 2),
+    focal_point_y: y + Math.floor(height / 2),
+  }),
+  typo3({ box: { x, y, width, height }, picture, ratio, face }) {
+    let focusArea = null;
+    if (face) {
+      const left = Math.max(face.x, x),
+        top = Math.max(face.y, y),
+        right = Math.min(face.x + face.width, x + width),
+        bottom = Math.min(face.y + face.height, y + height);
+      focusArea = areaOf(left - x, top - y, right - left, bottom - top, [width, height]);
+    }
+    return { default: { cropArea: areaOf(x, y, width, height, picture), selectedRatio: ratio, focusArea } };
+  },
+};
+
+const fieldsOf = (names, cut) => Object.fromEntries(names.map((name) => [name, FORMS[name](cut)]));
+
+/** The box of the most important face that is whole in a crop. */
+const wholeFace = (grid, box) =>
+  grid.objects.find((each) => each.kind === "face" && held([each], box, grid).whole)?.box;
+
+/** The ratio as text, a profile resolved. */
+const textOf = (ratio) => {
+  const name = String(ratio).trim();
+  return Object.hasOwn(PROFILES, name) ? PROFILES[name] : name;
+};
+
 // ---- crops
 
 /**
@@ -636,16 +863,29 @@ function boxSize([p, q], grid, [n, d]) {
  */
 export function crop(grid, ratio, options = {}) {
   const { constraints = [], candidates = 1, focus = null } = options;
-  const zoom = fraction(String(options.zoom ?? 1)),
+  const automatic = autoZoom(options),
     numbers = constraints.flatMap((c) => [c.x, c.y, c.width, c.height]);
+  let zoom = fraction(String(automatic ? 1 : (options.zoom ?? 1)));
   if (focus) numbers.push(focus.x, focus.y);
   if (!numbers.every(Number.isFinite)) throw new RangeError("a constraint or the focus is not finite numbers");
-  if (zoom[0] < zoom[1] || zoom[0] > 4n * zoom[1]) throw new RangeError("zoom must be 1 to 4");
-  const [width, height] = boxSize(parseRatio(ratio), grid, zoom),
+  if (zoom[0] < zoom[1] || zoom[0] > 4n * zoom[1]) throw new RangeError("zoom must be 1 to 4, or auto");
+  const shape = parseRatio(ratio),
     objects = protectedOf(grid, String(options.protect ?? "face,text"));
-  let policy = options.policy ?? "auto";
+  let policy = options.policy ?? "auto",
+    subject = null;
   if (policy === "auto") policy = focus ? "focus" : "window";
-  const aim = aimOf(grid, policy, width, height, focus);
+  if (automatic && (subject = findSubject(grid, objects, policy === "focus" ? focus : null))) {
+    zoom = subjectZoom(subject, automatic, shape, grid);
+    if ((options.policy ?? "auto") === "auto" && !focus) policy = "subject";
+  }
+  const [width, height] = boxSize(shape, grid, zoom),
+    names = options.fields ? String(options.fields).split(",") : [];
+  if (names.some((name) => !Object.hasOwn(FORMS, name)) || new Set(names).size < names.length)
+    throw new RangeError(`fields are any of ${Object.keys(FORMS).join(", ")}`);
+  const aim =
+    policy === "subject"
+      ? subjectCorner(subject, automatic.align, width, height, grid)
+      : aimOf(grid, policy, width, height, focus, automatic?.align);
 
   const weights = { ...WEIGHTS, ...options.weights };
   if (!Object.values(weights).every((weight) => weight >= 0 && weight <= 1))
@@ -662,6 +902,7 @@ export function crop(grid, ratio, options = {}) {
     taken.push(other);
   }
   const share = (one) => sumOf(grid, one) / grid.total;
+  const cut = { box, picture: [grid.width, grid.height], largest: boxSize(shape, grid, [1n, 1n]) };
   const importance_fraction = share(box),
     whole = width === grid.width && height === grid.height;
   const x = Math.floor((grid.width - width) / 2),
@@ -673,6 +914,7 @@ export function crop(grid, ratio, options = {}) {
   return {
     box,
     policy,
+    zoom: Number(zoom[0]) / Number(zoom[1]),
     importance_fraction,
     centre_fraction,
     gain: importance_fraction - centre_fraction,
@@ -685,13 +927,16 @@ export function crop(grid, ratio, options = {}) {
       .slice(1)
       .map((other) => ({ box: other, importance_fraction: share(other) }))
       .sort((a, b) => b.importance_fraction - a.importance_fraction),
+    ...(names.length && { fields: fieldsOf(names, { ...cut, ratio: textOf(ratio), face: wholeFace(grid, box) }) }),
   };
 }
 
 /** The corner of the box that the policy aims at; null: the one with the largest sum. */
-function aimOf(grid, policy, width, height, focus) {
+function aimOf(grid, policy, width, height, focus, align = null) {
   if (policy === "window" || policy === "balanced") return null;
   let at = null;
+  if (policy === "focus" && align)
+    return [aligned(focus.x, align.x, width, grid.width), aligned(focus.y, align.y, height, grid.height)];
   if (policy === "focus") at = focus;
   else if (policy === "point" && !grid.symmetric) at = grid.points[0];
   else if (policy !== "point" && policy !== "centre") throw new RangeError(`there is no policy ${policy}`);

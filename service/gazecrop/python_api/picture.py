@@ -1,9 +1,10 @@
 """A saliency map, and the crops of any ratio from it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from math import isfinite
 from numbers import Real
+from typing import Any, Literal
 from urllib.parse import urlencode
 
 import numpy as np
@@ -79,30 +80,39 @@ class Picture:
         ratio: RatioLike,
         *,
         policy: Policy = "auto",
-        zoom: float = 1,
+        zoom: float | Literal["auto"] = 1,
+        fill: float | None = None,
+        align: tuple[float, float] | None = None,
         keep: Iterable[Area] = (),
         avoid: Iterable[Area] = (),
         candidates: int = 1,
         protect: str = "face,text",
         focus: tuple[float, float] | None = None,
+        fields: str = "",
     ) -> Crop:
         """The crop of one ratio: "16:9", "square", 16 / 9 or (16, 9).
 
-        `zoom`: 1 to 4, the divisor of the largest box. `protect`: "face,text", "face", "text" or "none", the objects
-        that a crop should not cut through. `keep`, `avoid`: areas that must be wholly inside or outside the
-        box; where not all can be, the last are dropped, `avoid` before `keep` (see `unmet`). `candidates`: 1 to 5, the
-        number of boxes with the `alternatives`. `focus`: the point (x, y in fractions) to keep central. Raises
-        BadParameters, which lists all errors, and TypeError for values of another type.
+        `zoom`: 1 to 4, the divisor of the largest box; "auto": the tightest box in which the subject fills `fill` (0.3
+        to 0.9, default 0.6), with the subject's middle at `align` (x, y in fractions of the crop). `protect`:
+        "face,text", "face", "text" or "none", the objects that a crop should not cut through. `keep`, `avoid`: areas
+        that must be wholly inside or outside the box; where not all can be, the last are dropped, `avoid` before `keep`
+        (see `unmet`). `candidates`: 1 to 5, the number of boxes with the `alternatives`. `focus`: the point (x, y in
+        fractions) to keep central. `fields`: names of content management systems, comma-separated, for
+        `Crop.fields`. Raises BadParameters, which lists all errors, and TypeError for values of another
+        type.
         """
         [crop] = self.crops(
             [ratio],
             policy=policy,
             zoom=zoom,
+            fill=fill,
+            align=align,
             keep=keep,
             avoid=avoid,
             candidates=candidates,
             protect=protect,
             focus=focus,
+            fields=fields,
         )
         return crop
 
@@ -111,18 +121,23 @@ class Picture:
         ratios: str | Iterable[RatioLike] = (),
         *,
         policy: Policy = "auto",
-        zoom: float = 1,
+        zoom: float | Literal["auto"] = 1,
+        fill: float | None = None,
+        align: tuple[float, float] | None = None,
         keep: Iterable[Area] = (),
         avoid: Iterable[Area] = (),
         candidates: int = 1,
         protect: str = "face,text",
         focus: tuple[float, float] | None = None,
+        fields: str = "",
     ) -> list[Crop]:
         """Crops of up to 16 ratios: ["1:1", 16 / 9, (4, 5)] or "1:1,16:9"; of every profile without any. The other
         parameters as in `crop`."""
         query = [("ratios", ratios if isinstance(ratios, str) else ",".join(map(_ratio_text, ratios)))]
         query += [("policy", policy), ("zoom", _zoom_text(zoom)), ("candidates", f"{candidates}")]
-        query += [("protect", protect)]
+        query += [("protect", protect), ("fields", fields)]
+        query += [] if fill is None else [("fill", _number_text("fill", fill))]
+        query += [("align", text) for text in _area_texts("align", [] if align is None else [align])]
         query += [("keep", text) for text in _area_texts("keep", keep)]
         query += [("avoid", text) for text in _area_texts("avoid", avoid)]
         wanted = parse(urlencode(query))
@@ -162,18 +177,23 @@ def _decimal(value: Real) -> str:
     return f"{float(value):.6f}".rstrip("0").rstrip(".")
 
 
-def _zoom_text(zoom: float) -> str:
+def _zoom_text(zoom: float | str) -> str:
+    return "auto" if zoom == "auto" else _number_text("zoom", zoom)
+
+
+def _number_text(name: str, value: Any) -> str:
     try:
-        return f"{zoom:.9f}"
+        return f"{value:.9f}"
     except (TypeError, ValueError):  # what `format` raises for other types
-        raise TypeError(f"zoom is a number from 1 to 4, not {zoom!r:.60}") from None
+        raise TypeError(f"{name} is a number, not {value!r:.60}") from None
 
 
-def _area_texts(name: str, areas: Iterable[Area]) -> list[str]:
+def _area_texts(name: str, areas: Iterable[Sequence[float]]) -> list[str]:
     try:
         return [",".join(f"{value:.9f}" for value in area) for area in areas]
     except (TypeError, ValueError):
-        raise TypeError(f"{name} is a list of (x, y, width, height), not {areas!r:.60}") from None
+        shape = "a pair (x, y)" if name == "align" else "a list of (x, y, width, height)"
+        raise TypeError(f"{name} is {shape}, not {areas!r:.60}") from None
 
 
 def _inside(focus: tuple[float, float]) -> bool:

@@ -1,11 +1,11 @@
 """The results of `Picture.crop`: the values of the HTTP API's crops, as objects."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from gazecrop.crop.answers import crop_answer
+from gazecrop.crop.cropping import Applied, Cropper, Verdict, verdict
 from gazecrop.crop.cropping import Crop as Found
-from gazecrop.crop.cropping import Cropper, Policy, Verdict, verdict
 from gazecrop.crop.objects import Held, Object
 from gazecrop.crop.placing import Box, Constraint
 from gazecrop.crop.ratios import Ratio
@@ -45,11 +45,13 @@ class Crop:
     importance_fraction: the share of the picture's saliency in the box, 0 to 1; `importance` is not rounded.
     centre_fraction: that of the centre crop of the same size. gain: importance_fraction minus centre_fraction.
     confidence: the probability that the crop is one of the best of its ratio; None except for plain window crops.
-    policy: the one applied, never `auto`.
+    policy: the one applied, never `auto`; "subject" with zoom="auto".
+    zoom: what zoom="auto" has found; None for other zooms.
     objects: the protected faces and text lines, seen from the box; None for a map without objects.
     unmet: the areas of `keep` and `avoid` that the box does not respect.
     css: the declaration that shows the box with `object-fit: cover`; None for a zoomed crop.
     links: the box in the syntax of imgproxy, IIIF, Cloudinary and thumbor.
+    fields: the crop as each content management system asked for stores it, by name.
     """
 
     ratio: Ratio
@@ -61,13 +63,15 @@ class Crop:
     gain: float
     confidence: float | None
     verdict: Verdict
-    policy: Policy
+    policy: Applied
+    zoom: float | None
     advice: Advice | None
     objects: Held | None
     unmet: tuple[Constraint, ...]
     alternatives: tuple[Alternative, ...]
     css: dict[str, str] | None
     links: dict[str, str]
+    fields: dict[str, Any]
 
     @classmethod
     def of(cls, found: Found, cropper: Cropper) -> "Crop":
@@ -84,6 +88,7 @@ class Crop:
             confidence=answer["confidence"],
             verdict=found.verdict,
             policy=found.policy,
+            zoom=answer.get("zoom"),
             advice=advice
             and Advice(
                 advice["nearest_good_ratio"],
@@ -98,4 +103,5 @@ class Crop:
             ),
             css=answer.get("css"),
             links=answer["links"],
+            fields=answer.get("fields", {}),
         )

@@ -20,6 +20,7 @@ COLUMNS = {
     **dict.fromkeys(("importance_fraction", "centre_fraction", "gain", "confidence"), "float64"),
     **dict.fromkeys(("verdict", "policy"), "string"),
     **dict.fromkeys(("objects_whole", "objects_cut", "objects_outside"), "int32"),
+    "fields": "string",  # a JSON object, with --fields
 }
 
 
@@ -62,7 +63,9 @@ def rows(answer: dict[str, Any]) -> Iterator[dict[str, Any]]:
     if "objects" in answer:
         common["objects"] = orjson.dumps(answer["objects"]).decode()
     for crop in answer["crops"]:
-        yield common | crop["box"] | _held(crop) | {name: crop[name] for name in _OF_CROP if name in crop}
+        fields = {"fields": orjson.dumps(crop["fields"]).decode()} if "fields" in crop else {}
+        own = {name: crop[name] for name in _OF_CROP if name in crop}
+        yield common | crop["box"] | _held(crop) | own | fields
 
 
 _OF_CROP = COLUMNS.keys() - {"objects"}  # a crop has a member of this name, too

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from gazecrop.crop.fields import FORMS
 from gazecrop.crop.ratios import PROFILES
 
 BINARY = {"type": "string", "format": "binary"}
@@ -10,6 +11,7 @@ _RATIO = rf"({'|'.join(PROFILES)}|{_NUMBER}(:{_NUMBER})?)"
 _FRACTION = r"(0?\.\d{1,9}|0|1(\.0{1,9})?)"
 _BOX = {"type": "string", "pattern": rf"^{_FRACTION}(,{_FRACTION}){{3}}$", "example": "0.2,0.1,0.3,0.4"}
 _LAYER = "(heat|points|boxes)"
+_FORM = f"({'|'.join(FORMS)})"
 
 DEADLINE: dict[str, Any] = {
     "name": "X-Request-Timeout",
@@ -69,6 +71,9 @@ IF_MATCH = {
         },
     ]
 }
+# Parameters of every crop, besides ratios and candidates.
+OF_A_BOX = ("policy", "zoom", "fill", "align", "keep", "avoid", "protect")
+OF_A_CROP = (*OF_A_BOX, "fields")
 _QUERY: dict[str, dict[str, Any]] = {
     "ratio": {
         "description": "16:9, 1.91:1, 1.7778 or the name of a profile. Alternatively give width and height.",
@@ -113,8 +118,26 @@ _QUERY: dict[str, dict[str, Any]] = {
         },
     },
     "zoom": {
-        "description": "1 to 4: the box is 1/zoom of the largest in each dimension.",
-        "schema": {"type": "number", "minimum": 1, "maximum": 4, "default": 1},
+        "description": "1 to 4: the box is 1/zoom of the largest in each dimension. auto: the tightest box, at most 4 "
+        "times smaller, in which the subject fills `fill`. The subject is the most important protected face with its "
+        "head, else the smallest box around the most salient point with 60 % of the importance; with a focus that a "
+        "person set, the face or the box around that point. `POST /v1/crop` takes no box smaller than its output.",
+        "schema": {
+            "anyOf": [
+                {"type": "number", "minimum": 1, "maximum": 4},
+                {"type": "string", "enum": ["auto"]},
+            ],
+            "default": 1,
+        },
+    },
+    "fill": {
+        "description": "With zoom=auto: the share of the box that the subject fills, a head by its height.",
+        "schema": {"type": "number", "minimum": 0.3, "maximum": 0.9, "default": 0.6},
+    },
+    "align": {
+        "description": "With zoom=auto: x,y in fractions of the box, where the subject's middle is placed. Default: "
+        "0.5,0.5; of a face the eyes at a third of the height.",
+        "schema": {"type": "string", "pattern": f"^{_FRACTION},{_FRACTION}$", "example": "0.5,0.4"},
     },
     "keep": {
         "description": "x,y,width,height as fractions: must be entirely inside the box. Repeatable.",
@@ -135,6 +158,15 @@ _QUERY: dict[str, dict[str, Any]] = {
     "candidates": {
         "description": "Number of boxes. All but the first are in `alternatives`.",
         "schema": {"type": "integer", "minimum": 1, "maximum": 5, "default": 1},
+    },
+    "fields": {
+        "description": f"Comma-separated names of content management systems, whose forms of the crop are then in "
+        f"`fields`: {', '.join(FORMS)}.",
+        "schema": {
+            "type": "string",
+            "pattern": f"^({_FORM}(,{_FORM}){{0,{len(FORMS) - 1}}})?$",
+            "example": "sanity",
+        },
     },
     "v": {
         "description": "The document's version: the response may then be cached for a year.",

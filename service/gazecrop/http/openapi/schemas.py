@@ -116,7 +116,12 @@ class Crop(Schema):
         "keep, calibrated on human gaze. Null if a person decided, the map is flat, or it is unknown.",
     )
     verdict: Literal["good", "tight", "poor"]
-    policy: Literal["window", "point", "centre", "focus", "balanced"]
+    policy: Literal["window", "point", "centre", "focus", "balanced", "subject"] = Field(
+        description="The one applied; `subject`: that of zoom=auto."
+    )
+    zoom: typing.Annotated[float, Field(ge=1, le=4)] | SkipJsonSchema[None] = absent(
+        "What zoom=auto has found. Absent for other zooms."
+    )
     advice: Advice | SkipJsonSchema[None] = absent(
         "Absent unless the verdict is poor, or the box cuts through objects that it could hold."
     )
@@ -131,6 +136,9 @@ class Crop(Schema):
         "For an img with object-fit: cover. Absent if the box is smaller than the picture in both dimensions."
     )
     links: Links
+    fields: dict[str, Any] | SkipJsonSchema[None] = absent(
+        "The crop in the form of each content management system asked for. Absent if none was."
+    )
 
 
 class Crops(Schema):

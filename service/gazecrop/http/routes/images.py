@@ -11,7 +11,7 @@ from gazecrop.crop.params import CROPPING, Wanted, parse
 from gazecrop.errors import NotAcceptable
 from gazecrop.http.negotiation import quality
 from gazecrop.http.openapi import schemas
-from gazecrop.http.openapi.parameters import query, upload
+from gazecrop.http.openapi.parameters import OF_A_CROP, query, upload
 from gazecrop.http.openapi.responses import FRESH, NOT_MODIFIED, SALIENCY, responses
 from gazecrop.http.routes.shared import (
     fresh_headers,
@@ -43,7 +43,7 @@ ONLY_VERSION = frozenset({"v"})
         *(401, 403, 408, 413, 415, 422, 503, 504),
         headers=("Location", "X-Degraded"),
     ),
-    openapi_extra=upload("ratios", "policy", "zoom", "keep", "avoid", "protect", "candidates"),
+    openapi_extra=upload("ratios", *OF_A_CROP, "candidates"),
 )
 async def upload_picture(request: Request) -> Response:
     parts, stages = parts_of(request), stages_of(request.scope)
@@ -68,7 +68,7 @@ async def upload_picture(request: Request) -> Response:
     "/v1/images/{id}",
     summary="The document of a picture, from its map alone",
     responses=responses({200: schemas.Document, 304: NOT_MODIFIED}, 401, 403, 404, 422, 503, headers=FRESH),
-    openapi_extra=query("ratios", "policy", "zoom", "keep", "avoid", "protect", "candidates", "v"),
+    openapi_extra=query("ratios", *OF_A_CROP, "candidates", "v"),
 )
 async def show(request: Request, id: str) -> Response:
     parts = parts_of(request)

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 
 from gazecrop.crop.cropping import Crop
 from gazecrop.crop.params import CROPPING
-from gazecrop.http.openapi.parameters import upload
+from gazecrop.http.openapi.parameters import OF_A_BOX, upload
 from gazecrop.http.openapi.responses import PICTURE, responses
 from gazecrop.http.routes.output import Explanation, crop_output, explanation
 from gazecrop.http.routes.shared import parts_of, stages_of
@@ -20,8 +20,8 @@ from gazecrop.pipeline import Known, limits_of
 
 router = APIRouter(tags=["pictures"])
 OUTPUT = frozenset({"format", "quality"})
-CROP = (CROPPING - {"ratios", "candidates"}) | OUTPUT | {"ratio", "width", "height", "enlarge"}
-EXPLAIN = (CROPPING - {"candidates"}) | OUTPUT | {"layers"}
+CROP = (CROPPING - {"ratios", "candidates", "fields"}) | OUTPUT | {"ratio", "width", "height", "enlarge"}
+EXPLAIN = (CROPPING - {"candidates", "fields"}) | OUTPUT | {"layers"}
 
 
 @router.post(
@@ -36,28 +36,17 @@ EXPLAIN = (CROPPING - {"candidates"}) | OUTPUT | {"layers"}
         *(401, 403, 406, 408, 413, 415, 422, 503, 504),
         headers=("Vary", "X-Degraded", "X-Gazecrop-Id", "X-Gazecrop-Box"),
     ),
-    openapi_extra=upload(
-        *(
-            "ratio",
-            "width",
-            "height",
-            "enlarge",
-            "format",
-            "quality",
-            "policy",
-            "zoom",
-            "keep",
-            "avoid",
-            "protect",
-        )
-    ),
+    openapi_extra=upload("ratio", "width", "height", "enlarge", "format", "quality", *OF_A_BOX),
 )
 async def crop_picture(request: Request) -> Response:
     most = parts_of(request).settings.max_megapixels_out
     sent = await read_upload(request, CROP, partial(crop_output, request.headers.get("accept", ""), most))
     output = sent.further
     known, _ = await analysed(request, sent.id, sent.data, sent.deadline)
-    [found] = await parts_of(request).pipeline.crops_aside(known, sent.wanted.of(output.ratio))
+    wanted = sent.wanted.of(output.ratio)
+    if not output.enlarge:
+        wanted = wanted.at_least(output.width, output.height)
+    [found] = await parts_of(request).pipeline.crops_aside(known, wanted)
 
     def work(limits: Limits) -> bytes:
         return crop(
@@ -94,9 +83,7 @@ async def crop_picture(request: Request) -> Response:
         *(401, 403, 406, 408, 413, 415, 422, 503, 504),
         headers=("Vary", "X-Degraded", "X-Gazecrop-Id"),
     ),
-    openapi_extra=upload(
-        "ratios", "layers", "format", "quality", "policy", "zoom", "keep", "avoid", "protect"
-    ),
+    openapi_extra=upload("ratios", "layers", "format", "quality", *OF_A_BOX),
 )
 async def explain_picture(request: Request) -> Response:
     sent = await read_upload(request, EXPLAIN, partial(explanation, request.headers.get("accept", "")))

@@ -1,0 +1,50 @@
+"""What people ask for, over HTTP: zoom to the subject, fields."""
+
+import httpx
+import pytest
+
+from gazecrop.crop.fields import FORMS
+from gazecrop.http.openapi import schemas
+from tests.helpers.contract import place_of, wrong
+
+
+@pytest.fixture(scope="module")
+def place(api: httpx.Client, picture: bytes) -> str:
+    return place_of(api.post("/v1/images", content=picture))
+
+
+def test_zoom_auto(api: httpx.Client, place: str, picture: bytes) -> None:
+    plain = api.get(f"{place}/crops/1:1").json()
+    near = api.get(f"{place}/crops/1:1?zoom=auto").json()
+    schemas.Crop.model_validate(near)
+    assert near["policy"] == "subject" and 1 < near["zoom"] <= 4 and "zoom" not in plain
+    assert near["box"]["width"] == pytest.approx(plain["box"]["width"] / near["zoom"], abs=1)
+    [again] = api.post("/v1/images?zoom=auto&ratios=1:1", content=picture).json()["crops"]
+    assert again == near
+    wide = api.get(f"{place}/crops/1:1?zoom=auto&fill=0.3&align=0.5,0.4").json()
+    assert wide["zoom"] <= near["zoom"]
+    assert wrong(api.get(f"{place}/crops?zoom=2&fill=0.5&align=0.5,0.5")) == ["fill", "align"]
+
+
+def test_zoom_auto_takes_no_box_smaller_than_the_output(api: httpx.Client, picture: bytes) -> None:
+    def width(query: str) -> int:
+        answer = api.post(f"/v1/crop?ratio=1:1&zoom=auto&{query}", content=picture)
+        assert answer.status_code == 200
+        return int(answer.headers["x-gazecrop-box"].split(",")[2])
+
+    closest = width("")
+    assert width(f"width={closest + 50}") == closest + 50
+    assert width(f"width={closest + 50}&enlarge=true") == closest
+    assert width("height=20") == closest
+
+
+def test_fields_of_content_management_systems(api: httpx.Client, place: str, picture: bytes) -> None:
+    one = api.get(f"{place}/crops/1:1?fields=kirby,sanity").json()
+    schemas.Crop.model_validate(one)
+    assert list(one["fields"]) == ["kirby", "sanity"] and one["fields"]["kirby"].count("%") == 2
+    names = ",".join(FORMS)
+    [all_] = api.post(f"/v1/images?ratios=1:1&fields={names}", content=picture).json()["crops"]
+    assert list(all_["fields"]) == list(FORMS) and all_["fields"]["sanity"] == one["fields"]["sanity"]
+    refused = api.get(f"{place}/crops?fields=drupal")
+    assert wrong(refused) == ["fields"] and "sanity" in refused.json()["detail"]
+    assert wrong(api.post("/v1/crop?ratio=1:1&fields=sanity", content=picture)) == ["fields"]
