@@ -74,7 +74,7 @@ class Settings(BaseSettings):
     store_megabytes: int = Field(1024, ge=1)  # of the SQLite file; the least recently used maps are evicted
     memory_megabytes: int = Field(32, ge=1)  # of decoded maps in memory, about 47 kB each
     map_days: float = Field(30.0, gt=0, le=36_500)  # time to live of a map in Redis
-    max_focus: int = Field(100_000, ge=0)  # focal points set by people; above: 507
+    max_focus: int = Field(100_000, ge=0)  # set by people, each profile's counted; above: 507
 
     # Answers.
     cache_control: str = "no-cache"  # of GETs without ?v=

@@ -6,6 +6,7 @@ from itertools import count
 import httpx
 import pytest
 
+from gazecrop.http.openapi import schemas
 from tests.conftest import RedisServer, serving
 from tests.helpers.contract import client, place_of, problem, until, wrong
 from tests.helpers.pictures import jpeg
@@ -274,3 +275,59 @@ def test_redis_goes_and_comes_back(
     assert second.get(place_of(away)).json() == away.json()
     assert api.put(f"{place_of(away)}/focus", json=POINT).status_code == 201
     assert api.get("/readyz").json()["store"] is True
+
+
+def test_a_profile_has_a_focus_of_its_own(api: httpx.Client, place: str) -> None:
+    plain = api.get(place).json()
+    general = api.put(f"{place}/focus", json=POINT)
+    story = api.put(f"{place}/focus?profile=story", json={"x": 0.9, "y": 0.5})
+    assert (story.status_code, story.json()) == (201, {"x": 0.9, "y": 0.5, "source": "person"})
+    assert story.headers["etag"] != general.headers["etag"]
+    document = api.get(place).json()
+    schemas.Document.model_validate(document)
+    assert document["focus"] == POINT | {"source": "person", "profiles": {"story": {"x": 0.9, "y": 0.5}}}
+    assert document["version"] != plain["version"]
+    boxes = {crop["profile"]: crop["box"] for crop in document["crops"]}
+    assert boxes["story"]["x"] + boxes["story"]["width"] / 2 == pytest.approx(0.9 * 640, abs=136)
+    own, same = api.get(f"{place}/crops/story").json(), api.get(f"{place}/crops/9:16").json()
+    assert own["box"] == boxes["story"] != same["box"] and own["policy"] == same["policy"] == "focus"
+    assert api.get(f"{place}/focus").json() == general.json()
+    tag = story.headers["etag"]
+    assert api.get(f"{place}/focus?profile=story", headers={"if-none-match": tag}).status_code == 304
+    problem(
+        api.put(f"{place}/focus?profile=story", json=POINT, headers={"if-match": general.headers["etag"]}),
+        412,
+        "precondition_failed",
+    )
+    assert api.delete(f"{place}/focus").status_code == 204
+    document = api.get(place).json()
+    assert document["focus"]["source"] == "model" and "story" in document["focus"]["profiles"]
+    assert api.get(f"{place}/crops/story").json()["policy"] == "focus"
+    assert api.get(f"{place}/crops/story?policy=focus").status_code == 200
+    assert wrong(api.get(f"{place}/crops?ratios=story,1:1&policy=focus")) == ["policy"]
+    assert api.delete(f"{place}/focus?profile=story", headers={"if-match": tag}).status_code == 204
+    problem(api.get(f"{place}/focus?profile=story"), 404, "focus_not_found")
+    assert api.get(place).json() == plain
+
+
+@pytest.mark.parametrize(
+    "query", ["profile=", "profile=Story", "profile=9:16", "profile=story&profile=wide", "x=1"]
+)
+def test_other_profiles_are_refused(api: httpx.Client, place: str, query: str) -> None:
+    name = "x" if query == "x=1" else "profile"
+    for answer in (
+        api.get(f"{place}/focus?{query}"),
+        api.put(f"{place}/focus?{query}", json=POINT),
+        api.delete(f"{place}/focus?{query}"),
+    ):
+        assert wrong(answer) == [name]
+
+
+def test_another_replica_sees_the_focus_of_a_profile(
+    replicas: tuple[httpx.Client, httpx.Client], shared: str
+) -> None:
+    first, second = replicas
+    assert second.get(shared).json() == first.get(shared).json()
+    first.put(f"{shared}/focus?profile=story", json=POINT)
+    until(lambda: second.get(f"{shared}/crops/story").json()["policy"] == "focus")
+    assert second.get(f"{shared}/crops/1:1").json()["policy"] != "focus"

@@ -4,7 +4,7 @@ from typing import Any
 
 from gazecrop.crop.cropping import Crop, Cropper, box_size, verdict
 from gazecrop.crop.fields import FORMS, Cut
-from gazecrop.crop.focus import Focus
+from gazecrop.crop.focus import Focus, Profiles
 from gazecrop.crop.grid import SaliencyGrid
 from gazecrop.crop.objects import SCORES, Object, held
 from gazecrop.crop.placing import Box, Constraint
@@ -134,12 +134,14 @@ def links(box: Box, *, rotated: bool) -> dict[str, str]:
     return found
 
 
-def focus_answer(cropper: Cropper, focus: Focus | None) -> dict[str, Any]:
+def focus_answer(cropper: Cropper, focus: Focus | None, profiles: Profiles = ()) -> dict[str, Any]:
+    own = {"profiles": {name: {"x": each.x, "y": each.y} for name, each in profiles}} if profiles else {}
     if focus is not None:
-        return {"x": focus.x, "y": focus.y, "source": "person"}
+        return {"x": focus.x, "y": focus.y, "source": "person", **own}
     if cropper.points:
-        return {"x": round(cropper.points[0].x, 4), "y": round(cropper.points[0].y, 4), "source": "model"}
-    return {"x": 0.5, "y": 0.5, "source": "model"}
+        x, y = round(cropper.points[0].x, 4), round(cropper.points[0].y, 4)
+        return {"x": x, "y": y, "source": "model", **own}
+    return {"x": 0.5, "y": 0.5, "source": "model", **own}
 
 
 def document(
@@ -152,6 +154,7 @@ def document(
     crops: list[Crop],
     *,
     orientation: int | None = None,
+    profiles: Profiles = (),
 ) -> dict[str, Any]:
     """The image document: the answer to an upload. `orientation`: EXIF, 1 to 8, of the file; None: not stated."""
     grid = cropper.grid
@@ -166,7 +169,7 @@ def document(
         "version": version,
         "image": image,
         "model": model,
-        "focus": focus_answer(cropper, focus),
+        "focus": focus_answer(cropper, focus, profiles),
         "points": [
             {"x": round(point.x, 4), "y": round(point.y, 4), "score": round(point.score, 4)}
             for point in cropper.points

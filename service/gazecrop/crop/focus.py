@@ -1,4 +1,4 @@
-"""A focal point set by a person, and its bytes in a store."""
+"""A focal point set by a person, for one profile or for all, and its bytes in a store."""
 
 import secrets
 import struct
@@ -32,3 +32,18 @@ class Focus:
     def new(cls, x: float, y: float) -> "Focus":
         """The revision is random: a counter would restart after a deletion, and an old ETag would match again."""
         return cls(x, y, secrets.randbits(63))  # 63: SQLite's integers are signed
+
+
+# The focal points of single profiles, by name: at most one for each of PROFILES in ratios.py.
+Profiles = tuple[tuple[str, Focus], ...]
+
+
+def with_profile(profiles: Profiles, name: str, focus: Focus | None) -> Profiles:
+    """The same with another focus of one profile, or without it."""
+    others = {other: each for other, each in profiles if other != name}
+    return tuple(sorted(others.items() if focus is None else [*others.items(), (name, focus)]))
+
+
+def of_profile(general: Focus | None, profiles: Profiles, name: str) -> Focus | None:
+    """Exactly the focus that was set for this profile; `name` empty: the general one."""
+    return next((each for other, each in profiles if other == name), None) if name else general

@@ -19,7 +19,8 @@
  * @typedef {"auto"|"window"|"point"|"centre"|"focus"|"balanced"} Policy
  * @typedef {{policy?: Policy, zoom?: number|string, constraints?: Constraint[], candidates?: number,
  *   fields?: string, fill?: number, align?: {x: number, y: number}, pixels?: {width: number, height: number},
- *   protect?: string, weights?: {middle: number, mass: number, face: number, text: number}, focus?: {x: number, y: number}|null}} Options
+ *   protect?: string, weights?: {middle: number, mass: number, face: number, text: number}, focus?: {x: number, y: number, source?: "person"|"model",
+ *   profiles?: Object<string, {x: number, y: number}>}|null}} Options
  * @typedef {{box: Box, policy: Policy|"subject", zoom: number, importance_fraction: number, centre_fraction: number, gain: number,
  *   whole: boolean, verdict: "good"|"tight"|"poor", unmet: Constraint[],
  *   objects: {whole: number, cut: Found[], outside: number, avoidable: Found[]}|null,
@@ -862,7 +863,8 @@ const textOf = (ratio) => {
  * @param {Grid} grid @param {string|number} ratio @param {Options} [options] @returns {Crop}
  */
 export function crop(grid, ratio, options = {}) {
-  const { constraints = [], candidates = 1, focus = null } = options;
+  const { constraints = [], candidates = 1 } = options,
+    focus = focusFor(String(ratio).trim(), options.focus);
   const automatic = autoZoom(options),
     numbers = constraints.flatMap((c) => [c.x, c.y, c.width, c.height]);
   let zoom = fraction(String(automatic ? 1 : (options.zoom ?? 1)));
@@ -929,6 +931,12 @@ export function crop(grid, ratio, options = {}) {
       .sort((a, b) => b.importance_fraction - a.importance_fraction),
     ...(names.length && { fields: fieldsOf(names, { ...cut, ratio: textOf(ratio), face: wholeFace(grid, box) }) }),
   };
+}
+
+/** A person's point for this profile, else for all. `focus` may be the document's, which may be the network's own. */
+function focusFor(name, focus) {
+  const { profiles = {}, source = "person" } = focus ?? {};
+  return Object.hasOwn(profiles, name) ? profiles[name] : source === "person" ? (focus ?? null) : null;
 }
 
 /** The corner of the box that the policy aims at; null: the one with the largest sum. */

@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from gazecrop.crop.focus import Focus
+from gazecrop.crop.focus import Focus, Profiles
 from gazecrop.errors import ImageNotFound, PreconditionFailed, StoreFull
 
 # An entry that a replica holds in memory and read from the store within this time may be written back after the store
@@ -41,8 +41,11 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
+    """`focus`: for all profiles. `profiles`: of single ones, which outrank it."""
+
     record: Record
     focus: Focus | None
+    profiles: Profiles = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,11 @@ class Report:
 
     document: dict[str, Any]
     picture: bytes | None
+
+
+def focus_key(id: str, profile: str) -> str:
+    """Under which the stores keep a focus: the id alone, as release 0.2 did, for that of all profiles."""
+    return f"{id}/{profile}" if profile else id
 
 
 def reports_full(limit: int) -> StoreFull:
@@ -114,29 +122,32 @@ class Store(Protocol):
         have been lost, by a restart without the data or a fail-over."""
 
     async def get(self, id: str) -> Entry | None:
-        """Map and focus in one round trip; None without a map (a focus may still exist)."""
+        """Map and focal points in one round trip; None without a map (a focus may still exist)."""
 
     async def put(self, id: str, record: Record) -> Entry:
-        """Stores the map. Returns it with the focus that was set for these bytes earlier, if any."""
+        """Stores the map. Returns it with the focal points that were set for these bytes earlier, if any."""
 
     async def restore(self, id: str, entry: Entry) -> Entry | None:
-        """Stores what the store has lost of an entry, its focus included, and returns what it holds then.
+        """Stores what the store has lost of an entry, its focal points included, and returns what it holds then.
 
         None, and no change, when the entry was deleted and not lost."""
 
     async def delete(self, id: str) -> None:
-        """Deletes the map, the focus and the pictures attached to reports about the id; durable when it returns.
+        """Deletes the map, all focal points and the pictures attached to reports about the id; durable when it returns.
 
         The reports' texts stay."""
 
-    async def get_focus(self, id: str) -> Focus | None: ...
+    # `profile`: a name of PROFILES in crop/ratios.py; empty: the focus for all profiles.
+    async def get_focus(self, id: str, profile: str = "") -> Focus | None: ...
 
-    async def set_focus(self, id: str, x: float, y: float, condition: Condition) -> tuple[Focus, bool]:
+    async def set_focus(
+        self, id: str, x: float, y: float, condition: Condition, profile: str = ""
+    ) -> tuple[Focus, bool]:
         """Compare-and-set inside the store, durable when it returns. The bool: created, not replaced.
 
         Raises ImageNotFound (unknown id), PreconditionFailed, StoreFull (over `max_focus`)."""
 
-    async def delete_focus(self, id: str, condition: Condition) -> bool:
+    async def delete_focus(self, id: str, condition: Condition, profile: str = "") -> bool:
         """True when there was one. Raises PreconditionFailed."""
 
     async def add_report(self, report: Report) -> None:

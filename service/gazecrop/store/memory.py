@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 from weakref import WeakValueDictionary
 
-from gazecrop.crop.focus import Focus
+from gazecrop.crop.focus import Focus, Profiles, of_profile, with_profile
 from gazecrop.errors import GazecropError, ImageNotFound, PreconditionFailed, StoreAway
 from gazecrop.store.base import RESTORE_SECONDS, Condition, Entry, Record, Store
 
@@ -44,6 +44,7 @@ class Found(Generic[T]):
     map: T
     focus: Focus | None
     degraded: bool = False
+    profiles: Profiles = ()
 
 
 @dataclass(slots=True)
@@ -113,22 +114,23 @@ class MapCache(Generic[T]):
             load.add_done_callback(lambda done: self._loaded(id, done))
         return await asyncio.shield(load)  # other requests may wait for it after this client has left
 
-    async def get_focus(self, id: str) -> tuple[Focus | None, bool]:
+    async def get_focus(self, id: str, profile: str = "") -> tuple[Focus | None, bool]:
         """The focus, with or without a map, and whether the answer is degraded. Raises StoreAway."""
         found = self.peek(id)
         if found is not None:
-            return found.focus, found.degraded
+            return of_profile(found.focus, found.profiles, profile), found.degraded
         try:
-            focus = await self._call(self.store.get_focus(id))
+            focus = await self._call(self.store.get_focus(id, profile))
             if focus is None and self._may_be_lost(id):
-                found = await self.get(id)
-                return (found.focus, found.degraded) if found else (None, False)
+                if (found := await self.get(id)) is None:
+                    return None, False
+                return of_profile(found.focus, found.profiles, profile), found.degraded
             return focus, False
         except StoreAway:
             slot = self._slots.get(id)
             if slot is None:
                 raise
-            return slot.found.focus, True
+            return of_profile(slot.found.focus, slot.found.profiles, profile), True
 
     # Changes.
 
@@ -140,7 +142,7 @@ class MapCache(Generic[T]):
                 entry = await self._call(self.store.put(id, record))
             except StoreAway:
                 slot = self._slots.get(id)
-                entry = Entry(record, slot.found.focus if slot else None)
+                entry = Entry(record, slot.found.focus, slot.found.profiles) if slot else Entry(record, None)
                 return self._keep(id, entry, requested, unsaved=True)
             return self._keep(id, entry, requested)
 
@@ -153,31 +155,35 @@ class MapCache(Generic[T]):
             finally:
                 self._drop(id)  # also an entry that was read during the deletion
 
-    async def set_focus(self, id: str, x: float, y: float, condition: Condition) -> tuple[Focus, bool]:
+    async def set_focus(
+        self, id: str, x: float, y: float, condition: Condition, profile: str = ""
+    ) -> tuple[Focus, bool]:
         """As `Store.set_focus`."""
         try:
-            return await self._set_focus(id, x, y, condition)
+            return await self._set_focus(id, x, y, condition, profile)
         except (ImageNotFound, PreconditionFailed):
             if not self._may_be_lost(id) or await self._restore(id) is None:
                 raise
-        return await self._set_focus(id, x, y, condition)
+        return await self._set_focus(id, x, y, condition, profile)
 
-    async def _set_focus(self, id: str, x: float, y: float, condition: Condition) -> tuple[Focus, bool]:
+    async def _set_focus(
+        self, id: str, x: float, y: float, condition: Condition, profile: str
+    ) -> tuple[Focus, bool]:
         async with self._change(id):
             slot = self._slots.get(id)
             with self._reread_on_error(id):
                 if slot is not None and slot.unsaved:
                     await self._save(id, slot)  # the store needs the id before its focus
-                focus, created = await self._call(self.store.set_focus(id, x, y, condition))
-            self._refocus(id, focus)
+                focus, created = await self._call(self.store.set_focus(id, x, y, condition, profile))
+            self._refocus(id, focus, profile)
             return focus, created
 
-    async def delete_focus(self, id: str, condition: Condition) -> bool:
+    async def delete_focus(self, id: str, condition: Condition, profile: str = "") -> bool:
         """As `Store.delete_focus`."""
         async with self._change(id):
             with self._reread_on_error(id):
-                existed = await self._call(self.store.delete_focus(id, condition))
-            self._refocus(id, None)
+                existed = await self._call(self.store.delete_focus(id, condition, profile))
+            self._refocus(id, None, profile)
             return existed
 
     async def ping(self) -> None:
@@ -282,9 +288,11 @@ class MapCache(Generic[T]):
             slot = self._slots.get(id)
             if slot is None or not self._may_be_lost(id):
                 return None if slot is None else slot.found  # changed in the meantime
-            requested = self._clock()
+            requested, held = self._clock(), slot.found
             try:
-                entry = await self._call(self.store.restore(id, Entry(slot.found.record, slot.found.focus)))
+                entry = await self._call(
+                    self.store.restore(id, Entry(held.record, held.focus, held.profiles))
+                )
             except StoreAway:
                 return replace(slot.found, degraded=True)
             if entry is not None:
@@ -325,7 +333,7 @@ class MapCache(Generic[T]):
         old = self._slots.get(id)
         value = old.found.map if old and old.found.record == entry.record else self._decode(entry.record)
         self._drop(id)
-        found = Found(entry.record, value, entry.focus, degraded=unsaved)
+        found = Found(entry.record, value, entry.focus, unsaved, entry.profiles)
         self._slots[id] = _Slot(found, requested, unsaved)
         self.bytes += self._bytes(entry.record)
         self.unsaved += unsaved
@@ -336,8 +344,12 @@ class MapCache(Generic[T]):
     def _bytes(self, record: Record) -> int:
         return self._map_bytes + len(record.code) + OVERHEAD_BYTES
 
-    def _refocus(self, id: str, focus: Focus | None) -> None:
-        if (slot := self._slots.get(id)) is not None:
+    def _refocus(self, id: str, focus: Focus | None, profile: str) -> None:
+        if (slot := self._slots.get(id)) is None:
+            return
+        if profile:
+            slot.found = replace(slot.found, profiles=with_profile(slot.found.profiles, profile, focus))
+        else:
             slot.found = replace(slot.found, focus=focus)
 
     def _drop(self, id: str) -> None:

@@ -1,13 +1,15 @@
 """The store shared by replicas: one Redis, or a primary that Sentinels name. redis_url.py has the forms of its URL.
 
     gazecrop:map:ID      a packed Record; expires, so `volatile-lru` may evict it
-    gazecrop:focus:ID    a packed Focus; never expires, so `volatile-*` never evicts it
-    gazecrop:focuses     the set of ids that have a focus: SCARD is their number
+    gazecrop:focus:ID    a packed Focus; never expires, so `volatile-*` never evicts it. ID/PROFILE: that of one profile
+    gazecrop:focuses     the set of ids, and of ID/PROFILE, that have a focus: SCARD is their number
     gazecrop:id_key      32 random bytes; never expires
-    gazecrop:gone:ID     a tombstone: "all" after a deletion, "focus" after that of a focus; expires after an hour
+    gazecrop:gone:ID     a tombstone: "all" after a deletion, "focus" after that of a focus (also ID/PROFILE); expires
+                         after an hour
     gazecrop:report...   people's reports: redis_reports.py
 
-A focus has its own key, so that one MGET reads map and focus: 81 us a call; a pipeline of GET and HGET takes 122. The
+A focus has its own key, so that one MGET reads map and focal points: 81 us a call with one focus; a pipeline of GET and
+HGET takes 122. The ten keys of the profiles add 6 us, fewer than a second round trip. The
 number of focal points is the size of a set, not a counter: adding or removing an id twice has no effect, so it cannot
 drift. Keys that depend on each other are changed by one script, so no reader sees an intermediate state.
 
@@ -21,9 +23,10 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar, cast
 
-from gazecrop.crop.focus import Focus
+from gazecrop.crop.focus import Focus, Profiles
+from gazecrop.crop.ratios import PROFILES
 from gazecrop.errors import StoreAway
-from gazecrop.store.base import Condition, Entry, Outcome, Record, settle
+from gazecrop.store.base import Condition, Entry, Outcome, Record, focus_key, settle
 from gazecrop.store.redis_link import PATIENT_SECONDS, Link
 from gazecrop.store.redis_reports import BYTES, RedisReports, pictures_of
 from gazecrop.store.redis_scripts import CHANGE_FOCUS, FORGET, RESTORE
@@ -39,8 +42,14 @@ def _gone(id: str) -> str:
     return f"gazecrop:gone:{id}"
 
 
-def _focus(id: str) -> str:
-    return f"gazecrop:focus:{id}"
+def _focus(key: str) -> str:
+    """`key`: an id, or ID/PROFILE."""
+    return f"gazecrop:focus:{key}"
+
+
+def _keys(id: str) -> list[str]:
+    """Of all focal points of a picture, the general one first."""
+    return [focus_key(id, profile) for profile in ("", *PROFILES)]
 
 
 FOCUSES = "gazecrop:focuses"
@@ -57,10 +66,16 @@ def _unpack(kind: Callable[[bytes], T], value: object) -> T | None:
         return None
 
 
+def _foci(values: Sequence[object]) -> tuple[Focus | None, Profiles]:
+    """Of the values of `_keys`."""
+    general, *own = (_unpack(Focus.unpack, value) for value in values)
+    return general, tuple(sorted((name, each) for name, each in zip(PROFILES, own, strict=True) if each))
+
+
 def _entry(values: Sequence[object]) -> Entry | None:
-    """Of the values of map and focus."""
+    """Of the values of the map and of `_keys`."""
     record = _unpack(Record.unpack, values[0])
-    return None if record is None else Entry(record, _unpack(Focus.unpack, values[1]))
+    return None if record is None else Entry(record, *_foci(values[1:]))
 
 
 class RedisStore:
@@ -85,7 +100,7 @@ class RedisStore:
         self.add_report, self.reports = self._reports.add, self._reports.read
 
     async def get(self, id: str) -> Entry | None:
-        values = await self._link.run(lambda: self._client.mget(_map(id), _focus(id)))
+        values = await self._link.run(lambda: self._client.mget(_map(id), *map(_focus, _keys(id))))
         return _entry(values)
 
     async def put(self, id: str, record: Record) -> Entry:
@@ -94,47 +109,54 @@ class RedisStore:
             pipe.set(_map(id), record.pack(), ex=self._map_seconds)
             if self._id_key:  # a Redis that restarted empty has lost it
                 pipe.set(ID_KEY, self._id_key, nx=True)
-            pipe.mget(_focus(id))  # MGET, as GET fails on a value of another type
+            pipe.mget(map(_focus, _keys(id)))  # MGET, as GET fails on a value of another type
             return pipe.execute()
 
         values = (await self._link.run(call))[-1]
-        return Entry(record, _unpack(Focus.unpack, values[0]))
+        return Entry(record, *_foci(values))
 
     @property
     def reconnected_at(self) -> float:
         return self._link.pool.reconnected_at
 
     async def restore(self, id: str, entry: Entry) -> Entry | None:
-        keys = (_map(id), _focus(id), FOCUSES, _gone(id))
-        focus = entry.focus.pack() if entry.focus else b""
-        arguments = (id, entry.record.pack(), self._map_seconds, focus, self._max_focus)
+        all_keys, held = _keys(id), dict(entry.profiles)
+        foci = [entry.focus, *(held.get(profile) for profile in PROFILES)]
+        keys = [_map(id), _gone(id), FOCUSES, *map(_focus, all_keys), *map(_gone, all_keys)]
+        arguments: list[str | bytes | int] = [entry.record.pack(), self._map_seconds, self._max_focus]
+        for key, focus in zip(all_keys, foci, strict=True):
+            arguments += [key, focus.pack() if focus else b""]
         values: Any = await self._link.run(lambda: self._eval(RESTORE, keys, *arguments))
         return None if values is None else _entry(values)
 
     async def delete(self, id: str) -> None:
-        keys = (_map(id), _focus(id), FOCUSES, pictures_of(id), BYTES, _gone(id))
-        await self._link.run(lambda: self._eval(FORGET, keys, id))
+        all_keys = _keys(id)
+        keys = (_map(id), FOCUSES, pictures_of(id), BYTES, _gone(id), *map(_focus, all_keys))
+        await self._link.run(lambda: self._eval(FORGET, keys, *all_keys))
 
-    async def get_focus(self, id: str) -> Focus | None:
-        values = await self._link.run(lambda: self._client.mget(_focus(id)))
+    async def get_focus(self, id: str, profile: str = "") -> Focus | None:
+        values = await self._link.run(lambda: self._client.mget(_focus(focus_key(id, profile))))
         return _unpack(Focus.unpack, values[0])
 
-    async def set_focus(self, id: str, x: float, y: float, condition: Condition) -> tuple[Focus, bool]:
+    async def set_focus(
+        self, id: str, x: float, y: float, condition: Condition, profile: str = ""
+    ) -> tuple[Focus, bool]:
         focus = Focus.new(x, y)
-        return focus, await self._change_focus(id, focus.pack(), condition)
+        return focus, await self._change_focus(id, profile, focus.pack(), condition)
 
-    async def delete_focus(self, id: str, condition: Condition) -> bool:
-        return await self._change_focus(id, b"", condition)
+    async def delete_focus(self, id: str, condition: Condition, profile: str = "") -> bool:
+        return await self._change_focus(id, profile, b"", condition)
 
-    async def _change_focus(self, id: str, value: bytes, condition: Condition) -> bool:
+    async def _change_focus(self, id: str, profile: str, value: bytes, condition: Condition) -> bool:
         arguments: list[str | bytes] = [
             "absent" if condition.absent else "",
             "" if condition.match is None else str(len(condition.match)),
             *(revision.to_bytes(8, "big") for revision in (*(condition.match or ()), *condition.other)),
         ]
-        keys = (_map(id), _focus(id), FOCUSES, _gone(id))
+        key = focus_key(id, profile)
+        keys = (_map(id), _focus(key), FOCUSES, _gone(key), *map(_focus, _keys(id)))
         outcome = await self._link.run(
-            lambda: self._eval(CHANGE_FOCUS, keys, id, value, self._max_focus, *arguments)
+            lambda: self._eval(CHANGE_FOCUS, keys, key, value, self._max_focus, *arguments)
         )
         return settle(cast(Outcome, outcome.decode()), self._max_focus)
 

@@ -14,25 +14,30 @@ import secrets
 import shutil
 import sqlite3
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from pathlib import Path
 from sqlite3 import Connection
 from typing import Any
 
-from gazecrop.crop.focus import Focus
+from gazecrop.crop.focus import Focus, Profiles
 from gazecrop.store import sqlite_reports
-from gazecrop.store.base import Condition, Entry, Outcome, Record, Report, no_space, reports_full, settle
+from gazecrop.store.base import Condition, Entry, Outcome, Record, Report, focus_key, no_space, reports_full, settle
 from gazecrop.store.sqlite_file import open_file, open_reader
 from gazecrop.store.sqlite_writer import DiskFull, Writer
 
+# The focal points of a picture are the rows ID and ID/PROFILE; "0" follows "/".
 GET = """
-    SELECT maps.value, maps.used, focus.x, focus.y, focus.revision
-    FROM maps LEFT JOIN focus ON focus.id = maps.id WHERE maps.id = ?"""
+    SELECT maps.value, maps.used, focus.id, focus.x, focus.y, focus.revision
+    FROM maps LEFT JOIN focus ON focus.id >= maps.id AND focus.id < maps.id || '0' WHERE maps.id = ?"""
 PUT = """
     INSERT INTO maps (id, value, used) VALUES (?, ?, ?)
     ON CONFLICT (id) DO UPDATE SET value = excluded.value, used = excluded.used"""
 TOUCH = "UPDATE maps SET used = max(used, ?) WHERE id = ?"
+ALL_FOCUS = "SELECT id, x, y, revision FROM focus WHERE id >= ?1 AND id < ?1 || '0'"
 GET_FOCUS = "SELECT x, y, revision FROM focus WHERE id = ?"
+FORGET_FOCUS = "DELETE FROM focus WHERE id >= ?1 AND id < ?1 || '0'"
+IS_KNOWN = """
+    SELECT 1 FROM maps WHERE id = ?1 UNION ALL SELECT 1 FROM focus WHERE id >= ?1 AND id < ?1 || '0' LIMIT 1"""
 SET_FOCUS = """
     INSERT INTO focus (id, x, y, revision) VALUES (?, ?, ?, ?)
     ON CONFLICT (id) DO UPDATE SET x = excluded.x, y = excluded.y, revision = excluded.revision"""
@@ -100,24 +105,23 @@ class SqliteStore:
             connection.execute(EVICTION, (max(EVICT, int(maps * excess * 0.9)),))
             connection.executescript("PRAGMA incremental_vacuum")  # `execute` would return one page only
 
-    def _read(self, query: str, id: str) -> tuple[Any, ...] | None:
+    def _read(self, query: str, id: str) -> list[tuple[Any, ...]]:
         try:
-            row: tuple[Any, ...] | None = self._reader.execute(query, (id,)).fetchone()
+            return self._reader.execute(query, (id,)).fetchall()
         except sqlite3.Error as error:
             raise self._writer.away(error) from error
-        return row
 
     async def get(self, id: str) -> Entry | None:
-        row = self._read(GET, id)
-        if row is None:
+        rows = self._read(GET, id)
+        if not rows:
             return None
-        record = _record(row[0])
+        record = _record(rows[0][0])
         now = self._now()
-        if now - row[1] >= self._touch_after:
+        if now - rows[0][1] >= self._touch_after:
             self._touched[id] = now
             if len(self._touched) >= ENOUGH_TOUCHES:
                 self._writer.post(self._touches())
-        return None if record is None else Entry(record, _focus(*row[2:]))
+        return None if record is None else Entry(record, *_foci(id, (row[2:] for row in rows)))
 
     def _touches(self) -> Callable[[Connection], object]:
         """The job that updates the time of use of all maps read since the last call."""
@@ -128,13 +132,13 @@ class SqliteStore:
     async def put(self, id: str, record: Record) -> Entry:
         value, now = record.pack(), self._now()
 
-        def work(connection: Connection) -> Focus | None:
+        def work(connection: Connection) -> tuple[Focus | None, Profiles]:
             connection.execute(PUT, (id, value, now))
-            return _present(connection, id)
+            return _foci(id, connection.execute(ALL_FOCUS, (id,)))
 
         if self._touched:
             self._writer.post(self._touches())
-        return Entry(record, await self._writer.run_job(work, durable=False))
+        return Entry(record, *await self._writer.run_job(work, durable=False))
 
     async def restore(self, id: str, entry: Entry) -> Entry | None:
         return None  # nothing is lost here: what is missing was deleted or evicted
@@ -142,21 +146,23 @@ class SqliteStore:
     async def delete(self, id: str) -> None:
         def work(connection: Connection) -> None:
             connection.execute("DELETE FROM maps WHERE id = ?", (id,))
-            connection.execute("DELETE FROM focus WHERE id = ?", (id,))
+            connection.execute(FORGET_FOCUS, (id,))
             sqlite_reports.forget(connection, id)
 
         await self._writer.run_job(work, durable=True, small=True)
 
-    async def get_focus(self, id: str) -> Focus | None:
-        row = self._read(GET_FOCUS, id)
-        return None if row is None else _focus(*row)
+    async def get_focus(self, id: str, profile: str = "") -> Focus | None:
+        rows = self._read(GET_FOCUS, focus_key(id, profile))
+        return _focus(*rows[0]) if rows else None
 
-    async def set_focus(self, id: str, x: float, y: float, condition: Condition) -> tuple[Focus, bool]:
-        focus = Focus.new(x, y)
+    async def set_focus(
+        self, id: str, x: float, y: float, condition: Condition, profile: str = ""
+    ) -> tuple[Focus, bool]:
+        focus, key = Focus.new(x, y), focus_key(id, profile)
 
         def work(connection: Connection) -> Outcome:
-            present = _present(connection, id)
-            if not present and not connection.execute("SELECT 1 FROM maps WHERE id = ?", (id,)).fetchone():
+            present = _present(connection, key)
+            if not present and not connection.execute(IS_KNOWN, (id,)).fetchone():
                 return "unknown"
             if not condition.holds(present.revision if present else None):
                 return "precondition"
@@ -164,17 +170,19 @@ class SqliteStore:
                 (count,) = connection.execute("SELECT count(*) FROM focus").fetchone()
                 if count >= self._max_focus:
                     return "full"
-            connection.execute(SET_FOCUS, (id, focus.x, focus.y, focus.revision))
+            connection.execute(SET_FOCUS, (key, focus.x, focus.y, focus.revision))
             return "replaced" if present else "created"
 
         return focus, settle(await self._writer.run_job(work, durable=True, small=True), self._max_focus)
 
-    async def delete_focus(self, id: str, condition: Condition) -> bool:
+    async def delete_focus(self, id: str, condition: Condition, profile: str = "") -> bool:
+        key = focus_key(id, profile)
+
         def work(connection: Connection) -> Outcome:
-            present = _present(connection, id)
+            present = _present(connection, key)
             if not condition.holds(present.revision if present else None):
                 return "precondition"
-            connection.execute("DELETE FROM focus WHERE id = ?", (id,))
+            connection.execute("DELETE FROM focus WHERE id = ?", (key,))
             return "deleted" if present else "absent"
 
         return settle(await self._writer.run_job(work, durable=True, small=True), self._max_focus)
@@ -250,6 +258,12 @@ def _focus(x: object, y: object, revision: object) -> Focus | None:
     return None
 
 
-def _present(connection: Connection, id: str) -> Focus | None:
-    row = connection.execute(GET_FOCUS, (id,)).fetchone()
+def _foci(id: str, rows: Iterable[tuple[Any, ...]]) -> tuple[Focus | None, Profiles]:
+    """Of rows of key, x, y, revision."""
+    found = {key: focus for key, *values in rows if (focus := _focus(*values)) is not None}
+    return found.pop(id, None), tuple(sorted((key[len(id) + 1 :], focus) for key, focus in found.items()))
+
+
+def _present(connection: Connection, key: str) -> Focus | None:
+    row = connection.execute(GET_FOCUS, (key,)).fetchone()
     return None if row is None else _focus(*row)

@@ -55,7 +55,7 @@ FOCUS_BODY = {
         },
     }
 }
-IF_MATCH = {
+_IF_MATCH: dict[str, Any] = {
     "parameters": [
         {
             "name": "If-Match",
@@ -168,6 +168,10 @@ _QUERY: dict[str, dict[str, Any]] = {
             "example": "sanity",
         },
     },
+    "profile": {
+        "description": "The focus of this profile alone, which takes precedence over the one for every ratio.",
+        "schema": {"type": "string", "enum": list(PROFILES)},
+    },
     "v": {
         "description": "The document's version: the response may then be cached for a year.",
         "schema": {"type": "string"},
@@ -193,6 +197,11 @@ _AZURE: dict[str, dict[str, Any]] = {
         },
     },
 }
+
+
+def conditional(operation: dict[str, Any]) -> dict[str, Any]:
+    """The same with the headers of a conditional change."""
+    return {"parameters": [*operation["parameters"], *_IF_MATCH["parameters"]]}
 
 
 def query(*names: str) -> dict[str, Any]:

@@ -161,10 +161,18 @@ class Point(Schema):
     score: float = Field(ge=0, le=1)
 
 
+class At(Schema):
+    x: float = Field(ge=0, le=1)
+    y: float = Field(ge=0, le=1)
+
+
 class FocusPoint(Schema):
     x: float = Field(ge=0, le=1)
     y: float = Field(ge=0, le=1)
     source: Literal["model", "person"]
+    profiles: dict[str, At] | SkipJsonSchema[None] = absent(
+        "What a person set for single profiles, by name. Absent if there is none."
+    )
 
 
 class PersonsFocus(Schema):

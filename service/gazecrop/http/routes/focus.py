@@ -1,5 +1,5 @@
-"""The focal point that a person sets. It takes precedence over the network for every ratio, and outlives maps, restarts
-and new networks."""
+"""The focal points that a person sets: one for every ratio, which takes precedence over the network, and one for each
+profile, which takes precedence over that. They outlive maps, restarts and new networks."""
 
 import re
 from typing import Any
@@ -7,17 +7,19 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from gazecrop.crop.focus import Focus
+from gazecrop.crop.params import parse
+from gazecrop.crop.ratios import PROFILES
 from gazecrop.errors import BadParameters, FocusNotFound
 from gazecrop.http.caching import original
 from gazecrop.http.openapi import schemas
-from gazecrop.http.openapi.parameters import FOCUS_BODY, IF_MATCH
+from gazecrop.http.openapi.parameters import FOCUS_BODY, conditional, query
 from gazecrop.http.openapi.responses import FRESH, NOT_MODIFIED, responses
 from gazecrop.http.routes.shared import (
     json_answer,
     not_modified,
     parts_of,
+    raw_query,
     read_json,
-    reject_query_parameters,
     stages_of,
 )
 from gazecrop.store.base import Condition
@@ -33,13 +35,15 @@ _NO_REVISION = 2**64 - 1  # revisions have 63 bits; stores pack them in 64
     responses=responses(
         {200: schemas.PersonsFocus, 304: NOT_MODIFIED}, 401, 403, 404, 422, 503, headers=FRESH
     ),
+    openapi_extra=query("profile"),
 )
 async def show(request: Request, id: str) -> Response:
-    reject_query_parameters(request)
+    profile = profile_of(request)
     with stages_of(request.scope).time("store"):
-        focus, degraded = await parts_of(request).maps.get_focus(id)
+        focus, degraded = await parts_of(request).maps.get_focus(id, profile)
     if focus is None:
-        raise FocusNotFound("No person has set a focus for this picture.")
+        of = f"the profile {profile}" if profile else "this picture"
+        raise FocusNotFound(f"No person has set a focus for {of}.")
     headers = {"ETag": tag(focus), "Cache-Control": "private, no-cache"}
     if degraded:
         headers["X-Degraded"] = "store"
@@ -56,13 +60,13 @@ async def show(request: Request, id: str) -> Response:
         *(401, 403, 404, 408, 412, 413, 415, 422, 503, 507),
         headers=("ETag",),
     ),
-    openapi_extra=FOCUS_BODY | IF_MATCH,
+    openapi_extra=FOCUS_BODY | conditional(query("profile")),
 )
 async def put(request: Request, id: str) -> Response:
-    reject_query_parameters(request)
+    profile = profile_of(request)
     x, y = coordinates(await read_json(request))
     with stages_of(request.scope).time("store"):
-        focus, created = await parts_of(request).maps.set_focus(id, x, y, condition(request))
+        focus, created = await parts_of(request).maps.set_focus(id, x, y, condition(request), profile)
     return json_answer(answer(focus), 201 if created else 200, {"ETag": tag(focus)})
 
 
@@ -71,13 +75,23 @@ async def put(request: Request, id: str) -> Response:
     status_code=204,
     summary="Remove the focus",
     responses=responses({204: {"description": "Removed, or there was none"}}, 401, 403, 412, 422, 503),
-    openapi_extra=IF_MATCH,
+    openapi_extra=conditional(query("profile")),
 )
 async def delete(request: Request, id: str) -> Response:
-    reject_query_parameters(request)
+    profile = profile_of(request)
     with stages_of(request.scope).time("store"):
-        await parts_of(request).maps.delete_focus(id, condition(request))
+        await parts_of(request).maps.delete_focus(id, condition(request), profile)
     return Response(status_code=204)
+
+
+def profile_of(request: Request) -> str:
+    """`?profile=`; empty without it. Raises BadParameters."""
+    extra = parse(raw_query(request.scope), frozenset({"profile"})).extra
+    name = extra.get("profile")
+    if name is not None and name not in PROFILES:
+        detail = f"The profiles are {', '.join(PROFILES)}."
+        raise BadParameters.one("profile", detail, received=name[:40])
+    return name or ""
 
 
 def answer(focus: Focus) -> dict[str, Any]:

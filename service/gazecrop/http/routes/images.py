@@ -138,6 +138,7 @@ def image_document(known: Known, crops: list[Crop]) -> dict[str, Any]:
         known.focus,
         crops,
         orientation=record.orientation,
+        profiles=known.profiles,
     )
 
 
