@@ -745,18 +745,18 @@ const aligned = (point, target, length, side) =>
 
 // ---- the crop as content management systems store it; fields.py has the rules and the addresses of their documentation
 
-const rounded = (value, places) => Math.floor(value * 10 ** places + 0.5) / 10 ** places,
-  percent = (value) => rounded(100 * value, 2),
-  inFractions = ([x, y]) => ({ x: rounded(x, 4), y: rounded(y, 4) }),
+const halfUpTo = (value, places) => Math.floor(value * 10 ** places + 0.5) / 10 ** places,
+  percent = (value) => halfUpTo(100 * value, 2),
+  inFractions = ([x, y]) => ({ x: halfUpTo(x, 4), y: halfUpTo(y, 4) }),
   areaOf = (x, y, width, height, [wide, high]) => ({
-    x: rounded(x / wide, 4),
-    y: rounded(y / high, 4),
-    width: rounded(width / wide, 4),
-    height: rounded(height / high, 4),
+    x: halfUpTo(x / wide, 4),
+    y: halfUpTo(y / high, 4),
+    width: halfUpTo(width / wide, 4),
+    height: halfUpTo(height / high, 4),
   });
 
 /** Fractions of the picture. */
-const middleOf = ({ box, picture: [wide, high] }) => [
+const centreAt = ({ box, picture: [wide, high] }) => [
   (2 * box.x + box.width) / (2 * wide),
   (2 * box.y + box.height) / (2 * high),
 ];
@@ -781,16 +781,16 @@ const FORMS = {
     return {
       crop: {
         _type: "sanity.imageCrop",
-        top: rounded(y / high, 4),
-        bottom: rounded((high - y - height) / high, 4),
-        left: rounded(x / wide, 4),
-        right: rounded((wide - x - width) / wide, 4),
+        top: halfUpTo(y / high, 4),
+        bottom: halfUpTo((high - y - height) / high, 4),
+        left: halfUpTo(x / wide, 4),
+        right: halfUpTo((wide - x - width) / wide, 4),
       },
       hotspot: {
         _type: "sanity.imageHotspot",
-        ...inFractions(middleOf(cut)),
-        width: rounded(width / wide, 4),
-        height: rounded(height / high, 4),
+        ...inFractions(centreAt(cut)),
+        width: halfUpTo(width / wide, 4),
+        height: halfUpTo(height / high, 4),
       },
     };
   },
@@ -799,7 +799,7 @@ const FORMS = {
     return { x: percent(x), y: percent(y) };
   },
   payload(cut) {
-    const [x, y] = middleOf(cut);
+    const [x, y] = centreAt(cut);
     return { focalX: percent(x), focalY: percent(y) };
   },
   contentful(cut) {
@@ -812,13 +812,13 @@ const FORMS = {
       top = box.y + Math.floor((box.height - 1) / 2);
     return `${left}x${top}:${left + 1}x${top + 1}`;
   },
-  craft: (cut) => inFractions(middleOf(cut)),
+  craft: (cut) => inFractions(centreAt(cut)),
   statamic(cut) {
-    const [x, y] = middleOf(cut).map((at) => Math.floor(100 * at + 0.5));
-    return `${x}-${y}-${Math.max(rounded(cut.largest[0] / cut.box.width, 2), 1)}`;
+    const [x, y] = centreAt(cut).map((at) => Math.floor(100 * at + 0.5));
+    return `${x}-${y}-${Math.max(halfUpTo(cut.largest[0] / cut.box.width, 2), 1)}`;
   },
   kirby: (cut) =>
-    middleOf(cut)
+    centreAt(cut)
       .map((at) => `${percent(at)}%`)
       .join(" "),
   wagtail: ({ box: { x, y, width, height } }) => ({
