@@ -21,7 +21,17 @@ from typing import Any
 
 from gazecrop.crop.focus import Focus, Profiles
 from gazecrop.store import sqlite_reports
-from gazecrop.store.base import Condition, Entry, Outcome, Record, Report, focus_key, no_space, reports_full, settle
+from gazecrop.store.base import (
+    Condition,
+    Entry,
+    Outcome,
+    Record,
+    Report,
+    focus_key,
+    no_space,
+    reports_full,
+    settle,
+)
 from gazecrop.store.sqlite_file import open_file, open_reader
 from gazecrop.store.sqlite_writer import DiskFull, Writer
 
