@@ -15,7 +15,7 @@ from PIL import Image
 from gazecrop.crop.answers import crop_answer
 from gazecrop.crop.cropping import Crop, Cropper, Options, Policy, box_size
 from gazecrop.crop.grid import SaliencyGrid
-from gazecrop.crop.objects import HEAD, Object, most_important
+from gazecrop.crop.objects import HEAD, TWENTIETHS, Object, most_important
 from gazecrop.crop.placing import Box, Constraint
 from gazecrop.crop.ratios import parse_ratio
 from gazecrop.crop.zooming import EYES, AutoZoom, find_subject
@@ -231,10 +231,10 @@ def test_heads_of_ten_portraits_are_equally_tall(ratio: str, fill: int) -> None:
         face = Object.detected("face", x, y, width, height, 0.9)
         grid = SaliencyGrid.from_density(noise, *size, objects=most_important([face]))
         found = crop(grid, ratio, fill=Fraction(fill, 100))
-        head = height * (1 + HEAD[1] + HEAD[2]) * size[1]
+        head = height * (1 + (HEAD[1] + HEAD[2]) / TWENTIETHS) * size[1]
         shares.append(head / found.box.height)
         before.append(head / size[1])
-        eyes = (y - HEAD[1] * height) * size[1] + head * EYES
+        eyes = (y - HEAD[1] / TWENTIETHS * height) * size[1] + head * EYES
         assert 0.28 <= (eyes - found.box.y) / found.box.height <= 0.4
         assert found.objects is not None and found.objects.whole == 1
     assert max(before) / min(before) > 1.5

@@ -37,16 +37,22 @@ WAIT_FOR_CONNECTION = 1.0
 
 # redis-py puts the failed command of a pipeline in front of the answer, and Redis quotes the arguments of a command
 # that it does not know: both hold the bytes of a map.
-_QUOTED = re.compile(
-    r"^Command # \d+ \(.*\) of pipeline caused error: \W*|, with args beginning with.*$", re.DOTALL
-)
+_PIPELINE = re.compile(r"^Command # \d+ \(.*\) of pipeline caused error: \W*", re.DOTALL)
+_ARGUMENTS = re.compile(r", with args beginning with.*$", re.DOTALL)
 _REASON_CHARACTERS = 200
 
 
 def reason_of(error: BaseException) -> str:
     """An error's text for the log, without the data of the command that failed."""
-    text = "".join(c if c.isprintable() else "?" for c in _QUOTED.sub("", str(error)))
-    return text[:_REASON_CHARACTERS].rstrip("\"',)")
+    text = str(error)
+    if _PIPELINE.match(text):
+        text = _PIPELINE.sub("", text).rstrip("\"',)")
+    if (
+        "unauthenticated" in text
+    ):  # Redis' answer to a command of more than ten arguments, which MGET of a map has
+        return "Authentication required."
+    text = "".join(c if c.isprintable() else "?" for c in _ARGUMENTS.sub("", text))
+    return text[:_REASON_CHARACTERS]
 
 
 class Link:
