@@ -1,0 +1,135 @@
+"""The network's second output -> objects: boxes of faces and text lines, scored, without overlaps.
+
+The output is float [10, rows, columns], five channels a kind in the order of `objects.KINDS`. Of each five: 0 the logit
+of a box whose middle is in this cell; 1 and 2 how far right and down of the cell's middle, in cells; 3 and 4 the
+logarithms of the box's width and height in cells. A value that is not finite removes its cell's box, nothing else.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import isfinite, log
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gazecrop.crop.objects import KINDS, MOST, Kind, Object, most_important
+
+CHANNELS = 5  # of a kind
+CANDIDATES = 48  # of a kind, the highest logits: bounds the comparison of all pairs, 0.1 ms
+OVERLAP = 0.5  # intersection over union with a box of a higher score, above which a box is the same object
+_LEAST_SIDE = 1e-3  # of the picture's: a quarter of the 255th that an object's edge is rounded to
+
+Floats = NDArray[np.float64]
+
+
+class Candidates(NamedTuple):
+    """kinds: int64[n], indices into `objects.KINDS`; boxes: float64[n, 4], left, top, right, bottom in fractions,
+    clipped to the picture; logits: float64[n], descending within a kind."""
+
+    kinds: NDArray[np.int64]
+    boxes: Floats
+    logits: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Scoring:
+    """Of one kind: a box of this logit is right with the probability sigmoid(scale * logit + shift); those below
+    `least` are dropped. A value of the network's manifest (model_store/recipe/make/calibrate_objects.py)."""
+
+    scale: float
+    shift: float
+    least: float
+
+    @classmethod
+    def from_manifest(cls, entry: Mapping[str, Any]) -> "Scoring":
+        """Raises KeyError, TypeError or ValueError when the entry is incomplete or wrong."""
+        found = cls(*(float(entry[name]) for name in ("scale", "shift", "least")))
+        if not (isfinite(found.scale) and found.scale > 0 and isfinite(found.shift) and 0 < found.least < 1):
+            raise ValueError("objects: `scale` is above 0, `shift` finite, `least` between 0 and 1")
+        return found
+
+    @property
+    def least_logit(self) -> float:
+        """The logit whose score is `least`."""
+        return (log(self.least / (1 - self.least)) - self.shift) / self.scale
+
+    def scores(self, logits: Floats) -> Floats:
+        """0 to 1, as many as logits."""
+        found: Floats = 1 / (1 + np.exp(-np.clip(self.scale * logits + self.shift, -500, 500)))
+        return found
+
+
+def scorings(entry: Mapping[str, Any]) -> dict[Kind, Scoring]:
+    """From the entry `objects` of a network in the manifest. Raises as `Scoring.from_manifest`."""
+    return {kind: Scoring.from_manifest(entry[kind]) for kind in KINDS}
+
+
+def decode(output: NDArray[np.floating], scoring: Mapping[Kind, Scoring]) -> tuple[Object, ...]:
+    """The objects of one picture, the most important first: the 16 boxes with the largest size times score at most.
+    `output`: float [10, rows, columns]."""
+    kinds, boxes, logits = candidates(output, [scoring[kind].least_logit for kind in KINDS])
+    if not len(kinds):
+        return ()
+    scores = np.empty(len(kinds))
+    for place, kind in enumerate(KINDS):
+        of_kind = kinds == place
+        scores[of_kind] = scoring[kind].scores(logits[of_kind])
+    sides = boxes[:, 2:] - boxes[:, :2]
+    largest = np.argsort(-sides[:, 0] * sides[:, 1] * scores, kind="stable")[:MOST]
+    corners, sizes = boxes[largest, :2].tolist(), sides[largest].tolist()
+    described = zip(kinds[largest].tolist(), corners, sizes, scores[largest].tolist(), strict=True)
+    return most_important(
+        [
+            Object.detected(KINDS[kind], x, y, width, height, score)
+            for kind, (x, y), (width, height), score in described
+        ]
+    )
+
+
+def candidates(output: NDArray[np.floating], least: Sequence[float]) -> Candidates:
+    """The boxes with a logit of at least `least` (one number a kind), without those that overlap a better one of their
+    kind. Of each kind the 48 highest logits are compared. `output`: float [10, rows, columns]."""
+    rows, columns = output.shape[1:]
+    planes = output.reshape(len(KINDS), CHANNELS, -1)
+    logits = planes[:, 0]
+    kinds, cells = np.nonzero(logits >= np.array(least).reshape(-1, 1))  # no comparison with a NaN is true
+    if not len(cells):
+        return Candidates(kinds, np.zeros((0, 4)), np.zeros(0))
+    best = np.argsort(-logits[kinds, cells], kind="stable")
+    if len(best) > CANDIDATES:
+        best = np.concatenate([best[kinds[best] == kind][:CANDIDATES] for kind in range(len(KINDS))])
+    kinds, cells = kinds[best], cells[best]
+    values = planes[kinds, :, cells].astype(np.float64)
+    finite = np.isfinite(values).all(axis=1)
+    if not finite.all():
+        kinds, cells, values = kinds[finite], cells[finite], values[finite]
+    grid = np.array((columns, rows))
+    middles = (np.stack((cells % columns, cells // columns), axis=1) + 0.5 + values[:, 1:3]) / grid
+    # No more than four times the picture: the exponential stays finite.
+    halves = np.exp(np.minimum(values[:, 3:], np.log(4 * grid))) / (2 * grid)
+    boxes = np.concatenate((middles - halves, middles + halves), axis=1)
+    boxes = np.minimum(np.maximum(boxes, 0.0), 1.0)
+    kept = np.flatnonzero(((boxes[:, 2:] - boxes[:, :2]) >= _LEAST_SIDE).all(axis=1))
+    kept = kept[_apart(kinds[kept], boxes[kept])]
+    return Candidates(kinds[kept], boxes[kept], values[kept, 0])
+
+
+def _apart(kinds: NDArray[np.int64], boxes: Floats) -> NDArray[np.int64]:
+    """Indices of the boxes that overlap none of the chosen ones of their kind before them: greedy, in this order."""
+    count = len(boxes)
+    if count < 2:
+        return np.arange(count)
+    left, top, right, bottom = boxes.T
+    shared = np.maximum(np.minimum(right[:, None], right) - np.maximum(left[:, None], left), 0.0)
+    shared *= np.maximum(np.minimum(bottom[:, None], bottom) - np.maximum(top[:, None], top), 0.0)
+    areas = (right - left) * (bottom - top)
+    # Intersection over union above the limit, without a division.
+    same = shared * (1 + OVERLAP) > OVERLAP * (areas[:, None] + areas)
+    same &= kinds[:, None] == kinds
+    chosen, gone = [], np.zeros(count, np.bool_)
+    for i in range(count):
+        if not gone[i]:
+            chosen.append(i)
+            gone |= same[i]
+    return np.array(chosen, np.int64)
