@@ -11,9 +11,10 @@ import pytest
 
 from gazecrop import model as module
 from gazecrop.crop.confidence import Calibration
-from gazecrop.model import DISC, STORE, Density, Model, ModelError, Pixels, calibration_of, self_test_picture
+from gazecrop.crop.objects import Object
+from gazecrop.model import DISC, STORE, Model, ModelError, Outputs, Pixels, calibration_of, self_test_picture
 from gazecrop.settings import Settings
-from tests.helpers.networks import GRID, SHAPE, network, write_store
+from tests.helpers.networks import GRID, SHAPE, WITH_OBJECTS, network, write_store
 
 CALIBRATION = {"weights": [1.0, 2.0, 3.0, 4.0], "intercept": 0.5}
 
@@ -48,11 +49,11 @@ def test_gives_a_density_for_every_picture_of_a_batch(warm: Model) -> None:
         self_test_picture(*SHAPE)[:, ::-1],
         np.zeros((*SHAPE, 3), np.uint8),
     ]
-    maps = warm.infer(pictures)
+    maps = np.stack([each.density for each in warm.infer(pictures)])
     assert maps.shape == (3, *GRID) and maps.dtype == np.float32
     np.testing.assert_allclose(maps.sum((1, 2)), 1, atol=1e-4)
-    np.testing.assert_array_equal(maps[0], warm.run(pictures[0][None])[0])
-    np.testing.assert_array_equal(maps[0], warm.infer(pictures[:1])[0])
+    np.testing.assert_array_equal(maps[0], warm.run(pictures[0][None]).density[0])
+    np.testing.assert_array_equal(maps[0], warm.infer(pictures[:1])[0].density)
     np.testing.assert_allclose(maps[1], maps[0][:, ::-1], atol=1e-6)
     np.testing.assert_allclose(maps[2], 1 / 1200, rtol=1e-4)
 
@@ -60,9 +61,9 @@ def test_gives_a_density_for_every_picture_of_a_batch(warm: Model) -> None:
 def test_several_threads_may_run_it_at_once(warm: Model) -> None:
     chance = np.random.default_rng(0)
     pictures = chance.integers(0, 256, (16, 1, *SHAPE, 3), dtype=np.uint8)
-    alone = [warm.run(picture) for picture in pictures]
+    alone = [warm.run(picture).density for picture in pictures]
     with ThreadPoolExecutor(4) as threads:
-        together = list(threads.map(warm.run, pictures))
+        together = [outputs.density for outputs in threads.map(warm.run, pictures)]
     np.testing.assert_array_equal(alone, together)
 
 
@@ -71,7 +72,7 @@ def test_the_self_test_runs_for_every_batch_size(store: Path, monkeypatch: pytes
     sizes = list[int]()
     run = loaded.run
 
-    def counted(batch: Pixels) -> Density:
+    def counted(batch: Pixels) -> Outputs:
         sizes.append(len(batch))
         return run(batch)
 
@@ -91,7 +92,7 @@ def test_batches_of_every_size_run_as_a_size_that_was_warmed(
     sizes = list[int]()
     run = loaded.run
 
-    def counted(batch: Pixels) -> Density:
+    def counted(batch: Pixels) -> Outputs:
         sizes.append(len(batch))
         return run(batch)
 
@@ -103,7 +104,8 @@ def test_batches_of_every_size_run_as_a_size_that_was_warmed(
         pictures = list(chance.integers(0, 256, (count, *SHAPE, 3), dtype=np.uint8))
         together = loaded.infer(pictures)
         assert sizes[-1] in expected and sizes[-1] < 2 * count
-        np.testing.assert_array_equal(together, [run(picture[None])[0] for picture in pictures])
+        alone = [run(picture[None]).density[0] for picture in pictures]
+        np.testing.assert_array_equal([each.density for each in together], alone)
 
 
 @pytest.mark.parametrize(
@@ -127,6 +129,75 @@ def test_a_grid_that_is_not_the_manifests_does_not_pass(tmp_path: Path) -> None:
     loaded = Model.load(settings(write_store(tmp_path, grids=[(15, 20)])))
     with pytest.raises(ModelError, match="manifest requires"):
         loaded.warm()
+
+
+def red_and_blue() -> Pixels:
+    """Grey, with a red square of 4x4 cells at (0.3, 0.35) as in the self-test, and a blue cell below."""
+    picture = np.full((*SHAPE, 3), 128, np.uint8)
+    picture[72:104, 80:112] = (250, 120, 10)
+    picture[200:208, 160:168] = (10, 120, 250)
+    return picture
+
+
+@pytest.mark.parametrize("most", [1, 4])
+def test_a_network_with_objects_gives_them_for_every_picture_of_a_batch(most: int, tmp_path: Path) -> None:
+    store = write_store(tmp_path, {"fp32": network(objects=True)}, **WITH_OBJECTS)
+    loaded = Model.load(settings(store, max_batch=most))
+    loaded.warm()
+    assert loaded.outputs == ("density", "objects")
+    both, plain = red_and_blue(), np.full((*SHAPE, 3), 128, np.uint8)
+    found = [each for picture in (both, plain) for each in loaded.infer([picture])]
+    assert not found[1].objects
+    [line] = [one for one in found[0].objects if one.kind == "text"]
+    # Cell (25, 20): exp(2) / 40 wide about 20.5 / 40, 1 / 30 high about 25.5 / 30; the sigmoid of 1.4 is 0.802.
+    assert line == Object("text", 107, 212, 155, 221, 102)
+    faces = [one for one in found[0].objects if one.kind == "face"]
+    assert faces and all(
+        one.left < 0.3 * 255 < one.right or one.top < 0.35 * 255 < one.bottom for one in faces
+    )
+    assert all(one.score > 64 for one in found[0].objects)
+    if most > 1:
+        together = loaded.infer([both, plain, both])
+        assert [each.objects for each in together] == [found[0].objects, (), found[0].objects]
+
+
+def test_without_the_output_in_the_manifest_there_are_no_objects(tmp_path: Path) -> None:
+    loaded = Model.load(settings(write_store(tmp_path, {"fp32": network(objects=True)})))
+    loaded.warm()
+    assert loaded.outputs == ("density",) and loaded.run(red_and_blue()[None]).objects is None
+    assert loaded.infer([red_and_blue()])[0].objects == ()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"channels": 9}, r"`objects` has the shape \(1, 9, 30, 40\), not \(1, 10, 30, 40\)"),
+        ({"wide": math.nan}, "`objects` is not finite"),
+        ({"wide": math.inf}, "`objects` is not finite"),
+    ],
+)
+def test_a_wrong_output_of_objects_does_not_pass(wrong: dict[str, Any], words: str, tmp_path: Path) -> None:
+    store = write_store(tmp_path, {"fp32": network(objects=True, **wrong)}, **WITH_OBJECTS)
+    with pytest.raises(ModelError, match=words):
+        Model.load(settings(store)).warm()
+
+
+@pytest.mark.parametrize(
+    ("entry", "words"),
+    [
+        (WITH_OBJECTS, "there is no output objects in the file"),
+        ({"outputs": ["density", "objects"]}, "incomplete or wrong: KeyError"),
+        ({"outputs": ["objects"]}, "`outputs` must be"),
+        ({"outputs": "density"}, "`outputs` must be"),
+        (
+            WITH_OBJECTS | {"objects": {"face": {"scale": 1, "shift": 0, "least": 2}}},
+            "`least` between 0 and 1",
+        ),
+    ],
+)
+def test_a_wrong_entry_of_objects_is_not_loaded(entry: dict[str, Any], words: str, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=words):
+        Model.load(settings(write_store(tmp_path, **entry)))
 
 
 def test_a_changed_file_is_not_loaded(tmp_path: Path) -> None:

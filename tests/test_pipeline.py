@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from gazecrop.concurrency.batcher import Batcher
 from gazecrop.concurrency.gate import Gate
 from gazecrop.crop.cropping import Crop
 from gazecrop.crop.grid import SaliencyGrid
+from gazecrop.crop.objects import Object
 from gazecrop.crop.params import Wanted, parse
 from gazecrop.errors import (
     BadParameters,
@@ -30,6 +31,7 @@ from gazecrop.errors import (
     TooManyPixels,
 )
 from gazecrop.metrics import Stages
+from gazecrop.model import Prediction
 from gazecrop.picture.decode import Limits
 from gazecrop.pipeline import COSTLY_AT_ONCE, COSTLY_QUEUE, Known, Picture, Pipeline, analyse
 from gazecrop.settings import Settings
@@ -40,6 +42,7 @@ from tests.helpers.gates import slot
 from tests.helpers.pictures import encode, jpeg
 
 ID = "0" * 32
+FACE = Object("face", 20, 60, 80, 140, 120)
 
 
 class Network:
@@ -56,12 +59,12 @@ class Network:
     def grid_of(self, shape: tuple[int, ...]) -> tuple[int, int]:
         return 6, 8
 
-    def run(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
-        self.runs += len(batch)
-        density = np.zeros((len(batch), 6, 8), np.float32)
-        density[:, 2, 1] = 0.75
-        density[:, 3, 2] = 0.25
-        return density
+    def infer(self, pictures: Sequence[NDArray[np.uint8]]) -> list[Prediction]:
+        self.runs += len(pictures)
+        density = np.zeros((6, 8), np.float32)
+        density[2, 1] = 0.75
+        density[3, 2] = 0.25
+        return [Prediction(density, (FACE,)) for _ in pictures]
 
 
 class Flaky(SqliteStore):
@@ -90,7 +93,7 @@ class Bench:
         self.maps = MapCache[Picture](self.store, Picture, megabytes=1, map_bytes=Picture.BYTES)
         self.gate = Gate(10_000_000, 1, 1)
         self.decoders = ThreadPoolExecutor(1)
-        self.batcher: Batcher[Any, Any] = Batcher(lambda items: list(network.run(np.stack(items))))
+        self.batcher: Batcher[Any, Any] = Batcher(lambda items: network.infer(items))
         self.limits = Limits(pixels_jpeg=1_000_000, pixels=500_000, scans=64)
         self.pipeline = Pipeline(
             model=network,
@@ -299,6 +302,7 @@ async def test_too_many_costly_queries_are_refused(bench: Bench) -> None:
 async def test_analysis_without_a_server_makes_the_same_map(bench: Bench) -> None:
     known, _ = await bench.upload(jpeg())
     assert analyse(jpeg(), bench.model, bench.limits) == known.picture.record
+    assert known.picture.cropper.grid.objects == (FACE,)
 
 
 async def test_where_batches_are_gathered_the_map_is_the_same(bench: Bench) -> None:

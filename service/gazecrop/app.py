@@ -28,7 +28,7 @@ from gazecrop.http.openapi.document import Api
 from gazecrop.http.routes import azure, crops, focus, google, health, images, page, rendering, reports
 from gazecrop.keys import Keys
 from gazecrop.metrics import Metrics
-from gazecrop.model import Density, Model, ModelError, Pixels
+from gazecrop.model import Model, ModelError, Pixels, Prediction
 from gazecrop.parts import Parts
 from gazecrop.pipeline import Picture, Pipeline, limits_of
 from gazecrop.settings import Settings
@@ -90,6 +90,8 @@ class App:
         settings, metrics = self.settings, self.metrics
         model = await asyncio.to_thread(Model.load, settings)
         await asyncio.to_thread(model.warm)
+        outputs = " and ".join(model.outputs)
+        _log.info("%s, %s, on %s: gives %s", model.name, model.file, model.provider, outputs)
         metrics.model(model.name, model.file, model.sha256, model.provider, model.fell_back)
         store = open_store(settings)
         id_key = await _id_key(settings, store)
@@ -113,8 +115,8 @@ class App:
             shed=metrics.watch_gate("decode", lambda: gate.waiting),
         )
         decoders = ThreadPoolExecutor(settings.workers, thread_name_prefix="decode")
-        batcher: Batcher[Pixels, Density] = Batcher(
-            lambda pictures: list(model.infer(pictures)),
+        batcher: Batcher[Pixels, Prediction] = Batcher(
+            model.infer,
             model.max_batch,
             1 if model.provider.startswith("CUDA") else settings.workers,
             batched=metrics.batch_size.observe,

@@ -1,20 +1,22 @@
-"""The ONNX Runtime session: file, provider, warm-up, run(batch) -> maps. The only import of onnxruntime."""
+"""The ONNX Runtime session: file, provider, warm-up, run(batch) -> maps and objects. The only import of onnxruntime."""
 
 import ctypes
 import hashlib
 import json
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
 from gazecrop.crop.confidence import Calibration
+from gazecrop.crop.detection import CHANNELS, Scoring, decode, scorings
+from gazecrop.crop.objects import KINDS, Kind, Object
 from gazecrop.settings import Settings
 
 PACKAGED = Path(__file__).parent / "model_store"  # in the wheel; in a checkout it is at the root
@@ -29,6 +31,7 @@ NEAR = 0.15  # of the side: the largest distance of the maximum from the disc's 
 
 Pixels = NDArray[np.uint8]
 Density = NDArray[np.float32]
+OUTPUTS = ("density", "objects")  # of the ONNX file; the second one may be missing
 Precision = Literal["fp32", "int8"]
 
 _log = logging.getLogger("gazecrop")
@@ -39,10 +42,26 @@ class ModelError(Exception):
     """The network cannot be loaded, or its output is wrong. The server does not start then."""
 
 
+class Outputs(NamedTuple):
+    """Of a batch. density: float32[n, rows, columns]; objects: float32[n, 10, rows, columns] as in crop/detection.py,
+    None of a network without this output."""
+
+    density: Density
+    objects: NDArray[np.float32] | None
+
+
+class Prediction(NamedTuple):
+    """Of one picture. density: float32[rows, columns], summing to 1; objects: at most 16."""
+
+    density: Density
+    objects: tuple[Object, ...] = ()
+
+
 class Model:
     """A loaded network.
 
     shapes: (height, width) of each accepted input; grids: (rows, columns) of the output, in the order of `shapes`.
+    outputs: the names of its outputs; scoring: of its objects, by kind, None for a network without them.
     symmetry_threshold: a map whose asymmetry (half the sum of |p - mirror of p|) is below it counts as symmetric.
     """
 
@@ -57,7 +76,12 @@ class Model:
         self.grids: tuple[tuple[int, int], ...] = tuple((rows, columns) for rows, columns in entry["grids"])
         self.symmetry_threshold = float(entry["symmetry_threshold"])
         self.calibration = _calibration(entry)
+        self.outputs = tuple(entry.get("outputs", OUTPUTS[:1]))
+        self.scoring = _scoring(self.outputs, entry)
         self._session = _session(_verified(path, self.sha256), settings.device)
+        missing = {*self.outputs} - {output.name for output in self._session.get_outputs()}
+        if missing:
+            raise ModelError(f"{path}: there is no output {' or '.join(sorted(missing))} in the file")
         self.provider: str = self._session.get_providers()[0]
         self._device = settings.device
         self.max_batch = settings.max_batch or (GPU_BATCH if self.provider == CUDA else 1)
@@ -84,12 +108,12 @@ class Model:
         """(rows, columns) of the output for an input of this (height, width)."""
         return self.grids[self.shapes.index((shape[0], shape[1]))]
 
-    def run(self, batch: Pixels) -> Density:
-        """uint8[n, height, width, 3] RGB -> float32[n, rows, columns], each summing to 1. Blocks; thread-safe."""
-        density: Density = self._session.run(["density"], {"picture": batch})[0]
-        return density
+    def run(self, batch: Pixels) -> Outputs:
+        """uint8[n, height, width, 3] RGB -> the outputs of n pictures. Blocks; thread-safe."""
+        found: list[NDArray[np.float32]] = self._session.run(self.outputs, {"picture": batch})
+        return Outputs(found[0], found[1] if len(found) > 1 else None)
 
-    def infer(self, pictures: Sequence[Pixels]) -> Density:
+    def infer(self, pictures: Sequence[Pixels]) -> list[Prediction]:
         """`run` for a list of pictures of one shape, uint8[height, width, 3] each. The batcher calls it.
 
         A batch of another size than those of `warm` is filled up with copies of its last picture: on a GPU each new
@@ -97,25 +121,39 @@ class Model:
         """
         count = len(pictures)
         size = next((size for size in self.batch_sizes if size >= count), count)
-        if size == 1:
-            return self.run(pictures[0][None])
-        return self.run(np.stack([*pictures, *[pictures[-1]] * (size - count)]))[:count]
+        batch = pictures[0][None]
+        if size > 1:
+            batch = np.stack([*pictures, *[pictures[-1]] * (size - count)])
+        density, objects = self.run(batch)
+        if objects is None or self.scoring is None:
+            return [Prediction(each) for each in density[:count]]
+        return [Prediction(density[i], decode(objects[i], self.scoring)) for i in range(count)]
 
     def warm(self) -> None:
         """Runs the self-test picture in every batch size that will occur: the first run of a shape is slow.
 
-        Raises `ModelError` when an output is not a density, or its maximum is not at the disc of the picture.
+        Raises `ModelError` when an output is not a density, its maximum is not at the disc of the picture, or the
+        objects' output has another shape or a value that is not finite.
         """
         for shape in self.shapes:
             picture = self_test_picture(*shape)
             for size in self.batch_sizes:
                 self._check(self.run(np.repeat(picture[None], size, axis=0)), size, self.grid_of(shape))
 
-    def _check(self, maps: Density, size: int, grid: tuple[int, int]) -> None:
+    def _check(self, outputs: Outputs, size: int, grid: tuple[int, int]) -> None:
+        maps, objects = outputs
         if maps.shape != (size, *grid):
             raise ModelError(
                 f"{self.file}: the output has the shape {maps.shape}, the manifest requires {(size, *grid)}"
             )
+        if objects is not None:
+            expected = size, CHANNELS * len(KINDS), *grid
+            if objects.shape != expected:
+                raise ModelError(
+                    f"{self.file}: the output `objects` has the shape {objects.shape}, not {expected}"
+                )
+            if not np.isfinite(objects).all():
+                raise ModelError(f"{self.file}: the output `objects` is not finite on {self.provider}")
         for density in maps:
             if not (np.isfinite(density).all() and density.min() >= 0 and abs(density.sum() - 1) < 1e-3):
                 raise ModelError(f"{self.file}: the output is not a density on {self.provider}")
@@ -163,6 +201,15 @@ def _calibration(entry: dict[str, Any]) -> Calibration | None:
     if "calibration" not in entry:
         return None
     return Calibration.from_manifest(entry["calibration"], entry.get("balance"))
+
+
+def _scoring(outputs: tuple[str, ...], entry: Mapping[str, Any]) -> dict[Kind, Scoring] | None:
+    """Of the entry `objects`, which a network with this output has, and no other. Raises KeyError or ValueError."""
+    if outputs not in (OUTPUTS, OUTPUTS[:1]):
+        raise ValueError(f"`outputs` must be {list(OUTPUTS[:1])} or {list(OUTPUTS)}")
+    if len(outputs) == 1:
+        return None
+    return scorings(entry["objects"])
 
 
 def self_test_picture(height: int, width: int) -> Pixels:

@@ -22,7 +22,7 @@ from gazecrop.crop.grid import SaliencyGrid
 from gazecrop.crop.params import Wanted
 from gazecrop.errors import BadParameters, DeadlinePassed, ImageNotFound, StoreAway
 from gazecrop.metrics import Stages
-from gazecrop.model import Model
+from gazecrop.model import Model, Prediction
 from gazecrop.picture.decode import Limits, Thumbnail, decode
 from gazecrop.picture.probe import Header, inspect, inspect_quickly
 from gazecrop.settings import Settings
@@ -116,7 +116,7 @@ class Pipeline:
         limits: Limits,
         gate: Gate,
         decoders: ThreadPoolExecutor,
-        batcher: Batcher[NDArray[np.uint8], NDArray[np.float32]],
+        batcher: Batcher[NDArray[np.uint8], Prediction],
         maps: MapCache[Picture],
     ) -> None:
         self._model = model
@@ -179,22 +179,20 @@ class Pipeline:
             header = await self.in_thread(lambda: inspect(data, shapes))
         self._limits.check(header)
         queued = time.perf_counter()
-        thumbnail, density = await self._gate.run(
+        thumbnail, prediction = await self._gate.run(
             self._decoders,
             lambda: self._in_thread(data, header, stages),
             header.pixels_to_decode,
             deadline,
             started=lambda: stages.add("queue", time.perf_counter() - queued),
         )
-        if density is None and not thumbnail.flat:
+        if prediction is None and not thumbnail.flat:
             pixels = thumbnail.pixels
             with stages.time("infer"):
-                density = await self._batcher.submit(pixels, key=pixels.shape, deadline=deadline)
-        return as_record(thumbnail, density, self._model)
+                prediction = await self._batcher.submit(pixels, key=pixels.shape, deadline=deadline)
+        return as_record(thumbnail, prediction, self._model)
 
-    def _in_thread(
-        self, data: bytes, header: Header, stages: Stages
-    ) -> tuple[Thumbnail, NDArray[np.float32] | None]:
+    def _in_thread(self, data: bytes, header: Header, stages: Stages) -> tuple[Thumbnail, Prediction | None]:
         """Decodes; with batches of one picture, as on a CPU, also infers here: a change of threads costs 0.2 ms."""
         with stages.time("decode"):
             thumbnail = decode(data, self._limits, self._model.shapes, header)
@@ -250,18 +248,23 @@ def cost(wanted: Wanted) -> float:
 def analyse(data: bytes, model: Model, limits: Limits) -> Record:
     """bytes -> map without a server: for the command line, the audit and `import gazecrop`."""
     thumbnail = decode(data, limits, model.shapes)
-    density = None if thumbnail.flat else model.run(thumbnail.pixels[None])[0]
-    return as_record(thumbnail, density, model)
+    prediction = None if thumbnail.flat else model.infer([thumbnail.pixels])[0]
+    return as_record(thumbnail, prediction, model)
 
 
-def as_record(thumbnail: Thumbnail, density: NDArray[np.float32] | None, model: Model) -> Record:
-    """The network's output as a record. `density` None (a picture of one flat colour): the uniform map."""
+def as_record(thumbnail: Thumbnail, prediction: Prediction | None, model: Model) -> Record:
+    """The network's outputs as a record. None (a picture of one flat colour): the uniform map, without objects."""
     width, height, rotated = thumbnail.width, thumbnail.height, thumbnail.rotated
-    if density is None:
+    if prediction is None:
         rows, columns = model.grid_of(thumbnail.pixels.shape[:2])
         grid = SaliencyGrid.uniform(rows, columns, width, height, rotated=rotated)
     else:
         grid = SaliencyGrid.from_density(
-            density, width, height, symmetry=model.symmetry_threshold, rotated=rotated
+            prediction.density,
+            width,
+            height,
+            symmetry=model.symmetry_threshold,
+            rotated=rotated,
+            objects=prediction.objects,
         )
     return Record(model.name, thumbnail.format, grid.code, thumbnail.orientation)

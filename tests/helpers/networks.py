@@ -13,8 +13,25 @@ FLOAT, UINT8, INT64 = 1, 2, 7  # TensorProto.DataType
 SHAPE, GRID = (240, 320), (30, 40)
 
 
-def network(*, red: float = 1.0, floor: float = 1e-6, normalised: bool = True) -> bytes:
-    """picture uint8[batch,240,320,3] -> density float32[batch,30,40]: mean of red - blue in every 8x8 pixels."""
+# Of a network with objects: its fields of the manifest.
+SCORING = {kind: {"scale": 1.0, "shift": 0.0, "least": 0.5} for kind in ("face", "text")}
+WITH_OBJECTS: dict[str, Any] = {"outputs": ["density", "objects"], "objects": SCORING}
+
+
+def network(
+    *,
+    red: float = 1.0,
+    floor: float = 1e-6,
+    normalised: bool = True,
+    objects: bool = False,
+    channels: int = 10,
+    wide: float = 1.5,
+) -> bytes:
+    """picture uint8[batch,240,320,3] -> density float32[batch,30,40]: mean of red - blue in every 8x8 pixels.
+
+    `objects`: and float32[batch,channels,30,40]. A face of exp(wide) x exp(1.5) cells where red - blue is above 100, a
+    text line of exp(2) x 1 cells where it is below -100; the logit is the hundredth part of what it exceeds 100 by.
+    """
     kernel = [weight / 64 for weight in (red, 0.0, -red) for _ in range(64)]
     last = "shares" if normalised else "looks"
     nodes = [
@@ -33,10 +50,24 @@ def network(*, red: float = 1.0, floor: float = 1e-6, normalised: bool = True) -
         _tensor("all", INT64, [3], [1, 2, 3]),
         _tensor("channel", INT64, [1], [1]),
     ]
+    if objects:
+        nodes.append(_node("Conv", ["planes", "signs", "sizes"], "objects", _attribute("strides", [8, 8])))
+        signs = {0: 0.01, 5: -0.01}  # by channel
+        looks = [
+            weight / 64
+            for channel in range(channels)
+            for weight in (signs.get(channel, 0.0), 0.0, -signs.get(channel, 0.0))
+            for _ in range(64)
+        ]
+        biases = {0: -1.0, 3: wide, 4: 1.5, 5: -1.0, 8: 2.0}
+        tensors.append(_tensor("signs", FLOAT, [channels, 3, 8, 8], looks))
+        tensors.append(_tensor("sizes", FLOAT, [channels], [biases.get(i, 0.0) for i in range(channels)]))
     graph = b"".join(_bytes(1, node) for node in nodes) + _bytes(2, b"warm")
     graph += b"".join(_bytes(5, tensor) for tensor in tensors)
     graph += _bytes(11, _value("picture", UINT8, ["batch", *SHAPE, 3]))
     graph += _bytes(12, _value("density", FLOAT, ["batch", *GRID]))
+    if objects:
+        graph += _bytes(12, _value("objects", FLOAT, ["batch", channels, *GRID]))
     return _int(1, 8) + _bytes(7, graph) + _bytes(8, _int(2, 17))
 
 

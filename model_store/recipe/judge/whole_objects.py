@@ -98,7 +98,7 @@ def scenes(split: str, limit: int = 0) -> list[Scene]:
             kind: np.array(found[kind].get(sample["key"], []), np.float64).reshape(-1, 5) for kind in found
         }
         pixels = data.picture(sample["jpg"], model.shapes)
-        density = np.asarray(model.run(pixels[None])[0], np.float64)
+        density = np.asarray(model.run(pixels[None]).density[0], np.float64)
         grid = SaliencyGrid.from_density(density, about["width"], about["height"], objects=objects(boxes))
         made.append(Scene(sample["key"], grid, points[:, :2], boxes))
         if len(made) == limit:

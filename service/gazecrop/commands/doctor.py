@@ -79,7 +79,10 @@ def examine(settings: Settings) -> Iterator[Finding]:
     else:
         file = f"{model.name} ({model.precision}, {model.file}, SHA-256 {model.sha256[:16]}...)"
         yield Finding(
-            "ok", "network", f"{file}: matches the manifest, and gives the expected map of the test picture"
+            "ok",
+            "network",
+            f"{file}: matches the manifest, and gives the expected map of the test picture; "
+            f"its outputs: {', '.join(model.outputs)}",
         )
         text = f"runs on {model.provider}, {' and '.join(_runtimes())}; GAZECROP_DEVICE={settings.device}"
         yield Finding("ok", "device", text)
@@ -204,9 +207,9 @@ def _timed(data: bytes, model: Model) -> tuple[float, ...]:
     marks = [time.perf_counter()]
     thumbnail = decode(data, Limits(), model.shapes)
     marks.append(time.perf_counter())
-    density = model.infer([thumbnail.pixels])[0]
+    prediction = model.infer([thumbnail.pixels])[0]
     marks.append(time.perf_counter())
-    cropper = Cropper(SaliencyGrid.from_code(as_record(thumbnail, density, model).code))
+    cropper = Cropper(SaliencyGrid.from_code(as_record(thumbnail, prediction, model).code))
     for ratio in ALL_PROFILES:
         cropper.crop(ratio, Options())
     marks.append(time.perf_counter())

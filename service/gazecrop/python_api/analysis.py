@@ -94,5 +94,5 @@ def _analyse_image(image: Image.Image, model: Model, limits: Limits) -> Record:
         with suppress(PictureError):  # a format or a size that only Pillow reads
             return analyse(file, model, limits)
     thumbnail = thumbnail_of(image, model.shapes)
-    density = None if thumbnail.flat else model.infer([thumbnail.pixels])[0]
-    return as_record(thumbnail, density, model)
+    prediction = None if thumbnail.flat else model.infer([thumbnail.pixels])[0]
+    return as_record(thumbnail, prediction, model)

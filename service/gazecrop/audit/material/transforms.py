@@ -4,7 +4,7 @@ The recipe's robustness table (model_store/recipe/judge/robustness.py) uses the 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from typing import Any
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from gazecrop.crop.grid import SaliencyGrid
+from gazecrop.crop.objects import PARTS, Object
 
 Density = NDArray[np.float64]
 BORDER = 0.1  # width of the padding and the border, as a fraction of the side
@@ -20,15 +21,18 @@ BORDER = 0.1  # width of the padding and the border, as a fraction of the side
 
 @dataclass(frozen=True, slots=True)
 class Transform:
-    """`change`: RGB picture -> bytes of a file. `back`: density of the changed picture -> density of the original."""
+    """`change`: RGB picture -> bytes of a file. `back`: density of the changed picture -> density of the original.
+    `moved`: the same of an object; None: it is outside the original."""
 
     name: str
     change: Callable[[Image.Image], bytes]
     back: Callable[[Density], Density] = lambda density: density
+    moved: Callable[[Object], Object | None] = lambda one: one
 
     def on_original(self, grid: SaliencyGrid, width: int, height: int) -> SaliencyGrid:
         """The map of the changed picture as a map of the original, which has this size."""
-        return SaliencyGrid.from_density(self.back(grid.density()), width, height)
+        objects = [one for one in map(self.moved, grid.objects) if one is not None]
+        return SaliencyGrid.from_density(self.back(grid.density()), width, height, objects=objects)
 
 
 def saved(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
@@ -71,6 +75,17 @@ def _unbordered(density: Density) -> Density:
     return _cut(_cut(density).T).T
 
 
+def _mirrored(one: Object) -> Object:
+    return replace(one, left=PARTS - one.right, right=PARTS - one.left)
+
+
+def _inwards(one: Object) -> Object | None:
+    edges = (one.left, one.top, one.right, one.bottom)
+    moved = [min(max(round((1 + 2 * BORDER) * edge - BORDER * PARTS), 0), PARTS) for edge in edges]
+    left, top, right, bottom = moved
+    return Object(one.kind, left, top, right, bottom, one.score) if left < right and top < bottom else None
+
+
 def _cut(density: Density) -> Density:
     rows = len(density)
     whole = 1 + 2 * BORDER
@@ -86,10 +101,10 @@ TRANSFORMS = {
     for one in (
         Transform("half size", half),
         Transform("JPEG quality 60", q60),
-        Transform("mirrored", mirror, lambda density: density[:, ::-1]),
+        Transform("mirrored", mirror, lambda density: density[:, ::-1], _mirrored),
         Transform("CMYK", cmyk),
         Transform("turned, with EXIF", turned),
-        Transform("white padding", lambda image: _bordered(image, (255, 255, 255)), _unbordered),
-        Transform("grey border", lambda image: _bordered(image, (128, 128, 128)), _unbordered),
+        Transform("white padding", lambda image: _bordered(image, (255, 255, 255)), _unbordered, _inwards),
+        Transform("grey border", lambda image: _bordered(image, (128, 128, 128)), _unbordered, _inwards),
     )
 }

@@ -51,9 +51,9 @@ def infer(decoded: Sequence[Thumbnail | bytes], model: Model) -> list[Record | b
     for alike in shapes.values():
         for start in range(0, len(alike), model.max_batch):
             batch = alike[start : start + model.max_batch]
-            densities = model.infer([thumbnail.pixels for _, thumbnail in batch])
-            for (place, thumbnail), density in zip(batch, densities, strict=True):
-                records[place] = as_record(thumbnail, density, model)
+            predictions = model.infer([thumbnail.pixels for _, thumbnail in batch])
+            for (place, thumbnail), prediction in zip(batch, predictions, strict=True):
+                records[place] = as_record(thumbnail, prediction, model)
     return records
 
 
