@@ -18,7 +18,7 @@ from gazecrop.crop.objects import Object
 from gazecrop.crop.ratios import parse_ratio
 from gazecrop.python_api import analysis
 from tests.conftest import Server
-from tests.helpers.contract import client
+from tests.helpers.contract import client, place_of, until
 from tests.helpers.javascript import javascript
 from tests.helpers.networks import WITH_OBJECTS, network, write_store
 
@@ -52,7 +52,8 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_server_answers_with_objects(store: Path, batch: str, start_server: Callable[..., Server]) -> None:
     """In batches of one the decoder's thread runs the network, else the batcher's."""
     server = start_server(GAZECROP_MODEL_STORE=str(store), GAZECROP_MAX_BATCH=batch)
-    assert "warm.fp32.onnx, on CPUExecutionProvider: gives density and objects" in server.log.read_text()
+    started = "network warm (warm.fp32.onnx, density and objects) on CPUExecutionProvider"
+    until(lambda: started in server.log.read_text())
     with client(server.url) as api:
         made = api.post("/v1/images?ratios=3:4&policy=balanced", content=png())
         document = made.json()
@@ -61,7 +62,7 @@ def test_a_server_answers_with_objects(store: Path, batch: str, start_server: Ca
         assert document["objects"] == [object_answer(one, grid) for one in grid.objects]
         [crop] = document["crops"]
         assert crop["objects"] == {"whole": 1, "cut": [], "outside": 1}
-        again = api.get(f"{made.headers['location']}/crops?ratios=3:4&policy=window").json()["crops"][0]
+        again = api.get(f"{place_of(made)}/crops/3:4?policy=window").json()
         cropper = Cropper(grid)
         assert again["box"] == cropper.crop(parse_ratio("3:4"), Options("window")).box._asdict()
         flat = BytesIO()

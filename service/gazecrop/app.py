@@ -90,8 +90,6 @@ class App:
         settings, metrics = self.settings, self.metrics
         model = await asyncio.to_thread(Model.load, settings)
         await asyncio.to_thread(model.warm)
-        outputs = " and ".join(model.outputs)
-        _log.info("%s, %s, on %s: gives %s", model.name, model.file, model.provider, outputs)
         metrics.model(model.name, model.file, model.sha256, model.provider, model.fell_back)
         store = open_store(settings)
         id_key = await _id_key(settings, store)
@@ -200,12 +198,14 @@ def _log_start(settings: Settings, model: Model) -> None:
         "version": __version__,
         "network": model.name,
         "file": model.file,
+        "outputs": " and ".join(model.outputs),
         "provider": model.provider,
         "store": "redis" if settings.redis_url else "sqlite",
         "keys": bool(settings.api_keys),
     }
     message = (
-        "started: gazecrop %(version)s, network %(network)s (%(file)s) on %(provider)s, store %(store)s, "
+        "started: gazecrop %(version)s, network %(network)s (%(file)s, %(outputs)s) on %(provider)s, "
+        "store %(store)s, "
     )
     _log.info(message + ("with keys" if fields["keys"] else "without keys"), fields, extra={"fields": fields})
 

@@ -82,6 +82,7 @@ def test_one_line_states_what_was_started(start_server: Start) -> None:
     assert (
         start["network"]
         and start["file"].endswith(".onnx")
+        and start["outputs"].startswith("density")
         and start["provider"].endswith("ExecutionProvider")
     )
     assert start["message"].endswith(f" on {start['provider']}, store sqlite, with keys")
@@ -90,7 +91,8 @@ def test_one_line_states_what_was_started(start_server: Start) -> None:
 
 def test_the_start_is_one_line_of_text(start_server: Start) -> None:
     server = start_server()
-    line = rf"INFO gazecrop: started: gazecrop {re.escape(__version__)}, network \S+ \(\S+\.onnx\) on \w+, "
+    line = rf"INFO gazecrop: started: gazecrop {re.escape(__version__)}, network \S+ "
+    line += r"\(\S+\.onnx, density(?: and objects)?\) on \w+, "
     until(lambda: "started: " in server.log.read_text())
     assert len(re.findall(rf"{line}store sqlite, without keys\n", server.log.read_text())) == 1
 
