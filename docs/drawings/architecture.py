@@ -32,6 +32,7 @@ SUMMARY = {
     "errors": "the tree of errors",
     "settings": "every GAZECROP_* variable",
     "metrics": "Prometheus, stage times",
+    "shared_metrics": "the metrics of several processes as one",
     "keys": "API keys, constant time",
 }
 

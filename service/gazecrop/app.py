@@ -32,6 +32,7 @@ from gazecrop.model import Model, ModelError, Pixels, Prediction
 from gazecrop.parts import Parts
 from gazecrop.pipeline import Picture, Pipeline, limits_of
 from gazecrop.settings import Settings
+from gazecrop.shared_metrics import Shared
 from gazecrop.store import open_store
 from gazecrop.store.base import Record, Store
 from gazecrop.store.inbox import Inbox
@@ -44,9 +45,9 @@ _log = logging.getLogger("gazecrop")
 class App:
     """The ASGI application. `parts` is None until the server has started."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, shared: Shared | None = None) -> None:
         self.settings = settings
-        self.metrics = Metrics()
+        self.metrics = Metrics(shared)
         self.api = Api(
             keys=bool(settings.api_keys),
             metrics_key=bool(settings.metrics_key),
@@ -104,7 +105,7 @@ class App:
             map_bytes=Picture.BYTES,
             count=metrics.cache,
         )
-        metrics.store_up.set_function(lambda: maps.store_up)
+        metrics.watch_store(lambda: maps.store_up)
         budget = Budget(round(settings.max_megapixels_in_flight * 1e6))
         gate = Gate(
             budget,
@@ -236,5 +237,6 @@ async def _id_key(settings: Settings, store: Store) -> bytes:
     return await store.id_key()
 
 
-def create_app(settings: Settings | None = None) -> App:
-    return App(settings or Settings())
+def create_app(settings: Settings | None = None, shared: Shared | None = None) -> App:
+    """`shared`: the metrics' part in those of several processes."""
+    return App(settings or Settings(), shared)

@@ -22,6 +22,8 @@ from prometheus_client import (
 )
 from prometheus_client.exposition import choose_encoder
 
+from gazecrop.shared_metrics import Shared
+
 STAGES = ("read", "queue", "decode", "infer", "crop", "render", "store")
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"})
 
@@ -35,11 +37,21 @@ disable_created_metrics()  # type: ignore[no-untyped-call]  # they double the nu
 
 
 class Metrics:
-    """The metrics of one application. Each has its own registry: tests make several applications in one process."""
+    """The metrics of one application. Each has its own registry: tests make several applications in one process.
 
-    def __init__(self) -> None:
+    `shared`: with several processes; each then shows the sums of all.
+    """
+
+    def __init__(self, shared: Shared | None = None) -> None:
         self.registry = registry = CollectorRegistry()
-        ProcessCollector(registry=registry)
+        self._shown = registry
+        self._sampled: list[tuple[Gauge, Callable[[], float]]] | None = None
+        if shared is None:
+            ProcessCollector(registry=registry)
+        else:
+            self._sampled = []
+            self._shown = shared.registry()
+        self._model = self._model_info()
         self._requests = Counter(
             "gazecrop_requests", "Answers", ("route", "method", "status"), registry=registry
         )
@@ -67,11 +79,18 @@ class Metrics:
             buckets=(1, 2, 4, 8, 16, 32, 64, 128),
         )
         self._queue_depth = Gauge(
-            "gazecrop_queue_depth", "Requests that wait at a gate", ("gate",), registry=registry
+            "gazecrop_queue_depth",
+            "Requests that wait at a gate",
+            ("gate",),
+            registry=registry,
+            multiprocess_mode="livesum",
         )
         self._shed = Counter("gazecrop_shed", "Requests refused at a full gate", ("gate",), registry=registry)
         self._cache = Counter("gazecrop_cache", "Look-ups of maps", ("tier", "result"), registry=registry)
-        self.store_up = Gauge("gazecrop_store_up", "1 while the store answers", registry=registry)
+        self.store_up = Gauge(
+            "gazecrop_store_up", "1 while the store answers", registry=registry, multiprocess_mode="livemin"
+        )
+        self.store_up.set(1)  # until it was asked
         self._decode_errors = Counter(
             "gazecrop_decode_errors",
             "Uploads that are not a readable picture",
@@ -82,12 +101,15 @@ class Metrics:
             "gazecrop_loop_lag_seconds",
             "The longest delay of the event loop in the last ten seconds",
             registry=registry,
+            multiprocess_mode="livemax",
         )
         limit = Gauge(
-            "gazecrop_memory_limit_bytes", "The container's memory limit, +Inf without", registry=registry
+            "gazecrop_memory_limit_bytes",
+            "The container's memory limit, +Inf without",
+            registry=registry,
+            multiprocess_mode="livemax",
         )
         limit.set(memory_limit())
-        self._model = Info("gazecrop_model", "The network that runs, and on what", registry=registry)
         self.input_megapixels = Histogram(
             "gazecrop_input_megapixels", "Size of the pictures uploaded", registry=registry,
             buckets=(0.1, 0.25, 0.5, 1, 2, 4, 8, 12, 16, 24, 32, 48, 64, 100),
@@ -114,8 +136,34 @@ class Metrics:
 
     def watch_gate(self, gate: str, waiting: Callable[[], float]) -> Callable[[], None]:
         """Exports how many requests wait at a gate. Returns the function to call for each request refused there."""
-        self._queue_depth.labels(gate).set_function(waiting)
+        self._follow(self._queue_depth.labels(gate), waiting)
         return self.sheds(gate)
+
+    def _model_info(self) -> Callable[[dict[str, str]], None]:
+        text = "The network that runs, and on what"
+        if self._sampled is None:
+            return Info("gazecrop_model", text, registry=self.registry).info
+
+        def show(labels: dict[str, str]) -> None:
+            """An Info cannot be shared; to Prometheus this is the same."""
+            name, registry = "gazecrop_model_info", self.registry
+            one = Gauge(name, text, [*labels], registry=registry, multiprocess_mode="livemax")
+            one.labels(**labels).set(1)
+
+        return show
+
+    def watch_store(self, up: Callable[[], bool]) -> None:
+        self._follow(self.store_up, up)
+
+    def _follow(self, gauge: Gauge, value: Callable[[], float]) -> None:
+        if self._sampled is None:
+            gauge.set_function(value)
+        else:  # the other processes read the gauge from its file
+            self._sampled.append((gauge, value))
+
+    def _sample(self) -> None:
+        for gauge, value in self._sampled or ():
+            gauge.set(value())
 
     def sheds(self, gate: str) -> Callable[[], None]:
         """The function to call for each request refused at a gate without a queue."""
@@ -132,7 +180,7 @@ class Metrics:
     def model(self, name: str, file: str, sha256: str, provider: str, fell_back: bool = False) -> None:
         """fell_back: there is a GPU that was not excluded, and the provider is the CPU."""
         labels = {"model": name, "file": file, "sha256": sha256, "provider": provider}
-        self._model.info(labels | {"fell_back": str(fell_back).lower()})
+        self._model(labels | {"fell_back": str(fell_back).lower()})
 
     def render(self, accept: str = "") -> tuple[bytes, str]:
         """The body and content type of /metrics: Prometheus' text, or OpenMetrics where `Accept` prefers it."""
@@ -140,7 +188,8 @@ class Metrics:
             encoder, content_type = choose_encoder(accept)
         except (TypeError, ValueError):  # a version in `Accept` that is not a number
             encoder, content_type = choose_encoder("")
-        return encoder(self.registry), content_type
+        self._sample()
+        return encoder(self._shown), content_type
 
     async def watch_loop(self, every: float = 0.25) -> None:
         """Measures the event loop's delay until cancelled. It shows work that blocks the loop, such as a decode."""
@@ -150,6 +199,7 @@ class Metrics:
             await asyncio.sleep(every)
             lags.append(max(0.0, time.perf_counter() - before - every))
             self._loop_lag.set(max(lags))
+            self._sample()
 
 
 def memory_limit(files: Sequence[str] = MEMORY_LIMITS) -> float:

@@ -7,10 +7,14 @@ import argparse
 import logging
 import os
 import sys
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 
+from gazecrop.concurrency.board import Board, Seat
+from gazecrop.concurrency.supervisor import Supervisor
 from gazecrop.console.environment import read_settings
-from gazecrop.settings import unknown_variables
+from gazecrop.settings import Settings, unknown_variables
 
 
 def main(argv: Sequence[str]) -> int:
@@ -20,9 +24,7 @@ def main(argv: Sequence[str]) -> int:
     options = parser.parse_args(argv)
     settings = read_settings(**{name: value for name, value in vars(options).items() if value is not None})
 
-    from gazecrop.app import create_app  # after the settings, so that an invalid one is reported at once
-    from gazecrop.http import logs
-    from gazecrop.http.server import serve
+    from gazecrop.http import logs  # after the settings, so that an invalid one is reported at once
 
     logging.basicConfig(level=settings.log_level.upper(), handlers=[logs.Handler(settings)])
     for warning in unknown_variables(os.environ):
@@ -30,6 +32,43 @@ def main(argv: Sequence[str]) -> int:
     if settings.refusal:
         print(f"gazecrop: {settings.refusal}", file=sys.stderr)
         return 2
+    if settings.processes > 1:
+        return _serve_processes(settings)
+    from gazecrop.app import create_app
+    from gazecrop.http.server import serve
+
     app = create_app(settings)
     serve(app, settings, app.drain)
     return 0
+
+
+def _serve_processes(settings: Settings) -> int:
+    """Under a supervisor. Each process imports the service itself: this one stays small and has one thread, so that it
+    can fork."""
+    from gazecrop.http.listener import url_of
+    from gazecrop.http.server import bind, serve_shared
+
+    sockets = bind(settings)
+    board = Board(settings.processes)
+    with tempfile.TemporaryDirectory(prefix="gazecrop-metrics-") as folder:
+
+        def work(seat: Seat, alive: int) -> int:
+            from gazecrop.app import create_app
+            from gazecrop.shared_metrics import Shared
+
+            share = settings.share()
+            app = create_app(share, Shared(folder, seat.row, board.pids))
+            serve_shared(app, share, app.drain, sockets, seat, alive)
+            return 0
+
+        def forget_gauges(row: int) -> None:
+            for file in Path(folder).glob(f"gauge_live*_{row}.db"):
+                file.unlink(missing_ok=True)
+
+        for listener in sockets:
+            logging.getLogger("gazecrop").info(
+                "%d processes listen on %s", settings.processes, url_of(listener)
+            )
+        # Longer than the drain: what waits at the end of it is cancelled and answered.
+        supervisor = Supervisor(board, work, stop_seconds=settings.drain_seconds + 5, ended=forget_gauges)
+        return supervisor.run()

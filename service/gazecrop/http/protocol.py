@@ -5,11 +5,14 @@ sees: endless or incomplete heads, trailers, bodies that it does not read. Refus
 """
 
 import asyncio
+from typing import cast
 
 import httptools
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.server import ServerState
 
+from gazecrop.http.crowd import Crowd
 from gazecrop.http.upgrade import continuing_parser, substitute_head
 
 HEAD_BYTES = 32_768  # request line, headers and trailers; nginx takes 4 times 8 kB
@@ -19,11 +22,18 @@ UNREAD_BYTES, UNREAD_SECONDS = 262_144, 5.0
 LINGER_BYTES, LINGER_SECONDS = 64 * 2**20, 10.0  # read and discarded after a refusal
 
 
+class State(ServerState):
+    """What all connections of a server share."""
+
+    crowd: "Crowd[Protocol]"
+
+
 class Protocol(HttpToolsProtocol):
     """One connection. `check` must be called about once a second, which is cheaper than timers for every request."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self._crowd = cast(State, self.server_state).crowd
         self._closing_transport = _LingeringTransport(self)
         self._head_since: float | None = self.loop.time()  # None: no head is being received
         self._in_body = False  # between the end of a head and the end of its body
@@ -31,6 +41,17 @@ class Protocol(HttpToolsProtocol):
         self._unread, self._unread_since = 0, 0.0
         self._lingering = False
         self._discarded = 0
+        if not self._crowd.enter(self, self.client[0] if self.client else ""):
+            self.transport.write(self._refusal(503, "Too many connections from this address."))
+            self.transport.close()  # without lingering: it has sent nothing yet, and is to hold no descriptor
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._crowd.leave(self)
+        super().connection_lost(exc)
+
+    def close_idle(self) -> None:
+        """To make room for another one."""
+        self.transport.close()
 
     def data_received(self, data: bytes) -> None:
         if self._lingering:
@@ -62,6 +83,7 @@ class Protocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._head_since = None
         self._in_body = True
+        self._crowd.busy(self)
         # The body may have arrived with the head, so the head alone is counted again.
         if self._pending > HEAD_BYTES and self._head_size() > HEAD_BYTES:
             self.app = _head_too_large
@@ -86,6 +108,7 @@ class Protocol(HttpToolsProtocol):
         super().on_message_complete()
         if self.cycle.response_complete:  # uvicorn's idle timer was stopped by the rest of this body
             self._head_since = self.loop.time()
+            self._crowd.idle(self)
 
     def on_response_complete(self) -> None:
         if self._lingering:
@@ -94,6 +117,8 @@ class Protocol(HttpToolsProtocol):
         super().on_response_complete()
         if self._in_body:
             self._unread, self._unread_since = 0, self.loop.time()
+        else:
+            self._crowd.idle(self)
 
     def check(self) -> None:
         """Closes the connection if one of its time limits has passed."""
@@ -140,14 +165,17 @@ class Protocol(HttpToolsProtocol):
             super().shutdown()
 
     def _refuse(self, status: int, text: str) -> None:
-        headers = (
-            f"content-type: text/plain; charset=utf-8\r\ncontent-length: {len(text)}\r\nconnection: close\r\n"
-        )
-        self.transport.write(STATUS_LINE[status] + f"{headers}\r\n{text}".encode())
+        self.transport.write(self._refusal(status, text))
         if self.cycle is not None and not self.cycle.response_complete:
             self.cycle.disconnected = True
             self.cycle.message_event.set()
         self.linger()
+
+    def _refusal(self, status: int, text: str) -> bytes:
+        headers = (
+            f"content-type: text/plain; charset=utf-8\r\ncontent-length: {len(text)}\r\nconnection: close\r\n"
+        )
+        return STATUS_LINE[status] + f"{headers}\r\n{text}".encode()
 
     def _head_size(self) -> int:
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)

@@ -1,7 +1,6 @@
 """The rate limit of reports for each client address, in Redis if there is one, so that replicas share it."""
 
 import time
-from ipaddress import IPv6Address, IPv6Network, ip_address
 from math import ceil
 from typing import Any
 
@@ -9,6 +8,7 @@ from limits import RateLimitItemPerHour
 from limits.aio.storage import MemoryStorage, RedisStorage
 from limits.aio.strategies import RateLimiter, SlidingWindowCounterRateLimiter
 
+from gazecrop.concurrency.addresses import subscriber
 from gazecrop.errors import StoreAway, TooManyReports
 from gazecrop.store.redis_link import Link
 
@@ -29,7 +29,7 @@ class ReportRate:
 
     async def hit(self, address: str) -> None:
         """Counts a report. Raises TooManyReports with Retry-After."""
-        wait = await self._wait(_key(address))
+        wait = await self._wait(subscriber(address))
         if wait is None:
             return
         raise TooManyReports(
@@ -62,15 +62,3 @@ class ReportRate:
         if await limiter.hit(self._limit, key):
             return None
         return (await limiter.get_window_stats(self._limit, key)).reset_time - time.time()
-
-
-def _key(address: str) -> str:
-    try:
-        parsed = ip_address(address)
-    except ValueError:  # a Unix socket has none
-        return address
-    if isinstance(parsed, IPv6Address):
-        if parsed.ipv4_mapped is not None:
-            return str(parsed.ipv4_mapped)
-        return str(IPv6Network((int(parsed), 64), strict=False))
-    return address

@@ -22,6 +22,9 @@ class Reserve:
 
     def take(self) -> bool:
         """Takes the space if it is not held, at most once in `PAUSE`. Returns `held`."""
+        if self.held and not self._path.exists():  # another process on the same file has released it
+            self.held = False
+            self._next_attempt = self._clock() + PAUSE
         if self.held or self._clock() < self._next_attempt:
             return self.held
         self._next_attempt = self._clock() + PAUSE

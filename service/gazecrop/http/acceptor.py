@@ -1,0 +1,72 @@
+"""Accepts connections on a socket that several processes share, so that each gets as many as the others.
+
+Without this the process that wakes up first takes all connections of a burst: of 16 at once, 13 to 16. The kernel's
+own way, a socket for each process (SO_REUSEPORT), spreads them by chance, and those that wait at the socket of a
+process that is killed are lost or wait for its restart.
+"""
+
+import asyncio
+import socket
+from collections.abc import Callable, Sequence
+
+from gazecrop.concurrency.board import Seat
+
+BACKLOG = 2048  # uvicorn's
+# A process with more connections than another leaves a new one to it for so long.
+YIELD_SECONDS = 0.002
+PAUSE_SECONDS = 0.1  # when there are no descriptors left
+
+
+class Acceptor:
+    def __init__(
+        self, sockets: Sequence[socket.socket], make_protocol: Callable[[], asyncio.Protocol], seat: Seat
+    ) -> None:
+        self._sockets, self._make_protocol, self._seat = sockets, make_protocol, seat
+        self._loop = asyncio.get_running_loop()
+        self._tasks: set[asyncio.Task[object]] = set()
+        self._closed = False
+
+    def open(self) -> None:
+        for listener in self._sockets:
+            listener.setblocking(False)
+            listener.listen(BACKLOG)
+            self._watch(listener, patient=True)
+
+    def close(self) -> None:
+        self._closed = True
+        for listener in self._sockets:
+            self._loop.remove_reader(listener)
+
+    def _watch(self, listener: socket.socket, *, patient: bool) -> None:
+        if not self._closed:
+            self._loop.add_reader(listener, self._readable, listener, patient)
+
+    def _readable(self, listener: socket.socket, patient: bool) -> None:
+        if patient and self._seat.is_ahead():
+            self._loop.remove_reader(listener)
+            self._loop.call_later(YIELD_SECONDS, self._resume, listener)
+            return
+        try:
+            connection, _ = listener.accept()
+        except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+            self._watch(listener, patient=True)  # another process has it
+            return
+        except OSError:  # no descriptors
+            self._loop.remove_reader(listener)
+            self._loop.call_later(PAUSE_SECONDS, self._resume, listener)
+            return
+        connection.setblocking(False)
+        connecting = self._loop.connect_accepted_socket(self._make_protocol, connection)
+        task: asyncio.Task[object] = self._loop.create_task(connecting)
+        self._tasks.add(task)
+        task.add_done_callback(self._connected)
+        self._watch(listener, patient=True)
+
+    def _resume(self, listener: socket.socket) -> None:
+        """The others had their time; accepts the next one in any case."""
+        self._watch(listener, patient=False)
+
+    def _connected(self, task: asyncio.Task[object]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()  # the client has gone
