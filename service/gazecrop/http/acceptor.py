@@ -12,8 +12,9 @@ from collections.abc import Callable, Sequence
 from gazecrop.concurrency.board import Seat
 
 BACKLOG = 2048  # uvicorn's
-# A process with more connections than another leaves a new one to it for so long.
-YIELD_SECONDS = 0.002
+# A process with more connections than another leaves a new one to it for up to so long, and looks again in steps: on a
+# busy machine the other may get a core only after some milliseconds.
+YIELD_SECONDS, STEP_SECONDS = 0.02, 0.002
 PAUSE_SECONDS = 0.1  # when there are no descriptors left
 
 
@@ -30,41 +31,41 @@ class Acceptor:
         for listener in self._sockets:
             listener.setblocking(False)
             listener.listen(BACKLOG)
-            self._watch(listener, patient=True)
+            self._watch(listener)
 
     def close(self) -> None:
         self._closed = True
         for listener in self._sockets:
             self._loop.remove_reader(listener)
 
-    def _watch(self, listener: socket.socket, *, patient: bool) -> None:
+    def _watch(self, listener: socket.socket, until: float = 0.0) -> None:
         if not self._closed:
-            self._loop.add_reader(listener, self._readable, listener, patient)
+            self._loop.add_reader(listener, self._readable, listener, until)
 
-    def _readable(self, listener: socket.socket, patient: bool) -> None:
-        if patient and self._seat.is_ahead():
-            self._loop.remove_reader(listener)
-            self._loop.call_later(YIELD_SECONDS, self._resume, listener)
-            return
+    def _readable(self, listener: socket.socket, until: float) -> None:
+        """`until`: the end of the time that is left to the others, 0 before it began."""
+        if self._seat.is_ahead():
+            now = self._loop.time()
+            until = until or now + YIELD_SECONDS
+            if now < until:
+                self._loop.remove_reader(listener)
+                self._loop.call_later(STEP_SECONDS, self._watch, listener, until)
+                return
         try:
             connection, _ = listener.accept()
         except (BlockingIOError, InterruptedError, ConnectionAbortedError):
-            self._watch(listener, patient=True)  # another process has it
+            self._watch(listener)  # another process has it
             return
         except OSError:  # no descriptors
             self._loop.remove_reader(listener)
-            self._loop.call_later(PAUSE_SECONDS, self._resume, listener)
+            self._loop.call_later(PAUSE_SECONDS, self._watch, listener)
             return
         connection.setblocking(False)
         connecting = self._loop.connect_accepted_socket(self._make_protocol, connection)
         task: asyncio.Task[object] = self._loop.create_task(connecting)
         self._tasks.add(task)
         task.add_done_callback(self._connected)
-        self._watch(listener, patient=True)
-
-    def _resume(self, listener: socket.socket) -> None:
-        """The others had their time; accepts the next one in any case."""
-        self._watch(listener, patient=False)
+        self._watch(listener)
 
     def _connected(self, task: asyncio.Task[object]) -> None:
         self._tasks.discard(task)
