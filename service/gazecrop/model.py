@@ -61,7 +61,7 @@ class Model:
     """A loaded network.
 
     shapes: (height, width) of each accepted input; grids: (rows, columns) of the output, in the order of `shapes`.
-    outputs: the names of its outputs; scoring: of its objects, by kind, None for a network without them.
+    session: ONNX Runtime's, for measurements; outputs: the names of its outputs; scoring: of its objects, by kind, None for a network without them.
     symmetry_threshold: a map whose asymmetry (half the sum of |p - mirror of p|) is below it counts as symmetric.
     """
 
@@ -78,11 +78,11 @@ class Model:
         self.calibration = _calibration(entry)
         self.outputs = tuple(entry.get("outputs", OUTPUTS[:1]))
         self.scoring = _scoring(self.outputs, entry)
-        self._session = _session(_verified(path, self.sha256), settings.device)
-        missing = {*self.outputs} - {output.name for output in self._session.get_outputs()}
+        self.session = _session(_verified(path, self.sha256), settings.device)
+        missing = {*self.outputs} - {output.name for output in self.session.get_outputs()}
         if missing:
             raise ModelError(f"{path}: there is no output {' or '.join(sorted(missing))} in the file")
-        self.provider: str = self._session.get_providers()[0]
+        self.provider: str = self.session.get_providers()[0]
         self._device = settings.device
         self.max_batch = settings.max_batch or (GPU_BATCH if self.provider == CUDA else 1)
         self.batch_sizes = _batch_sizes(self.max_batch)
@@ -110,7 +110,7 @@ class Model:
 
     def run(self, batch: Pixels) -> Outputs:
         """uint8[n, height, width, 3] RGB -> the outputs of n pictures. Blocks; thread-safe."""
-        found: list[NDArray[np.float32]] = self._session.run(self.outputs, {"picture": batch})
+        found: list[NDArray[np.float32]] = self.session.run(self.outputs, {"picture": batch})
         return Outputs(found[0], found[1] if len(found) > 1 else None)
 
     def infer(self, pictures: Sequence[Pixels]) -> list[Prediction]:
