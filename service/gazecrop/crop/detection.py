@@ -87,9 +87,9 @@ def decode(output: NDArray[np.floating], scoring: Mapping[Kind, Scoring]) -> tup
     )
 
 
-def candidates(output: NDArray[np.floating], least: Sequence[float]) -> Candidates:
+def candidates(output: NDArray[np.floating], least: Sequence[float], most: int = CANDIDATES) -> Candidates:
     """The boxes with a logit of at least `least` (one number a kind), without those that overlap a better one of their
-    kind. Of each kind the 48 highest logits are compared. `output`: float [10, rows, columns]."""
+    kind. Of each kind the `most` highest logits are compared. `output`: float [10, rows, columns]."""
     rows, columns = output.shape[1:]
     planes = output.reshape(len(KINDS), CHANNELS, -1)
     logits = planes[:, 0]
@@ -97,8 +97,8 @@ def candidates(output: NDArray[np.floating], least: Sequence[float]) -> Candidat
     if not len(cells):
         return Candidates(kinds, np.zeros((0, 4)), np.zeros(0))
     best = np.argsort(-logits[kinds, cells], kind="stable")
-    if len(best) > CANDIDATES:
-        best = np.concatenate([best[kinds[best] == kind][:CANDIDATES] for kind in range(len(KINDS))])
+    if len(best) > most:
+        best = np.concatenate([best[kinds[best] == kind][:most] for kind in range(len(KINDS))])
     kinds, cells = kinds[best], cells[best]
     values = planes[kinds, :, cells].astype(np.float64)
     finite = np.isfinite(values).all(axis=1)

@@ -1,0 +1,104 @@
+"""The served network's faces and text lines against a face and a text detector's at full resolution.
+
+    python -m model_store.recipe.judge.detection                   # "val"; half a minute, no torch
+    python -m model_store.recipe.judge.detection --split=train
+
+Recall at a precision is the largest one over all thresholds, from the raw output. Sizes are the longer side of a box as
+a share of the picture's; labels and boxes of other sizes are neither hits nor misses. `served`: precision and recall of
+what is shipped, with the manifest's least scores, at all sizes. Calibration: the share of right boxes in bins of the
+score, of boxes of a score of 0.1 or more.
+"""
+
+import sys
+from dataclasses import dataclass
+
+import numpy as np
+
+from gazecrop.crop.detection import Scoring
+from gazecrop.crop.objects import KINDS, Kind
+from gazecrop.model import Model
+from gazecrop.settings import read_settings
+from model_store.recipe.detections import Hits, Scene, hits, recall_at, reliability, scenes
+from model_store.recipe.options import parse
+
+FLOOR = 0.1  # of the scores in the table of calibration
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """A row of the table. `aim`: the recall that the recipe aims at."""
+
+    kind: Kind
+    least: float
+    most: float
+    precision: float
+    aim: float | None = None
+
+
+ROWS = (
+    Sizes("face", 0.08, np.inf, 0.9, 0.9),
+    Sizes("face", 0.04, 0.08, 0.9, 0.7),
+    Sizes("face", 0.0, 0.04, 0.9),
+    Sizes("text", 0.1, np.inf, 0.8, 0.75),
+    Sizes("text", 0.05, 0.1, 0.8),
+    Sizes("text", 0.0, 0.05, 0.8),
+)
+
+
+@dataclass(frozen=True)
+class Options:
+    split: str = "val"
+    limit: int = 0  # pictures; 0: all
+
+
+def row(found: Hits, wanted: Sizes) -> str:
+    most = "" if np.isinf(wanted.most) else f" to {wanted.most:g}"
+    aim = "" if wanted.aim is None else f"   (aim {wanted.aim:.2f})"
+    recall = recall_at(found, wanted.precision)
+    sizes = f"{wanted.kind} {wanted.least:g}{most}"
+    return f"{sizes:18} {found.labels:6} {recall:6.3f} at precision {wanted.precision:g}{aim}"
+
+
+def served(found: Hits, scoring: Scoring) -> tuple[float, float]:
+    """Precision and recall of the boxes with at least the least score."""
+    kept = scoring.scores(found.logits) >= scoring.least
+    right = int(found.right[kept].sum())
+    return right / max(int(kept.sum()), 1), right / max(found.labels, 1)
+
+
+def calibration(found: Hits, scoring: Scoring) -> list[str]:
+    scores = scoring.scores(found.logits)
+    chosen = scores >= FLOOR
+    rows, error = reliability(scores[chosen], found.right[chosen])
+    lines = [f"  {mean:.2f} {share:.2f} {count:6}" for mean, share, count in rows]
+    return [f"expected calibration error {error:.3f}; score, share right, boxes:", *lines]
+
+
+def report(chosen: list[Scene], scoring: dict[Kind, Scoring]) -> list[str]:
+    lines = [f"{len(chosen)} pictures", f"{'size':18} labels recall"]
+    lines += [row(hits(chosen, one.kind, one.least, one.most), one) for one in ROWS]
+    for kind in KINDS:
+        found = hits(chosen, kind)
+        precision, recall = served(found, scoring[kind])
+        lines.append(f"{kind}, served: precision {precision:.3f}, recall {recall:.3f}")
+        lines += calibration(found, scoring[kind])
+    return lines
+
+
+def main(options: Options) -> None:
+    """Raises SystemExit for a network without objects."""
+    model = Model.load(read_settings())
+    if model.scoring is None:
+        raise SystemExit(f"{model.name} has no output `objects`")
+
+    def find(pixels: np.ndarray) -> np.ndarray:
+        objects = model.run(pixels[None]).objects
+        assert objects is not None  # `scoring` is there
+        return objects[0]
+
+    print(f"{model.file}, {model.precision}, {options.split}:", file=sys.stderr)
+    print("\n".join(report(scenes(find, model.shapes, options.split, options.limit), model.scoring)))
+
+
+if __name__ == "__main__":
+    main(parse(Options))
