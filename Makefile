@@ -65,11 +65,12 @@ lock: $(STAMP) ## remake the locks for Python 3.11 to 3.14 (UPGRADE=--upgrade ta
 	$(PIP) uv==0.13.8
 	$(LOCK) pyproject.toml -o requirements.lock
 	$(LOCK) -c requirements.lock --group build -o requirements-build.lock
-	$(LOCK) -c requirements.lock --group dev --extra audit pyproject.toml -o requirements-dev.lock
-	$(LOCK) -c requirements-dev.lock --group dev --group charts --extra audit --extra heic --extra parquet --extra ray pyproject.toml \
+	$(LOCK) -c requirements.lock --group dev --extra audit --extra otel pyproject.toml -o requirements-dev.lock
+	$(LOCK) -c requirements-dev.lock --group dev --group charts --extra audit --extra otel --extra heic --extra parquet --extra ray pyproject.toml \
 		-o requirements-all.lock
 	echo onnxruntime | $(LOCK) -c requirements.lock --excludes /dev/stdin --extra cuda pyproject.toml -o docker/cuda.lock
 	$(LOCK) -c requirements.lock --extra heic pyproject.toml -o docker/heic.lock
+	$(LOCK) -c requirements.lock --extra otel pyproject.toml -o docker/otel.lock
 	$(LOCK) --group sbom -o docker/sbom.lock
 
 system:

@@ -26,6 +26,7 @@ from gazecrop.http.front import Front
 from gazecrop.http.observe import Observe
 from gazecrop.http.openapi.document import Api
 from gazecrop.http.routes import azure, crops, focus, google, health, images, page, rendering, reports
+from gazecrop.http.tracing import open_tracing
 from gazecrop.keys import Keys
 from gazecrop.metrics import Metrics
 from gazecrop.model import Model, ModelError, Pixels, Prediction
@@ -59,6 +60,8 @@ class App:
             openapi_url=None,  # routes/page.py serves it: the framework's route has no template for the metrics
             redoc_url=None,
             lifespan=self._lifespan,
+            # Its own spans would have paths, and so ids of pictures; ours are those of http/spans.py.
+            telemetry={"auto_configure": False, "tracing": False, "metrics": False, "logs": False},
             redirect_slashes=False,  # the redirect would be built from the client's Host header
         )
         resources = [one.router for one in (images, crops, focus, rendering, reports, google, azure, health)]
@@ -74,7 +77,7 @@ class App:
         self._outer: ASGIApp = self._front
         if settings.cors_origins:
             self._outer = Cors(self._outer, settings.cors_origins)
-        self._outer = Observe(self._outer, self.metrics)
+        self._outer = self._observe = Observe(self._outer, self.metrics)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._outer(
@@ -89,6 +92,7 @@ class App:
     @contextlib.asynccontextmanager
     async def _lifespan(self, api: FastAPI) -> AsyncIterator[None]:
         settings, metrics = self.settings, self.metrics
+        tracing = await asyncio.to_thread(open_tracing, metrics) if settings.tracing else None
         model = await asyncio.to_thread(Model.load, settings)
         await asyncio.to_thread(model.warm)
         metrics.model(model.name, model.file, model.sha256, model.provider, model.fell_back)
@@ -149,6 +153,7 @@ class App:
             inbox=Inbox(store),
             report_rate=ReportRate(settings.reports_per_hour, settings.redis_url),
         )
+        self._observe.begin = tracing.begin if tracing else None
         api.state.parts = self._front.parts = parts
         watching = [asyncio.create_task(metrics.watch_loop()), asyncio.create_task(maps.watch())]
         _log_start(settings, model)
@@ -163,6 +168,8 @@ class App:
             renderers.shutdown()
             await parts.report_rate.close()
             await maps.close()
+            if tracing:
+                await asyncio.to_thread(tracing.close)
 
     async def _on_error(self, request: Request, error: Exception) -> Response:
         assert isinstance(error, GazecropError)  # the class it is registered for

@@ -116,12 +116,21 @@ class Metrics:
         )  # fmt: skip
         self._answers: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
-    def stage(self, stage: str, seconds: float) -> None:
-        self._stages[stage].observe(seconds)
+    def stage(self, stage: str, seconds: float, exemplar: dict[str, str] | None = None) -> None:
+        """exemplar: the ids of a trace, shown in OpenMetrics beside the bucket."""
+        self._stages[stage].observe(seconds, exemplar)
 
-    def answer(self, route: str, method: str, status: int, seconds: float, body: float | None = None) -> None:
+    def answer(
+        self,
+        route: str,
+        method: str,
+        status: int,
+        seconds: float,
+        body: float | None = None,
+        exemplar: dict[str, str] | None = None,
+    ) -> None:
         """route: a template, never a path. seconds: of the whole request. body: those of them in which its body was
-        waited for; None for a request without one."""
+        waited for; None for a request without one. exemplar: as of `stage`."""
         key = (route, method if method in METHODS else "OTHER", status)
         children = self._answers.get(key)
         if children is None:
@@ -129,9 +138,9 @@ class Metrics:
             self._answers[key] = children
         children[0].inc()
         if body is None:
-            children[1].observe(seconds)
+            children[1].observe(seconds, exemplar)
         else:
-            children[1].observe(max(0.0, seconds - body))
+            children[1].observe(max(0.0, seconds - body), exemplar)
             self._body_seconds.observe(body)
 
     def watch_gate(self, gate: str, waiting: Callable[[], float]) -> Callable[[], None]:
@@ -219,6 +228,7 @@ class Stages:
     not needed is absent: `store` after a hit in memory, `crop` when the answer itself was cached."""
 
     __slots__ = ("_metrics", "seconds")
+    exemplar: dict[str, str] | None = None  # the ids of the request's trace, where it has one (http/spans.py)
 
     def __init__(self, metrics: Metrics | None = None) -> None:
         self._metrics = metrics
@@ -235,7 +245,10 @@ class Stages:
     def add(self, stage: str, seconds: float) -> None:
         self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
         if self._metrics is not None:
-            self._metrics.stage(stage, seconds)
+            self._metrics.stage(stage, seconds, self.exemplar)
+
+    def answered(self, route: str, method: str, status: int) -> None:
+        """Called at the end of a request that was begun by `Observe.begin`."""
 
     def milliseconds(self) -> dict[str, float]:
         """The duration of each stage."""

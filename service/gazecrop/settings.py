@@ -89,6 +89,9 @@ class Settings(BaseSettings):
     reports_per_hour: int = Field(60, ge=1)
     log_level: Literal["debug", "info", "warning", "error"] = "info"  # info: a line for each request, 8 µs
     log_format: Literal["text", "json"] = "text"  # json: one object a line
+    # OpenTelemetry: a span for each request and stage, sent by OTLP to OTEL_EXPORTER_OTLP_ENDPOINT. Needs the extra
+    # [otel].
+    tracing: bool = False
 
     @field_validator("api_keys", "cors_origins", mode="before")
     @classmethod

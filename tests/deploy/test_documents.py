@@ -17,7 +17,8 @@ from gazecrop.store.redis_url import parse
 from tests.conftest import command
 from tests.helpers.shipping import ROOT, text, variables
 
-PAGES = ["k8s/README.md", "docs/docker.md", "docs/nginx.md", "docs/gpu.md", "docs/runbooks/README.md"]
+PAGES = ["k8s/README.md", "docs/docker.md", "docs/nginx.md", "docs/gpu.md", "docs/tracing.md"]
+PAGES += ["docs/runbooks/README.md"]
 
 
 def blocks(page: str, language: str) -> list[str]:

@@ -36,7 +36,10 @@ def pins(lock: str) -> dict[str, set[str]]:
     return found
 
 
-@pytest.mark.parametrize("lock", ["requirements-dev.lock", "requirements-all.lock", "docker/heic.lock"])
+LOCKS = ["requirements-dev.lock", "requirements-all.lock", "docker/heic.lock", "docker/otel.lock"]
+
+
+@pytest.mark.parametrize("lock", LOCKS)
 def test_what_is_tested_is_what_is_served(lock: str) -> None:
     """Every other lock has the runtime's packages in the runtime's versions."""
     runtime, other = pins("requirements.lock"), pins(lock)
@@ -121,7 +124,7 @@ def test_the_locks_cover_the_project() -> None:
     runtime = {name(r) for r in PROJECT["project"]["dependencies"]}
     assert runtime <= pins("requirements.lock").keys()
     assert {name(r) for r in PROJECT["dependency-groups"]["dev"]} <= pins("requirements-dev.lock").keys()
-    for extra in ("cuda", "heic"):
+    for extra in ("cuda", "heic", "otel"):
         wanted = {name(r) for r in PROJECT["project"]["optional-dependencies"][extra]}
         assert wanted <= pins(f"docker/{extra}.lock").keys()
 
@@ -133,7 +136,7 @@ def test_no_document_installs_from_a_registry() -> None:
         *(ROOT / "service").glob("**/*.py"),
         *(ROOT / "model_store").glob("*.md"),
     ]:
-        assert not re.search(r"gazecrop\[(cuda|heic|parquet|ray)\]", file.read_text()), file
+        assert not re.search(r"gazecrop\[(cuda|heic|otel|parquet|ray)\]", file.read_text()), file
 
 
 def test_torch_is_nowhere_but_in_training() -> None:

@@ -31,7 +31,9 @@ from gazecrop.console.options import exit_status
 from gazecrop.crop.cropping import Cropper, Options
 from gazecrop.crop.grid import SaliencyGrid
 from gazecrop.crop.ratios import ALL_PROFILES
-from gazecrop.errors import PictureError, StoreAway
+from gazecrop.errors import GazecropError, PictureError, StoreAway
+from gazecrop.http.tracing import open_tracing
+from gazecrop.metrics import Metrics
 from gazecrop.model import Model, ModelError, self_test_picture
 from gazecrop.picture.decode import Limits, decode
 from gazecrop.pipeline import as_record
@@ -88,10 +90,20 @@ def examine(settings: Settings) -> Iterator[Finding]:
         yield Finding("ok", "device", text)
     yield from _runtime(model)
     yield from _formats()
+    if settings.tracing:
+        yield _tracing()
     yield from asyncio.run(_store(settings))
     yield _address(settings)
     if model is not None:
         yield _speed(model)
+
+
+def _tracing() -> Finding:
+    try:
+        open_tracing(Metrics()).close()
+    except GazecropError as error:
+        return Finding("FAIL", "tracing", str(error))
+    return Finding("ok", "tracing", "spans are sent by OTLP; nothing was sent to try it")
 
 
 def _runtimes() -> list[str]:

@@ -7,7 +7,7 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import count
 
 import orjson
@@ -28,18 +28,20 @@ _access = logging.getLogger("gazecrop.access")
 class Observe:
     """Wraps the whole application. It puts `gazecrop.stages` (Stages) and `gazecrop.request_id` (str) into the scope.
     The route's label is `scope["gazecrop.route"]` if set, else the path template of the framework's route.
+    `begin`, if set, makes the Stages of a request, which then also end its trace.
     """
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
         self._metrics = metrics
+        self.begin: Callable[[Scope], Stages] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
         began = time.perf_counter()
         method = scope["method"]
-        stages = scope["gazecrop.stages"] = Stages(self._metrics)
+        stages = scope["gazecrop.stages"] = Stages(self._metrics) if self.begin is None else self.begin(scope)
         request_id = scope["gazecrop.request_id"] = _request_id(scope["headers"])
         status, complete = 0, False
         body: float | None = None
@@ -90,7 +92,9 @@ class Observe:
                 raise  # part of an answer was sent: closing the connection is the only signal left
         finally:
             seconds, route = time.perf_counter() - began, _route(scope)
-            self._metrics.answer(route, method, status or CLIENT_GONE, seconds, body)
+            self._metrics.answer(route, method, status or CLIENT_GONE, seconds, body, stages.exemplar)
+            if self.begin is not None:
+                stages.answered(route, method, status or CLIENT_GONE)
             if route not in PROBES and _access.isEnabledFor(logging.INFO):
                 _log_access(method, route, status or CLIENT_GONE, seconds, stages, request_id)
 
@@ -107,6 +111,8 @@ def _log_access(
         "stages": stages.milliseconds(),
         "request_id": request_id,
     }
+    if stages.exemplar is not None:
+        fields["trace_id"] = stages.exemplar["trace_id"]
     # Made by hand: `Logger.info` walks the stack for the place of the call, half of the time of a line.
     record = logging.LogRecord(_access.name, logging.INFO, "", 0, f"{method} {route} {status}", None, None)
     record.fields = fields
