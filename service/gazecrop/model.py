@@ -61,7 +61,7 @@ class Model:
     """A loaded network.
 
     shapes: (height, width) of each accepted input; grids: (rows, columns) of the output, in the order of `shapes`.
-    session: ONNX Runtime's, for measurements; outputs: the names of its outputs; scoring: of its objects, by kind, None
+    session: ONNX Runtime's, for measurements. outputs: the names of its outputs. scoring: of its objects, by kind; None
     for a network without them.
     symmetry_threshold: a map whose asymmetry (half the sum of |p - mirror of p|) is below it counts as symmetric.
     """
