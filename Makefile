@@ -18,7 +18,7 @@ LEFT_OUT := $(if $(filter cuda,$(RUNTIME)),/^onnxruntime==/$(,)/[^\]$$/d)
 LOCK = .venv/bin/uv pip compile --quiet --no-config --universal --python-version 3.11 --fork-strategy fewest \
 	--generate-hashes --no-emit-index-url --no-annotate --no-header $(UPGRADE)
 
-.PHONY: help serve test test-all check bench load wheel network evidence page system system-all lock
+.PHONY: help serve test test-all check bench docs load wheel network evidence page system system-all lock
 
 help:
 	@sed -n 's/^\([a-z-]*\):[^#]*## /make \1: /p' Makefile
@@ -60,6 +60,9 @@ evidence: .venv-train/stamp ## measure it: scores, folds, geometry, leave one ou
 page: ## fetch the page's example photographs and the editor's library again
 	rm -f .venv/stamps/page
 	$(MAKE) .venv/stamps/page
+
+docs: .venv/stamps/dev ## the documentation as a site, in .site
+	.venv/bin/mkdocs build --strict --quiet
 
 lock: $(STAMP) ## remake the locks for Python 3.11 to 3.14 (UPGRADE=--upgrade takes the newest versions)
 	$(PIP) uv==0.13.8

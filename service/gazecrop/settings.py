@@ -37,11 +37,10 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65535, validation_alias="PORT")  # 0: any free port
     # Allows a host beyond loopback without API keys: everyone who reaches it may call everything.
     open: bool = False
-    # Secrets. api_keys: comma-separated; with at least one, every path below /v1/ and /computervision/ needs a key.
-    # metrics_key: /metrics needs this one; default: it is open. id_key: any text; picture ids are hashes keyed with it.
-    # Default: a random key kept in the store.
+    # Secret; comma-separated. With at least one, every path below /v1/ and /computervision/ needs a key.
     api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = ()
-    metrics_key: SecretStr | None = None
+    metrics_key: SecretStr | None = None  # /metrics needs this one; default: it is open
+    # Any text; picture ids are hashes keyed with it. Default: a random key kept in the store.
     id_key: SecretStr | None = None
 
     # Network.
