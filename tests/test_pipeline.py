@@ -38,6 +38,7 @@ from gazecrop.settings import Settings
 from gazecrop.store.base import Condition, Entry, Record
 from gazecrop.store.memory import MapCache
 from gazecrop.store.sqlite import SqliteStore
+from tests.helpers.animations import animation
 from tests.helpers.gates import slot
 from tests.helpers.pictures import encode, jpeg
 
@@ -125,6 +126,46 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
     made = Bench(tmp_path)
     yield made
     await made.close()
+
+
+class Bright(Network):
+    """Its density is the brightness of the picture. Each frame has a face, in nearly the same place."""
+
+    def infer(self, pictures: Sequence[NDArray[np.uint8]]) -> list[Prediction]:
+        found = []
+        for pixels in pictures:
+            self.runs += 1
+            cells = pixels.reshape(6, 8, 8, 8, 3).mean(axis=(1, 3, 4), dtype=np.float32)
+            face = Object("face", 20 + self.runs, 60, 80, 140, 100 + self.runs)
+            found.append(Prediction(cells / cells.sum(), (face,)))
+        return found
+
+
+@pytest.mark.parametrize("max_batch", [1, 4])
+async def test_the_map_of_an_animation_is_the_mean_of_its_frames(bench: Bench, max_batch: int) -> None:
+    """By the time that each is shown; a blank one does not count."""
+    network: Any = Bright()
+    batches: list[int] = []
+    bench.pipeline._model = network
+    bench.pipeline._batcher = Batcher(network.infer, max_batch, batched=batches.append)
+    frames = [Image.new("RGB", (64, 48)) for _ in range(3)]
+    frames[1].paste("white", (0, 0, 16, 48))
+    frames[2].paste("white", (48, 0, 64, 48))
+    data = animation("png", frames, duration=[100, 100, 300])
+    known, _ = await bench.upload(data)
+    density = known.picture.cropper.grid.density().sum(axis=0)
+    # The white quarter of a frame is shown by the network as all of its density; one instant of five is blank.
+    assert density[:2].sum() == pytest.approx(1 / 4, abs=0.03) and density[6:].sum() == pytest.approx(
+        3 / 4, abs=0.03
+    )
+    assert known.picture.cropper.grid.objects == (Object("face", 22, 60, 80, 140, 102),), (
+        "the surer one of two"
+    )
+    assert network.runs == 2 and known.picture.record.frames == 3
+    network.runs = 0
+    assert analyse(data, network, bench.limits) == known.picture.record
+    assert sum(batches) == 2 and (max_batch == 1 or len(batches) <= 2)
+    await bench.pipeline._batcher.close()
 
 
 async def test_an_upload_is_analysed_once_and_kept(bench: Bench) -> None:

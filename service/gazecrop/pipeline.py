@@ -1,7 +1,8 @@
 """The two main paths. An upload is `upload` below, step by step. A crop is `find`, then `crops`."""
 
+import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,6 +18,7 @@ from gazecrop.concurrency.flight import Flights
 from gazecrop.concurrency.gate import Gate
 from gazecrop.crop.confidence import Calibration
 from gazecrop.crop.cropping import Crop, Cropper
+from gazecrop.crop.detection import merged
 from gazecrop.crop.focus import Focus, Profiles, of_profile
 from gazecrop.crop.grid import SaliencyGrid
 from gazecrop.crop.params import Wanted
@@ -44,6 +46,7 @@ def limits_of(settings: Settings) -> Limits:
         pixels_jpeg=round(settings.max_megapixels_jpeg * 1e6),
         pixels=round(settings.max_megapixels * 1e6),
         scans=settings.max_jpeg_scans,
+        pixels_animated=round(settings.max_megapixels_animated * 1e6),
     )
 
 
@@ -187,9 +190,12 @@ class Pipeline:
             started=lambda: stages.add("queue", time.perf_counter() - queued),
         )
         if prediction is None and not thumbnail.flat:
-            pixels = thumbnail.pixels
-            with stages.time("infer"):
-                prediction = await self._batcher.submit(pixels, key=pixels.shape, deadline=deadline)
+            frames = thumbnail.frames
+            with stages.time("infer"):  # frames of an animation share a batch
+                found = await asyncio.gather(
+                    *(self._batcher.submit(pixels, key=pixels.shape, deadline=deadline) for pixels in frames)
+                )
+            prediction = mean_of(thumbnail, found)
         return as_record(thumbnail, prediction, self._model)
 
     def _in_thread(self, data: bytes, header: Header, stages: Stages) -> tuple[Thumbnail, Prediction | None]:
@@ -199,7 +205,7 @@ class Pipeline:
         if thumbnail.flat or self._batcher.max_batch > 1:
             return thumbnail, None
         with stages.time("infer"):
-            return thumbnail, self._batcher.run(thumbnail.pixels)
+            return thumbnail, mean_of(thumbnail, [self._batcher.run(pixels) for pixels in thumbnail.frames])
 
     async def find(self, id: str, stages: Stages) -> Known:
         """The stored map. Raises ImageNotFound, and StoreAway when the store does not answer."""
@@ -248,8 +254,18 @@ def cost(wanted: Wanted) -> float:
 def analyse(data: bytes, model: Model, limits: Limits) -> Record:
     """bytes -> map without a server: for the command line, the audit and `import gazecrop`."""
     thumbnail = decode(data, limits, model.shapes)
-    prediction = None if thumbnail.flat else model.infer([thumbnail.pixels])[0]
+    prediction = None
+    if not thumbnail.flat:
+        prediction = mean_of(thumbnail, [model.infer([pixels])[0] for pixels in thumbnail.frames])
     return as_record(thumbnail, prediction, model)
+
+
+def mean_of(thumbnail: Thumbnail, predictions: Sequence[Prediction]) -> Prediction:
+    """The prediction of a picture from those of its frames: the mean of the densities, the objects of all frames."""
+    if len(predictions) == 1:
+        return predictions[0]
+    density = np.average([each.density for each in predictions], axis=0, weights=thumbnail.weights)
+    return Prediction(density.astype(np.float32), merged(each.objects for each in predictions))
 
 
 def as_record(thumbnail: Thumbnail, prediction: Prediction | None, model: Model) -> Record:
@@ -267,4 +283,4 @@ def as_record(thumbnail: Thumbnail, prediction: Prediction | None, model: Model)
             rotated=rotated,
             objects=prediction.objects,
         )
-    return Record(model.name, thumbnail.format, grid.code, thumbnail.orientation)
+    return Record(model.name, thumbnail.format, grid.code, thumbnail.orientation, thumbnail.count)

@@ -61,6 +61,8 @@ class Settings(BaseSettings):
     max_megapixels: float = Field(30.0, gt=0, le=178)  # of formats that are decoded at full size
     # Of a rendered crop; AVIF and PNG half of it: 67 megapixels took 1.7 GB as AVIF and 14 s as PNG.
     max_megapixels_out: float = Field(24.0, ge=0.1, le=100)
+    # Of all frames of an animation whose crop is animated: 2 to 4 s. Above: an error, or the first frame.
+    max_megapixels_animated: float = Field(100.0, ge=0.1, le=1000)
     max_jpeg_scans: int = Field(64, ge=1, le=1000)  # real files: about 12; 3,000 empty scans take 4 s
 
     # Limits of all requests together; above them the answer is 503.

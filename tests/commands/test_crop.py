@@ -16,6 +16,7 @@ from gazecrop.console.files import Files, pictures_below
 from gazecrop.console.names import name_of
 from gazecrop.console.progress import Progress
 from tests.helpers import library
+from tests.helpers.animations import animation, moving
 from tests.helpers.awaited import Awaited
 from tests.helpers.pictures import draw, encode, jpeg
 
@@ -275,7 +276,8 @@ def test_the_table_shows_unmet_constraints_and_alternatives(
 
 
 @pytest.mark.parametrize(
-    "option", [["--width", "9"], ["--height", "9"], ["--quality", "9"], ["--format", "png"]]
+    "option",
+    [["--width", "9"], ["--height", "9"], ["--quality", "9"], ["--format", "png"], ["--animated"]],
 )
 @pytest.mark.parametrize("command", ["crop", "batch"])
 def test_options_of_files_without_files_are_refused(
@@ -387,3 +389,24 @@ def test_help_imports_nothing_heavy() -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.endswith("[]\n")
     assert "crops of a file" in done.stdout
+
+
+def test_cropped_animations_stay_animated(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "cat.gif"
+    path.write_bytes(animation("gif", moving(4), duration=70))
+    out = tmp_path / "crops"
+
+    def frames(name: str, *arguments: str) -> int:
+        assert run(capsys, "crop", path, "--ratios", "1:1", "--out", out, *arguments)[0] == 0
+        with Image.open(out / "1x1" / name) as file:
+            return int(getattr(file, "n_frames", 1))
+
+    assert frames("cat.gif.jpg") == 1
+    assert frames("cat.gif.webp", "--format", "webp") == 4
+    assert frames("cat.gif", "--format", "gif", "--width", "40") == 4
+    assert frames("cat.gif.png", "--format", "png", "--animated") == 4
+    assert frames("cat.gif.webp", "--format", "webp", "--no-animated") == 1
+    _, text, _ = run(capsys, "crop", path, "--json")
+    assert json.loads(text)["image"]["frames"] == 4
+    status, _, error = run(capsys, "crop", path, "--out", out, "--animated")
+    assert status == 2 and "--animated" in error and "webp" in error

@@ -558,3 +558,15 @@ async def test_a_write_back_does_not_bring_a_deleted_map_back(
     assert cache._writing_back
     await cache._writing_back
     assert await cache.get(A) is None and await gate.get(A) is None
+
+
+def test_a_record_has_its_frames_and_older_ones_are_stills() -> None:
+    for record in (
+        RECORD,
+        Record("m", "gif", b"c", 1, 24),
+        Record("m", "webp", b"c", 6, 3),
+        Record("m", "png", b"c", 8),
+    ):
+        assert Record.unpack(record.pack()) == record
+    assert Record("m", "webp", b"c", 6, 3).pack() == b"m webp:3/6 c"
+    assert Record.unpack(b"m gif c") == Record("m", "gif", b"c") and Record.unpack(b"m gif c").frames == 1

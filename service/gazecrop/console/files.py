@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from gazecrop.crop.cropping import Crop
+from gazecrop.picture.animate import crop as render
 from gazecrop.picture.decode import Limits
-from gazecrop.picture.render import crop as render
 
 # In a folder only these are read, since it may also hold texts and side-cars. The format follows from the bytes.
 _OWN = {
@@ -16,8 +16,9 @@ _OWN = {
     "png": {".png"},
     "webp": {".webp"},
     "avif": {".avif"},
+    "gif": {".gif"},
 }
-SUFFIXES = {".mpo", ".gif", ".bmp", ".dib", ".tif", ".tiff", ".heic", ".heif", ".hif"}.union(*_OWN.values())
+SUFFIXES = {".mpo", ".bmp", ".dib", ".tif", ".tiff", ".heic", ".heif", ".hif"}.union(*_OWN.values())
 
 
 def read_picture(path: str) -> bytes:
@@ -42,13 +43,15 @@ def pictures_below(folder: str | Path) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """How crops are written as files: `folder`/16x9/NAME, one folder for each ratio, NAME as in the results."""
+    """How crops are written as files: `folder`/16x9/NAME, one folder for each ratio, NAME as in the results.
+    `animated`: as `picture.animate.crop` takes it."""
 
     folder: Path
     format: str = "jpeg"
     width: int | None = None
     height: int | None = None
     quality: int | None = None
+    animated: bool | None = None
 
     def path(self, name: str, ratio: str) -> Path:
         """`name`: the picture's. For any name the path is below `folder`."""
@@ -69,6 +72,7 @@ class Files:
                 height=self.height,
                 format=self.format,
                 quality=self.quality,
+                animated=self.animated,
                 limits=limits,
             )
             path.parent.mkdir(parents=True, exist_ok=True)

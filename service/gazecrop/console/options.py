@@ -13,8 +13,9 @@ from gazecrop.console.files import Files
 from gazecrop.crop.params import Wanted, parse
 from gazecrop.errors import BadParameters, GazecropError
 from gazecrop.model import Model, ModelError
+from gazecrop.picture.animate import ANIMATED, TYPES
 from gazecrop.picture.decode import Limits
-from gazecrop.picture.render import LONGEST_SIDE, MEDIA_TYPES
+from gazecrop.picture.render import LONGEST_SIDE
 from gazecrop.pipeline import limits_of
 from gazecrop.settings import Settings
 
@@ -76,20 +77,27 @@ def wanted(options: argparse.Namespace) -> Wanted:
 def add_file_options(parser: argparse.ArgumentParser) -> None:
     """How cropped files are written."""
     group = parser.add_argument_group("cropped files")
-    group.add_argument("--format", choices=sorted(MEDIA_TYPES), help="default: jpeg")
+    group.add_argument("--format", choices=sorted(TYPES), help="default: jpeg")
     group.add_argument(
         "--width", type=upto(LONGEST_SIDE), metavar="PIXELS", help="of the cropped files; never enlarged"
     )
     group.add_argument("--height", type=upto(LONGEST_SIDE), metavar="PIXELS")
     group.add_argument("--quality", type=upto(100), metavar="1-100")
+    group.add_argument(
+        "--animated",
+        action=argparse.BooleanOptionalAction,
+        help="all frames of an animation (webp, gif, png) or the first; default: all with --format webp or gif",
+    )
 
 
 def files_in(folder: Path | None, options: argparse.Namespace, switch: str) -> Files | None:
     """How the cropped files are written; None without a folder. `switch`: the option that turns cropped files on.
     Raises BadParameters where an option of cropped files is given without it."""
-    given = {name: getattr(options, name) for name in ("format", "width", "height", "quality")}
+    given = {name: getattr(options, name) for name in ("format", "width", "height", "quality", "animated")}
     if folder is not None:
-        return Files(folder, given["format"] or "jpeg", given["width"], given["height"], given["quality"])
+        if given["animated"] and given["format"] not in ANIMATED:
+            raise BadParameters.one("animated", f"The formats with frames are {', '.join(ANIMATED)}.")
+        return Files(folder, **given | {"format": given["format"] or "jpeg"})
     detail = f"It is for cropped files, which only {switch} writes."
     if errors := [
         {"parameter": name, "detail": detail} for name, value in given.items() if value is not None

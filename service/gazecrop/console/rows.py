@@ -19,7 +19,15 @@ def crops_of(picture: Picture, wanted: Wanted) -> list[Crop]:
 def row(name: str, picture: Picture, crops: list[Crop]) -> dict[str, Any]:
     record, cropper = picture.record, picture.cropper
     answer = document(
-        "", "", record.model, record.format, cropper, None, crops, orientation=record.orientation
+        "",
+        "",
+        record.model,
+        record.format,
+        cropper,
+        None,
+        crops,
+        orientation=record.orientation,
+        frames=record.frames,
     )
     del answer["id"], answer["version"]
     return name_fields(name) | answer

@@ -155,11 +155,15 @@ def document(
     *,
     orientation: int | None = None,
     profiles: Profiles = (),
+    frames: int = 1,
 ) -> dict[str, Any]:
-    """The image document: the answer to an upload. `orientation`: EXIF, 1 to 8, of the file; None: not stated."""
+    """The image document: the answer to an upload. `orientation`: EXIF, 1 to 8, of the file; None: not stated.
+    `frames`: of an animation."""
     grid = cropper.grid
     span = cropper.good_ratios
-    image = {"width": grid.width, "height": grid.height, "format": picture_format}
+    image: dict[str, Any] = {"width": grid.width, "height": grid.height, "format": picture_format}
+    if frames > 1:
+        image |= {"animated": True, "frames": frames}
     stored = orientation is not None and grid.rotated == (orientation != 1)
     if stored:  # not with maps of release 0.1
         image["orientation"] = orientation

@@ -5,7 +5,7 @@ of a box whose middle is in this cell; 1 and 2 how far right and down of the cel
 logarithms of the box's width and height in cells. A value that is not finite removes its cell's box, nothing else.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite, log
 from typing import Any, NamedTuple
@@ -113,6 +113,24 @@ def candidates(output: NDArray[np.floating], least: Sequence[float], most: int =
     kept = np.flatnonzero(((boxes[:, 2:] - boxes[:, :2]) >= _LEAST_SIDE).all(axis=1))
     kept = kept[_apart(kinds[kept], boxes[kept])]
     return Candidates(kinds[kept], boxes[kept], values[kept, 0])
+
+
+def merged(frames: Iterable[Sequence[Object]]) -> tuple[Object, ...]:
+    """The objects of several frames of one picture: of those of a kind that overlap the one with the highest score."""
+    every = sorted((each for frame in frames for each in frame), key=lambda each: -each.score)
+    chosen: list[Object] = []
+    for each in every:
+        if not any(each.kind == other.kind and _overlap(each, other) for other in chosen):
+            chosen.append(each)
+    return most_important(chosen)
+
+
+def _overlap(one: Object, other: Object) -> bool:
+    wide = min(one.right, other.right) - max(one.left, other.left)
+    high = min(one.bottom, other.bottom) - max(one.top, other.top)
+    shared = max(wide, 0) * max(high, 0)
+    areas = sum((each.right - each.left) * (each.bottom - each.top) for each in (one, other))
+    return shared * (1 + OVERLAP) > OVERLAP * areas
 
 
 def _apart(kinds: NDArray[np.int64], boxes: Floats) -> NDArray[np.int64]:

@@ -1,4 +1,4 @@
-"""bytes -> Thumbnail: limits before pixels, scaled decoding, orientation, colour, alpha. Pure.
+"""bytes -> Thumbnail: limits before pixels, scaled decoding, frames, orientation, colour, alpha. Pure.
 
 The steps, in order: read the header, apply the limits, open the pixel data, decode scaled, reduce, convert to RGB,
 turn upright. Colours are converted after reducing wherever the mode can be averaged, so that the expensive step
@@ -13,9 +13,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from gazecrop.errors import PictureUnreadable, TooManyPixels
+from gazecrop.picture.animation import composed, space_of_canvas
 from gazecrop.picture.colour import MID_GREY, lab_to_rgb, reducible
+from gazecrop.picture.containers.walk import MOST_FRAMES
 from gazecrop.picture.load import SIDEWAYS, load_picture, turn_of
 from gazecrop.picture.probe import Header, inspect, nearest_shape, unreadable_on_error
+from gazecrop.picture.sampling import Sample
 from gazecrop.picture.space import SRGB, Space, space_of, to_srgb
 
 FLAT_RANGE = 3  # levels within every channel; JPEG noise on a flat ground stays within 2
@@ -23,11 +26,13 @@ FLAT_RANGE = 3  # levels within every channel; JPEG noise on a flat ground stays
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Maximum pixels of one picture, and scans of a JPEG. A JPEG may be larger, because it decodes scaled."""
+    """Maximum pixels of one picture, and scans of a JPEG. A JPEG may be larger, because it decodes scaled.
+    `pixels_animated`: of all frames of an animation that is kept animated, each as large as the canvas."""
 
     pixels_jpeg: int = 100_000_000
     pixels: int = 30_000_000
     scans: int = 64
+    pixels_animated: int = 100_000_000
 
     def check(self, header: Header) -> None:
         """Raises `TooManyPixels`, or `PictureUnreadable` for a JPEG of too many scans."""
@@ -48,18 +53,38 @@ class Limits:
                 fix="Save it as a baseline JPEG.",
             )
 
+    def check_animation(self, header: Header) -> None:
+        """Raises `TooManyPixels` for an animation that is not kept animated."""
+        pixels = header.frames * header.width * header.height
+        if header.frames > MOST_FRAMES or pixels > self.pixels_animated or header.walk.partial:
+            raise TooManyPixels(
+                f"The animation has {header.frames:,} frames of {header.width}x{header.height} pixels, together "
+                f"{pixels:,}; the limits are {MOST_FRAMES:,} and {self.pixels_animated:,}.",
+                limit=self.pixels_animated,
+                received=pixels,
+                fix="Send a smaller or shorter one, or crop its first frame with animated=false.",
+            )
+
 
 @dataclass(frozen=True, slots=True)
 class Thumbnail:
-    """`pixels`: uint8 RGB of one of the network's shapes, upright, the picture stretched to it. `width` and
-    `height`: of the upright picture. `flat`: a picture of one colour."""
+    """`frames`: uint8 RGB of one of the network's shapes, upright, the picture stretched to it. Of an animation up to
+    five, whose mean by `weights` is the map; those of one colour are left out. `width` and `height`: of the upright
+    picture. `flat`: a picture of one colour in all frames. `count`: frames of the file."""
 
-    pixels: NDArray[np.uint8]
+    frames: tuple[NDArray[np.uint8], ...]
     width: int
     height: int
     format: str
     orientation: int  # EXIF, 1 to 8: how the stored frame is turned or mirrored
     flat: bool
+    weights: tuple[int, ...] = (1,)
+    count: int = 1
+
+    @property
+    def pixels(self) -> NDArray[np.uint8]:
+        """The picture, or the first of the frames."""
+        return self.frames[0]
 
     @property
     def rotated(self) -> bool:
@@ -77,13 +102,43 @@ def decode(
     header = header or inspect(data, shapes)
     limits.check(header)
     rows, columns = nearest_shape(header.width, header.height, shapes)
+    turn = turn_of(header)
+    size = (rows, columns) if turn in SIDEWAYS else (columns, rows)
+    if header.sample is not None:
+        return _decode_animation(data, header, header.sample, size)
     with unreadable_on_error(header.format):
         picture, box = load_picture(data, header, header.draft)
-        turn = turn_of(header)
-        size = (rows, columns) if turn in SIDEWAYS else (columns, rows)
-        small = reduced(picture, size, box, space_of(data, header.walk.colours))
-        pixels = np.asarray(small if turn is None else small.transpose(turn))
-    return Thumbnail(pixels, header.width, header.height, header.format, header.orientation, flat(pixels))
+        pixels = _upright(reduced(picture, size, box, space_of(data, header.walk.colours)), turn)
+    return Thumbnail((pixels,), header.width, header.height, header.format, header.orientation, flat(pixels))
+
+
+def _decode_animation(data: bytes, header: Header, sample: Sample, size: tuple[int, int]) -> Thumbnail:
+    space, turn = space_of_canvas(data, header), turn_of(header)
+    seen, weights = [], []
+    with unreadable_on_error(header.format):
+        for canvas in composed(data, header, sample.order):
+            if canvas.index in sample.frames:
+                seen.append(_upright(reduced(canvas.picture, size, None, space), turn))
+                weights.append(sample.weights[sample.frames.index(canvas.index)])
+        if not seen:  # a broken frame precedes the first of them: what is shown before it
+            seen.append(_upright(reduced(canvas.picture, size, None, space), turn))
+            weights.append(1)
+    shown = [i for i, pixels in enumerate(seen) if not flat(pixels)]
+    kept = shown or [0]
+    return Thumbnail(
+        tuple(seen[i] for i in kept),
+        header.width,
+        header.height,
+        header.format,
+        header.orientation,
+        not shown,
+        tuple(weights[i] for i in kept),
+        header.frames,
+    )
+
+
+def _upright(small: Image.Image, turn: Image.Transpose | None) -> NDArray[np.uint8]:
+    return np.asarray(small if turn is None else small.transpose(turn))
 
 
 def flat(pixels: NDArray[np.uint8]) -> bool:

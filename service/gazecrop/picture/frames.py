@@ -1,8 +1,8 @@
-"""First frames that do not fill the canvas, or are not the default image: of GIF, WebP and APNG. Pure.
+"""Single frames of GIF, WebP and APNG, made files of their own. Pure.
 
-Pillow fills the rest of the canvas with the first colour of the palette (GIF) or black (WebP), and shows the default
-image of an APNG even if it is not a frame. So the frame is made a file of its own, decoded, and put on a transparent
-canvas, as browsers do.
+Pillow fills the canvas around a first frame with the first colour of the palette (GIF) or black (WebP), and shows the
+default image of an APNG even if it is not a frame. So a frame is made a file of its own, decoded, and put on a
+transparent canvas, as browsers do. The frames after the first one are decoded likewise (`animation`).
 """
 
 import struct
@@ -28,10 +28,10 @@ def on_canvas(picture: Image.Image, walk: Walk, frame: Frame) -> Image.Image:
 
 def _gif(data: bytes, walk: Walk, frame: Frame) -> bytes:
     """The screen becomes as large as the frame, and the frame's place on it 0, 0 (GIF89a, 18 and 20)."""
-    head = bytearray(b"".join(data[part] for part in walk.parts[:-1]))
+    head = bytearray(b"".join(data[part] for part in (walk.parts[0], *frame.parts[:-1])))
     head[6:10] = struct.pack("<HH", frame.width, frame.height)
-    start = walk.parts[-1].start
-    return bytes(head) + data[start : start + 1] + bytes(4) + data[start + 5 :]
+    image = memoryview(data)[frame.parts[-1]]
+    return b"".join([head, image[:1], bytes(4), image[5:], b";"])
 
 
 def _webp(data: bytes, walk: Walk, frame: Frame) -> bytes:
@@ -50,13 +50,14 @@ def _png(data: bytes, walk: Walk, frame: Frame) -> bytes:
     return b"".join(
         [
             data[:8],
-            _chunk(b"IHDR", struct.pack(">II", frame.width, frame.height) + header[16:21]),
+            png_chunk(b"IHDR", struct.pack(">II", frame.width, frame.height) + header[16:21]),
             *shared,
-            *(_chunk(b"IDAT", data[part]) for part in frame.parts),
-            _chunk(b"IEND", b""),
+            *(png_chunk(b"IDAT", data[part]) for part in frame.parts),
+            png_chunk(b"IEND", b""),
         ]
     )
 
 
-def _chunk(kind: bytes, body: bytes) -> bytes:
+def png_chunk(kind: bytes, body: bytes) -> bytes:
+    """With its length and CRC."""
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))

@@ -14,6 +14,7 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
+from gazecrop.picture.containers.walk import Frame
 from gazecrop.picture.frames import on_canvas, still
 from gazecrop.picture.jpeg_end import with_end
 from gazecrop.picture.probe import Header, heif
@@ -55,7 +56,7 @@ def load_picture(
         stored = read_tiff(data, (header.walk.width, header.walk.height), header.walk.layout)
         turn = TURNS.get(header.walk.orientation)
         return (stored if turn is None else stored.transpose(turn)), None
-    picture = _open(data, header, coarse=scale == 8)
+    picture = _open(data, header, header.walk.frame, coarse=scale == 8)
     box = _scale_while_decoding(picture, scale)
     try:
         picture.load()
@@ -70,13 +71,21 @@ def load_picture(
     return (picture if frame is None else on_canvas(picture, header.walk, frame)), box
 
 
-def _open(data: bytes, header: Header, *, coarse: bool) -> ImageFile:
+def load_frame(data: bytes, header: Header, frame: Frame) -> Image.Image:
+    """Decodes one frame of a GIF, WebP or APNG alone, at the size that it has in the file. Raises as `load_picture`."""
+    picture = _open(data, header, frame, coarse=False)
+    picture.load()
+    return picture
+
+
+def _open(data: bytes, header: Header, frame: Frame | None, *, coarse: bool) -> ImageFile:
     """Opens the file in Pillow; decodes no pixel. For JPEG, PNG and GIF Pillow gets only the pixel data: never a colour
-    profile, EXIF, XMP or text. `coarse`: of a progressive JPEG only the scans that matter at 1/8 of its sides."""
+    profile, EXIF, XMP or text. `frame`: only this part of an animation. `coarse`: of a progressive JPEG only the scans
+    that matter at 1/8 of its sides."""
     walk = header.walk
     parts = walk.coarse if coarse and walk.coarse else walk.parts
-    if walk.frame is not None:
-        data = still(data, header.format, walk, walk.frame)
+    if frame is not None:
+        data = still(data, header.format, walk, frame)
     elif parts:
         view = memoryview(data)
         data = b"".join(view[part] for part in parts)

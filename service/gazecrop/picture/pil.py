@@ -73,4 +73,4 @@ def thumbnail_of(image: Image.Image, shapes: Sequence[tuple[int, int]]) -> Thumb
             image, (rows, columns) if turn in SIDEWAYS else (columns, rows), None, space_of_image(image)
         )
         pixels = np.asarray(small if turn is None else small.transpose(turn))
-    return Thumbnail(pixels, width, height, format, orientation, flat(pixels))
+    return Thumbnail((pixels,), width, height, format, orientation, flat(pixels))

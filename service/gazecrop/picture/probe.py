@@ -15,12 +15,13 @@ from PIL.ImageFile import ImageFile
 from gazecrop.errors import GazecropError, NotAPicture, PictureUnreadable
 from gazecrop.picture.containers.gif import walk_gif
 from gazecrop.picture.containers.ifd import orientation_of
-from gazecrop.picture.containers.isobmff import colours_of
+from gazecrop.picture.containers.isobmff import colours_of, samples_of
 from gazecrop.picture.containers.jpeg import walk_jpeg
 from gazecrop.picture.containers.png import walk_png
 from gazecrop.picture.containers.tiff import walk_tiff
-from gazecrop.picture.containers.walk import MAX_PARTS, QUICK, Colours, Lengthy, Walk
+from gazecrop.picture.containers.walk import MAX_PARTS, QUICK, Colours, Frame, Lengthy, Walk
 from gazecrop.picture.containers.webp import walk_webp
+from gazecrop.picture.sampling import Sample, sample_of
 
 FORMATS = ("jpeg", "png", "webp", "avif", "gif", "bmp", "tiff", "heic")
 HEIC_READABLE = importlib.util.find_spec("pillow_heif") is not None  # the extra [heic]
@@ -28,6 +29,8 @@ HEIC_READABLE = importlib.util.find_spec("pillow_heif") is not None  # the extra
 # How many copies of the picture, at 4 bytes a pixel, a decoder holds; measured peaks in bytes a pixel: WebP 18,
 # AVIF 12, others 2 (grey PNG) to 10 (PNG with alpha), progressive JPEG 4 to 7
 _COPIES = {"webp": 4, "avif": 3, "heic": 3}
+# Of an animation: the canvas, a frame as decoded and as RGBA, what it covers, and the copy that is reduced
+COPIES_ANIMATED = 5
 
 _AVIF_BRANDS = {b"avif", b"avis"}
 _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"}
@@ -44,6 +47,12 @@ class Header:
     pixels_to_decode: int  # held in memory at once while decoding
     draft: int  # a JPEG is decoded at 1/draft of its sides
     walk: Walk
+    sample: Sample | None = None  # of an animation
+
+    @property
+    def frames(self) -> int:
+        """1: a still."""
+        return self.walk.count
 
     @property
     def rotated(self) -> bool:
@@ -136,7 +145,12 @@ def _inspect(data: bytes, shapes: Sequence[tuple[int, int]], most: int) -> Heade
         if kind == "avif":
             # libavif allocates by the frame, not the header, up to 268 MP: a header with a false size may cost 525 MB.
             pixels = max(pixels, 66_000_000)
-        return Header(kind, width, height, walk.orientation, pixels, draft, walk)
+        sample = sample_of(walk) if walk.frames else None
+        if sample is not None:
+            # Frames are decoded one after the other. A longer animation counts as more pixels for its time, not memory.
+            canvas = walk.width * walk.height
+            pixels = max(pixels, COPIES_ANIMATED * canvas, sample.pixels + len(sample.frames) * canvas)
+        return Header(kind, width, height, walk.orientation, pixels, draft, walk, sample)
 
 
 def nearest_shape(width: int, height: int, shapes: Sequence[tuple[int, int]]) -> tuple[int, int]:
@@ -154,6 +168,7 @@ def draft_scale(width: int, height: int, at_least_width: int, at_least_height: i
 def _opened(
     plugin: Callable[[BytesIO], ImageFile],
     colours: Callable[[bytes], Colours],
+    animate: Callable[[Walk, bytes, int], None] = lambda walk, data, count: None,
     quick: Callable[[bytes], bool] = lambda data: False,
 ) -> Callable[[bytes, int], Walk]:
     """A walk by Pillow, for formats that it opens in bounded time; `quick`: whether a file takes at most 5 ms."""
@@ -163,9 +178,22 @@ def _opened(
             raise Lengthy
         with plugin(BytesIO(data)) as picture:
             orientation = orientation_of(picture.info.get("exif", b""))
-            return Walk(*picture.size, orientation=orientation, colours=colours(data))
+            found = Walk(*picture.size, orientation=orientation, colours=colours(data))
+            if (count := getattr(picture, "n_frames", 1)) > 1:
+                animate(found, data, count)
+            return found
 
     return walk
+
+
+def _animate_avif(walk: Walk, data: bytes, count: int) -> None:
+    """Each frame has the size of the canvas; one that is no key frame needs those before it."""
+    samples = samples_of(data, count)
+    walk.count, walk.plays = count, samples.plays
+    walk.frames = [
+        Frame(0, 0, walk.width, walk.height, [], delay, blend=not key)
+        for delay, key in zip(samples.delays, samples.keys, strict=True)
+    ]
 
 
 def _has_small_palette(data: bytes) -> bool:
@@ -196,7 +224,7 @@ _WALKS: dict[str, Callable[[bytes, int], Walk]] = {
     "webp": walk_webp,
     "tiff": walk_tiff,
     "gif": walk_gif,
-    "bmp": _opened(BmpImageFile, _colours_of_bmp, _has_small_palette),
-    "avif": _opened(AvifImageFile, colours_of),
+    "bmp": _opened(BmpImageFile, _colours_of_bmp, quick=_has_small_palette),
+    "avif": _opened(AvifImageFile, colours_of, _animate_avif),
     "heic": _opened(heif, colours_of),
 }

@@ -22,7 +22,8 @@ LONGEST_SIDE = 8192  # of the output; the limit of WebP is 16,383
 # Memory for each output pixel, in pixels of 4 bytes. Bytes a pixel for RGB and RGBA at 16 MP: JPEG 6 and 14,
 # WebP 10 and 18, AVIF 28 and 31, PNG 6 and 9. At the limits below the peak of a server rises from 127 MiB to 261 and
 # 449 MiB (JPEG), 360 and 548 (WebP), 463 and 504 (AVIF), 208 and 251 (PNG).
-_HELD = {"jpeg": 3.5, "webp": 4.5, "avif": 8.0, "png": 2.5}
+# GIF: the frame, the one before it, the next one, their differences and masks.
+_HELD = {"jpeg": 3.5, "webp": 4.5, "avif": 8.0, "png": 2.5, "gif": 4.5}
 # Share of the maximum output pixels: AVIF for its memory, PNG for its time (0.13 to 0.28 s of a core a megapixel).
 SHARE = {"jpeg": 1.0, "webp": 1.0, "avif": 0.5, "png": 0.5}
 
@@ -79,11 +80,7 @@ def crop(
     to 100, ignored for PNG.
     Raises `NotAPicture`, `PictureUnreadable`, `TooManyPixels`; ValueError for a box outside the picture.
     """
-    header = inspect(data)
-    (limits or Limits()).check(header)
-    right, bottom = box.x + box.width, box.y + box.height
-    if not (0 <= box.x < right <= header.width and 0 <= box.y < bottom <= header.height):
-        raise ValueError(f"{box} is not inside {header.width}x{header.height}")
+    header = checked(data, box, limits or Limits())
     size = output_size(
         box.width,
         box.height,
@@ -94,6 +91,16 @@ def crop(
         max_pixels=max_pixels,
     )
     return encode(cut(data, header, (box.x, box.y, box.width, box.height), size), format, quality)
+
+
+def checked(data: bytes, box: Rectangle, limits: Limits) -> Header:
+    """Raises as `crop`."""
+    header = inspect(data)
+    limits.check(header)
+    right, bottom = box.x + box.width, box.y + box.height
+    if not (0 <= box.x < right <= header.width and 0 <= box.y < bottom <= header.height):
+        raise ValueError(f"{box} is not inside {header.width}x{header.height}")
+    return header
 
 
 def output_size(
@@ -145,7 +152,7 @@ def cut(data: bytes, header: Header, box: tuple[int, int, int, int], size: tuple
             edges = (left / ratio, top / ratio, right / ratio, bottom / ratio)
             small = stored.resize(size, Image.Resampling.LANCZOS, box=edges, reducing_gap=3.0)
         del stored
-        small, profile = _for_output(small, space_of(data, header.walk.colours))
+        small, profile = for_output(small, space_of(data, header.walk.colours))
         if turn is not None:
             small = small.transpose(turn)
         small.info.clear()  # no comment, text, EXIF or XMP in the output
@@ -178,21 +185,28 @@ def encode(result: Cut, format: str, quality: int | None = None) -> bytes:
         picture = on_white(picture)
     if format in ("webp", "avif") and picture.mode in ("L", "LA"):
         picture = picture.convert("RGB" if picture.mode == "L" else "RGBA")
-    options = _OPTIONS[format] | ({} if quality is None or format == "png" else {"quality": quality})
+    options = options_of(format, quality)
     file = BytesIO()
     picture.save(file, format.upper(), icc_profile=result.profile or None, **options)
     return file.getvalue()
 
 
-def _for_output(picture: Image.Image, space: Space) -> tuple[Image.Image, bytes]:
+def options_of(format: str, quality: int | None) -> dict[str, Any]:
+    """Pillow's options for an encoder. `quality`: ignored where there is none."""
+    options = _OPTIONS.get(format, {})
+    return options | {"quality": quality} if quality is not None and "quality" in options else options
+
+
+def for_output(picture: Image.Image, space: Space, *, keep: bool = True) -> tuple[Image.Image, bytes]:
     """The picture in a mode that can be encoded, and the profile of its colours, empty for sRGB. RGB keeps its own
-    profile, so that displays of a wide gamut show all of it; all else is converted to sRGB."""
+    profile, so that displays of a wide gamut show all of it; all else, and all without `keep`, is converted to sRGB."""
     if picture.mode == "LAB":
         return lab_to_rgb(picture), b""
     if picture.mode not in ("L", "LA", "RGB", "RGBA", "CMYK"):
         picture = picture.convert("RGB")
     if (
-        picture.mode in ("RGB", "RGBA")
+        keep
+        and picture.mode in ("RGB", "RGBA")
         and space.of == b"RGB "
         and space.keep
         and len(space.profile) <= _MAX_PROFILE

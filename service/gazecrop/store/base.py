@@ -17,26 +17,30 @@ Outcome = Literal["created", "replaced", "deleted", "absent", "unknown", "precon
 @dataclass(frozen=True, slots=True)
 class Record:
     """A map as stored: the network that made it, the picture's format, the encoded grid (`grid.py`), the EXIF
-    orientation of the file (1 to 8).
+    orientation of the file (1 to 8), the number of frames.
 
-    Records of release 0.1 have no orientation. It reads as 1 then, although the grid may say that it is another.
+    Records of release 0.1 have no orientation. It reads as 1 then, although the grid may say that it is another. The
+    number of frames is packed with the format, as "gif:24", so that release 0.2 reads the record, too.
     """
 
     model: str
     format: str
     code: bytes
     orientation: int = 1
+    frames: int = 1
 
     def pack(self) -> bytes:
         turned = "" if self.orientation == 1 else f"/{self.orientation}"
-        return f"{self.model} {self.format}{turned} ".encode() + self.code
+        frames = "" if self.frames == 1 else f":{self.frames}"
+        return f"{self.model} {self.format}{frames}{turned} ".encode() + self.code
 
     @classmethod
     def unpack(cls, value: bytes) -> "Record":
         """Raises ValueError when the bytes are not a record."""
         model, picture_format, code = value.split(b" ", 2)
         name, _, orientation = picture_format.decode().partition("/")
-        return cls(model.decode(), name, code, int(orientation or 1))
+        name, _, frames = name.partition(":")
+        return cls(model.decode(), name, code, int(orientation or 1), int(frames or 1))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,9 @@ from gazecrop.console.sources import Item
 from gazecrop.crop.confidence import Calibration
 from gazecrop.crop.params import Wanted
 from gazecrop.errors import PictureError
-from gazecrop.model import Model
+from gazecrop.model import Model, Pixels, Prediction
 from gazecrop.picture.decode import Limits, Thumbnail, decode
-from gazecrop.pipeline import Picture, as_record, limits_of
+from gazecrop.pipeline import Picture, as_record, limits_of, mean_of
 from gazecrop.settings import Settings
 from gazecrop.store.base import Record
 
@@ -42,18 +42,23 @@ def decode_one(item: Item, job: Job, shapes: Sequence[tuple[int, int]]) -> Thumb
 def infer(decoded: Sequence[Thumbnail | bytes], model: Model) -> list[Record | bytes]:
     """Runs the network on batches of one shape, of its largest batch size."""
     records: list[Record | bytes] = [each if isinstance(each, bytes) else b"" for each in decoded]
-    shapes: dict[tuple[int, ...], list[tuple[int, Thumbnail]]] = {}
+    shapes: dict[tuple[int, ...], list[tuple[int, Pixels]]] = {}
     for place, each in enumerate(decoded):
         if isinstance(each, Thumbnail) and each.flat:
             records[place] = as_record(each, None, model)
         elif isinstance(each, Thumbnail):
-            shapes.setdefault(each.pixels.shape, []).append((place, each))
+            shapes.setdefault(each.pixels.shape, []).extend((place, pixels) for pixels in each.frames)
+    found: dict[int, list[Prediction]] = {}
     for alike in shapes.values():
         for start in range(0, len(alike), model.max_batch):
             batch = alike[start : start + model.max_batch]
-            predictions = model.infer([thumbnail.pixels for _, thumbnail in batch])
-            for (place, thumbnail), prediction in zip(batch, predictions, strict=True):
-                records[place] = as_record(thumbnail, prediction, model)
+            predictions = model.infer([pixels for _, pixels in batch])
+            for (place, _), prediction in zip(batch, predictions, strict=True):
+                found.setdefault(place, []).append(prediction)
+    for place, of_frames in found.items():
+        thumbnail = decoded[place]
+        assert isinstance(thumbnail, Thumbnail)
+        records[place] = as_record(thumbnail, mean_of(thumbnail, of_frames), model)
     return records
 
 

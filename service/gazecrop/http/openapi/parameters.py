@@ -95,6 +95,11 @@ _QUERY: dict[str, dict[str, Any]] = {
         "description": "Of the output. Default: by Accept, else JPEG.",
         "schema": {"type": "string", "enum": ["jpeg", "jpg", "webp", "avif", "png"]},
     },
+    "animated": {
+        "description": "Whether the crop of an animation has all its frames, as WebP, GIF or PNG; without `format` by "
+        "Accept, else WebP. Default: true with format=webp and format=gif, where the limits allow it, else false.",
+        "schema": {"type": "boolean"},
+    },
     "quality": {
         "description": "Of the encoder. Default: 82 (JPEG), 80 (WebP), 60 (AVIF).",
         "schema": {"type": "integer", "minimum": 1, "maximum": 100},
@@ -204,6 +209,12 @@ def conditional(operation: dict[str, Any]) -> dict[str, Any]:
     return {"parameters": [*operation["parameters"], *_IF_MATCH["parameters"]]}
 
 
+_FORMAT_OF_CROPS: dict[str, Any] = {
+    "description": "Of the output. Default: by Accept, else JPEG. GIF only by this parameter.",
+    "schema": {"type": "string", "enum": ["jpeg", "jpg", "webp", "avif", "png", "gif"]},
+}
+
+
 def query(*names: str) -> dict[str, Any]:
     """The OpenAPI of these query parameters, for `openapi_extra`."""
     return {"parameters": _query({name: _QUERY[name] for name in names})}
@@ -212,6 +223,11 @@ def query(*names: str) -> dict[str, Any]:
 def upload(*names: str) -> dict[str, Any]:
     """The OpenAPI of an upload with these parameters, in the query or as fields of the form."""
     return _upload({name: _QUERY[name] for name in names})
+
+
+def crop_upload(*names: str) -> dict[str, Any]:
+    """As `upload`, of a crop, which may be a GIF."""
+    return _upload({name: _FORMAT_OF_CROPS if name == "format" else _QUERY[name] for name in names})
 
 
 def azure_upload() -> dict[str, Any]:

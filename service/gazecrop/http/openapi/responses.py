@@ -47,15 +47,19 @@ _PROBLEMS = {
     422: "Parameters are invalid, or the picture is corrupt",
     429: "Too many reports from one address",
     503: "Overloaded, draining, or the store is unavailable",
-    504: "The deadline of X-Request-Timeout passed before the work began",
+    504: "The deadline of X-Request-Timeout passed before the work began, or between two frames of an animation",
     507: "The store is full",
 }
 
 FRESH = ("ETag", "Cache-Control", "X-Degraded")  # headers of every GET of a picture
 NOT_MODIFIED = {"description": "Not modified"}
-PICTURE = {
+PICTURE: dict[str, Any] = {
     "description": "The picture",
     "content": {f"image/{name}": {"schema": BINARY} for name in ("jpeg", "webp", "avif", "png")},
+}
+CROPPED = {
+    "description": "The crop",
+    "content": PICTURE["content"] | {"image/gif": {"schema": BINARY}},
 }
 SALIENCY = {"model": Saliency, "content": {"image/png": {"schema": BINARY}}}
 METRICS = {"description": "Every metric", "content": {"text/plain": {}, "application/openmetrics-text": {}}}

@@ -149,6 +149,11 @@ class Picture(Schema):
     width: int = Field(ge=1)
     height: int = Field(ge=1)
     format: str
+    animated: Literal[True] | SkipJsonSchema[None] = absent("Absent for a still.")
+    frames: typing.Annotated[int, Field(ge=2)] | SkipJsonSchema[None] = absent(
+        "Frames of an animation. The map is the mean over up to five of them, so that one box fits all. Absent for a "
+        "still."
+    )
     orientation: typing.Annotated[int, Field(ge=1, le=8)] | SkipJsonSchema[None] = absent(
         "EXIF orientation of the file, 1 to 8. Width, height and all boxes are of the upright picture: unless it is 1, "
         "a tool that reads the file must turn it before it crops. Absent for a map of release 0.1 of a turned file."

@@ -139,6 +139,7 @@ def image_document(known: Known, crops: list[Crop]) -> dict[str, Any]:
         crops,
         orientation=record.orientation,
         profiles=known.profiles,
+        frames=record.frames,
     )
 
 

@@ -8,13 +8,14 @@ from gazecrop.crop.ratios import Ratio
 from gazecrop.errors import BadParameters, NotAcceptable
 from gazecrop.http.negotiation import quality
 from gazecrop.http.routes.uploads import Errors
+from gazecrop.picture.animate import ANIMATED, PLAIN, TYPES
 from gazecrop.picture.explain import LAYERS
 from gazecrop.picture.render import LONGEST_SIDE, MEDIA_TYPES, SHARE
 
 
 @dataclass(frozen=True, slots=True)
 class CropOutput:
-    """How a crop is sent. width, height: pixels or None. max_pixels: of the output."""
+    """How a crop is sent. width, height: pixels or None. max_pixels: of the output. animated: as `animate.crop`."""
 
     ratio: Ratio
     width: int | None
@@ -23,6 +24,7 @@ class CropOutput:
     format: str
     quality: int | None
     max_pixels: int
+    animated: bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,13 @@ def crop_output(accept: str, megapixels: float, wanted: Wanted, errors: Errors) 
     width = _number(extra, "width", LONGEST_SIDE, errors)
     height = _number(extra, "height", LONGEST_SIDE, errors)
     enlarge = _one_of(extra, "enlarge", ("false", "true"), errors) == "true"
-    format = _format(accept, extra, errors)
+    animated = _animated(extra, errors)
+    format = _format(accept, extra, errors, tuple(TYPES), ANIMATED if animated else tuple(MEDIA_TYPES))
+    if animated and format not in ANIMATED:
+        detail = (
+            f"{format} is written without frames: with animated=true the formats are {', '.join(ANIMATED)}."
+        )
+        errors.append({"parameter": "animated", "detail": detail})
     grade = _number(extra, "quality", 100, errors)
     ratio = _ratio(extra, width, height, errors)
     most = round(megapixels * 1e6 * SHARE.get(format, 1))
@@ -48,15 +56,22 @@ def crop_output(accept: str, megapixels: float, wanted: Wanted, errors: Errors) 
         _area({"width": width, "height": height}, ratio, format, most, errors)
     if ratio is None or errors:
         raise BadParameters(errors)
-    return CropOutput(ratio, width, height, enlarge, format, grade, most)
+    return CropOutput(ratio, width, height, enlarge, format, grade, most, animated)
+
+
+def _animated(extra: dict[str, str], errors: Errors) -> bool | None:
+    """The parameter `animated`. By default an animation stays one where its format is asked for by name: a page that
+    merely accepts WebP expects a still."""
+    if "animated" in extra:
+        return _one_of(extra, "animated", ("false", "true"), errors) == "true"
+    return None if extra.get("format") in PLAIN else False
 
 
 def explanation(accept: str, wanted: Wanted, errors: Errors) -> Explanation:
     """The output of /v1/explain. Appends to `errors`. Raises NotAcceptable."""
     layers = _layers(wanted.extra, errors)
-    return Explanation(
-        layers, _format(accept, wanted.extra, errors), _number(wanted.extra, "quality", 100, errors)
-    )
+    format = _format(accept, wanted.extra, errors, tuple(MEDIA_TYPES), tuple(MEDIA_TYPES))
+    return Explanation(layers, format, _number(wanted.extra, "quality", 100, errors))
 
 
 def _ratio(extra: dict[str, str], width: int | None, height: int | None, errors: Errors) -> Ratio | None:
@@ -122,16 +137,23 @@ def _layers(extra: dict[str, str], errors: Errors) -> list[str]:
     return layers
 
 
-def _format(accept: str, extra: dict[str, str], errors: Errors) -> str:
-    """The parameter `format`, else the best one in `Accept` (`*/*` alone: JPEG). Raises NotAcceptable."""
+def _format(
+    accept: str,
+    extra: dict[str, str],
+    errors: Errors,
+    named: tuple[str, ...],
+    acceptable: tuple[str, ...],
+) -> str:
+    """The parameter `format`, which is one of `named`, else the best of `acceptable` in `Accept`; of those that are
+    equal there the first. Raises NotAcceptable."""
     if extra.get("format") == "jpg":
         return "jpeg"
     if "format" in extra:
-        return _one_of(extra, "format", tuple(MEDIA_TYPES), errors)
+        return _one_of(extra, "format", named, errors)
     accept = accept.lower().replace("image/jpg", "image/jpeg")
-    weights = {name: quality(accept, *media.split("/")) for name, media in MEDIA_TYPES.items()}
+    weights = {name: quality(accept, *TYPES[name].split("/")) for name in acceptable}
     # Of equal weights a named type precedes one that only matches a range like */*.
-    best = max(weights, key=lambda name: (weights[name], MEDIA_TYPES[name] in accept))
+    best = max(weights, key=lambda name: (weights[name], TYPES[name] in accept))
     if weights[best] <= 0:
-        raise NotAcceptable(f"Crops can be made as {', '.join(MEDIA_TYPES.values())}.")
+        raise NotAcceptable(f"Crops can be made as {', '.join(TYPES[name] for name in acceptable)}.")
     return best

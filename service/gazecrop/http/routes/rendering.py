@@ -1,26 +1,37 @@
 """Bytes in, picture out: the crop, or the upload with its explanation drawn over it. Only the map is stored."""
 
+import time
 from collections.abc import Callable
 from functools import partial
+from threading import Event
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
 from gazecrop.crop.cropping import Crop
 from gazecrop.crop.params import CROPPING
-from gazecrop.http.openapi.parameters import OF_A_BOX, upload
-from gazecrop.http.openapi.responses import PICTURE, responses
+from gazecrop.errors import ClientGone, DeadlinePassed
+from gazecrop.http.openapi.parameters import OF_A_BOX, crop_upload, upload
+from gazecrop.http.openapi.responses import CROPPED, PICTURE, responses
 from gazecrop.http.routes.output import Explanation, crop_output, explanation
 from gazecrop.http.routes.shared import parts_of, stages_of
 from gazecrop.http.routes.uploads import Upload, analysed, cancel_on_disconnect, read_upload
+from gazecrop.picture.animate import TYPES, crop
 from gazecrop.picture.decode import Limits
 from gazecrop.picture.explain import LONG_SIDE, explain
-from gazecrop.picture.render import MEDIA_TYPES, crop, held, output_size
+from gazecrop.picture.probe import COPIES_ANIMATED
+from gazecrop.picture.render import held, output_size
 from gazecrop.pipeline import Known, limits_of
 
+# Makes the picture within the limits; calls the function between frames, which may raise.
+Work = Callable[[Limits, Callable[[], None]], bytes]
 router = APIRouter(tags=["pictures"])
 OUTPUT = frozenset({"format", "quality"})
-CROP = (CROPPING - {"ratios", "candidates", "fields"}) | OUTPUT | {"ratio", "width", "height", "enlarge"}
+CROP = (
+    (CROPPING - {"ratios", "candidates", "fields"})
+    | OUTPUT
+    | {"ratio", "width", "height", "enlarge", "animated"}
+)
 EXPLAIN = (CROPPING - {"candidates", "fields"}) | OUTPUT | {"layers"}
 
 
@@ -29,14 +40,20 @@ EXPLAIN = (CROPPING - {"candidates", "fields"}) | OUTPUT | {"layers"}
     summary="A picture in, its crop out",
     description="Only the map is stored, not the picture. Metadata is stripped. Never enlarged unless `enlarge=true`. "
     "A crop has at most 24 megapixels (`GAZECROP_MAX_MEGAPIXELS_OUT`), half of it as AVIF or PNG: a larger box is "
-    "scaled down to it, a larger `width` or `height` is an error.",
+    "scaled down to it, a larger `width` or `height` is an error. An animation stays one with `format=webp` or "
+    "`format=gif`, or with `animated=true`, which also makes an animated PNG: all frames are cut at one box, their "
+    "delays and the number of plays are kept. Its frames have together at most 100 megapixels "
+    "(`GAZECROP_MAX_MEGAPIXELS_ANIMATED`), at most 1,000 in number. Else the crop is of the first frame; with "
+    "`animated=true` it is an error.",
     response_class=Response,
     responses=responses(
-        {200: PICTURE},
+        {200: CROPPED},
         *(401, 403, 406, 408, 413, 415, 422, 503, 504),
         headers=("Vary", "X-Degraded", "X-Gazecrop-Id", "X-Gazecrop-Box"),
     ),
-    openapi_extra=upload("ratio", "width", "height", "enlarge", "format", "quality", *OF_A_BOX),
+    openapi_extra=crop_upload(
+        "ratio", "width", "height", "enlarge", "format", "quality", "animated", *OF_A_BOX
+    ),
 )
 async def crop_picture(request: Request) -> Response:
     most = parts_of(request).settings.max_megapixels_out
@@ -48,7 +65,7 @@ async def crop_picture(request: Request) -> Response:
         wanted = wanted.at_least(output.width, output.height)
     [found] = await parts_of(request).pipeline.crops_aside(known, wanted)
 
-    def work(limits: Limits) -> bytes:
+    def work(limits: Limits, between: Callable[[], None]) -> bytes:
         return crop(
             sent.data,
             found.box,
@@ -58,7 +75,9 @@ async def crop_picture(request: Request) -> Response:
             quality=output.quality,
             enlarge=output.enlarge,
             max_pixels=output.max_pixels,
+            animated=output.animated,
             limits=limits,
+            between=between,
         )
 
     box = found.box
@@ -70,8 +89,11 @@ async def crop_picture(request: Request) -> Response:
         enlarge=output.enlarge,
         max_pixels=output.max_pixels,
     )
+    animated = output.animated is not False and known.picture.record.frames > 1
     headers = {"X-Gazecrop-Box": f"{box.x},{box.y},{box.width},{box.height}"}
-    return await _rendered(request, known, sent, work, output.format, width * height, headers)
+    return await _rendered(
+        request, known, sent, work, output.format, width * height, headers, animated=animated
+    )
 
 
 @router.post(
@@ -93,7 +115,7 @@ async def explain_picture(request: Request) -> Response:
     return await _rendered(request, known, sent, work, sent.further.format, LONG_SIDE**2, {})
 
 
-def drawing(known: Known, crops: list[Crop], data: bytes, output: Explanation) -> Callable[[Limits], bytes]:
+def drawing(known: Known, crops: list[Crop], data: bytes, output: Explanation) -> Work:
     """The function that draws an explanation, to be run in a thread."""
     cropper = known.picture.cropper
     points = [(point.x, point.y, point.score) for point in cropper.points]
@@ -101,7 +123,7 @@ def drawing(known: Known, crops: list[Crop], data: bytes, output: Explanation) -
         (found.ratio.profile or found.ratio.text, found.box.x, found.box.y, found.box.width, found.box.height)
         for found in crops
     ]
-    return lambda limits: explain(
+    return lambda limits, between: explain(
         data,
         cropper.grid.levels,
         points,
@@ -117,24 +139,38 @@ async def _rendered(
     request: Request,
     known: Known,
     sent: Upload[Any],
-    work: Callable[[Limits], bytes],
+    work: Work,
     format: str,
     pixels: int,
     headers: dict[str, str],
+    *,
+    animated: bool = False,
 ) -> Response:
     """Runs `work`, whose output has `pixels`, in the renderers' threads behind their own gate. Encoding thus does not
-    delay analysis."""
+    delay analysis. `animated`: it may have many frames, between which the deadline and the client count."""
     parts = parts_of(request)
     grid = known.picture.cropper.grid
+    left = Event()
+
+    def between() -> None:
+        if sent.deadline is not None and time.monotonic() > sent.deadline:
+            raise DeadlinePassed("The deadline passed between two frames of the animation.")
+        if left.is_set():
+            raise ClientGone
 
     def render() -> bytes:
         with stages_of(request.scope).time("render"):
-            return work(limits_of(parts.settings))
+            return work(limits_of(parts.settings), between)
 
-    needed = held(grid.width * grid.height, pixels, format)
+    canvas = grid.width * grid.height
+    needed = held(COPIES_ANIMATED * canvas if animated else canvas, pixels, format)
     rendering = parts.render_gate.run(parts.renderers, render, needed, sent.deadline)
-    picture = await cancel_on_disconnect(request, rendering)
+    try:
+        picture = await cancel_on_disconnect(request, rendering)
+    except ClientGone:
+        left.set()
+        raise
     headers |= {"X-Gazecrop-Id": known.id, "Vary": "Accept"}
     if known.degraded:
         headers["X-Degraded"] = "store"
-    return Response(picture, 200, headers, MEDIA_TYPES[format])
+    return Response(picture, 200, headers, TYPES[format])

@@ -1,10 +1,11 @@
-"""AVIF and HEIC (ISO/IEC 14496-12 and 23008-12): the colours of the primary item."""
+"""AVIF and HEIC (ISO/IEC 14496-12 and 23008-12): the colours of the primary item, the samples of a sequence."""
 
 import struct
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from gazecrop.picture import cicp
-from gazecrop.picture.containers.walk import Colours
+from gazecrop.picture.containers.walk import MOST_FRAMES, Colours
 
 _MAX_BOXES = 1_500  # of one level
 
@@ -97,4 +98,78 @@ def _associated(data: bytes, container: tuple[int, int], item: int) -> set[int]:
                 indexes = (data[at + i * width : at + (i + 1) * width] for i in range(associations))
                 found |= {int.from_bytes(index) & (0x7FFF if long_index else 0x7F) for index in indexes}
             at += associations * width
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """Of the first `MOST_FRAMES` frames the milliseconds and whether each is a key frame. `plays`: 0 for ever."""
+
+    delays: tuple[float, ...]
+    keys: tuple[bool, ...]
+    plays: int
+
+
+def samples_of(data: bytes, count: int) -> Samples:
+    """Of a sequence of `count` frames. Where the boxes are broken: no delays, the first frame is the only key frame."""
+    count = min(count, MOST_FRAMES)
+    try:
+        return _samples(data, count)
+    except (struct.error, IndexError, ZeroDivisionError):
+        return Samples((0.0,) * count, (True, *[False] * (count - 1)), 0)
+
+
+def _samples(data: bytes, count: int) -> Samples:
+    for track in _tracks(data):
+        media = _inner(data, track, b"mdia")
+        handler, header = _inner(data, media, b"hdlr"), _inner(data, media, b"mdhd")
+        if data[handler[0] + 8 : handler[0] + 12] == b"pict":
+            break
+    else:
+        raise IndexError("no track of pictures")
+    at = header[0]
+    (scale,) = struct.unpack_from(">I", data, at + (20 if data[at] else 12))
+    table = _inner(data, _inner(data, media, b"minf"), b"stbl")
+    delays: list[float] = []
+    at = _inner(data, table, b"stts")[0]
+    (entries,) = struct.unpack_from(">I", data, at + 4)
+    for i in range(min(entries, count)):
+        repeated, delta = struct.unpack_from(">II", data, at + 8 + 8 * i)
+        delays += [1000 * delta / scale] * min(repeated, count - len(delays))
+    delays += [0.0] * (count - len(delays))
+    keys = {1}
+    sync = _first(data, *table, b"stss")
+    if sync is None:  # without the box every sample is one (8.6.2)
+        keys = set(range(1, count + 1))
+    else:
+        (entries,) = struct.unpack_from(">I", data, sync[0] + 4)
+        keys |= set(struct.unpack_from(f">{min(entries, count)}I", data, sync[0] + 8))
+    return Samples(tuple(delays), tuple(i in keys for i in range(1, count + 1)), _plays(data, track))
+
+
+def _plays(data: bytes, track: tuple[int, int]) -> int:
+    """8.6.6, edit list, as AVIF uses it: with flag 1 its one segment is repeated until the track's duration ends."""
+    edit = _first(data, *track, b"edts")
+    edits = edit and _first(data, *edit, b"elst")
+    if edits is None:
+        return 0
+    at, head = edits[0], _inner(data, track, b"tkhd")[0]
+    if not data[at + 3] & 1:
+        return 1
+    (segment,) = struct.unpack_from(">Q" if data[at] else ">I", data, at + 8)
+    wide = data[head]
+    (whole,) = struct.unpack_from(">Q" if wide else ">I", data, head + (28 if wide else 20))
+    forever = whole == (2**64 - 1 if wide else 2**32 - 1)
+    return 0 if forever else max(1, round(whole / segment))
+
+
+def _tracks(data: bytes) -> Iterator[tuple[int, int]]:
+    movie = _inner(data, (0, len(data)), b"moov")
+    return ((at, end) for kind, at, end in _boxes(data, *movie) if kind == b"trak")
+
+
+def _inner(data: bytes, within: tuple[int, int], kind: bytes) -> tuple[int, int]:
+    found = _first(data, *within, kind)
+    if found is None:
+        raise IndexError(f"no {kind!r}")
     return found

@@ -1,19 +1,19 @@
-"""PNG, third edition: size, orientation and the chunks that the pixels depend on."""
+"""PNG, third edition: size, orientation, the chunks that the pixels depend on, and the frames of an animation."""
 
 import struct
 import zlib
 
 from gazecrop.picture.containers.ifd import orientation_of
-from gazecrop.picture.containers.walk import MAX_PARTS, Colours, Frame, Walk, too_many
+from gazecrop.picture.containers.walk import MAX_PARTS, MOST_FRAMES, Colours, Disposal, Frame, Walk, too_many
 
 _COLOURS = (b"iCCP", b"cICP", b"sRGB", b"gAMA", b"cHRM")
 
 
 def walk_png(data: bytes, most: int = MAX_PARTS) -> Walk:
-    """PNG, third edition, 5 (chunks) and 11.3.3.6 (eXIf, which may follow the pixels)."""
+    """PNG, third edition, 5 (chunks), 11.3.3.6 (eXIf, which may follow the pixels) and 11.3.6 (animations)."""
     walk = Walk(parts=[slice(0, 8)])
-    at, pixels, animated, controls = 8, False, False, 0
-    frame: list[slice] = []
+    at, pixels, animated = 8, False, False
+    frames: list[Frame] = []
     for _ in range(most):
         if at + 8 > len(data):
             break
@@ -24,18 +24,24 @@ def walk_png(data: bytes, most: int = MAX_PARTS) -> Walk:
             walk.parts.append(slice(at, end))
         elif kind in (b"PLTE", b"tRNS", b"IDAT", b"IEND"):
             walk.parts.append(slice(at, end))
-            pixels |= kind == b"IDAT"
+            if kind == b"IDAT":
+                pixels = True
+                if len(frames) == 1 and end <= len(data):  # else the default image is not a frame
+                    frames[0].parts.append(slice(at + 8, end - 4))
         elif kind in _COLOURS and not pixels and end <= len(data):
             _read_colours(walk.colours, data, at + 4, end)
         elif kind == b"acTL" and not pixels:
             animated = True
-        elif kind == b"fcTL" and animated:
-            controls += 1
-            if controls == 1 and pixels:  # the default image is not a frame
-                width, height, x, y = struct.unpack_from(">4I", data, at + 12)
-                walk.frame = Frame(x, y, width, height, frame)
-        elif kind == b"fdAT" and controls == 1 and walk.frame:
-            frame.append(slice(at + 12, end - 4))
+            walk.plays = int.from_bytes(data[at + 12 : at + 16])
+        elif kind == b"fcTL" and animated and end <= len(data):
+            if len(frames) > MOST_FRAMES:
+                walk.count += 1
+            else:
+                frames.append(_frame(data, at + 12))
+            if len(frames) == 1 and pixels:  # the default image is not a frame
+                walk.frame = frames[0]
+        elif kind == b"fdAT" and frames and end <= len(data):
+            frames[-1].parts.append(slice(at + 12, end - 4))
         elif kind == b"eXIf":
             walk.orientation = orientation_of(data[at + 8 : end - 4])
         if kind == b"IEND":
@@ -43,11 +49,29 @@ def walk_png(data: bytes, most: int = MAX_PARTS) -> Walk:
         at = end
     else:
         raise too_many(most)
-    if walk.frame and not frame:
+    if walk.frame and not walk.frame.parts:
         walk.frame = None
     if walk.frame and not _inside(walk.frame, walk):
         raise ValueError("a frame beyond the canvas")
+    _animate(walk, frames)
     return walk
+
+
+def _animate(walk: Walk, frames: list[Frame]) -> None:
+    """Sets the frames of an animation: up to the first one without data, or beyond the canvas."""
+    good = next((i for i, each in enumerate(frames) if not (each.parts and _inside(each, walk))), len(frames))
+    beyond = walk.count - 1 if good == len(frames) else 0
+    if good > 1:
+        walk.frames, walk.count = frames[:MOST_FRAMES][:good], good + beyond
+    else:
+        walk.count = 1
+
+
+def _frame(data: bytes, at: int) -> Frame:
+    """11.3.6.2, fcTL from its width on."""
+    width, height, x, y, numerator, denominator, disposal, blend = struct.unpack_from(">4IHHBB", data, at)
+    kept = Disposal(disposal) if disposal <= 2 else Disposal.KEEP
+    return Frame(x, y, width, height, [], 1000 * numerator / (denominator or 100), kept, blend=blend == 1)
 
 
 def _inside(frame: Frame, walk: Walk) -> bool:
