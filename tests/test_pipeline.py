@@ -3,12 +3,14 @@
 import asyncio
 import threading
 import time
+import tracemalloc
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import orjson
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
@@ -16,6 +18,8 @@ from PIL import Image
 from gazecrop.app import _id_key
 from gazecrop.concurrency.batcher import Batcher
 from gazecrop.concurrency.gate import Gate
+from gazecrop.crop.answers import crop_answer
+from gazecrop.crop.confidence import Calibration
 from gazecrop.crop.cropping import Crop
 from gazecrop.crop.grid import SaliencyGrid
 from gazecrop.crop.objects import Object
@@ -72,6 +76,7 @@ class Flaky(SqliteStore):
     """The real store, which a test can make unreachable."""
 
     away_now = False
+    quick = False
 
     async def get(self, id: str) -> Entry | None:
         if self.away_now:
@@ -91,7 +96,9 @@ class Bench:
         network: Any = Network()
         self.model = network
         self.store = Flaky(folder / "db", megabytes=10, max_focus=10)
-        self.maps = MapCache[Picture](self.store, Picture, megabytes=1, map_bytes=Picture.BYTES)
+        self.maps = MapCache[Picture](
+            self.store, Picture, megabytes=1, map_bytes=lambda picture: picture.size
+        )
         self.gate = Gate(10_000_000, 1, 1)
         self.decoders = ThreadPoolExecutor(1)
         self.batcher: Batcher[Any, Any] = Batcher(lambda items: network.infer(items))
@@ -373,3 +380,32 @@ async def test_a_picture_keeps_its_last_answer_and_no_more_than_the_cache_counts
     picture.keep_answer("v", "q" * Picture.ANSWER_BYTES, b"answer")
     assert picture.answer("v", "large") is None and picture.answer("v", "q" * Picture.ANSWER_BYTES) is None
     assert picture.answer("v", "q") == b"answer"
+
+
+def test_what_a_picture_counts_is_what_it_takes() -> None:
+    """Of each kind of sums that a query may need."""
+    chance = np.random.default_rng(1)
+    calibration = Calibration((0.5, 1.0, 1.0, 1.0), 0.1)
+    codes = [
+        SaliencyGrid.from_density(chance.random((30, 40)).astype(np.float32), 1600 + number, 1200).code
+        for number in range(200)
+    ]
+    records = [Record("gaze-test", "jpeg", code) for code in codes]
+    queries = ["ratios=1:1", "", "ratios=1:1&zoom=1.5", "ratios=1:1&policy=balanced"]
+
+    def answer(pictures: list[Picture], query: str) -> None:
+        wanted = parse(query)
+        for picture in pictures:
+            crops = [picture.cropper.crop(ratio, wanted.options) for ratio in wanted.ratios]
+            orjson.dumps([crop_answer(crop, picture.cropper) for crop in crops])
+
+    for query in queries:  # what is computed once for all
+        answer([Picture(records[0], calibration)], query)
+    tracemalloc.start()
+    pictures = [Picture(record, calibration) for record in records]
+    for query in queries:
+        answer(pictures, query)
+        taken = tracemalloc.get_traced_memory()[0] / len(pictures)
+        counted = sum(picture.size for picture in pictures) / len(pictures)
+        assert 0.75 * counted < taken < 1.25 * counted, (query, taken, counted)
+    tracemalloc.stop()

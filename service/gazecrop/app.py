@@ -106,7 +106,7 @@ class App:
             store,
             as_picture,
             megabytes=settings.memory_megabytes,
-            map_bytes=Picture.BYTES,
+            map_bytes=lambda picture: picture.size,
             count=metrics.cache,
         )
         metrics.watch_store(lambda: maps.store_up)

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TypeVar
 
 import numpy as np
@@ -29,7 +29,8 @@ from gazecrop.picture.decode import Limits, Thumbnail, decode
 from gazecrop.picture.probe import Header, inspect, inspect_quickly
 from gazecrop.settings import Settings
 from gazecrop.store.base import Record
-from gazecrop.store.memory import Found, MapCache
+from gazecrop.store.memory import MapCache
+from gazecrop.store.slots import Found
 
 T = TypeVar("T")
 
@@ -54,15 +55,19 @@ class Picture:
     """A decoded map with its cropper, as held in memory. Immutable; it holds no pixels."""
 
     ANSWER_BYTES = 6_000  # of a kept answer; the default one has 4.6 kB
-    # What the cache counts for each map: 40 kB, measured for 30x40 cells with sums, points and spans, and an answer.
-    BYTES = 40_000 + ANSWER_BYTES
 
     def __init__(self, record: Record, calibration: Calibration | None = None) -> None:
         """`calibration`: of the network that made the map; None when another network is loaded."""
         self.record = record
         self.cropper = Cropper(SaliencyGrid.from_code(record.code), calibration)
         self._calibration = calibration
+        self._version: tuple[Focus | None, Profiles, str] | None = None  # the last one, and its focal points
         self._answer: tuple[str, str, bytes] | None = None  # the last document: version, query, its bytes
+
+    @property
+    def size(self) -> int:
+        """Bytes of memory: 5 kB at first, 17 kB after an upload's crops, more after a query with a zoom or `balanced`."""
+        return self.cropper.size + (0 if self._answer is None else sum(map(len, self._answer)))
 
     def answer(self, version: str, query: str) -> bytes | None:
         """The kept document, if it is the answer to this query at this version."""
@@ -76,8 +81,23 @@ class Picture:
 
     @cached_property
     def digest(self) -> bytes:
-        other_inputs = f"{__version__} {self._calibration}"  # answers depend on these, too
-        return blake3(self.record.pack() + other_inputs.encode()).digest(16)
+        return blake3(self.record.pack() + _other_inputs(self._calibration)).digest(16)
+
+    def version(self, focus: Focus | None, profiles: Profiles = ()) -> str:
+        """Ten hexadecimal digits that change with the map, the network, the focus or this software, and only then."""
+        kept = self._version
+        if kept is None or kept[0] != focus or kept[1] != profiles:
+            inputs = self.digest + (focus.pack() if focus else b"")
+            for name, each in profiles:
+                inputs += name.encode() + each.pack()
+            kept = self._version = focus, profiles, blake3(inputs).hexdigest(5)
+        return kept[2]
+
+
+@lru_cache(maxsize=8)
+def _other_inputs(calibration: Calibration | None) -> bytes:
+    """What answers depend on beside the record. Its text takes as long as decoding a map."""
+    return f"{__version__} {calibration}".encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +122,7 @@ class Known:
 
     @property
     def version(self) -> str:
-        """Ten hexadecimal digits that change with the map, the network, the focus or this software, and only then."""
-        inputs = self.picture.digest + (self.focus.pack() if self.focus else b"")
-        for name, focus in self.profiles:
-            inputs += name.encode() + focus.pack()
-        return blake3(inputs).hexdigest(5)
+        return self.picture.version(self.focus, self.profiles)
 
 
 class Pipeline:

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from gazecrop.metrics import STAGES
-from gazecrop.store.memory import FRESH_SECONDS
+from gazecrop.store.watch import FRESH_SECONDS
 from tests.conftest import RedisServer, Server
 from tests.helpers.contract import metric, place_of, until
 from tests.helpers.pictures import jpeg

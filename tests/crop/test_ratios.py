@@ -128,4 +128,4 @@ def test_the_simplest_ratio_has_the_smallest_terms(low: Fraction, wider: Fractio
         numerator = -(-low.numerator * denominator // low.denominator)
         if Fraction(numerator, denominator) <= high:
             break
-    assert simplest(low, high) == f"{numerator}:{denominator}"
+    assert simplest(low.as_integer_ratio(), high.as_integer_ratio()) == f"{numerator}:{denominator}"

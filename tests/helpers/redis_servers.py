@@ -18,7 +18,9 @@ class Node:
 
     def __init__(self, folder: Path, *options: str, sentinel_of: "Node | None" = None) -> None:
         self.port = free_port()
-        self.client = Redis(port=self.port, socket_timeout=5)
+        self.client = Redis(
+            port=self.port, socket_timeout=5, protocol=2
+        )  # 3 needs HELLO, which a test may take away
         folder.mkdir(exist_ok=True)
         program = [command("redis-server")]
         if sentinel_of is not None:

@@ -41,7 +41,9 @@ async def open_cache(
     def open_one() -> MapCache[Record]:
         url = f"{redis_server.url}?socket_timeout=2"
         store = RedisStore(url, map_days=1, max_focus=100, clock=clock)
-        opened.append(MapCache(store, lambda record: record, megabytes=1, map_bytes=0, clock=clock))
+        opened.append(
+            MapCache(store, lambda record: record, megabytes=1, map_bytes=lambda record: 0, clock=clock)
+        )
         return opened[-1]
 
     yield open_one

@@ -11,8 +11,9 @@ import pytest
 from gazecrop.crop.focus import Focus
 from gazecrop.errors import ImageNotFound, PreconditionFailed, StoreAway
 from gazecrop.store.base import Condition, Entry, Record, Store
-from gazecrop.store.memory import OVERHEAD_BYTES, Found, MapCache
+from gazecrop.store.memory import MapCache
 from gazecrop.store.redis import RedisStore
+from gazecrop.store.slots import MAPS_SHARE, MEASURED_AFTER, OVERHEAD_BYTES, Found
 from gazecrop.store.sqlite import SqliteStore
 from tests.conftest import RedisServer
 
@@ -31,6 +32,8 @@ class Clock:
 
 class Watched(SqliteStore):
     """The real store; it counts its calls, and a test may hold an answer or a change back."""
+
+    quick = False  # reads wait, as those of Redis do
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, megabytes=10, max_focus=100)
@@ -79,8 +82,8 @@ class Decoded:
         Decoded.made += 1
 
 
-def cache_on(store: Store, clock: Clock, **options: object) -> MapCache[Decoded]:
-    settings = {"megabytes": 1, "map_bytes": 0} | options
+def cache_on(store: Store, clock: Clock, map_bytes: int = 0, **options: object) -> MapCache[Decoded]:
+    settings = {"megabytes": 1, "map_bytes": lambda decoded: map_bytes} | options
     return MapCache(store, Decoded, clock=clock, **settings)  # type: ignore[arg-type]
 
 
@@ -225,8 +228,8 @@ async def test_a_read_continues_when_its_first_client_leaves(
 
 
 async def test_the_least_recently_used_go_first(store: Watched, clock: Clock) -> None:
-    each = 100_000 + OVERHEAD_BYTES + len(RECORD.code)
-    cache = cache_on(store, clock, map_bytes=100_000, megabytes=3 * each / 1e6)
+    each = OVERHEAD_BYTES + len(RECORD.code)
+    cache = cache_on(store, clock, megabytes=3 * each / (1 - MAPS_SHARE) / 1e6)
     for id in (A, B, C):
         await cache.put(id, RECORD)
     assert len(cache) == 3 and cache.bytes == 3 * each
@@ -238,11 +241,51 @@ async def test_the_least_recently_used_go_first(store: Watched, clock: Clock) ->
     assert len(cache) == 3 and cache.bytes == 3 * each
 
 
-async def test_an_entry_larger_than_all_is_answered_and_not_kept(store: Watched, clock: Clock) -> None:
+async def test_of_decoded_maps_the_least_recently_used_go_first_and_their_records_stay(
+    store: Watched, clock: Clock
+) -> None:
+    cache = cache_on(store, clock, map_bytes=1_000, megabytes=2 * 1_000 / MAPS_SHARE / 1e6)
+    first = [await cache.put(id, RECORD) for id in (A, B)]
+    assert cache.peek(A) is first[0]
+    await cache.put(C, RECORD)
+    assert cache.bytes == 2 * 1_000 + 3 * (OVERHEAD_BYTES + len(RECORD.code))
+    assert cache.peek(A) is first[0]
+    again = cache.peek(B)
+    assert again and seen(again) == seen(first[1]) and again.map is not first[1].map
+    assert cache.bytes == 2 * 1_000 + 3 * (OVERHEAD_BYTES + len(RECORD.code))
+    assert store.called == ["put"] * 3
+
+
+async def test_a_map_that_grows_is_counted(store: Watched, clock: Clock) -> None:
+    sizes = {id: 1_000 for id in range(10)}
+    made = iter(range(10))
+
+    class Growing:
+        def __init__(self, record: Record) -> None:
+            self.number = next(made)
+
+    cache = MapCache(
+        store, Growing, clock=clock, megabytes=0.1, map_bytes=lambda growing: sizes[growing.number]
+    )
+    records = 10 * (OVERHEAD_BYTES + len(RECORD.code))
+    for number in range(10):
+        await cache.put(str(number), RECORD)
+    assert cache.bytes == records + 10_000
+    sizes |= {0: 30_000, 1: 30_000}
+    for _ in range(MEASURED_AFTER + 10):
+        assert cache.peek("9")
+    assert cache.bytes == records + 8_000 + 30_000, "the least recently used of the two is not held any more"
+
+
+async def test_what_is_larger_than_all_is_answered_and_not_kept(store: Watched, clock: Clock) -> None:
     cache = cache_on(store, clock, map_bytes=2_000_000)
     assert seen(await cache.put(A, RECORD)) == (RECORD, None, False)
-    assert len(cache) == 0 and cache.bytes == 0
+    assert len(cache) == 1 and cache.bytes == OVERHEAD_BYTES + len(RECORD.code)
     assert seen(await cache.get(A)) == (RECORD, None, False)
+    large = Record("gaze-0", "jpeg", b"GC1" + bytes(1_000_000))
+    assert seen(await cache.put(A, large)) == (large, None, False)
+    assert len(cache) == 0 and cache.bytes == 0
+    assert seen(await cache.get(A)) == (large, None, False)
 
 
 # Focus.
@@ -465,8 +508,8 @@ async def test_unsaved_maps_are_written_back_at_any_call(
     redis_server.start()
     clock.now += 3
     assert await cache.get(A) is None
-    assert cache._writing_back
-    await cache._writing_back
+    assert cache._back.task
+    await cache._back.task
     assert cache.unsaved == 0
     for id in ids:
         assert seen(await other.get(id)) == (RECORD, None, False)
@@ -555,8 +598,8 @@ async def test_a_write_back_does_not_bring_a_deleted_map_back(
     assert not deletion.done() and len(cache) == 0
     gate.open.set()
     await deletion
-    assert cache._writing_back
-    await cache._writing_back
+    assert cache._back.task
+    await cache._back.task
     assert await cache.get(A) is None and await gate.get(A) is None
 
 

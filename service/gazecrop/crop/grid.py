@@ -31,6 +31,7 @@ _HEADER = struct.Struct(">3sBBBII")
 _PLAIN, _WITH_OBJECTS = b"GC1", b"GC2"
 _URL_SAFE = re.compile(r"[A-Za-z0-9_-]*")
 _SYMMETRIC, _ROTATED = 1, 2
+_LEVELS = bytes(range(TOP + 1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,11 +127,11 @@ class SaliencyGrid:
             raise ValueError("the number of cells differs from the header's")
         if not 0 < TOP * columns * rows * width * height < EXACT or max(width, height) >= 2**31:
             raise ValueError("the picture's size is zero, or too large for exact sums")
-        differences = np.frombuffer(cells, np.uint8).reshape(rows, columns)
-        if not 0 < differences.max() <= TOP:
+        if cells.translate(None, _LEVELS) or not any(cells):
             raise ValueError("the levels of a grid are 0 to 31, and at least one is not 0")
-        sums = differences.cumsum(axis=0, dtype=np.uint8).cumsum(axis=1, dtype=np.uint8)
-        levels = (sums & TOP).astype(np.uint8, copy=False)
+        differences = np.frombuffer(cells, np.uint8).reshape(rows, columns)
+        levels = differences.cumsum(0, np.uint8).cumsum(1, np.uint8)
+        levels &= TOP
         symmetric, rotated = bool(flags & _SYMMETRIC), bool(flags & _ROTATED)
         grid = cls(_frozen(levels), width, height, symmetric, rotated, objects)
         grid.__dict__["code"] = code  # where `cached_property` stores it: it is not packed again

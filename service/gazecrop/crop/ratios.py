@@ -77,9 +77,10 @@ def parse_ratios(text: str | None, parameter: str = "ratios") -> list[Ratio]:
     return ratios
 
 
-def simplest(low: Fraction, high: Fraction) -> str:
-    """The ratio of smallest terms in [low, high], both positive, as text (Stern–Brocot descent)."""
-    numerator, denominator = _simplest(low.numerator, low.denominator, high.numerator, high.denominator)
+def simplest(low: tuple[int, int], high: tuple[int, int]) -> str:
+    """The ratio of smallest terms in [low, high], both positive, as text (Stern–Brocot descent). Each end is numerator
+    and denominator, which need not be in lowest terms."""
+    numerator, denominator = _simplest(*low, *high)
     return f"{numerator}:{denominator}"
 
 

@@ -2,10 +2,12 @@
 
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
+from sys import intern
 from typing import Any, Literal, Protocol
 
 from gazecrop.crop.focus import Focus, Profiles
 from gazecrop.errors import ImageNotFound, PreconditionFailed, StoreFull
+from gazecrop.store.watch import Watch
 
 # An entry that a replica holds in memory and read from the store within this time may be written back after the store
 # has lost it. A deletion leaves a tombstone that lasts longer, so that what was deleted is never written back.
@@ -40,7 +42,8 @@ class Record:
         model, picture_format, code = value.split(b" ", 2)
         name, _, orientation = picture_format.decode().partition("/")
         name, _, frames = name.partition(":")
-        return cls(model.decode(), name, code, int(orientation or 1), int(frames or 1))
+        # Few models and formats are in tens of thousands of records: interned, these share them.
+        return cls(intern(model.decode()), intern(name), code, int(orientation or 1), int(frames or 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +122,7 @@ class Store(Protocol):
     """Every method raises `errors.StoreAway` when the store does not answer in time, and no other store error."""
 
     name: str  # "redis" or "sqlite"
+    watch: Watch  # what it says of changes made elsewhere
 
     @property
     def reconnected_at(self) -> float:
@@ -127,6 +131,13 @@ class Store(Protocol):
 
     async def get(self, id: str) -> Entry | None:
         """Map and focal points in one round trip; None without a map (a focus may still exist)."""
+
+    @property
+    def quick(self) -> bool:
+        """Whether reads take microseconds at present, so that `look` may be called."""
+
+    def look(self, id: str) -> Entry | None:
+        """As `get`, without waiting: on the event loop."""
 
     async def put(self, id: str, record: Record) -> Entry:
         """Stores the map. Returns it with the focal points that were set for these bytes earlier, if any."""

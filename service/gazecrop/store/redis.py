@@ -30,6 +30,8 @@ from gazecrop.store.base import Condition, Entry, Outcome, Record, focus_key, se
 from gazecrop.store.redis_link import PATIENT_SECONDS, Link
 from gazecrop.store.redis_reports import BYTES, RedisReports, pictures_of
 from gazecrop.store.redis_scripts import CHANGE_FOCUS, FORGET, RESTORE
+from gazecrop.store.redis_tracking import Tracking
+from gazecrop.store.watch import Watch
 
 T = TypeVar("T")
 
@@ -80,6 +82,7 @@ def _entry(values: Sequence[object]) -> Entry | None:
 
 class RedisStore:
     name = "redis"
+    quick = False  # 0.1 ms, and it waits
 
     def __init__(
         self,
@@ -96,12 +99,19 @@ class RedisStore:
         self._map_seconds = max(1, round(map_days * 86400))
         self._max_focus = max_focus
         self._id_key = b""  # as read at the start
+        self.watch = Watch(lambda now: self._tracking.ask(now))
+        self._tracking = Tracking(
+            self._link.pool.make_tracking_connection, (_map(""), _focus("")), self.watch
+        )
         self._reports = RedisReports(self._link, reports_megabytes * 1_000_000)
         self.add_report, self.reports = self._reports.add, self._reports.read
 
     async def get(self, id: str) -> Entry | None:
         values = await self._link.run(lambda: self._client.mget(_map(id), *map(_focus, _keys(id))))
         return _entry(values)
+
+    def look(self, id: str) -> Entry | None:
+        raise AssertionError("a read of Redis waits")
 
     async def put(self, id: str, record: Record) -> Entry:
         def call() -> Awaitable[list[Any]]:
@@ -221,4 +231,5 @@ class RedisStore:
         ]
 
     async def close(self) -> None:
+        await self._tracking.close()
         await self._link.close()

@@ -44,6 +44,11 @@ class PrimaryPool(ConnectionPool):
         connection.register_connect_callback(self._connected)  # type: ignore[no-untyped-call]
         return connection
 
+    def make_tracking_connection(self) -> AbstractConnection:
+        """One with RESP3, in which a server sends what was not asked for. It is not one of the pool's."""
+        connection: AbstractConnection = self.connection_class(**self.connection_kwargs | {"protocol": 3})
+        return connection
+
     async def _connected(self, connection: AbstractConnection) -> None:
         if connection in self._connected_before:
             self.reconnected_at = self._clock()
@@ -56,7 +61,7 @@ class PrimaryPool(ConnectionPool):
             return
         self._next_checks[connection] = now + ROLE_SECONDS
         try:
-            if await _role(connection) in ("master", "unknown"):
+            if await ask_role(connection) in ("master", "unknown"):
                 return
         except (ConnectionError, OSError):
             pass  # the server has closed the connection
@@ -64,8 +69,8 @@ class PrimaryPool(ConnectionPool):
         await super().ensure_connection(connection)
 
 
-async def _role(connection: AbstractConnection) -> str:
-    """ "master", "replica", or "unknown" for a server that does not say. Raises WrongKind.
+async def ask_role(connection: AbstractConnection) -> str:
+    """The role of the server, as `role_of`; "unknown" also for one that does not say. Raises WrongKind.
 
     By HELLO, which users with few permissions may call, other than ROLE and INFO, and which a loading server answers.
     """
@@ -74,6 +79,11 @@ async def _role(connection: AbstractConnection) -> str:
         answer = await connection.read_response()
     except ResponseError:  # before Redis 6, or a proxy
         return "unknown"
+    return role_of(answer)
+
+
+def role_of(answer: Any) -> str:
+    """ "master", "replica" or "unknown", from the answer to HELLO in RESP2 or RESP3. Raises WrongKind."""
     if not isinstance(answer, Mapping):
         answer = dict(zip(answer[::2], answer[1::2], strict=True))
     mode = answer.get(b"mode", b"standalone")

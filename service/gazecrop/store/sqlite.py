@@ -1,7 +1,8 @@
 """The embedded store: one SQLite file on a local disk (its log of changes, WAL, does not work over NFS).
 
-Reads run on the event loop: they take about 20 us while the pages are cached, less than a change of threads. Changes go
-through one writer thread, which commits all waiting changes in one transaction.
+Reads run on the event loop: they take about 20 us while the pages are cached, less than a change of threads; on a slow
+disk they run in a thread. Changes go through one writer thread, which commits all waiting changes in one transaction.
+What other processes commit is noticed by `PRAGMA data_version`, asked at most twice a second.
 
 Durability. A focus, a deletion, a report and the id key are committed with `synchronous = FULL`: on disk before the
 call returns. Maps can be made again from their pictures, so they use `NORMAL`: nothing is lost when the process is
@@ -20,6 +21,7 @@ from sqlite3 import Connection
 from typing import Any
 
 from gazecrop.crop.focus import Focus, Profiles
+from gazecrop.errors import StoreAway
 from gazecrop.store import sqlite_reports
 from gazecrop.store.base import (
     Condition,
@@ -33,7 +35,9 @@ from gazecrop.store.base import (
     settle,
 )
 from gazecrop.store.sqlite_file import open_file, open_reader
+from gazecrop.store.sqlite_reader import Reader, Row
 from gazecrop.store.sqlite_writer import DiskFull, Writer
+from gazecrop.store.watch import Watch
 
 # The focal points of a picture are the rows ID and ID/PROFILE; "0" follows "/".
 GET = """
@@ -81,10 +85,14 @@ class SqliteStore:
         self._limit, self._reports_limit = megabytes * 1_000_000, reports_megabytes * 1_000_000
         self._touch_after, self._clock = round(touch_seconds * 1e6), clock
         self._touched: dict[str, int] = {}
+        self.watch = Watch(self._ask)
+        self._version: tuple[int, int] | None = None  # at the last confirmation
+        self._asking = False
+        self._evictions = 0
         connection = open_file(path)
         self._writer = Writer(connection, path, self._evict)
         try:
-            self._reader = open_reader(path)
+            self._reader = Reader(path, self._writer.away)
             self._shrink(connection)
         except sqlite3.Error as error:
             connection.close()
@@ -98,6 +106,7 @@ class SqliteStore:
         """Deletes some of the least recently used maps when the file without the reports is above its limit."""
         if self._excess(connection) > 0:
             connection.execute(EVICTION, (EVICT,))
+            self._evictions += 1
 
     def _excess(self, connection: Connection) -> float:
         """The share of the pages in use that is above the limit; negative below it."""
@@ -115,14 +124,37 @@ class SqliteStore:
             connection.execute(EVICTION, (max(EVICT, int(maps * excess * 0.9)),))
             connection.executescript("PRAGMA incremental_vacuum")  # `execute` would return one page only
 
-    def _read(self, query: str, id: str) -> list[tuple[Any, ...]]:
-        try:
-            return self._reader.execute(query, (id,)).fetchall()
-        except sqlite3.Error as error:
-            raise self._writer.away(error) from error
+    def _ask(self, now: float) -> None:
+        """`data_version` of the writing connection changes with the commits of all other ones, and those are of other
+        processes. Evictions are ours, and change what the file holds, too."""
+        if self._asking:
+            return
+        self._asking = True
+
+        def answered(answer: asyncio.Future[int]) -> None:
+            self._asking = False
+            if answer.cancelled() or answer.exception() is not None:
+                return
+            version = answer.result(), self._evictions
+            if version != self._version:
+                self._version = version
+                self.watch.epoch += 1
+            self.watch.confirmed = now
+
+        with contextlib.suppress(StoreAway):  # closed
+            self._writer.data_version().add_done_callback(answered)
+
+    @property
+    def quick(self) -> bool:
+        return self._reader.quick
 
     async def get(self, id: str) -> Entry | None:
-        rows = self._read(GET, id)
+        return self._entry(id, await self._reader.read_aside(GET, id))
+
+    def look(self, id: str) -> Entry | None:
+        return self._entry(id, self._reader.read(GET, id))
+
+    def _entry(self, id: str, rows: list[Row]) -> Entry | None:
         if not rows:
             return None
         record = _record(rows[0][0])
@@ -162,7 +194,7 @@ class SqliteStore:
         await self._writer.run_job(work, durable=True, small=True)
 
     async def get_focus(self, id: str, profile: str = "") -> Focus | None:
-        rows = self._read(GET_FOCUS, focus_key(id, profile))
+        rows = await self._reader.read_aside(GET_FOCUS, focus_key(id, profile))
         return _focus(*rows[0]) if rows else None
 
     async def set_focus(
@@ -220,7 +252,7 @@ class SqliteStore:
         return await self._writer.run_job(work, durable=True, small=True)
 
     async def ping(self) -> None:
-        self._read("SELECT 1 FROM secrets WHERE name = ?", "id_key")
+        await self._reader.read_aside("SELECT 1 FROM secrets WHERE name = ?", "id_key")
         if not self._writer.is_there():
             raise self._writer.away("was removed or replaced while in use; restart the server")
 
@@ -249,7 +281,8 @@ class SqliteStore:
     async def close(self) -> None:
         if self._touched:
             self._writer.post(self._touches())
-        self._reader.close()  # first: the last connection writes the log into the file, which a read-only one cannot
+        # First: the last connection writes the log into the file, which a read-only one cannot.
+        await self._reader.close()
         await asyncio.to_thread(self._writer.stop)
 
 

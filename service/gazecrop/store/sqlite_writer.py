@@ -40,6 +40,7 @@ class Job:
     durable: bool
     small: bool
     answer: asyncio.Future[Any]
+    alone: bool = False  # outside a transaction
 
 
 class Writer(threading.Thread):
@@ -68,11 +69,25 @@ class Writer(threading.Thread):
     def post(
         self, work: Callable[[Connection], T], *, durable: bool = False, small: bool = False
     ) -> asyncio.Future[T]:
+        return self._put(work, durable, small)
+
+    def data_version(self) -> asyncio.Future[int]:
+        """SQLite's number that changes with the commits of other connections. Raises StoreAway."""
+        return self._put(_data_version, alone=True)
+
+    def _put(
+        self,
+        work: Callable[[Connection], T],
+        durable: bool = False,
+        small: bool = False,
+        *,
+        alone: bool = False,
+    ) -> asyncio.Future[T]:
         if self._closed:
             raise self.away("is closed")
         answer = asyncio.get_running_loop().create_future()
         answer.add_done_callback(_retrieve)
-        self._jobs.put(Job(work, durable, small, answer))
+        self._jobs.put(Job(work, durable, small, answer, alone))
         return answer
 
     def stop(self) -> None:
@@ -93,7 +108,8 @@ class Writer(threading.Thread):
                 while len(jobs) < MOST_AT_ONCE:
                     jobs.append(self._jobs.get_nowait())
             open_ = None not in jobs
-            self._serve([job for job in jobs if job is not None])
+            self._serve([job for job in jobs if job is not None and not job.alone])
+            self._serve([job for job in jobs if job is not None and job.alone])
         self._connection.close()
 
     def _serve(self, jobs: list[Job]) -> None:
@@ -105,6 +121,8 @@ class Writer(threading.Thread):
 
     def _attempt(self, jobs: list[Job]) -> list[Any]:
         """The result of each job, a StoreAway for each that failed."""
+        if jobs[0].alone:
+            return self._read(jobs)
         began = False
         if not self._reserve.take() and not all(job.small for job in jobs):
             if len(jobs) > 1:
@@ -124,6 +142,12 @@ class Writer(threading.Thread):
                 self._release_reserve()
                 return self._attempt(jobs)
             return [error if isinstance(error, StoreAway) else self.away(error)] * len(jobs)
+
+    def _read(self, jobs: list[Job]) -> list[Any]:
+        try:
+            return [job.work(self._connection) for job in jobs]
+        except Exception as error:  # the thread must survive every error
+            return [self.away(error)] * len(jobs)
 
     def _release_reserve(self) -> None:
         """Gives its space to the file, and empties the log into it: then the log has room for small changes."""
@@ -150,6 +174,11 @@ class Writer(threading.Thread):
             return os.stat(self._path).st_ino == self._inode
         except OSError:
             return False
+
+
+def _data_version(connection: Connection) -> int:
+    (version,) = connection.execute("PRAGMA data_version").fetchone()
+    return int(version)
 
 
 def _deliver(jobs: list[Job], answers: list[Any]) -> None:
