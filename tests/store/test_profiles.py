@@ -45,7 +45,7 @@ async def other(open_one: OpenStore) -> AsyncIterator[Store]:
 
 
 def cache_of(store: Store) -> MapCache[bytes]:
-    return MapCache(store, lambda record: record.code, megabytes=1, map_bytes=100)
+    return MapCache(store, lambda record: record.code, megabytes=1, map_bytes=len)
 
 
 def test_focal_points_by_profile() -> None:
