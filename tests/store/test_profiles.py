@@ -143,9 +143,14 @@ async def test_they_answer_while_the_store_is_away(store: Store, monkeypatch: py
     async def away(*_: object) -> None:
         raise StoreAway
 
+    def away_at_once(*_: object) -> None:
+        raise StoreAway
+
     for name in ("get", "get_focus", "put"):
         monkeypatch.setattr(store, name, away)
-    monkeypatch.setattr("gazecrop.store.memory.FRESH_SECONDS", -1.0)
+    monkeypatch.setattr(store, "look", away_at_once)
+    for name in ("FRESH_SECONDS", "REREAD_SECONDS"):
+        monkeypatch.setattr(f"gazecrop.store.memory.{name}", -1.0)
     assert await cache.get_focus(A, "story") == (story, True)
     found = await cache.get(A)
     assert found is not None and found.degraded and found.profiles == (("story", story),)
