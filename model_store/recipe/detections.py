@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gazecrop.crop.detection import Candidates, candidates
+from gazecrop.crop.detection import Candidates, Scoring, candidates
 from gazecrop.crop.objects import KINDS, Kind
 from model_store.recipe import data
 from model_store.recipe.options import DATA
@@ -135,13 +135,18 @@ def recall_at(found: Hits, precision: float) -> float:
     return float(recalls[precisions >= precision].max(initial=0.0))
 
 
-def reliability(scores: np.ndarray, right: np.ndarray) -> tuple[list[tuple[float, float, int]], float]:
-    """(mean score, share right, count) of every bin of a tenth that is not empty, and the expected calibration error:
-    their mean difference, weighted by the counts."""
-    place = np.minimum((scores * BINS).astype(int), BINS - 1)
+def calibrated(scoring: Scoring, logits: np.ndarray) -> np.ndarray:
+    """0 to 1, as many as logits."""
+    return np.array([scoring.score(each) for each in logits.tolist()])
+
+
+def reliability(of: np.ndarray, right: np.ndarray) -> tuple[list[tuple[float, float, int]], float]:
+    """`of`: scores. (mean score, share right, count) of every bin of a tenth that is not empty, and the expected
+    calibration error: their mean difference, weighted by the counts."""
+    place = np.minimum((of * BINS).astype(int), BINS - 1)
     rows = [
-        (float(scores[place == one].mean()), float(right[place == one].mean()), int((place == one).sum()))
+        (float(of[place == one].mean()), float(right[place == one].mean()), int((place == one).sum()))
         for one in np.unique(place)
     ]
-    error = sum(abs(mean - share) * count for mean, share, count in rows) / max(len(scores), 1)
+    error = sum(abs(mean - share) * count for mean, share, count in rows) / max(len(of), 1)
     return rows, float(error)

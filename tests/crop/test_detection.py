@@ -43,8 +43,8 @@ def slow(channels: NDArray[np.float32], least: float) -> list[tuple[float, Box]]
             logit, right, down, wide, high = (float(value) for value in channels[:, row, column])
             if logit >= least:
                 x, y = (column + 0.5 + right) / columns, (row + 0.5 + down) / rows
-                w = min(exp(min(wide, 99)) / columns, 4)
-                h = min(exp(min(high, 99)) / rows, 4)
+                w = exp(min(wide, 6)) / columns
+                h = exp(min(high, 6)) / rows
                 values = logit, right, down, wide, high
                 found.append((values, (x - w / 2, y - h / 2, x + w / 2, y + h / 2)))
     found.sort(key=lambda one: -one[0][0])

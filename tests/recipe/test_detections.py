@@ -13,7 +13,17 @@ import pytest
 
 from gazecrop.crop.detection import Candidates, Scoring
 from model_store.recipe import data, detections
-from model_store.recipe.detections import Hits, Scene, curve, hits, match, overlaps, recall_at, reliability
+from model_store.recipe.detections import (
+    Hits,
+    Scene,
+    calibrated,
+    curve,
+    hits,
+    match,
+    overlaps,
+    recall_at,
+    reliability,
+)
 from model_store.recipe.judge import detection
 from model_store.recipe.make import calibrate_objects
 from tests.helpers.networks import SCORING, SHAPE, WITH_OBJECTS, network, write_store
@@ -99,7 +109,7 @@ def test_the_fit_finds_scale_and_shift() -> None:
     one = drawn(20_000)
     scale, shift = calibrate_objects.fit(one.logits, one.right)
     assert scale == pytest.approx(1.5, abs=0.06) and shift == pytest.approx(-0.6, abs=0.06)
-    assert reliability(Scoring(scale, shift, 0.5).scores(one.logits), one.right)[1] < 0.01
+    assert reliability(calibrated(Scoring(scale, shift, 0.5), one.logits), one.right)[1] < 0.01
     for right in (np.ones(5, bool), np.zeros(5, bool)):
         scale, shift = calibrate_objects.fit(np.zeros(5), right)
         assert math.isfinite(scale) and scale > 0 and math.isfinite(shift)
@@ -111,7 +121,7 @@ def test_the_fit_finds_scale_and_shift() -> None:
 def test_the_least_score_has_the_precision() -> None:
     one = drawn(20_000, 1)
     least = calibrate_objects.least_score(one, 1.5, -0.6, 0.8)
-    scores = Scoring(1.5, -0.6, least).scores(one.logits)
+    scores = calibrated(Scoring(1.5, -0.6, least), one.logits)
     assert one.right[scores >= least].mean() == pytest.approx(0.8, abs=0.002)
     assert one.right[scores >= least - 0.05].mean() < 0.8
     assert calibrate_objects.least_score(Hits(np.array([1.0]), np.array([False]), 1), 1, 0, 0.8) == 0.99

@@ -18,7 +18,7 @@ from gazecrop.crop.detection import Scoring
 from gazecrop.crop.objects import KINDS, Kind
 from gazecrop.model import Model
 from gazecrop.settings import read_settings
-from model_store.recipe.detections import Hits, Scene, hits, recall_at, reliability, scenes
+from model_store.recipe.detections import Hits, Scene, calibrated, hits, recall_at, reliability, scenes
 from model_store.recipe.options import parse
 
 FLOOR = 0.1  # of the scores in the table of calibration
@@ -61,13 +61,13 @@ def row(found: Hits, wanted: Sizes) -> str:
 
 def served(found: Hits, scoring: Scoring) -> tuple[float, float]:
     """Precision and recall of the boxes with at least the least score."""
-    kept = scoring.scores(found.logits) >= scoring.least
+    kept = calibrated(scoring, found.logits) >= scoring.least
     right = int(found.right[kept].sum())
     return right / max(int(kept.sum()), 1), right / max(found.labels, 1)
 
 
 def calibration(found: Hits, scoring: Scoring) -> list[str]:
-    scores = scoring.scores(found.logits)
+    scores = calibrated(scoring, found.logits)
     chosen = scores >= FLOOR
     rows, error = reliability(scores[chosen], found.right[chosen])
     lines = [f"  {mean:.2f} {share:.2f} {count:6}" for mean, share, count in rows]

@@ -21,7 +21,7 @@ import onnxruntime as ort
 from gazecrop.crop.detection import Scoring
 from gazecrop.crop.objects import KINDS, Kind
 from model_store.recipe import data
-from model_store.recipe.detections import Finder, Hits, Scene, curve, hits, reliability, scenes
+from model_store.recipe.detections import Finder, Hits, Scene, calibrated, curve, hits, reliability, scenes
 from model_store.recipe.options import STORE, parse
 
 FLOOR = (
@@ -72,7 +72,7 @@ def least_score(found: Hits, scale: float, shift: float, precision: float) -> fl
     enough = np.flatnonzero(precisions >= precision)
     if not len(enough):
         return 0.99
-    score = float(Scoring(scale, shift, 0.5).scores(logits[enough[-1:]])[0])
+    score = float(calibrated(Scoring(scale, shift, 0.5), logits[enough[-1:]])[0])
     return min(max(floor(score * 10**DIGITS) / 10**DIGITS, 0.01), 0.99)  # rounded down: the box itself is in
 
 
@@ -83,7 +83,7 @@ def across_folds(chosen: list[Scene], kind: Kind) -> float:
         others = [scene for scene in chosen if data.fold(scene.key) != fold]
         held_out = [scene for scene in chosen if data.fold(scene.key) == fold]
         known, judged = above_floor(hits(others, kind)), above_floor(hits(held_out, kind))
-        scores.append(Scoring(*fit(known.logits, known.right), 0.5).scores(judged.logits))
+        scores.append(calibrated(Scoring(*fit(known.logits, known.right), 0.5), judged.logits))
         right.append(judged.right)
     return reliability(np.concatenate(scores), np.concatenate(right))[1]
 
@@ -93,7 +93,7 @@ def entry(chosen: list[Scene], kind: Kind) -> dict[str, float]:
     found = above_floor(hits(chosen, kind))
     scale, shift = (round(number, DIGITS) for number in fit(found.logits, found.right))
     least = least_score(found, scale, shift, PRECISION[kind])
-    kept = Scoring(scale, shift, least).scores(found.logits) >= least
+    kept = calibrated(Scoring(scale, shift, least), found.logits) >= least
     right = int(found.right[kept].sum())
     return {
         "scale": scale,

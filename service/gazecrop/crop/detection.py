@@ -5,9 +5,10 @@ of a box whose middle is in this cell; 1 and 2 how far right and down of the cel
 logarithms of the box's width and height in cells. A value that is not finite removes its cell's box, nothing else.
 """
 
+from bisect import insort
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite, log
+from math import exp, isfinite, log
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ from gazecrop.crop.objects import KINDS, MOST, Kind, Object, most_important
 CHANNELS = 5  # of a kind
 CANDIDATES = 48  # of a kind, the highest logits: bounds the comparison of all pairs, 0.1 ms
 OVERLAP = 0.5  # intersection over union with a box of a higher score, above which a box is the same object
+_LONGEST = 6.0  # of a logarithm: 400 cells, more than the picture; its exponential is finite
 _LEAST_SIDE = 1e-3  # of the picture's: a quarter of the 255th that an object's edge is rounded to
 
 Floats = NDArray[np.float64]
@@ -54,10 +56,9 @@ class Scoring:
         """The logit whose score is `least`."""
         return (log(self.least / (1 - self.least)) - self.shift) / self.scale
 
-    def scores(self, logits: Floats) -> Floats:
-        """0 to 1, as many as logits."""
-        found: Floats = 1 / (1 + np.exp(-np.clip(self.scale * logits + self.shift, -500, 500)))
-        return found
+    def score(self, logit: float) -> float:
+        """0 to 1."""
+        return 1 / (1 + exp(-min(max(self.scale * logit + self.shift, -500.0), 500.0)))
 
 
 def scorings(entry: Mapping[str, Any]) -> dict[Kind, Scoring]:
@@ -69,22 +70,23 @@ def decode(output: NDArray[np.floating], scoring: Mapping[Kind, Scoring]) -> tup
     """The objects of one picture, the most important first: the 16 boxes with the largest size times score at most.
     `output`: float [10, rows, columns]."""
     kinds, boxes, logits = candidates(output, [scoring[kind].least_logit for kind in KINDS])
-    if not len(kinds):
-        return ()
-    scores = np.empty(len(kinds))
-    for place, kind in enumerate(KINDS):
-        of_kind = kinds == place
-        scores[of_kind] = scoring[kind].scores(logits[of_kind])
-    sides = boxes[:, 2:] - boxes[:, :2]
-    largest = np.argsort(-sides[:, 0] * sides[:, 1] * scores, kind="stable")[:MOST]
-    corners, sizes = boxes[largest, :2].tolist(), sides[largest].tolist()
-    described = zip(kinds[largest].tolist(), corners, sizes, scores[largest].tolist(), strict=True)
-    return most_important(
-        [
-            Object.detected(KINDS[kind], x, y, width, height, score)
-            for kind, (x, y), (width, height), score in described
-        ]
-    )
+    found: list[tuple[float, Object]] = []
+    for place, (left, top, right, bottom), logit in zip(
+        kinds.tolist(), boxes.tolist(), logits.tolist(), strict=True
+    ):
+        kind = KINDS[place]
+        score = scoring[kind].score(logit)
+        width, height = right - left, bottom - top
+        importance = width * height * score
+        if len(found) == MOST and importance <= found[-1][0]:
+            continue
+        insort(found, (importance, Object.detected(kind, left, top, width, height, score)), key=_falling)
+        del found[MOST:]
+    return most_important(one for _, one in found)
+
+
+def _falling(scored: tuple[float, Object]) -> float:
+    return -scored[0]
 
 
 def candidates(output: NDArray[np.floating], least: Sequence[float], most: int = CANDIDATES) -> Candidates:
@@ -105,9 +107,11 @@ def candidates(output: NDArray[np.floating], least: Sequence[float], most: int =
     if not finite.all():
         kinds, cells, values = kinds[finite], cells[finite], values[finite]
     grid = np.array((columns, rows))
-    middles = (np.stack((cells % columns, cells // columns), axis=1) + 0.5 + values[:, 1:3]) / grid
-    # No more than four times the picture: the exponential stays finite.
-    halves = np.exp(np.minimum(values[:, 3:], np.log(4 * grid))) / (2 * grid)
+    middles = values[:, 1:3] + 0.5
+    middles[:, 0] += cells % columns
+    middles[:, 1] += cells // columns
+    middles /= grid
+    halves = np.exp(np.minimum(values[:, 3:], _LONGEST)) / (2 * grid)
     boxes = np.concatenate((middles - halves, middles + halves), axis=1)
     boxes = np.minimum(np.maximum(boxes, 0.0), 1.0)
     kept = np.flatnonzero(((boxes[:, 2:] - boxes[:, :2]) >= _LEAST_SIDE).all(axis=1))
