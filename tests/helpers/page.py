@@ -24,6 +24,7 @@ TYPES = {
     "png": "image/png",
     "tiff": "image/tiff",
     "webp": "image/webp",
+    "gif": "image/gif",
 }
 
 

@@ -18,15 +18,18 @@ const jobFor = (ratio) => ({
   picture: state.picture,
   box: cropOf(ratio).box,
   type: outputType(state.picture),
+  animated: state.analysis.image.animated ?? false,
   name: `${stem()}-${ratioSlug(ratio)}`,
   query: query([ratio]).replace("ratios=", "ratio="),
 });
 
-/** One crop as a file, at full size. The server crops the formats that this browser cannot decode. */
-async function cropped({ picture, box, type, name, query }) {
-  const blob = picture.decodable
-    ? await encoded(await cut(picture, box), type)
-    : await serverCrop(picture, `${query}&format=${type.split("/")[1]}`);
+/** One crop as a file, at full size. The server crops animations, and the formats that this browser cannot decode. */
+async function cropped({ picture, box, type, animated, name, query }) {
+  if (animated) type = picture.blob.type === "image/gif" ? "image/gif" : "image/webp";
+  const blob =
+    picture.decodable && !animated
+      ? await encoded(await cut(picture, box), type)
+      : await serverCrop(picture, `${query}&format=${type.split("/")[1]}`);
   return { name: `${name}.${EXTENSIONS[blob.type]}`, blob };
 }
 

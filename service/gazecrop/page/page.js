@@ -1,7 +1,7 @@
 /** The page's main flow: a picture is chosen, uploaded and analysed; then result.js shows the result. */
 import { call, jsonOf, moduleOf } from "./api.js";
 import { show as showExamples } from "./examples.js";
-import { matches, previewOf } from "./preview.js";
+import { matches, moving, previewOf } from "./preview.js";
 import { byId, update } from "./state.js";
 
 export const setStatus = (text) => (byId("status").textContent = text);
@@ -60,7 +60,7 @@ export function upload(source, name, before = null) {
       byId("result").hidden = byId("another").hidden = false;
       if (!before) window.scrollTo(0, 0);
       picture.decodable &&= matches(picture, analysis.image);
-      await result.show(analysis, picture, before);
+      await result.show(analysis, analysis.image.animated ? moving(picture) : picture, before);
     } catch (error) {
       if (current === latest) throw error; // the error of an earlier upload is of no interest
     } finally {

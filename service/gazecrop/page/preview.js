@@ -30,6 +30,16 @@ export async function previewOf(blob, name) {
   return { ...picture, url: URL.createObjectURL(copy) };
 }
 
+/**
+ * The picture with its file as the displayed copy: an animation moves only there, not on a canvas. One that this browser
+ * does not turn as the server does stays a still. @param {import("./state.js").Picture} picture
+ */
+export function moving(picture) {
+  if (!picture.decodable || picture.orientation !== 1) return picture;
+  URL.revokeObjectURL(picture.url);
+  return { ...picture, url: URL.createObjectURL(picture.blob) };
+}
+
 /** Whether a preview has the aspect ratio of the picture that the server analysed, within 2 %. */
 export const matches = ({ width, height }, analysed) =>
   Math.abs(Math.log((width * analysed.height) / (height * analysed.width))) < 0.02;

@@ -10,7 +10,7 @@ export const stem = () =>
     .replace(/[^\p{L}\p{N}]+/gu, "-")
     .replace(/^-+|-+$/g, "") || "picture";
 export const ratioSlug = (ratio) => nameOf(ratio).replace(":", "x");
-export const EXTENSIONS = { "image/jpeg": "jpg", "image/webp": "webp", "image/png": "png" };
+export const EXTENSIONS = { "image/jpeg": "jpg", "image/webp": "webp", "image/png": "png", "image/gif": "gif" };
 
 let webp = null;
 /** Safari decodes WebP and cannot encode it: a canvas then gives a PNG. */
@@ -20,6 +20,7 @@ const encodesWebp = () =>
 /** The media type of exported crops: JPEG, PNG and WebP stay as they are, the rest becomes PNG, which is lossless. */
 export function outputType({ blob, name, decodable }) {
   if (blob.type === "image/webp" && decodable && !encodesWebp()) return "image/png";
+  if (blob.type === "image/gif") return "image/png"; // browsers do not encode GIF
   return blob.type in EXTENSIONS ? blob.type : /jpe?g$/i.test(name) ? "image/jpeg" : "image/png";
 }
 
