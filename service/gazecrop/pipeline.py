@@ -263,7 +263,9 @@ def cost(wanted: Wanted) -> float:
     options = wanted.options
     each = 0.05 + 0.13 * len(options.constraints)
     auto = options.auto_zoom is not None
-    each += options.candidates * 0.35 if options.zoom > 1 or auto else (options.candidates - 1) * 0.1
+    zoomed = options.zoom > 1 or auto
+    each += options.candidates * 0.35 if zoomed else (options.candidates - 1) * 0.1
+    each += len(options.overlays) * options.candidates * (1.5 if zoomed else 0.5)
     return len(wanted.ratios) * each + SUBJECT * auto
 
 

@@ -48,3 +48,20 @@ def test_fields_of_content_management_systems(api: httpx.Client, place: str, pic
     refused = api.get(f"{place}/crops?fields=drupal")
     assert wrong(refused) == ["fields"] and "sanity" in refused.json()["detail"]
     assert wrong(api.post("/v1/crop?ratio=1:1&fields=sanity", content=picture)) == ["fields"]
+
+
+def test_overlay(api: httpx.Client, place: str) -> None:
+    query = "policy=window&overlay=0,0,0.6,1"
+    plain, covered = (
+        api.get(f"{place}/crops/1:1?policy=window").json(),
+        api.get(f"{place}/crops/1:1?{query}").json(),
+    )
+    schemas.Crop.model_validate(covered)
+    assert covered["box"]["x"] < plain["box"]["x"]
+    everything = api.get(f"{place}/crops/1:1?overlay=0,0,1,1").json()
+    schemas.Crop.model_validate(everything)
+    assert everything["unmet"] == [{"parameter": "overlay", "value": "0,0,1,1"}]
+    five = "&".join(["overlay=0,0,0.1,0.1"] * 5)
+    assert wrong(api.get(f"{place}/crops?{five}")) == ["overlay"]
+    worst = "&".join(["overlay=0.1,0.1,0.8,0.8"] * 4)
+    assert api.get(f"{place}/crops?zoom=1.5&candidates=5&policy=balanced&{worst}").status_code == 200

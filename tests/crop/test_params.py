@@ -105,6 +105,15 @@ def test_invalid_options_of_zoom_auto(query: str, names: list[str]) -> None:
     assert wrong(query) == names
 
 
+def test_overlays() -> None:
+    both = parse("overlay=0,0.7,1,0.3&overlay=0.8,0,0.2,0.1&keep=0,0,0.1,0.1").options
+    assert both.overlays == (Constraint("overlay", 0, 0.7, 1, 0.3), Constraint("overlay", 0.8, 0, 0.2, 0.1))
+    assert [each.kind for each in both.constraints] == ["keep"]
+    for value in ("", "0,0,0,1", "0.5,0,0.6,1", "nan,0,1,1"):
+        assert wrong(urlencode({"overlay": value})) == ["overlay"]
+    assert wrong("&".join(["overlay=0,0,1,1"] * 5)) == ["overlay"]
+
+
 def test_fields_of_systems() -> None:
     assert parse("fields=sanity, kirby").options.fields == ("sanity", "kirby")
     assert parse("fields=").options.fields == ()

@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from fractions import Fraction
 
 import numpy as np
@@ -13,7 +13,7 @@ from gazecrop.crop.cropping import POLICIES, Cropper, Options
 from gazecrop.crop.fields import FORMS
 from gazecrop.crop.grid import SaliencyGrid
 from gazecrop.crop.objects import KINDS
-from gazecrop.crop.placing import Box
+from gazecrop.crop.placing import Box, Constraint
 from gazecrop.crop.ratios import PROFILES, parse_ratio
 from gazecrop.crop.zooming import AutoZoom
 from tests.helpers.javascript import Run, javascript
@@ -78,6 +78,46 @@ def test_subjects_are_the_same_on_2000_maps(run: Run) -> None:
         assert [Box(**other["box"]) for other in theirs["alternatives"]] == [b for b, _ in crop.alternatives]
 
 
+def random_overlay(rng: random.Random) -> Constraint:
+    x, y = rng.random() * 0.9, rng.random() * 0.9
+    return Constraint("overlay", x, y, rng.uniform(0.01, 1 - x), rng.uniform(0.01, 1 - y))
+
+
+def test_overlays_are_the_same_on_1000_maps(run: Run) -> None:
+    requests, expected, moved, unmet = [], [], 0, 0
+    for rng, grid in maps(1000):
+        cropper = Cropper(grid)
+        overlays = tuple(random_overlay(rng) for _ in range(rng.choice([1, 1, 2, 4])))
+        auto = AutoZoom(Fraction(rng.choice(["0.4", "0.6"]))) if rng.random() < 0.3 else None
+        options = Options(
+            "auto" if auto else rng.choice(("window", "balanced", "focus")),
+            Fraction(1) if auto else Fraction(rng.choice(["1", "1", "1.5", "2"])),
+            tuple(constraint(rng) for _ in range(rng.choice([0, 0, 1]))),
+            rng.choice([1, 1, 2]),
+            rng.choice([KINDS, KINDS, ("face",), ()]),
+            auto_zoom=auto,
+            overlays=overlays,
+        )
+        focus = (rng.random(), rng.random()) if options.policy == "focus" else None
+        text = rng.choice([*PROFILES, f"{rng.uniform(0.05, 20):.6f}"])
+        crop = cropper.crop(parse_ratio(text), options, focus)
+        sent = _options(options, focus) | {"overlays": [asdict(each) for each in overlays]}
+        if auto:
+            sent |= {"zoom": "auto", "fill": float(auto.fill)}
+        requests.append({"text": grid.text, "queries": [{"ratio": text, "options": sent}]})
+        expected.append((grid, crop, sent))
+        moved += crop.box != cropper.crop(parse_ratio(text), replace(options, overlays=()), focus).box
+        unmet += any(each.kind == "overlay" for each in crop.unmet)
+    answers = run(ANSWER, requests)
+    assert not [answer["error"] for answer in answers if "error" in answer]
+    assert moved > 300 and unmet > 100
+    for (grid, crop, sent), answer in zip(expected, answers, strict=True):
+        [theirs] = answer["crops"]
+        assert Box(**theirs["box"]) == crop.box, (grid.text, crop, sent)
+        assert [Constraint(**each) for each in theirs["unmet"]] == list(crop.unmet)
+        assert [Box(**other["box"]) for other in theirs["alternatives"]] == [b for b, _ in crop.alternatives]
+
+
 def test_fields_are_the_same_on_1000_maps(run: Run) -> None:
     requests, expected = [], []
     for rng, grid in maps(1000):
@@ -97,6 +137,10 @@ def test_fields_are_the_same_on_1000_maps(run: Run) -> None:
     "options",
     [
         {"fields": "sanity,drupal"},
+        {"overlays": [{"x": 0, "y": 0, "width": 0, "height": 1}]},
+        {"overlays": [{"x": 0.5, "y": 0, "width": 0.6, "height": 1}]},
+        {"overlays": [{"x": 0.5, "y": 0}]},
+        {"overlays": [{"x": 0, "y": 0, "width": 1, "height": 1}] * 5},
         {"fields": "kirby,kirby"},
         {"fields": "constructor"},
         {"fill": 0.6},

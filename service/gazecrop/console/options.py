@@ -49,6 +49,8 @@ def add_crop_options(parser: argparse.ArgumentParser, ratios: str = "") -> None:
     inside = "must be wholly inside; fractions of the picture; repeatable"
     group.add_argument("--keep", type=lambda value: ("keep", value), help=inside, **box)
     group.add_argument("--avoid", type=lambda value: ("avoid", value), help="must be wholly outside", **box)
+    covered = "what the page covers, fractions of the crop; what matters is kept from under it; repeatable"
+    group.add_argument("--overlay", type=lambda value: ("overlay", value), help=covered, **box)
     protected = "face, text, face,text or none: what a crop should not cut through"
     group.add_argument("--protect", default="face,text", metavar="KINDS", help=protected)
     stored = "sanity,kirby, ...: the crop as these content management systems store it, in the JSON"

@@ -210,7 +210,7 @@ class Balance:
         row, column = divmod(int(importance.argmax()), len(xs))
         least = float(importance[row, column]) - self._most(int(xs[column]), int(ys[row]), width, height)
         rows, columns = np.nonzero(importance >= least)
-        found[rows, columns] = self._of(xs, ys, width, height, rows, columns, importance)
+        found[rows, columns] = self.at(xs, ys, width, height, rows, columns, importance)
         return found
 
     def _most(self, x: int, y: int, width: int, height: int) -> float:
@@ -231,7 +231,7 @@ class Balance:
             most += sum(weights.face if each.kind == "face" else weights.text for each in cut)
         return most + 1e-9
 
-    def _of(
+    def at(
         self, xs: Ints, ys: Ints, width: int, height: int, rows: Ints, columns: Ints, importance: Floats
     ) -> Floats:
         """The values of the boxes at (xs[columns], ys[rows])."""

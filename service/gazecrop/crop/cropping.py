@@ -10,6 +10,8 @@ from gazecrop.crop.balance import Balance, Weights
 from gazecrop.crop.confidence import Calibration
 from gazecrop.crop.grid import SaliencyGrid
 from gazecrop.crop.objects import KINDS, Held, Kind, held
+from gazecrop.crop.overlay import Overlaid
+from gazecrop.crop.overlay import unmet as unmet_overlays
 from gazecrop.crop.placing import Box, Constraint, Field, Profile, place
 from gazecrop.crop.points import Point, find
 from gazecrop.crop.ratios import WIDEST, Ratio, simplest
@@ -34,8 +36,8 @@ def verdict(importance: float) -> Verdict:
 @dataclass(frozen=True, slots=True)
 class Options:
     """Parameters of all crops of one call. `zoom` 1 to 4; `auto_zoom`: in its place, so that the subject fills the box;
-    `candidates` 1 to 5; `protect`: the kinds of objects that a crop should not cut through; `fields`: names of
-    FORMS in fields.py, for the answer."""
+    `candidates` 1 to 5; `protect`: the kinds of objects that a crop should not cut through; `overlays`: in
+    fractions of the crop, what the page covers; `fields`: names of FORMS in fields.py, for the answer."""
 
     policy: Policy = "auto"
     zoom: Fraction = Fraction(1)
@@ -43,6 +45,7 @@ class Options:
     candidates: int = 1
     protect: tuple[Kind, ...] = KINDS
     auto_zoom: AutoZoom | None = None
+    overlays: tuple[Constraint, ...] = ()
     fields: tuple[str, ...] = ()
 
 
@@ -145,12 +148,19 @@ class Cropper:
             aim = subject.corner(options.auto_zoom, (width, height), (grid.width, grid.height))
         else:
             aim = self._aim(policy, width, height, focus, options.auto_zoom)
-        value = self._balance(options.protect) if policy == "balanced" else None
+        balance = self._balance(options.protect) if policy == "balanced" else None
+        value: Balance | Overlaid | None = balance
+        wishes, protected = options.constraints, [o for o in grid.objects if o.kind in options.protect]
+        if options.overlays and subject is not None and policy == "subject":
+            aim, wishes = None, (*wishes, subject.whole)
+        if options.overlays and aim is None:
+            value = Overlaid(field, protected, options.overlays, (width, height), balance)
 
-        kept = list(options.constraints)
+        kept = list(wishes)
         while (box := place(field, width, height, aim, kept, value=value)) is None:
             kept.pop()  # the last constraint is dropped first; without constraints there is always a box
         unmet = [c for c in options.constraints[len(kept) :] if not c.met(box, grid.width, grid.height)]
+        unmet += unmet_overlays(options.overlays, box, field, protected, flat=grid.flat)
 
         found: list[Box] = []
         while len(found) + 1 < options.candidates:

@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl
 from gazecrop.crop.cropping import POLICIES, Options, Policy
 from gazecrop.crop.fields import FORMS
 from gazecrop.crop.objects import KINDS, Kind
+from gazecrop.crop.overlay import MOST_OVERLAYS
 from gazecrop.crop.placing import Constraint
 from gazecrop.crop.ratios import Ratio, parse_ratio, parse_ratios
 from gazecrop.crop.zooming import LEAST_FILL, MOST_FILL, AutoZoom
@@ -18,7 +19,19 @@ from gazecrop.errors import BadParameters
 
 MOST_CONSTRAINTS = 16  # of each kind
 CROPPING = frozenset(
-    {"ratios", "policy", "zoom", "keep", "avoid", "candidates", "protect", "fill", "align", "fields"}
+    {
+        "ratios",
+        "policy",
+        "zoom",
+        "keep",
+        "avoid",
+        "candidates",
+        "protect",
+        "fill",
+        "align",
+        "fields",
+        "overlay",
+    }
 )
 _DECIMAL = re.compile(r"\d{1,6}(\.\d{1,9})?|\.\d{1,9}", re.ASCII)
 _ALIASES = {"center": "centre"}
@@ -69,6 +82,7 @@ def parse_collecting_errors(query: str, allowed: frozenset[str]) -> tuple[Wanted
     errors: list[dict[str, Any]] = []
     values: dict[str, str] = {}
     constraints: list[Constraint] = []
+    overlays: list[Constraint] = []
     listed: list[str] = []
     for name, value in pairs:
         if name not in allowed:
@@ -78,6 +92,8 @@ def parse_collecting_errors(query: str, allowed: frozenset[str]) -> tuple[Wanted
             )
         elif name in ("keep", "avoid"):
             _parse_box(name, value, constraints, errors)
+        elif name == "overlay":
+            _parse_box(name, value, overlays, errors)
         elif name == "ratios":
             listed.append(value)
         elif name in values:
@@ -90,6 +106,7 @@ def parse_collecting_errors(query: str, allowed: frozenset[str]) -> tuple[Wanted
         policy=_collect(_policy, values.pop("policy", "auto"), errors, default="auto"),
         zoom=_collect(_zoom, "1" if zoom == "auto" else zoom, errors, default=Fraction(1)),
         constraints=tuple(constraints),
+        overlays=tuple(overlays),
         candidates=_collect(_candidates, values.pop("candidates", "1"), errors, default=1),
         protect=_collect(_protect, values.pop("protect", ",".join(KINDS)), errors, default=KINDS),
         auto_zoom=_auto_zoom(zoom == "auto", values, errors),
@@ -179,9 +196,10 @@ def _fields(value: str) -> tuple[str, ...]:
 
 
 def _parse_box(name: str, value: str, constraints: list[Constraint], errors: list[dict[str, Any]]) -> None:
-    if sum(one.kind == name for one in constraints) == MOST_CONSTRAINTS:
-        detail = f"At most {MOST_CONSTRAINTS} boxes to {name}."
-        errors.append({"parameter": name, "detail": detail, "limit": MOST_CONSTRAINTS})
+    most = MOST_OVERLAYS if name == "overlay" else MOST_CONSTRAINTS
+    if sum(one.kind == name for one in constraints) == most:
+        detail = f"At most {most} overlays." if name == "overlay" else f"At most {most} boxes to {name}."
+        errors.append({"parameter": name, "detail": detail, "limit": most})
         return
     parts = [part.strip() for part in value.split(",")]
     if len(parts) == 4 and all(_DECIMAL.fullmatch(part) for part in parts):
@@ -189,7 +207,10 @@ def _parse_box(name: str, value: str, constraints: list[Constraint], errors: lis
         if width > 0 and height > 0 and x + width <= 1 + 1e-9 and y + height <= 1 + 1e-9:
             constraints.append(Constraint(name, x, y, width, height))
             return
-    detail = f"{name} is x,y,width,height in fractions of the picture, inside it, for example {name}=0.2,0.1,0.3,0.4."
+    of = "crop" if name == "overlay" else "picture"
+    detail = (
+        f"{name} is x,y,width,height in fractions of the {of}, inside it, for example {name}=0.2,0.1,0.3,0.4."
+    )
     errors.append({"parameter": name, "detail": detail, "received": value[:60]})
 
 

@@ -126,7 +126,7 @@ class Profile:
         cumulative *= side
         self._levels, self._cumulative = [*levels.tolist(), 0], cumulative.tolist()
         self._heights = cumulative.astype(np.float64)
-        self._borders, self._beside, self._beside_units = _borders(cells, side)
+        self._borders, self.beside, self._beside_units = _borders(cells, side)
         self._beside_heights = np.interp(self._beside_units, self._borders, self._heights)
 
     def sum(self, offset: int, length: int) -> int:
@@ -163,7 +163,7 @@ class Profile:
     def bends(self, length: int, value: "AxisValue | None" = None) -> Ints:
         """Offsets that include the best window's: the pixels beside a bend of its sum, the ends and the middle; and
         those that `value` adds."""
-        room, beside = self.side - length, self._beside
+        room, beside = self.side - length, self.beside
         count = len(beside)
         found = np.empty(2 * count + 2, np.int64)
         found[:count] = beside
@@ -189,11 +189,11 @@ class Profile:
 
     def _best(self, length: int, room: int) -> set[int]:
         """Of the offsets with the largest sum those at the pixels beside a border, and those in the middle."""
-        sums, count = self._beside_sums(length), len(self._beside)
+        sums, count = self._beside_sums(length), len(self.beside)
         top = sums[sums.argmax()]
         equal = set()
         for place in np.flatnonzero(sums == top).tolist():
-            offset = int(self._beside[place]) if place < count else int(self._beside[place - count]) - length
+            offset = int(self.beside[place]) if place < count else int(self.beside[place - count]) - length
             equal.add(min(max(offset, 0), room))
         for middle in (room // 2, room - room // 2):
             if self._upto(middle + length) - self._upto(middle) == top:
@@ -208,7 +208,7 @@ class Profile:
         """The sums, without the factor across, of the windows that begin at the pixels beside a border, then of those
         that end there. Only what is inside the picture counts: a window that reaches out has no more than the one at
         that end, which is among them."""
-        count, by = len(self._beside), length * self._cells
+        count, by = len(self.beside), length * self._cells
         ends = np.empty(2 * count, np.int64)  # one call of np.interp takes 2 us less than two
         np.add(self._beside_units, by, out=ends[:count])
         np.subtract(self._beside_units, by, out=ends[count:])

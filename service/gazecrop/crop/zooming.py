@@ -18,6 +18,7 @@ import numpy as np
 
 from gazecrop.crop.grid import SaliencyGrid
 from gazecrop.crop.objects import PARTS, Kind
+from gazecrop.crop.placing import Constraint
 from gazecrop.crop.points import Point
 from gazecrop.crop.ratios import Ratio
 
@@ -68,6 +69,13 @@ class Subject:
             largest[1] / auto.pixels[1],
         )
         return min(max(zoom, Fraction(1)), Fraction(CLOSEST))
+
+    @property
+    def whole(self) -> Constraint:
+        """That the subject is entirely inside the box."""
+        across, down = self.parts
+        size = (self.right - self.left) / across, (self.bottom - self.top) / down
+        return Constraint("keep", self.left / across, self.top / down, *size)
 
     def corner(self, auto: AutoZoom, size: tuple[int, int], picture: tuple[int, int]) -> tuple[int, int]:
         """Of the box of this size, in pixels."""

@@ -1,6 +1,6 @@
 /**
  * Gazecrop's portable map: decodes `saliency.encoded` and computes the same crops as the server, to the pixel.
- * One file, no dependencies, no requests. It mirrors gazecrop/crop/{grid,objects,points,placing,balance,zooming,fields,cropping,ratios}.py by name.
+ * One file, no dependencies, no requests. It mirrors gazecrop/crop/{grid,objects,points,placing,balance,zooming,overlay,fields,cropping,ratios}.py by name.
  *
  *     import { decode, crop } from "./gazecrop.js";
  *     const { box } = crop(decode(document.saliency.encoded), "16:9");
@@ -13,12 +13,12 @@
  * computed with fractions of BigInt, since each side of a ratio may have twelve digits.
  *
  * @typedef {{x: number, y: number, width: number, height: number}} Box integer pixels of the upright picture
- * @typedef {{kind: "keep"|"avoid", x: number, y: number, width: number, height: number}} Constraint fractions
+ * @typedef {{kind: "keep"|"avoid"|"overlay", x: number, y: number, width: number, height: number}} Constraint fractions
  * @typedef {{kind: "face"|"text", box: Box, score: number}} Found a face (with hair, chin and ears) or a text line
  * @typedef {{x: number, y: number, score: number}} Point fractions of the picture; score relative to the highest point
  * @typedef {"auto"|"window"|"point"|"centre"|"focus"|"balanced"} Policy
  * @typedef {{policy?: Policy, zoom?: number|string, constraints?: Constraint[], candidates?: number,
- *   fields?: string, fill?: number, align?: {x: number, y: number}, pixels?: {width: number, height: number},
+ *   overlays?: {x: number, y: number, width: number, height: number}[], fields?: string, fill?: number, align?: {x: number, y: number}, pixels?: {width: number, height: number},
  *   protect?: string, weights?: {middle: number, mass: number, face: number, text: number}, focus?: {x: number, y: number, source?: "person"|"model",
  *   profiles?: Object<string, {x: number, y: number}>}|null}} Options
  * @typedef {{box: Box, policy: Policy|"subject", zoom: number, importance_fraction: number, centre_fraction: number, gain: number,
@@ -292,13 +292,14 @@ class Profile {
   }
 
   /** Offsets that include the best window: the pixels beside each bend of the sum, the ends and the middle; and those
-   * at which an end is at one of `steps`. */
-  bends(length, steps = []) {
+   * at which an end is at one of `steps`, and `more`. */
+  bends(length, steps = [], more = []) {
     const room = this.side - length,
       half = Math.floor(room / 2),
       found = new Set([half, room - half]);
-    for (const pixel of [...this.beside, ...steps])
-      for (const offset of [pixel, pixel - length]) found.add(Math.min(Math.max(offset, 0), room));
+    const add = (offset) => found.add(Math.min(Math.max(offset, 0), room));
+    for (const pixel of [...this.beside, ...steps]) (add(pixel), add(pixel - length));
+    more.forEach(add);
     return [...found];
   }
 }
@@ -353,8 +354,8 @@ function isMet(constraint, box, grid) {
  * @returns {Box|null}
  */
 function place(grid, width, height, aim, constraints, apart, value = null) {
-  let xs = aim ? [aim[0]] : width < grid.width ? grid.across.bends(width, value?.stepsX) : [0];
-  let ys = aim ? [aim[1]] : height < grid.height ? grid.down.bends(height, value?.stepsY) : [0];
+  let xs = aim ? [aim[0]] : width < grid.width ? grid.across.bends(width, value?.stepsX, value?.moreX) : [0];
+  let ys = aim ? [aim[1]] : height < grid.height ? grid.down.bends(height, value?.stepsY, value?.moreY) : [0];
   let left = 0,
     top = 0,
     right = grid.width - width,
@@ -739,9 +740,104 @@ function subjectCorner({ edges: [left, top, right, bottom], parts, face }, align
   ];
 }
 
+const wholeSubject = ({ edges: [left, top, right, bottom], parts: [across, down] }) => ({
+  kind: "keep",
+  x: left / across,
+  y: top / down,
+  width: (right - left) / across,
+  height: (bottom - top) / down,
+});
+
 /** The offset of the window that has the point at `target` of its length, inside the picture. */
 const aligned = (point, target, length, side) =>
   Math.min(Math.max(Math.floor(point * side - target * length + 0.5), 0), side - length);
+
+// ---- overlays, in the same order of operations as overlay.py
+
+const MOST_OVERLAYS = 4,
+  COVERED = 0.1,
+  MUCH = 0.1;
+
+/** Checked, with their kind. Throws a RangeError. */
+function overlaysOf(overlays) {
+  const inside = ({ x, y, width, height }) =>
+    x >= 0 && y >= 0 && width > 0 && height > 0 && x + width <= 1 + 1e-9 && y + height <= 1 + 1e-9;
+  if (overlays.length > MOST_OVERLAYS || !overlays.every(inside))
+    throw new RangeError(`overlays are at most ${MOST_OVERLAYS} boxes in fractions of the crop`);
+  return overlays.map(({ x, y, width, height }) => ({ kind: "overlay", x, y, width, height }));
+}
+
+/** left, top, right, bottom in pixels of the crop; null without a pixel. */
+function rectangleOf(overlay, size) {
+  const edges = edgesOf(overlay, size);
+  return edges[0] < edges[2] && edges[1] < edges[3] ? edges : null;
+}
+
+const boxUnder = ([left, top, right, bottom], x, y) => ({
+  x: x + left,
+  y: y + top,
+  width: right - left,
+  height: bottom - top,
+});
+
+/** Whether a 20th of the object and more is in the box. */
+const isUnder = (object, box, grid) => {
+  const [shared, area] = insideOf(object, box, grid);
+  return LOOSE * shared > area;
+};
+
+/** Whether an overlay hides a part of an object, or more than MUCH of a map that is not flat. */
+function hides(overlay, box, grid, objects) {
+  const rectangle = rectangleOf(overlay, box);
+  if (!rectangle) return false;
+  const under = boxUnder(rectangle, box.x, box.y);
+  if (objects.some((each) => isUnder(each, under, grid))) return true;
+  return !grid.flat && sumOf(grid, under) > MUCH * grid.total;
+}
+
+/** The measure of boxes of one size for `place`: that of the policy, less what the overlays hide. */
+function overlaid(grid, objects, overlays, width, height, base) {
+  const rectangles = overlays.map((each) => rectangleOf(each, { width, height })).filter(Boolean),
+    both = width < grid.width && height < grid.height;
+  const more = (axis, profile, side) =>
+    rectangles.flatMap((rectangle) => {
+      const first = rectangle[axis],
+        last = rectangle[axis + 2];
+      return [
+        ...(both ? [] : profile.beside.flatMap((pixel) => [pixel - first, pixel - last])),
+        ...objects.flatMap(({ edges }) => [
+          Math.floor((edges[axis] * side) / PARTS) - last,
+          Math.ceil((edges[axis + 2] * side) / PARTS) - first,
+        ]),
+      ];
+    });
+  return {
+    stepsX: base?.stepsX ?? [],
+    stepsY: base?.stepsY ?? [],
+    moreX: more(0, grid.across, grid.width),
+    moreY: more(1, grid.down, grid.height),
+    of(_, xs, ys) {
+      const sum = (base?.of ?? summing)(grid, xs, ys, width, height),
+        start = base ? sum : (row, column) => sum(row, column) / grid.total;
+      const under = rectangles.map(([left, top, right, bottom]) =>
+        summing(
+          grid,
+          xs.map((x) => x + left),
+          ys.map((y) => y + top),
+          right - left,
+          bottom - top,
+        ),
+      );
+      return (row, column) => {
+        const value = under.reduce((rest, each) => rest - each(row, column) / grid.total, start(row, column));
+        const hidden = objects.filter((each) =>
+          rectangles.some((rectangle) => isUnder(each, boxUnder(rectangle, xs[column], ys[row]), grid)),
+        );
+        return value - COVERED * hidden.length;
+      };
+    },
+  };
+}
 
 // ---- the crop as content management systems store it; fields.py has the rules and the addresses of their documentation
 
@@ -884,7 +980,7 @@ export function crop(grid, ratio, options = {}) {
     names = options.fields ? String(options.fields).split(",") : [];
   if (names.some((name) => !Object.hasOwn(FORMS, name)) || new Set(names).size < names.length)
     throw new RangeError(`fields are any of ${Object.keys(FORMS).join(", ")}`);
-  const aim =
+  let aim =
     policy === "subject"
       ? subjectCorner(subject, automatic.align, width, height, grid)
       : aimOf(grid, policy, width, height, focus, automatic?.align);
@@ -892,9 +988,14 @@ export function crop(grid, ratio, options = {}) {
   const weights = { ...WEIGHTS, ...options.weights };
   if (!Object.values(weights).every((weight) => weight >= 0 && weight <= 1))
     throw new RangeError("weights must be 0 to 1");
-  const value = policy === "balanced" ? balance(grid, objects, weights) : null;
-
-  const kept = [...constraints];
+  let value = policy === "balanced" ? balance(grid, objects, weights) : null;
+  const kept = [...constraints],
+    overlays = overlaysOf(options.overlays ?? []);
+  if (overlays.length && policy === "subject") {
+    aim = null;
+    kept.push(wholeSubject(subject));
+  }
+  if (overlays.length && !aim) value = overlaid(grid, objects, overlays, width, height, value);
   let box;
   while (!(box = place(grid, width, height, aim, kept, [], value))) kept.pop(); // the last one is dropped first
   const taken = [box];
@@ -923,7 +1024,10 @@ export function crop(grid, ratio, options = {}) {
     whole,
     verdict,
     objects: seen,
-    unmet: constraints.slice(kept.length).filter((constraint) => !isMet(constraint, box, grid)),
+    unmet: [
+      ...constraints.slice(kept.length).filter((constraint) => !isMet(constraint, box, grid)),
+      ...overlays.filter((each) => hides(each, box, grid, objects)),
+    ],
     // In two dimensions a later search may find a better one, so they are sorted.
     alternatives: taken
       .slice(1)

@@ -85,6 +85,7 @@ class Picture:
         align: tuple[float, float] | None = None,
         keep: Iterable[Area] = (),
         avoid: Iterable[Area] = (),
+        overlay: Iterable[Area] = (),
         candidates: int = 1,
         protect: str = "face,text",
         focus: tuple[float, float] | None = None,
@@ -96,10 +97,10 @@ class Picture:
         to 0.9, default 0.6), with the subject's middle at `align` (x, y in fractions of the crop). `protect`:
         "face,text", "face", "text" or "none", the objects that a crop should not cut through. `keep`, `avoid`: areas
         that must be wholly inside or outside the box; where not all can be, the last are dropped, `avoid` before `keep`
-        (see `unmet`). `candidates`: 1 to 5, the number of boxes with the `alternatives`. `focus`: the point (x, y in
-        fractions) to keep central. `fields`: names of content management systems, comma-separated, for
-        `Crop.fields`. Raises BadParameters, which lists all errors, and TypeError for values of another
-        type.
+        (see `unmet`). `overlay`: areas in fractions of the crop that the page covers, 4 at most; what matters is kept
+        from under them (see `unmet`). `candidates`: 1 to 5, the number of boxes with the `alternatives`. `focus`: the
+        point (x, y in fractions) to keep central. `fields`: names of content management systems, comma-separated, for
+        `Crop.fields`. Raises BadParameters, which lists all errors, and TypeError for values of another type.
         """
         [crop] = self.crops(
             [ratio],
@@ -109,6 +110,7 @@ class Picture:
             align=align,
             keep=keep,
             avoid=avoid,
+            overlay=overlay,
             candidates=candidates,
             protect=protect,
             focus=focus,
@@ -126,6 +128,7 @@ class Picture:
         align: tuple[float, float] | None = None,
         keep: Iterable[Area] = (),
         avoid: Iterable[Area] = (),
+        overlay: Iterable[Area] = (),
         candidates: int = 1,
         protect: str = "face,text",
         focus: tuple[float, float] | None = None,
@@ -140,6 +143,7 @@ class Picture:
         query += [("align", text) for text in _area_texts("align", [] if align is None else [align])]
         query += [("keep", text) for text in _area_texts("keep", keep)]
         query += [("avoid", text) for text in _area_texts("avoid", avoid)]
+        query += [("overlay", text) for text in _area_texts("overlay", overlay)]
         wanted = parse(urlencode(query))
         if focus is None and policy == "focus":
             raise BadParameters.one("policy", "The policy focus needs the argument focus.")

@@ -48,7 +48,7 @@ class Crop:
     policy: the one applied, never `auto`; "subject" with zoom="auto".
     zoom: what zoom="auto" has found; None for other zooms.
     objects: the protected faces and text lines, seen from the box; None for a map without objects.
-    unmet: the areas of `keep` and `avoid` that the box does not respect.
+    unmet: the areas of `keep` and `avoid` that the box does not respect, and those of `overlay` that hide what matters.
     css: the declaration that shows the box with `object-fit: cover`; None for a zoomed crop.
     links: the box in the syntax of imgproxy, IIIF, Cloudinary and thumbor.
     fields: the crop as each content management system asked for stores it, by name.

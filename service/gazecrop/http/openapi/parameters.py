@@ -3,6 +3,7 @@
 from typing import Any
 
 from gazecrop.crop.fields import FORMS
+from gazecrop.crop.overlay import MOST_OVERLAYS
 from gazecrop.crop.ratios import PROFILES
 
 BINARY = {"type": "string", "format": "binary"}
@@ -72,7 +73,7 @@ _IF_MATCH: dict[str, Any] = {
     ]
 }
 # Parameters of every crop, besides ratios and candidates.
-OF_A_BOX = ("policy", "zoom", "fill", "align", "keep", "avoid", "protect")
+OF_A_BOX = ("policy", "zoom", "fill", "align", "keep", "avoid", "protect", "overlay")
 OF_A_CROP = (*OF_A_BOX, "fields")
 _QUERY: dict[str, dict[str, Any]] = {
     "ratio": {
@@ -151,6 +152,12 @@ _QUERY: dict[str, dict[str, Any]] = {
     "avoid": {
         "description": "x,y,width,height as fractions: must be entirely outside the box. Repeatable.",
         "schema": {"type": "array", "items": _BOX, "maxItems": 16},
+    },
+    "overlay": {
+        "description": "x,y,width,height as fractions of the crop: what the page covers, with a title or a button. "
+        "Importance and protected objects are kept from under it; `unmet` names an overlay that hides a part of "
+        "an object or more than a tenth of the importance. Repeatable. A policy that aims at a point stays at it.",
+        "schema": {"type": "array", "items": _BOX, "maxItems": MOST_OVERLAYS},
     },
     "protect": {
         "description": "Objects that a crop should not cut through: face, text, both, or none.",

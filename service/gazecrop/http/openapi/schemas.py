@@ -46,7 +46,7 @@ class Alternative(Schema):
 
 
 class Constraint(Schema):
-    parameter: Literal["keep", "avoid"]
+    parameter: Literal["keep", "avoid", "overlay"]
     value: str
 
 
@@ -127,7 +127,7 @@ class Crop(Schema):
     )
     objects: Objects | SkipJsonSchema[None] = absent("Absent for a map without objects.")
     unmet: list[Constraint] | SkipJsonSchema[None] = absent(
-        "The constraints that this box does not meet. Absent if it meets all."
+        "The constraints that this box does not meet, and the overlays that hide what matters. Absent if there is none."
     )
     alternatives: list[Alternative] | SkipJsonSchema[None] = absent(
         "Further boxes, best first. Absent if there are none."
