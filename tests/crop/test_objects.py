@@ -199,9 +199,9 @@ def test_the_shrunk_head_holds_the_detected_face(x: float, y: float, width: floa
     face, edges = head.shrunk, (x * 255, y * 255, (x + width) * 255, (y + height) * 255)
     assert face.left <= edges[0] + 1e-3 and face.top <= edges[1] + 1e-3
     assert face.right >= edges[2] - 1e-3 and face.bottom >= edges[3] - 1e-3
-    if 0 < head.left and head.right < 255:
+    if head.left > 0 and head.right < 255:
         assert face.left >= edges[0] - 3 and face.right <= edges[2] + 3
-    if 0 < head.top and head.bottom < 255:
+    if head.top > 0 and head.bottom < 255:
         assert face.top >= edges[1] - 3 and face.bottom <= edges[3] + 3
 
 
