@@ -194,6 +194,25 @@ async def test_many_uploads_of_the_same_bytes_at_once_are_one_analysis(bench: Be
     assert bench.model.runs == 1 and len({known.version for known, _ in answers}) == 1
 
 
+async def test_an_upload_that_looked_just_before_the_map_was_stored_makes_no_second_one(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look_up = bench.pipeline._look_up
+
+    async def late(id: str) -> Any:
+        found = await look_up(id)
+        if found is None:
+            monkeypatch.setattr(bench.pipeline, "_look_up", look_up)
+            _, new = await bench.upload(jpeg())  # the first upload, from its look-up to the end of its flight
+            assert new
+        return found
+
+    monkeypatch.setattr(bench.pipeline, "_look_up", late)
+    known, new = await bench.upload(jpeg())
+    assert not new and bench.model.runs == 1
+    assert known == await bench.pipeline.find(ID, Stages())
+
+
 async def test_a_map_of_another_network_is_made_anew_and_is_not_new(bench: Bench) -> None:
     old = Record("gaze-old", "jpeg", SaliencyGrid.uniform(6, 8, 640, 480).code)
     await bench.store.put(ID, old)

@@ -250,10 +250,6 @@ class Stages:
     def answered(self, route: str, method: str, status: int) -> None:
         """Called at the end of a request that was begun by `Observe.begin`."""
 
-    def milliseconds(self) -> dict[str, float]:
-        """The duration of each stage."""
-        return {stage: round(seconds * 1e3, 2) for stage, seconds in list(self.seconds.items())}
-
     def header(self) -> str:
         """`Server-Timing` (W3C Server Timing, section 2): durations in milliseconds."""
         ended = list(self.seconds.items())  # a thread may still add stages after the client has left

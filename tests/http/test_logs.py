@@ -3,8 +3,11 @@
 import asyncio
 import json
 import logging
+import os
 import re
 import sys
+import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -13,7 +16,7 @@ import pytest
 
 from gazecrop import __version__
 from gazecrop.http import logs
-from gazecrop.http.logs import JsonFormatter, TextFormatter
+from gazecrop.http.logs import Access, JsonFormatter, TextFormatter
 from gazecrop.metrics import STAGES
 from gazecrop.settings import Settings, unknown_variables
 from tests.conftest import Server
@@ -182,3 +185,80 @@ def test_settings_and_what_kubernetes_sets_are_no_mistakes() -> None:
         "GAZECROP_PORT_80_TCP_PROTO": "tcp", "GAZECROP_PORT_80_TCP_ADDR": "10.0.0.1",
     }  # fmt: skip
     assert unknown_variables(environment) == []
+
+
+def an_access(number: int, trace_id: str | None = None) -> Access:
+    stages = {"read": 0.00123456, "store": 0.1}
+    return Access(
+        1_700_000_000.0625 + number, "GET", "/v1/x", 200, 0.0123456, stages, f"id-{number}", trace_id
+    )
+
+
+def test_the_line_of_a_request_is_that_of_its_record() -> None:
+    """The formatters of any other record make the same line."""
+    for access in (an_access(1), an_access(2, "trace")):
+        record = access.record()
+        record.created, record.msecs = access.at, access.at % 1 * 1000
+        assert access.json_line() == JsonFormatter().format(record)
+        assert access.text_line() == TextFormatter().format(record)
+
+
+async def test_requests_and_other_lines_keep_their_order(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handler = logs.Handler(Settings(log_format="json"))
+    logger = logging.Logger("gazecrop")
+    logger.addHandler(handler)
+    monkeypatch.setattr(logs, "_log", logger)
+    monkeypatch.setattr(logs, "FLUSH_SECONDS", 3600.0)
+    logs.log_access(an_access(1))
+    logger.info("between")
+    logs.log_access(an_access(2))
+    logger.error("at once")
+    written = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [one.get("request_id", one["message"]) for one in written] == [
+        "id-1",
+        "between",
+        "id-2",
+        "at once",
+    ]
+    other = logging.Handler()
+    records: list[logging.LogRecord] = []
+    monkeypatch.setattr(other, "emit", records.append)
+    monkeypatch.setattr(logs._access, "handlers", [other])  # somebody else's handler gets a record
+    monkeypatch.setattr(logs._access, "propagate", False)
+    logs.log_access(an_access(3))
+    assert [record.getMessage() for record in records] == ["GET /v1/x 200"]
+    handler.close()
+
+
+async def test_a_log_that_is_not_read_is_bounded_and_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Standard error is a pipe that nobody reads: its 64 kB are full after a few hundred lines."""
+    monkeypatch.setattr(logs, "FLUSH_SECONDS", 0.001)
+    reading, writing = os.pipe()
+    with open(writing, "w") as stream, open(reading) as log:
+        handler = logs.Handler(Settings(log_format="json"))
+        handler.setStream(stream)
+        began = time.monotonic()
+        for number in range(2 * logs.MOST_LINES):
+            handler.access(an_access(number))
+            if number % 1000 == 0:
+                await asyncio.sleep(0.002)
+        assert time.monotonic() - began < 30
+        assert len(handler._lines) == logs.MOST_LINES
+        found: list[str] = []
+        reader = threading.Thread(target=lambda: found.extend(log))
+        reader.start()
+        await asyncio.to_thread(handler.flush)
+        handler.setStream(sys.stderr)
+        stream.close()
+        await asyncio.to_thread(reader.join)
+        handler.close()
+    lines = [json.loads(line) for line in found]
+    written = [line["request_id"] for line in lines if "request_id" in line]
+    assert written == [f"id-{number}" for number in range(len(written))] and len(written) >= logs.MOST_LINES
+    (note,) = [line["message"] for line in lines if "request_id" not in line]
+    assert (
+        note
+        == f"{2 * logs.MOST_LINES - len(written)} requests are not in this log, which was not read in time"
+    )

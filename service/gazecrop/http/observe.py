@@ -14,6 +14,7 @@ import orjson
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gazecrop.errors import ClientGone, Draining, GazecropError
+from gazecrop.http.logs import Access, log_access
 from gazecrop.metrics import Metrics, Stages
 
 UNMATCHED = "unmatched"  # label of requests that match no route: paths themselves would be unbounded labels
@@ -96,27 +97,20 @@ class Observe:
             if self.begin is not None:
                 stages.answered(route, method, status or CLIENT_GONE)
             if route not in PROBES and _access.isEnabledFor(logging.INFO):
-                _log_access(method, route, status or CLIENT_GONE, seconds, stages, request_id)
-
-
-def _log_access(
-    method: str, route: str, status: int, seconds: float, stages: Stages, request_id: str
-) -> None:
-    """One line for one request. The route is a template: neither ids nor queries are logged."""
-    fields = {
-        "method": method,
-        "route": route,
-        "status": status,
-        "ms": round(seconds * 1e3, 2),
-        "stages": stages.milliseconds(),
-        "request_id": request_id,
-    }
-    if stages.exemplar is not None:
-        fields["trace_id"] = stages.exemplar["trace_id"]
-    # Made by hand: `Logger.info` walks the stack for the place of the call, half of the time of a line.
-    record = logging.LogRecord(_access.name, logging.INFO, "", 0, f"{method} {route} {status}", None, None)
-    record.fields = fields
-    _access.handle(record)
+                trace_id = None if stages.exemplar is None else stages.exemplar["trace_id"]
+                taken = dict(stages.seconds)  # a thread may still add stages after the client has left
+                log_access(
+                    Access(
+                        time.time(),
+                        method,
+                        route,
+                        status or CLIENT_GONE,
+                        seconds,
+                        taken,
+                        request_id,
+                        trace_id,
+                    )
+                )
 
 
 def _route(scope: Scope) -> str:
