@@ -66,7 +66,7 @@ class Picture:
 
     @property
     def size(self) -> int:
-        """Bytes of memory: 5 kB at first, 17 kB after an upload's crops, more after one with a zoom or `balanced`."""
+        """Bytes of memory: 5 kB at first, 17 after an upload's crops, more after a zoom or `balanced`."""
         return self.cropper.size + (0 if self._answer is None else sum(map(len, self._answer)))
 
     def answer(self, version: str, query: str) -> bytes | None:
@@ -144,7 +144,7 @@ class Pipeline:
         self._decoders = decoders
         self._batcher = batcher
         self.maps = maps
-        self._flights: Flights[Found[Picture]] = Flights()
+        self._flights: Flights[tuple[Found[Picture], bool]] = Flights()
         self._costly = Gate(1, COSTLY_QUEUE, COSTLY_AT_ONCE)  # for work that decodes no pixels
         self._costly_threads = ThreadPoolExecutor(COSTLY_AT_ONCE, thread_name_prefix="costly")
 
@@ -166,8 +166,10 @@ class Pipeline:
         known = found is not None
         while found is None or found.record.model != self._model.name:
             try:
-                found, began = await self._flights.run(id, lambda: self._make(id, data, stages, deadline))
-                known = known or not began
+                (found, made), began = await self._flights.run(
+                    id, lambda: self._make(id, data, stages, deadline)
+                )
+                known = known or not (began and made)
             except DeadlinePassed:
                 if deadline is not None and time.monotonic() >= deadline:
                     raise
@@ -185,10 +187,17 @@ class Pipeline:
         except StoreAway:
             return None  # the map can be made again from the upload
 
-    async def _make(self, id: str, data: bytes, stages: Stages, deadline: float | None) -> Found[Picture]:
+    async def _make(
+        self, id: str, data: bytes, stages: Stages, deadline: float | None
+    ) -> tuple[Found[Picture], bool]:
+        """The map, and whether it was made here: another upload of the same bytes may have stored it since it was
+        looked up, and its flight be over."""
+        found = self.maps.peek(id)
+        if found is not None and found.record.model == self._model.name:
+            return found, False
         record = await self.analyse(data, stages, deadline)
         with stages.time("store"):
-            return await self.maps.put(id, record)
+            return await self.maps.put(id, record), True
 
     async def analyse(self, data: bytes, stages: Stages, deadline: float | None) -> Record:
         """bytes -> map. Stores nothing."""
