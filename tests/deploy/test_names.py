@@ -99,7 +99,8 @@ def code(file: str) -> Iterator[str]:
     page = text(file)
     for block in re.findall(r"^ *```\w*\n(.*?)^ *```$", page, re.M | re.S):
         yield from block.replace("\\\n", " ").splitlines()
-    yield from re.findall(r"`([^`\n]+)`", re.sub(r"^ *```.*?^ *```$", "", page, flags=re.M | re.S))
+    for paragraph in re.sub(r"^ *```.*?^ *```$", "", page, flags=re.M | re.S).split("\n\n"):
+        yield from (found.replace("\n", " ") for found in re.findall(r"`([^`]+)`", paragraph))
 
 
 def lines(file: str) -> list[str]:
