@@ -85,6 +85,7 @@ system-all: system
 	@.ci/apt "command -v nginx" nginx-light || true
 	@.ci/apt "command -v buildah" buildah || true
 	@.ci/apt "command -v debootstrap" debootstrap || true
+	@.ci/apt "command -v crun" crun || true
 
 .venv/bin/pip:
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: PYTHON=..." if sys.version_info < (3, 11) else 0)'

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,15 +13,18 @@ import pytest
 import yaml
 
 from tests.conftest import Server, command, free_port, serving
-from tests.helpers.shipping import text
+from tests.helpers.shipping import ROOT, text
 
 
-def traffic(url: str, picture: bytes) -> None:
-    """One request of each kind that a panel shows."""
-    sent = httpx.post(f"{url}/v1/images", content=picture).raise_for_status().json()
-    crops = f"{url}/v1/images/{sent['id']}/crops"
-    assert httpx.get(crops, params={"ratios": f"{time.time() % 10 + 1:.3f}:1"}).status_code == 200
-    assert httpx.post(f"{url}/v1/images", content=picture + time.time_ns().to_bytes(8)).status_code == 201
+def locust(url: str) -> subprocess.Popen[bytes]:
+    """The load test, for 15 s. Its thresholds are those of other tests."""
+    options = ["--host", url, "-u", "2", "-r", "2", "-t", "15s"]
+    program = [sys.executable, "-m", "loadtests.run", *options]
+    return subprocess.Popen(program, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def errors(url: str) -> None:
+    """The kinds of requests that a panel shows and the load test does not send."""
     assert httpx.post(f"{url}/v1/images", content=b"no picture").status_code == 415
     assert httpx.get(f"{url}/v1/images/{'0' * 32}").status_code == 404
 
@@ -33,8 +37,8 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 
 @pytest.fixture
-def prometheus(server: Server, picture: bytes, tmp_path: Path) -> Iterator[httpx.Client]:
-    """With the configuration of Compose, the server's own address in place of its names, after 15 s of traffic."""
+def prometheus(server: Server, tmp_path: Path) -> Iterator[httpx.Client]:
+    """With the configuration of Compose, the server's own address in place of its names, after the load test."""
     configuration: dict[str, Any] = yaml.safe_load(text("docker/prometheus.yml"))
     configuration["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
     [scrape] = configuration["scrape_configs"]
@@ -51,9 +55,10 @@ def prometheus(server: Server, picture: bytes, tmp_path: Path) -> Iterator[httpx
     log = (tmp_path / "log").open("wb")
     process = subprocess.Popen([*program, f"--storage.tsdb.path={tmp_path}/data"], stdout=log, stderr=log)
     try:
-        ends = time.monotonic() + 15
-        while time.monotonic() < ends:
-            traffic(server.url, picture)
+        load, deadline = locust(server.url), time.monotonic() + 120
+        while load.poll() is None:
+            assert time.monotonic() < deadline
+            errors(server.url)
             time.sleep(0.5)
         assert process.poll() is None, (tmp_path / "log").read_text()
         with httpx.Client(base_url=f"http://{address}/api/v1") as client:
