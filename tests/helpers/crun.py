@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-CRUN = ["crun", "--cgroup-manager=disabled"]
 CAPABILITIES = ("bounding", "effective", "inheritable", "permitted", "ambient")
 NAMESPACES = ("pid", "ipc", "uts", "mount")
 MOUNTS: list[dict[str, Any]] = [
@@ -45,6 +44,7 @@ class Container:
     crun: list[str]
     health: list[str]
     environment: list[str]
+    user: str
     process: subprocess.Popen[bytes]
     log: Path
 
@@ -58,11 +58,30 @@ class Container:
         """The exit status of a further program inside."""
         variables = [word for variable in self.environment for word in ("--env", variable)]
         return subprocess.run(
-            [*self.crun, "exec", *variables, self.id, *arguments], capture_output=True, timeout=60
+            [*self.crun, "exec", f"--user={self.user}", *variables, self.id, *arguments],
+            capture_output=True,
+            timeout=60,
         ).returncode
 
     def signal(self, number: signal.Signals) -> None:
         subprocess.run([*self.crun, "kill", self.id, number.name], check=True, capture_output=True)
+
+
+def _crun(state: Path) -> list[str]:
+    """The beginning of its commands. It refuses a machine with both versions of control groups; there each command has
+    a mount namespace of its own in which there is version 2 alone. It makes no control group either way."""
+    crun = ["crun", f"--root={state}", "--cgroup-manager=disabled"]
+    if Path("/sys/fs/cgroup/cgroup.controllers").exists():
+        return crun
+    return [
+        "unshare",
+        "--mount",
+        "sh",
+        "-c",
+        'mount -t cgroup2 none /sys/fs/cgroup && exec "$@"',
+        "sh",
+        *crun,
+    ]
 
 
 @contextmanager
@@ -94,7 +113,7 @@ def container(
         "linux": {"namespaces": [{"type": kind} for kind in NAMESPACES]},
     }
     (folder / "config.json").write_text(json.dumps(configuration))
-    crun = [*CRUN[:1], f"--root={folder / 'state'}", *CRUN[1:]]
+    crun = _crun(folder / "state")
     name = f"gazecrop-{time.monotonic_ns()}"
     log = folder / "log"
     with log.open("wb") as out:
@@ -103,7 +122,7 @@ def container(
         )
     health = image["Healthcheck"]["Test"][1:]
     try:
-        yield Container(name, crun, health, environment, started, log)
+        yield Container(name, crun, health, environment, f"{uid}:{uid}", started, log)
     finally:
         if started.poll() is None:
             subprocess.run([*crun, "kill", name, "KILL"], capture_output=True)
