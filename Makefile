@@ -18,7 +18,7 @@ LEFT_OUT := $(if $(filter cuda,$(RUNTIME)),/^onnxruntime==/$(,)/[^\]$$/d)
 LOCK = .venv/bin/uv pip compile --quiet --no-config --universal --python-version 3.11 --fork-strategy fewest \
 	--generate-hashes --no-emit-index-url --no-annotate --no-header $(UPGRADE)
 
-.PHONY: help serve test test-all check bench docs load wheel network evidence page system system-all lock
+.PHONY: help serve test test-all check bench faults docs load wheel network evidence page system system-all lock
 
 help:
 	@sed -n 's/^\([a-z-]*\):[^#]*## /make \1: /p' Makefile
@@ -47,6 +47,9 @@ wheel: .venv/stamps/page .venv-sbom/stamp ## the wheel and its bill of materials
 	.venv/bin/python -m hatchling build --target wheel
 	@for wheel in $$(ls -t dist/gazecrop-*.whl | head -1); do .venv-sbom/bin/python docker/sbom.py requirements \
 		requirements.lock service/gazecrop/__init__.py $(PAGE_SETUP)/npm/package-lock.json $${wheel%.whl}.cdx.json; done
+
+faults: .venv/stamps/dev system-all ## kills, hangs, full disks, hostile files and clients against real servers; minutes
+	.venv/bin/python -m tests.faults
 
 # glibc gives large blocks back to the kernel after every step and has them cleared anew: half of the time without this.
 network evidence: export MALLOC_MMAP_MAX_ = 0

@@ -94,14 +94,22 @@ class RedisServer:
     def thaw(self) -> None:
         self.process.send_signal(signal.SIGCONT)
 
+    def connect(self) -> socket.socket:
+        client = socket.socket(socket.AF_UNIX)
+        try:
+            client.connect(str(self.path))
+        except OSError:
+            client.close()
+            raise
+        return client
+
     def _answers(self) -> bool:
-        with socket.socket(socket.AF_UNIX) as client:
-            try:
-                client.connect(str(self.path))
+        try:
+            with self.connect() as client:
                 client.sendall(b"PING\r\n")
                 return client.recv(7) == b"+PONG\r\n"
-            except OSError:
-                return False
+        except OSError:
+            return False
 
 
 @pytest.fixture
@@ -147,10 +155,10 @@ def _ready(url: str) -> bool:
 
 
 @contextmanager
-def serving(folder: Path, environment: dict[str, str] | None = None) -> Iterator[Server]:
-    """The service with nothing but these settings, on a free port and the CPU, its store in `folder`, until /readyz
-    answers 200."""
-    port = free_port()
+def serving(folder: Path, environment: dict[str, str] | None = None, port: int = 0) -> Iterator[Server]:
+    """The service with nothing but these settings, on the CPU, its store in `folder`, until /readyz answers 200.
+    port 0: a free one."""
+    port = port or free_port()
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("GAZECROP_") and k != "REDIS_URL"}
     settings = {
         "PORT": str(port),

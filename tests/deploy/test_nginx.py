@@ -1,56 +1,15 @@
 """A real nginx with the shipped configuration, and with the one of the page, in front of a real server."""
 
 import re
-import subprocess
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.conftest import Server, command, free_port
+from tests.conftest import Server, free_port
+from tests.helpers.nginx import answers, nginx, shipped
 from tests.helpers.shipping import text
-
-
-@contextmanager
-def nginx(http: str, folder: Path) -> Iterator[None]:
-    """Runs until the block ends. http: what is inside `http { }`."""
-    (folder / "cache").mkdir()
-    folders = "".join(
-        f"{name}_temp_path {folder}/{name};\n"
-        for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
-    (folder / "nginx.conf").write_text(
-        f"daemon off;\nmaster_process off;\npid {folder}/pid;\nerror_log {folder}/error.log;\n"
-        f"events {{}}\nhttp {{\naccess_log off;\n{folders}{http}\n}}\n"
-    )
-    program = [
-        command("nginx", "/usr/sbin/nginx"),
-        "-e",
-        str(folder / "error.log"),
-        "-c",
-        str(folder / "nginx.conf"),
-    ]
-    process = subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    try:
-        yield
-    finally:
-        process.terminate()
-        out, _ = process.communicate(timeout=10)
-        assert process.returncode == 0, out + (folder / "error.log").read_text()
-
-
-def answers(url: str) -> None:
-    deadline = time.monotonic() + 10
-    while True:
-        try:
-            httpx.get(url)
-            return
-        except httpx.TransportError:
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
 
 
 @pytest.fixture
@@ -122,19 +81,8 @@ def test_a_body_that_is_too_large_gets_the_service_s_answer(paged: httpx.Client)
 def test_the_shipped_configuration_balances_over_both_names(
     server: Server, picture: bytes, tmp_path: Path
 ) -> None:
-    shipped = text("docker/nginx.conf")
-    inside = shipped[shipped.index("http {") + len("http {") : shipped.rindex("}")].replace(
-        "access_log off;", ""
-    )
     port = free_port()
-    address = server.url.removeprefix("http://")
-    for written, used in (
-        ("server gazecrop:8000;", f"server {address};"),
-        ("server gazecrop-more:8000;", f"server {address};"),
-        ("listen 8080;", f"listen 127.0.0.1:{port};"),
-    ):
-        assert inside.count(written) == 1
-        inside = inside.replace(written, used)
+    inside = shipped(port, [server.url] * 2)
     with nginx(inside, tmp_path):
         url = f"http://127.0.0.1:{port}"
         answers(url)

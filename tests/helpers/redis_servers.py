@@ -3,7 +3,7 @@
 import asyncio
 import subprocess
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
@@ -64,6 +64,30 @@ class Node:
         self.client.close()
         self.process.kill()
         self.process.wait()
+
+
+def sentinels(
+    folder: Path, at_end: Callable[[Callable[[], object]], object]
+) -> tuple[Node, list[Node], list[Node]]:
+    """A primary, its two replicas and three Sentinels that watch it as `name`. `at_end` gets what stops each."""
+
+    def start(*options: str, of: Node | None = None) -> Node:
+        node = Node(folder / f"node-{time.monotonic_ns()}", *options, sentinel_of=of)
+        at_end(node.stop)
+        return node
+
+    primary = start()
+    replicas = [start(), start()]
+    for replica in replicas:
+        replica.follow(primary)
+    watchers = [start(of=primary) for _ in range(3)]
+
+    def sees_all(state: dict[str, int]) -> bool:
+        return (state["num-slaves"], state["num-other-sentinels"]) == (2, 2)
+
+    for watcher in watchers:
+        watcher.until(lambda client=watcher.client: sees_all(client.sentinel_master("name")))
+    return primary, replicas, watchers
 
 
 class Proxy:

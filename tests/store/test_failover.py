@@ -11,7 +11,7 @@ from gazecrop.errors import StoreAway
 from gazecrop.store.base import Condition, Entry, Record
 from gazecrop.store.redis import RedisStore
 from tests.conftest import free_port
-from tests.helpers.redis_servers import Node, Proxy
+from tests.helpers.redis_servers import Node, Proxy, sentinels
 
 pytestmark = pytest.mark.redis
 
@@ -141,26 +141,18 @@ async def test_a_replica_without_its_primary_is_left(start: Start, open_store: O
         await store.close()
 
 
-def sees(state: dict[str, int], replicas: int, sentinels: int) -> bool:
-    return (state["num-slaves"], state["num-other-sentinels"]) == (replicas, sentinels)
-
-
 @pytest.mark.long
-async def test_sentinels_name_the_primary_and_its_successor(start: Start, open_store: OpenStore) -> None:
-    primary = start()
-    replicas = [start(), start()]
-    for replica in replicas:
-        replica.follow(primary)
-    sentinels = [start(sentinel_of=primary) for _ in range(3)]
-    for sentinel in sentinels:
-        sentinel.until(lambda client=sentinel.client: sees(client.sentinel_master("name"), 2, 2))
-    hosts = ",".join(f"127.0.0.1:{port}" for port in (1, *(sentinel.port for sentinel in sentinels)))
+async def test_sentinels_name_the_primary_and_its_successor(
+    request: pytest.FixtureRequest, tmp_path: Path, open_store: OpenStore
+) -> None:
+    primary, replicas, watchers = sentinels(tmp_path, request.addfinalizer)
+    hosts = ",".join(f"127.0.0.1:{port}" for port in (1, *(watcher.port for watcher in watchers)))
     store = open_store(f"redis+sentinel://{hosts}/name/0?socket_timeout=1")
     await asyncio.gather(*(store.put(A, RECORD) for _ in range(20)))
     primary.client.wait(2, 5000)
     assert primary.client.exists(f"gazecrop:map:{A}")
     primary.process.kill()
-    sentinels[0].process.kill()
+    watchers[0].process.kill()
     primary.process.wait()
 
     def successor() -> Node | None:

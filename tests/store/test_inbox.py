@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import contextlib
 import json
 import os
 import subprocess
@@ -22,6 +21,7 @@ from gazecrop.store.inbox import Inbox
 from gazecrop.store.sqlite_reports import read
 from tests.conftest import RedisServer, Server, serving
 from tests.helpers.contract import client, problem, until, wrong
+from tests.helpers.disk import small_disk
 from tests.helpers.pictures import jpeg
 
 ID = "0" * 32
@@ -259,26 +259,19 @@ def test_replicas_share_reports_and_a_deletion_on_one_forgets_for_all(
 
 
 def test_a_report_on_a_full_disk_is_507(tmp_path: Path, picture: bytes) -> None:
-    """A real file system of 14 MB, without a byte left."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=14m", "none", str(disk)]
-    if subprocess.run(mount, capture_output=True).returncode:
-        pytest.skip("no mount is allowed here")
-    try:
-        with serving(tmp_path, {"GAZECROP_DATA_DIR": str(disk)}) as server, client(server.url) as api:
-            id = api.post("/v1/images", content=picture).json()["id"]
-            with (disk / "rest").open("wb", buffering=0) as file, contextlib.suppress(OSError):
-                while True:
-                    file.write(bytes(4096))
-            for _ in range(2):
-                answer = api.post("/v1/reports", json={"id": id, "text": "wrong", "kind": "wrong"})
-                problem(answer, 507, "store_full")
-            assert "Traceback" not in server.log.read_text()
-            (disk / "rest").unlink()
-            until(lambda: api.post("/v1/reports", json={"id": id, "kind": "wrong"}).status_code == 201, 20)
-    finally:
-        subprocess.run(["umount", "--lazy", str(disk)], check=True)
+    with (
+        small_disk(tmp_path) as (disk, fill),
+        serving(tmp_path, {"GAZECROP_DATA_DIR": str(disk)}) as server,
+        client(server.url) as api,
+    ):
+        id = api.post("/v1/images", content=picture).json()["id"]
+        fill()
+        for _ in range(2):
+            answer = api.post("/v1/reports", json={"id": id, "text": "wrong", "kind": "wrong"})
+            problem(answer, 507, "store_full")
+        assert "Traceback" not in server.log.read_text()
+        (disk / "rest").unlink()
+        until(lambda: api.post("/v1/reports", json={"id": id, "kind": "wrong"}).status_code == 201, 20)
 
 
 def test_a_folder_without_permission_stops_the_start() -> None:
