@@ -77,7 +77,7 @@ def test_four_services_behind_nginx() -> None:
     assert {k: v for k, v in more.items() if k not in added} == {
         k: v for k, v in one.items() if k not in added
     }
-    upstreams = set(re.findall(r"server ([a-z-]+):8000;", text("docker/nginx.conf")))
+    upstreams = set(re.findall(r"server ([a-z-]+):8000 ", text("docker/nginx.conf")))
     [discovery] = yaml.safe_load(text("docker/prometheus.yml"))["scrape_configs"][0]["dns_sd_configs"]
     assert upstreams == set(discovery["names"]) == nginx["depends_on"].keys() == {"gazecrop", "gazecrop-more"}
     [listen] = re.findall(r"listen (\d+);", text("docker/nginx.conf"))

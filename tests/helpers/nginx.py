@@ -16,10 +16,11 @@ def shipped(port: int, servers: Sequence[str]) -> str:
     """What is inside `http { }` of docker/nginx.conf, for this port and these servers' URLs, two or more."""
     conf = text("docker/nginx.conf")
     inside = conf[conf.index("http {") + len("http {") : conf.rindex("}")].replace("access_log off;", "")
-    first, *others = (f"server {url.removeprefix('http://')};" for url in servers)
+    first, *others = (url.removeprefix("http://") for url in servers)
+    more = next(line.strip() for line in inside.splitlines() if "server gazecrop-more:8000" in line)
     for written, used in (
-        ("server gazecrop:8000;", first),
-        ("server gazecrop-more:8000;", " ".join(others)),
+        ("server gazecrop:8000", f"server {first}"),
+        (more, " ".join(more.replace("gazecrop-more:8000", other) for other in others)),
         ("listen 8080;", f"listen 127.0.0.1:{port};"),
     ):
         assert inside.count(written) == 1
