@@ -69,7 +69,8 @@ def sentinel(trial: Trial) -> Row:
 
             def elected() -> bool:
                 """The Sentinels name a replica, and it is the primary."""
-                named = {watcher.client.sentinel_get_master_addr_by_name("name")[1] for watcher in watchers}
+                answers = [watcher.client.sentinel_get_master_addr_by_name("name") for watcher in watchers]
+                named = {answer[1] for answer in answers if isinstance(answer, tuple)}
                 return any(named == {one.port} and one.client.role()[0] == b"master" for one in replicas)
 
             watchers[0].until(elected, 60)

@@ -103,6 +103,32 @@ def test_sigterm_lets_requests_in_progress_end(
     assert (server.returncode, out) == (0, "stopped\n"), err
 
 
+def test_while_it_drains_every_answer_closes_its_connection(
+    process: Callable[[float], "subprocess.Popen[str]"], unused_port: int
+) -> None:
+    """An open connection is still served: a proxy that just sent a request on it would not send it again."""
+    server = process(20)
+    with (
+        socket.create_connection(("127.0.0.1", unused_port), timeout=20) as slow,
+        socket.create_connection(("127.0.0.1", unused_port), timeout=20) as kept,
+    ):
+        kept.sendall(b"GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n")
+        first = b""
+        while not first.endswith(b"ok"):
+            first += kept.recv(65536)
+        assert first.startswith(b"HTTP/1.1 200") and b"connection: close" not in first
+        slow.sendall(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert server.stdout and server.stdout.readline() == "begun\n"
+        server.send_signal(signal.SIGTERM)
+        until(lambda: ask(unused_port, "/readyz").startswith(b"HTTP/1.1 503"))
+        kept.sendall(b"GET /go HTTP/1.1\r\nHost: x\r\n\r\n")
+        last = everything(kept)
+        assert last.startswith(b"HTTP/1.1 200") and b"connection: close" in last
+        assert slow.recv(65536).startswith(b"HTTP/1.1 200")
+    server.communicate(timeout=20)
+    assert server.returncode == 0
+
+
 def test_a_request_that_outlasts_the_drain_gets_503(
     process: Callable[[float], "subprocess.Popen[str]"], unused_port: int
 ) -> None:

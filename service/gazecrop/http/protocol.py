@@ -26,6 +26,7 @@ class State(ServerState):
     """What all connections of a server share."""
 
     crowd: "Crowd[Protocol]"
+    draining = False  # every answer closes its connection
 
 
 class Protocol(HttpToolsProtocol):
@@ -33,7 +34,8 @@ class Protocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._crowd = cast(State, self.server_state).crowd
+        self._state = cast(State, self.server_state)
+        self._crowd = self._state.crowd
         self._closing_transport = _LingeringTransport(self)
         self._head_since: float | None = self.loop.time()  # None: no head is being received
         self._in_body = False  # between the end of a head and the end of its body
@@ -88,6 +90,8 @@ class Protocol(HttpToolsProtocol):
         if self._pending > HEAD_BYTES and self._head_size() > HEAD_BYTES:
             self.app = _head_too_large
         super().on_headers_complete()
+        if self._state.draining:
+            self.cycle.keep_alive = False
         self.headers = []  # trailers must not be added to the headers of the current request
         self.cycle.transport = self._closing_transport  # type: ignore[assignment]
 

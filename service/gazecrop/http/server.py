@@ -32,6 +32,9 @@ STARTUP_FAILURE = 3  # exit status, the same as uvicorn's
 # Above it the oldest idle connection is closed. Where all are busy, uvicorn refuses with a 503 at 64 more: those that
 # are being closed still count there.
 CONNECTIONS = 1_000
+# From SIGTERM until idle connections are closed: those in use get `Connection: close` with an answer before. A proxy
+# that sends a POST on a connection that is just being closed does not send it again.
+QUIET_SECONDS = 0.5
 SHARE = 250  # of one client's address
 OWN_DESCRIPTORS = 200  # of files, the store and libraries
 
@@ -59,9 +62,9 @@ class Server(uvicorn.Server):
         self._acceptor: Acceptor | None = None
         proxies = _TrustedHosts(config.forwarded_allow_ips)
         share = min(SHARE, max(1, connections // 4))
-        state = State()
-        state.crowd = Crowd(connections, share, proxies.__contains__, self._count)
-        self.server_state = state
+        self._state = State()
+        self._state.crowd = Crowd(connections, share, proxies.__contains__, self._count)
+        self.server_state = self._state
 
     def _count(self, connections: int) -> None:
         if self._seat is not None:
@@ -97,7 +100,9 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._draining()
-        deadline = time.monotonic() + self._seconds
+        self._state.draining = True
+        began = time.monotonic()
+        deadline = began + self._seconds
         in_progress = set(self.server_state.tasks)
         while in_progress and time.monotonic() < deadline and not self.force_exit:
             await asyncio.wait(in_progress, timeout=0.1)
@@ -105,6 +110,8 @@ class Server(uvicorn.Server):
             self._check()
             if self._seat is not None:
                 self._seat.beat()
+        while self._state.connections and time.monotonic() < min(deadline, began + QUIET_SECONDS):
+            await asyncio.sleep(0.05)
         if self._acceptor is not None:
             self._acceptor.close()
         left = max(0.0, deadline - time.monotonic())
