@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from gazecrop.metrics import SECONDS, STAGES, Metrics, Stages, memory_limit
+from gazecrop.machine import memory_limit
+from gazecrop.metrics import SECONDS, STAGES, Metrics, Stages
 
 FAMILIES = {
     "gazecrop_requests", "gazecrop_request_seconds", "gazecrop_body_seconds", "gazecrop_stage_seconds",
     "gazecrop_batch_size", "gazecrop_queue_depth", "gazecrop_shed", "gazecrop_cache", "gazecrop_store_up",
     "gazecrop_decode_errors", "gazecrop_loop_lag_seconds", "gazecrop_model", "gazecrop_input_megapixels",
+    "gazecrop_expected_wait_seconds", "gazecrop_budget_bytes",
     "gazecrop_memory_limit_bytes",
 }  # fmt: skip
 
@@ -57,7 +59,7 @@ def test_the_header_has_milliseconds_in_the_order_of_the_stages() -> None:
 def test_gauges_and_counters_of_the_parts() -> None:
     metrics, waiting = Metrics(), [3]
     shed = metrics.watch_gate("decode", lambda: waiting[0])
-    shed()
+    shed("wait")
     metrics.decode_error("picture_unreadable")
     metrics.model("gaze-0", "gaze-0.onnx", "ab" * 32, "CPUExecutionProvider")
     metrics.batch_size.observe(5)
@@ -66,7 +68,7 @@ def test_gauges_and_counters_of_the_parts() -> None:
     lines = text(metrics)
     for line in (
         'gazecrop_queue_depth{gate="decode"} 3.0',
-        'gazecrop_shed_total{gate="decode"} 1.0',
+        'gazecrop_shed_total{gate="decode",reason="wait"} 1.0',
         'gazecrop_decode_errors_total{reason="picture_unreadable"} 1.0',
         'gazecrop_batch_size_bucket{le="8.0"} 1.0',
         'gazecrop_input_megapixels_bucket{le="12.0"} 1.0',

@@ -99,7 +99,7 @@ class Bench:
         self.maps = MapCache[Picture](
             self.store, Picture, megabytes=1, map_bytes=lambda picture: picture.size
         )
-        self.gate = Gate(10_000_000, 1, 1)
+        self.gate = Gate(100_000_000, 1, 1)
         self.decoders = ThreadPoolExecutor(1)
         self.batcher: Batcher[Any, Any] = Batcher(lambda items: network.infer(items))
         self.limits = Limits(pixels_jpeg=1_000_000, pixels=500_000, scans=64)
@@ -256,7 +256,7 @@ async def test_a_bad_picture_is_an_error_and_nothing_is_stored(bench: Bench) -> 
         with pytest.raises(error):
             await bench.upload(data)
     assert await bench.store.get(ID) is None and bench.model.runs == 0
-    assert (bench.gate.inside, bench.gate.waiting, bench.gate.pixels_inside) == (0, 0, 0)
+    assert (bench.gate.inside, bench.gate.waiting, bench.gate.bytes_inside) == (0, 0, 0)
 
 
 async def test_no_work_starts_after_the_deadline(bench: Bench) -> None:

@@ -30,6 +30,7 @@ SUMMARY = {
     "picture": "file → pixels, and back (pure)",
     "concurrency": "gate, batcher, single flight",
     "errors": "the tree of errors",
+    "machine": "cores and memory of the machine",
     "settings": "every GAZECROP_* variable",
     "metrics": "Prometheus, stage times",
     "shared_metrics": "the metrics of several processes as one",

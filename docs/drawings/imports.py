@@ -7,6 +7,7 @@ ROOT = Path(__file__).parents[2]
 # From the bottom up. A room imports from lower layers, or from its own layer without a circle. Two rooms exist because
 # their users must not import each other: console (of commands and audit) and keys (of parts and http).
 LAYERS = [
+    "machine",
     "errors settings metrics shared_metrics keys",
     "crop picture concurrency",
     "model store",

@@ -6,7 +6,6 @@ import logging
 import re
 import sys
 from collections.abc import AsyncIterator, Iterable
-from concurrent.futures import ThreadPoolExecutor
 
 from blake3 import blake3
 from fastapi import FastAPI, Request, Response
@@ -15,10 +14,12 @@ from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gazecrop import __version__
+from gazecrop import __version__, machine
+from gazecrop.concurrency import background
 from gazecrop.concurrency.batcher import Batcher
 from gazecrop.concurrency.bodies import Bodies
-from gazecrop.concurrency.gate import Budget, Gate
+from gazecrop.concurrency.budget import Budget
+from gazecrop.concurrency.gate import Gate
 from gazecrop.errors import BadParameters, ClientGone, GazecropError, MethodNotAllowed, NotFound, PictureError
 from gazecrop.http import problems
 from gazecrop.http.cors import Cors
@@ -32,7 +33,7 @@ from gazecrop.metrics import Metrics
 from gazecrop.model import Model, ModelError, Pixels, Prediction
 from gazecrop.parts import Parts
 from gazecrop.pipeline import Picture, Pipeline, limits_of
-from gazecrop.settings import Settings
+from gazecrop.settings import WARM_BYTES, Settings, SettingsError
 from gazecrop.shared_metrics import Shared
 from gazecrop.store import open_store
 from gazecrop.store.base import Record, Store
@@ -41,6 +42,7 @@ from gazecrop.store.memory import MapCache
 from gazecrop.store.rate import ReportRate
 
 _log = logging.getLogger("gazecrop")
+WAITING_PICTURES = 256  # decoded, waiting for the network on a GPU
 
 
 class App:
@@ -105,37 +107,44 @@ class App:
         maps = MapCache(
             store,
             as_picture,
-            megabytes=settings.memory_megabytes,
+            megabytes=settings.map_megabytes,
             map_bytes=lambda picture: picture.size,
             count=metrics.cache,
         )
         metrics.watch_store(lambda: maps.store_up)
-        budget = Budget(round(settings.max_megapixels_in_flight * 1e6))
+        pictures_waiting = WAITING_PICTURES if model.max_batch > 1 else 0  # decoded, 0.23 MB each
+        limit = settings.budget(max(WARM_BYTES, machine.resident()) + pictures_waiting * 230_400)
+        budget = Budget(limit, limit // 4)
+        metrics.watch_budget(limit, lambda: budget.work, lambda: budget.bodies)
         gate = Gate(
             budget,
-            settings.max_queue,
-            settings.workers,
-            shed=metrics.watch_gate("decode", lambda: gate.waiting),
+            slots=settings.workers,
+            shed=metrics.watch_gate("decode", lambda: gate.waiting, lambda: gate.expected_wait()),
+            max_wait=settings.max_wait_seconds,
         )
-        decoders = ThreadPoolExecutor(settings.workers, thread_name_prefix="decode")
+        decoders = background.threads(settings.workers, "decode")
         batcher: Batcher[Pixels, Prediction] = Batcher(
             model.infer,
             model.max_batch,
             1 if model.provider.startswith("CUDA") else settings.workers,
             batched=metrics.batch_size.observe,
-            shed=metrics.watch_gate("infer", lambda: batcher.waiting),
+            max_queue=WAITING_PICTURES,
+            shed=metrics.sheds("infer", "queue"),
         )
+        metrics.watch_gate("infer", lambda: batcher.waiting)
         pipeline = Pipeline(
             model=model, limits=limits_of(settings), gate=gate, decoders=decoders, batcher=batcher, maps=maps
         )
         # Rendering has threads of its own, so that encoding an AVIF does not delay the analysis of an upload.
         drawing = max(1, settings.workers // 2)
-        renderers = ThreadPoolExecutor(drawing, thread_name_prefix="render")
+        renderers = background.threads(drawing, "render")
         render_gate = Gate(
             budget,
-            settings.max_queue,
-            drawing,
-            shed=metrics.watch_gate("render", lambda: render_gate.waiting),
+            slots=drawing,
+            shed=metrics.watch_gate(
+                "render", lambda: render_gate.waiting, lambda: render_gate.expected_wait()
+            ),
+            max_wait=settings.max_wait_seconds,
         )
         parts = Parts(
             settings=settings,
@@ -144,7 +153,8 @@ class App:
             metrics=metrics,
             model=model,
             maps=maps,
-            bodies=Bodies(round(settings.max_body_megabytes_in_flight * 1e6), metrics.sheds("read")),
+            budget=budget,
+            bodies=Bodies(budget, metrics.sheds("read", "memory")),
             gate=gate,
             pipeline=pipeline,
             render_gate=render_gate,
@@ -223,7 +233,8 @@ def _startup_error_in_one_line(send: Send) -> Send:
 
     async def send_short(message: Message) -> None:
         error = sys.exception()
-        if message["type"] == "lifespan.startup.failed" and isinstance(error, GazecropError | ModelError):
+        expected = isinstance(error, GazecropError | ModelError | SettingsError)
+        if message["type"] == "lifespan.startup.failed" and expected:
             message = {**message, "message": f"gazecrop: {error}"}
         await send(message)
 

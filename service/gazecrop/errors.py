@@ -4,7 +4,8 @@
     ├── PictureError
     │   ├── NotAPicture          415  unsupported_picture
     │   ├── PictureUnreadable    422  picture_unreadable
-    │   └── TooManyPixels        413  too_many_pixels
+    │   ├── TooManyPixels        413  too_many_pixels
+    │   └── TooMuchMemory        413  too_much_memory
     ├── RequestError
     │   ├── BadParameters        422  bad_parameters      (`errors` lists each of them)
     │   ├── BodyTooLarge         413  body_too_large
@@ -71,6 +72,10 @@ class PictureUnreadable(PictureError):
 
 class TooManyPixels(PictureError):
     status, slug, title = 413, "too_many_pixels", "The picture has too many pixels"
+
+
+class TooMuchMemory(PictureError):
+    status, slug, title = 413, "too_much_memory", "This picture needs more memory than the server has"
 
 
 class RequestError(GazecropError):

@@ -5,11 +5,9 @@ Metric children (one time series each) are cached in dicts: `labels()` costs mor
 
 import asyncio
 import contextlib
-import math
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
 from prometheus_client import (
     CollectorRegistry,
@@ -22,6 +20,7 @@ from prometheus_client import (
 )
 from prometheus_client.exposition import choose_encoder
 
+from gazecrop.machine import own_memory_limit
 from gazecrop.shared_metrics import Shared
 
 STAGES = ("read", "queue", "decode", "infer", "crop", "render", "store")
@@ -29,9 +28,6 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"}
 
 # Geometric, factor 2.2, 0.5 ms to 30 s: GAZECROP_BODY_SECONDS, and a wait that ends in a 503 of a proxy.
 SECONDS = tuple(float(f"{0.0005 * 60_000 ** (step / 14):.3g}") for step in range(15))
-
-# Of control groups, version 2 and 1.
-MEMORY_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # they double the number of series
 
@@ -85,7 +81,24 @@ class Metrics:
             registry=registry,
             multiprocess_mode="livesum",
         )
-        self._shed = Counter("gazecrop_shed", "Requests refused at a full gate", ("gate",), registry=registry)
+        self._expected_wait = Gauge(
+            "gazecrop_expected_wait_seconds",
+            "Until the work ahead of a new request is done",
+            ("gate",),
+            registry=registry,
+            multiprocess_mode="livemax",
+        )
+        # reason: wait (the work ahead takes too long), late (it waited too long), queue, memory
+        self._shed = Counter(
+            "gazecrop_shed", "Requests refused at a full gate", ("gate", "reason"), registry=registry
+        )
+        self._budget = Gauge(
+            "gazecrop_budget_bytes",
+            "Memory for requests: limit, and in use by work and by bodies",
+            ("part",),
+            registry=registry,
+            multiprocess_mode="livesum",
+        )
         self._cache = Counter("gazecrop_cache", "Look-ups of maps", ("tier", "result"), registry=registry)
         self.store_up = Gauge(
             "gazecrop_store_up", "1 while the store answers", registry=registry, multiprocess_mode="livemin"
@@ -109,7 +122,7 @@ class Metrics:
             registry=registry,
             multiprocess_mode="livemax",
         )
-        limit.set(memory_limit())
+        limit.set(own_memory_limit())
         self.input_megapixels = Histogram(
             "gazecrop_input_megapixels", "Size of the pictures uploaded", registry=registry,
             buckets=(0.1, 0.25, 0.5, 1, 2, 4, 8, 12, 16, 24, 32, 48, 64, 100),
@@ -143,10 +156,15 @@ class Metrics:
             children[1].observe(max(0.0, seconds - body), exemplar)
             self._body_seconds.observe(body)
 
-    def watch_gate(self, gate: str, waiting: Callable[[], float]) -> Callable[[], None]:
-        """Exports how many requests wait at a gate. Returns the function to call for each request refused there."""
+    def watch_gate(
+        self, gate: str, waiting: Callable[[], float], expected_wait: Callable[[], float] | None = None
+    ) -> Callable[[str], None]:
+        """Exports how many requests wait at a gate, and how long the next one would. Returns the function to call with
+        the reason for each request refused there."""
         self._follow(self._queue_depth.labels(gate), waiting)
-        return self.sheds(gate)
+        if expected_wait is not None:
+            self._follow(self._expected_wait.labels(gate), expected_wait)
+        return lambda reason: self._shed.labels(gate, reason).inc()
 
     def _model_info(self) -> Callable[[dict[str, str]], None]:
         text = "The network that runs, and on what"
@@ -174,9 +192,15 @@ class Metrics:
         for gauge, value in self._sampled or ():
             gauge.set(value())
 
-    def sheds(self, gate: str) -> Callable[[], None]:
+    def sheds(self, gate: str, reason: str) -> Callable[[], None]:
         """The function to call for each request refused at a gate without a queue."""
-        return self._shed.labels(gate).inc
+        return self._shed.labels(gate, reason).inc
+
+    def watch_budget(self, limit: int, work: Callable[[], float], bodies: Callable[[], float]) -> None:
+        """Exports the memory for requests: all of it, and what is in use."""
+        self._budget.labels("limit").set(limit)
+        self._follow(self._budget.labels("work"), work)
+        self._follow(self._budget.labels("bodies"), bodies)
 
     def cache(self, tier: str, result: str) -> None:
         """tier: memory or store; result: hit, miss or error."""
@@ -209,18 +233,6 @@ class Metrics:
             lags.append(max(0.0, time.perf_counter() - before - every))
             self._loop_lag.set(max(lags))
             self._sample()
-
-
-def memory_limit(files: Sequence[str] = MEMORY_LIMITS) -> float:
-    """Bytes that this container may use; infinity without a limit or outside Linux."""
-    for file in files:
-        try:
-            limit = int(Path(file).read_text())
-        except (OSError, ValueError):  # not there, or `max`
-            continue
-        if limit < 2**50:  # version 1 writes nearly 2**63 for none
-            return limit
-    return math.inf
 
 
 class Stages:

@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from gazecrop.concurrency.bodies import Bodies
+from gazecrop.concurrency.budget import Budget
 from gazecrop.concurrency.gate import Gate
 from gazecrop.keys import Keys
 from gazecrop.metrics import Metrics
@@ -23,6 +24,7 @@ class Parts:
     metrics: Metrics
     model: Model
     maps: MapCache[Picture]
+    budget: Budget
     bodies: Bodies
     gate: Gate
     pipeline: Pipeline

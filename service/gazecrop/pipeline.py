@@ -25,6 +25,7 @@ from gazecrop.crop.params import Wanted
 from gazecrop.errors import BadParameters, DeadlinePassed, ImageNotFound, StoreAway
 from gazecrop.metrics import Stages
 from gazecrop.model import Model, Prediction
+from gazecrop.picture import effort, memory
 from gazecrop.picture.decode import Limits, Thumbnail, decode
 from gazecrop.picture.probe import Header, inspect, inspect_quickly
 from gazecrop.settings import Settings
@@ -201,17 +202,15 @@ class Pipeline:
 
     async def analyse(self, data: bytes, stages: Stages, deadline: float | None) -> Record:
         """bytes -> map. Stores nothing."""
-        shapes = self._model.shapes
-        header = inspect_quickly(data, shapes)
-        if header is None:
-            header = await self.in_thread(lambda: inspect(data, shapes))
+        header = await self.header(data)
         self._limits.check(header)
         queued = time.perf_counter()
         thumbnail, prediction = await self._gate.run(
             self._decoders,
             lambda: self._in_thread(data, header, stages),
-            header.pixels_to_decode,
+            memory.of_map(header, len(data)),
             deadline,
+            cost=effort.of_map(header),
             started=lambda: stages.add("queue", time.perf_counter() - queued),
         )
         if prediction is None and not thumbnail.flat:
@@ -222,6 +221,12 @@ class Pipeline:
                 )
             prediction = mean_of(thumbnail, found)
         return as_record(thumbnail, prediction, self._model)
+
+    async def header(self, data: bytes) -> Header:
+        """What the file is, with the scale at which the network's input is decoded. Raises PictureError, Overloaded."""
+        shapes = self._model.shapes
+        found = inspect_quickly(data, shapes)
+        return found if found is not None else await self.in_thread(lambda: inspect(data, shapes))
 
     def _in_thread(self, data: bytes, header: Header, stages: Stages) -> tuple[Thumbnail, Prediction | None]:
         """Decodes; with batches of one picture, as on a CPU, also infers here: a change of threads costs 0.2 ms."""

@@ -1,7 +1,7 @@
 """Every setting, with its unit and its reason. Variables are `GAZECROP_` and the name in capitals; `PORT` and
 `REDIS_URL` have no prefix, because hosting platforms set them under these names."""
 
-import os
+import math
 import re
 from collections.abc import Mapping
 from difflib import get_close_matches
@@ -13,16 +13,11 @@ from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_va
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from gazecrop import machine
+
 WARM_BYTES = 180_000_000  # a process with the network loaded and warmed, on a CPU
-# The most memory of one pixel in flight, measured at 24 megapixels. Decoding: 9.0 for a PNG with a palette and
-# transparency, 8.3 for RGBA and for progressive CMYK, 7.0 for 16 bits, 4.1 for RGB. Rendering: 10.3 from RGBA to PNG,
-# 5.7 from HDR to JPEG, up to 4.6 for others.
-PIXEL_BYTES = 11
-
-
-def _cores() -> int:
-    """Cores this process may use (a container's cpuset counts, its quota does not)."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+LEAST_BUDGET = 64_000_000  # bytes for requests: less refuses pictures of a few megapixels
+SPARE = 0.1  # of all memory, for fragmentation and for what is not counted
 
 
 class Settings(BaseSettings):
@@ -48,7 +43,9 @@ class Settings(BaseSettings):
     model: str = ""  # a network's name in the manifest; empty: the manifest's default
     device: Literal["auto", "cpu", "cuda"] = "auto"  # cuda: the start fails when no GPU can be used
     precision: Literal["auto", "fp32", "int8"] = "auto"  # auto: int8 on a CPU with VNNI, else fp32
-    workers: int = Field(default_factory=_cores, ge=1, le=256)  # threads that decode, and on a CPU infer
+    workers: int = Field(
+        default_factory=machine.cores, ge=1, le=256
+    )  # threads that decode, and on a CPU infer
     # Processes that share the address, the limits and the workers; auto: one for two workers. One event loop ends at
     # 280 to 450 uploads of small pictures a second, 2.2 to 3.6 ms each. Each process takes WARM_BYTES.
     processes: int = Field(1, ge=1, le=64)
@@ -65,10 +62,11 @@ class Settings(BaseSettings):
     max_megapixels_animated: float = Field(100.0, ge=0.1, le=1000)
     max_jpeg_scans: int = Field(64, ge=1, le=1000)  # real files: about 12; 3,000 empty scans take 4 s
 
-    # Limits of all requests together; above them the answer is 503.
-    max_megapixels_in_flight: float = Field(200.0, gt=0, le=1e6)  # held in memory by decoding and rendering
-    max_body_megabytes_in_flight: float = Field(256.0, gt=0, le=1e6)  # of request bodies not yet answered
-    max_queue: int = Field(64, ge=1)  # uploads waiting for a decoder: about 2 s of work on two cores
+    # Limits of all requests together; above them the answer is 503, for what can never fit 413.
+    # memory_megabytes: of the whole process; default: the control group's limit, or half of the machine's memory.
+    # max_wait_seconds: that an upload may wait for its turn.
+    memory_megabytes: float | None = Field(None, gt=0, le=1e7)
+    max_wait_seconds: float = Field(2.0, gt=0, le=3600)
     body_seconds: float = Field(30.0, gt=0, le=3600)  # to receive one body
     drain_seconds: float = Field(20.0, ge=0, le=3600)  # from SIGTERM until open requests are cancelled
 
@@ -76,7 +74,7 @@ class Settings(BaseSettings):
     redis_url: str | None = Field(None, validation_alias="REDIS_URL")  # also redis+sentinel://HOST,HOST/NAME
     data_dir: Path = Path("data")
     store_megabytes: int = Field(1024, ge=1)  # of the SQLite file; the least recently used maps are evicted
-    memory_megabytes: int = Field(32, ge=1)  # of maps in memory: half for records, half decoded
+    map_megabytes: int = Field(32, ge=1)  # of maps in memory: half for records, half decoded
     map_days: float = Field(30.0, gt=0, le=36_500)  # time to live of a map in Redis
     max_focus: int = Field(100_000, ge=0)  # set by people, each profile's counted; above: 507
 
@@ -134,15 +132,13 @@ class Settings(BaseSettings):
 
     def share(self) -> "Settings":
         """The settings of one of the processes: limits of all requests together, threads and caches are divided. Each
-        process has at least one of what is counted, and always admits one picture, whatever its size."""
+        process has at least one of what is counted."""
         count = self.processes
         return self.model_copy(
             update={
                 "workers": max(1, self.workers // count),
-                "max_megapixels_in_flight": self.max_megapixels_in_flight / count,
-                "max_body_megabytes_in_flight": self.max_body_megabytes_in_flight / count,
-                "max_queue": max(1, self.max_queue // count),
-                "memory_megabytes": max(1, self.memory_megabytes // count),
+                "memory_megabytes": self.memory / 1e6 / count if count > 1 else self.memory_megabytes,
+                "map_megabytes": max(1, self.map_megabytes // count),
                 # In Redis all processes count together.
                 "reports_per_hour": self.reports_per_hour
                 if self.redis_url
@@ -151,13 +147,26 @@ class Settings(BaseSettings):
         )
 
     @property
-    def peak_memory(self) -> int:
-        """Bytes of memory on a CPU when all limits are reached, the least for a container's limit. The sum of a warm
-        process, pixels, bodies, a copy of the file for each thread that decodes or renders, and decoded maps."""
-        threads = self.workers + max(1, self.workers // 2)
-        megabytes = self.max_body_megabytes_in_flight + self.memory_megabytes
-        pixels = self.max_megapixels_in_flight * 1e6 * PIXEL_BYTES
-        return round(self.processes * WARM_BYTES + pixels + megabytes * 1e6 + threads * self.max_bytes)
+    def memory(self) -> int:
+        """Bytes that the process may use."""
+        if self.memory_megabytes is not None:
+            return round(self.memory_megabytes * 1e6)
+        limit = machine.own_memory_limit()
+        return machine.memory() // 2 if limit == math.inf else round(limit)
+
+    def budget(self, warm: int = WARM_BYTES) -> int:
+        """Bytes for all requests together: `memory` less a tenth, a warm process of `warm` bytes, decoded maps, and the
+        second copy of one body while its pieces are joined. Raises SettingsError if that is too little."""
+        fixed = warm + self.map_megabytes * 1e6 + self.max_bytes
+        left = round(self.memory * (1 - SPARE) - fixed)
+        if left < LEAST_BUDGET:
+            least = (fixed + LEAST_BUDGET) / (1 - SPARE) / 1e6
+            raise SettingsError(
+                f"{self.memory / 1e6:,.0f} MB of memory are too little, at least {least:,.0f} are needed. "
+                "GAZECROP_MEMORY_MEGABYTES is the memory of the whole process, by default the container's limit; "
+                "that of decoded maps is GAZECROP_MAP_MEGABYTES."
+            )
+        return left
 
     @property
     def address(self) -> str:
@@ -190,6 +199,14 @@ _SERVICE_LINK = re.compile(
 )
 
 
+# Settings of earlier releases, and what replaces them.
+_REPLACED = {
+    "MAX_MEGAPIXELS_IN_FLIGHT": "GAZECROP_MEMORY_MEGABYTES, the memory of the whole process, replaces it",
+    "MAX_BODY_MEGABYTES_IN_FLIGHT": "GAZECROP_MEMORY_MEGABYTES, the memory of the whole process, replaces it",
+    "MAX_QUEUE": "GAZECROP_MAX_WAIT_SECONDS, the time that an upload may wait, replaces it",
+}
+
+
 class SettingsError(ValueError):
     """Invalid settings: one line for each, with the name of its variable."""
 
@@ -206,6 +223,9 @@ def unknown_variables(environment: Mapping[str, str]) -> list[str]:
         if not name.upper().startswith("GAZECROP_") or name.upper() in known | _OTHERS:
             continue
         if _SERVICE_LINK.fullmatch(name) and "GAZECROP_SERVICE_HOST" in environment:
+            continue
+        if replaced := _REPLACED.get(name.upper().removeprefix("GAZECROP_")):
+            warnings.append(f"{name} is set, but it has no effect any more: {replaced}.")
             continue
         # PORT and REDIS_URL are the likely intention of GAZECROP_PORT and GAZECROP_REDIS_URL.
         bare = name.upper().removeprefix("GAZECROP_")

@@ -13,7 +13,8 @@ from tests.helpers.pictures import encode, jpeg
 
 @pytest.fixture(scope="module")
 def tight(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Held]:
-    with holdable(tmp_path_factory.mktemp("tight"), workers=1, max_queue=2) as running:
+    with holdable(tmp_path_factory.mktemp("tight"), workers=1, max_wait_seconds=60) as running:
+        running.parts.gate.max_queue = 2
         yield running
 
 

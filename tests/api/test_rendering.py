@@ -93,11 +93,12 @@ def test_a_box_with_more_pixels_than_allowed_is_scaled_down(
 def test_a_small_picture_that_is_made_large_counts_as_large(tmp_path: Path, picture: bytes) -> None:
     path = "/v1/crop?ratio=1:1&width=3464&enlarge=true&format=png"
     with (
-        holdable(tmp_path, workers=4, max_megapixels_in_flight=2) as server,
+        holdable(tmp_path, workers=4, max_wait_seconds=60) as server,
         client(server.url) as api,
         uploads(server.url) as begin,
     ):
         api.post("/v1/images", content=picture)
+        server.parts.budget.limit, server.parts.budget.most_bodies = 180_000_000, 1_000_000  # one takes 98
         with server.rendering():
             large = [begin(picture, path=path) for _ in range(2)]
             until(lambda: metric(api, "gazecrop_queue_depth", gate="render") == 1)

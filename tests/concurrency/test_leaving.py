@@ -9,6 +9,7 @@ import pytest
 from gazecrop import pipeline
 from gazecrop.http.routes import rendering
 from gazecrop.picture.decode import decode
+from gazecrop.picture.memory import SLACK, of_map
 from gazecrop.picture.probe import inspect
 from gazecrop.picture.render import crop
 from tests.helpers.contract import answer_of, begin_upload, client, until
@@ -20,7 +21,7 @@ WORKERS, LEAVERS = 2, 8
 
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[Held]:
-    with holdable(tmp_path, workers=WORKERS) as running:
+    with holdable(tmp_path, workers=WORKERS, max_wait_seconds=60) as running:
         yield running
 
 
@@ -38,8 +39,8 @@ def test_a_decode_keeps_slot_pixels_and_body_of_a_client_that_left(
         until(lambda: parts.gate.waiting == LEAVERS - WORKERS and decoding.running == WORKERS)
     until(lambda: parts.gate.waiting == 0)
     assert decoding.running == parts.gate.inside == WORKERS
-    assert parts.gate.pixels_inside == sum(
-        inspect(data, parts.model.shapes).pixels_to_decode for data in pictures[:WORKERS]
+    assert parts.gate.bytes_inside == sum(
+        of_map(inspect(data, parts.model.shapes), len(data)) for data in pictures[:WORKERS]
     )
     assert parts.bodies.held >= min(map(len, pictures)) * WORKERS
     with ExitStack() as connections:
@@ -47,7 +48,7 @@ def test_a_decode_keeps_slot_pixels_and_body_of_a_client_that_left(
         until(lambda: parts.gate.waiting == 1)
         assert decoding.most == WORKERS
         decoding.go.set()
-        until(lambda: parts.gate.inside == parts.gate.waiting == parts.gate.pixels_inside == 0)
+        until(lambda: parts.gate.inside == parts.gate.waiting == parts.gate.bytes_inside == 0)
     until(lambda: parts.bodies.held == 0)
 
 
@@ -69,20 +70,19 @@ def test_a_rendering_keeps_its_slot_and_body_too(service: Held, monkeypatch: pyt
     until(lambda: parts.render_gate.inside == parts.bodies.held == 0)
 
 
-def test_decoding_and_rendering_share_one_budget_of_pixels(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_decoding_and_rendering_share_one_budget(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each gate had the whole budget for itself: twice the memory that the setting allows."""
     cropping = Blocked(crop)
     monkeypatch.setattr(rendering, "crop", cropping)
     first, second = jpeg(seed=720), jpeg(seed=721)
-    with holdable(tmp_path, workers=4, max_megapixels_in_flight=0.3) as running, client(running.url) as api:
+    with holdable(tmp_path, workers=4) as running, client(running.url) as api:
         parts = running.parts
         api.post("/v1/images", content=first)
         with ExitStack() as connections:
             connections.enter_context(begin_upload(running.url, first, path="/v1/crop?ratio=1:1"))
             until(lambda: cropping.running == 1)
-            assert parts.render_gate.pixels_inside >= 300_000
+            assert parts.budget.work == parts.render_gate.bytes_inside > SLACK
+            parts.budget.limit, parts.budget.most_bodies = parts.budget.used + SLACK // 2, 1_000_000
             uploading = connections.enter_context(begin_upload(running.url, second))
             until(lambda: parts.gate.waiting == 1)
             cropping.go.set()

@@ -2,6 +2,7 @@
 
 import subprocess
 from functools import cache
+from math import isqrt
 from typing import Any
 
 import kubernetes_validate
@@ -9,6 +10,10 @@ import pytest
 import yaml
 
 from gazecrop import __version__
+from gazecrop.concurrency.budget import Budget
+from gazecrop.picture.containers.walk import Walk
+from gazecrop.picture.memory import of_crop, of_map
+from gazecrop.picture.probe import Header
 from gazecrop.settings import Settings
 from tests.conftest import command
 from tests.helpers.shipping import ROOT, dockerfile, documents, variables
@@ -95,28 +100,20 @@ def test_pods_set_real_settings(overlay: str) -> None:
 
 
 @pytest.mark.parametrize("overlay", ["base", "overlays/cpu"])
-def test_the_memory_limit_is_the_sum_of_the_settings_limits(overlay: str) -> None:
+def test_the_memory_limit_lets_the_largest_pictures_in(overlay: str) -> None:
+    """The budget follows from the limit; what the limits of one picture allow must not be refused for its memory."""
     _, container = pod(render(overlay))
-    values = {e["name"]: e["value"] for e in container["env"] if "value" in e}
-    values["GAZECROP_WORKERS"] = container["resources"]["requests"]["cpu"]
-    fields = {name.removeprefix("GAZECROP_").lower(): value for name, value in values.items()}
-    sum_of_limits = Settings(**{name: value for name, value in fields.items() if name != "port"}).peak_memory
     limit = int(container["resources"]["limits"]["memory"].removesuffix("Mi")) * 2**20
-    assert 1.1 * sum_of_limits <= limit <= 1.25 * sum_of_limits
-
-
-def test_the_sum_grows_with_every_limit() -> None:
-    least = Settings(workers=2).peak_memory
-    assert least == 180e6 + 200e6 * 11 + 256e6 + 3 * 20e6 + 32e6
-    for larger in (
-        "max_megapixels_in_flight",
-        "max_body_megabytes_in_flight",
-        "memory_megabytes",
-        "max_bytes",
-    ):
-        more = {larger: 2 * Settings.model_fields[larger].default}
-        assert Settings(workers=2, **more).peak_memory > least
-    assert Settings(workers=4).peak_memory > least
+    settings = Settings(memory_megabytes=limit / 1e6)
+    work = Budget(settings.budget(), settings.budget() // 4).largest
+    side = isqrt(round(settings.max_megapixels_jpeg * 1e6))
+    walk = Walk(side, side, components=4, coefficients=4 * side**2, buffered=True)
+    strip = (0, 0, side, round(settings.max_megapixels_out * 1e6) // side)
+    cmyk = of_crop(Header("jpeg", side, side, 1, 1, walk), settings.max_bytes, strip, strip[2:], "avif")
+    assert 1.1e9 < cmyk <= work
+    side = isqrt(round(settings.max_megapixels * 1e6))
+    webp = Header("webp", side, side, 1, 1, Walk(side, side, mode="RGBA"))
+    assert of_map(webp, settings.max_bytes) <= work
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)

@@ -7,9 +7,11 @@ from gazecrop.concurrency.gate import Gate
 
 
 @asynccontextmanager
-async def slot(gate: Gate, pixels: int, deadline: float | None = None) -> AsyncIterator[None]:
-    await gate.enter(pixels, deadline)
+async def slot(
+    gate: Gate, size: int, deadline: float | None = None, cost: float = 0.0
+) -> AsyncIterator[None]:
+    place = await gate.enter(size, deadline, cost)
     try:
         yield
     finally:
-        gate.leave(pixels)
+        gate.leave(place)

@@ -145,13 +145,13 @@ def _runs(pid: int) -> bool:
 
 
 def test_limits_are_divided() -> None:
-    whole = Settings(workers=8, processes=4, max_queue=64, memory_megabytes=32, reports_per_hour=60)
+    whole = Settings(workers=8, processes=4, memory_megabytes=4000, map_megabytes=32, reports_per_hour=60)
     one = whole.share()
-    assert (one.workers, one.max_queue, one.memory_megabytes, one.reports_per_hour) == (2, 16, 8, 15)
-    assert one.max_megapixels_in_flight * 4 == whole.max_megapixels_in_flight
-    assert one.max_body_megabytes_in_flight * 4 == whole.max_body_megabytes_in_flight
-    tiny = Settings(workers=1, processes=4, max_queue=1, memory_megabytes=1, reports_per_hour=1).share()
-    assert (tiny.workers, tiny.max_queue, tiny.memory_megabytes, tiny.reports_per_hour) == (1, 1, 1, 1)
+    assert (one.workers, one.memory_megabytes, one.map_megabytes, one.reports_per_hour) == (2, 1000, 8, 15)
+    unset = Settings(processes=4)
+    assert unset.share().memory == pytest.approx(unset.memory / 4, abs=1)
+    tiny = Settings(workers=1, processes=4, map_megabytes=1, reports_per_hour=1).share()
+    assert (tiny.workers, tiny.map_megabytes, tiny.reports_per_hour) == (1, 1, 1)
     assert Settings().share() == Settings()
 
 

@@ -332,16 +332,6 @@ def test_a_jpeg_may_be_larger_than_others() -> None:
     assert raised.value.members["limit"] == 200_000 and raised.value.members["received"] == 640 * 480
 
 
-def test_pixels_to_decode_are_those_held_in_memory() -> None:
-    baseline = encode(scene(2560, 1920), "JPEG")
-    progressive = encode(scene(2560, 1920), "JPEG", progressive=True)
-    assert inspect(baseline).pixels_to_decode == 2560 * 1920
-    assert inspect(baseline, SHAPES).pixels_to_decode == 320 * 240
-    assert inspect(progressive, SHAPES).pixels_to_decode == 2560 * 1920, "its coefficients are all kept"
-    assert inspect(encode(scene(), "PNG"), SHAPES).pixels_to_decode == 640 * 480
-    assert inspect(encode(scene(), "WEBP"), SHAPES).pixels_to_decode == 4 * 640 * 480, "canvases and copies"
-
-
 def test_scans_are_counted_by_markers_and_not_by_bytes() -> None:
     noise = np.random.default_rng(0).integers(0, 256, (256, 256, 3), dtype=np.uint8)
     data = encode(Image.fromarray(noise), "JPEG", progressive=True, quality=95)

@@ -12,7 +12,7 @@ from PIL.PngImagePlugin import PngInfo
 from gazecrop.crop.placing import Box
 from gazecrop.errors import NotAPicture, PictureUnreadable, TooManyPixels
 from gazecrop.picture.decode import Limits
-from gazecrop.picture.render import MEDIA_TYPES, crop, held, output_size
+from gazecrop.picture.render import MEDIA_TYPES, crop, output_size
 from tests.helpers.colours import cmyk_profile
 from tests.helpers.pictures import encode
 from tests.helpers.samples import FORMATS, SAMPLES, STORED, difference, exif, scene
@@ -120,11 +120,6 @@ def test_enlarge() -> None:
     data = encode(scene(), "PNG")
     assert opened(crop(data, BOX, width=640)).size == (320, 240)
     assert opened(crop(data, BOX, width=640, enlarge=True)).size == (640, 480)
-
-
-def test_memory_is_the_larger_of_decoding_and_encoding() -> None:
-    assert held(1_600_000, 12_000_000, "avif") == 96_000_000
-    assert held(30_000_000, 480_000, "avif") == 30_000_000
 
 
 def test_a_box_of_too_many_pixels_is_scaled_down() -> None:

@@ -1,5 +1,6 @@
 """Caps the request-body bytes in memory. Counts bytes received, not Content-Length, so that a slow sender takes no more
-of the budget than it has sent. A body counts until its request has ended and no thread works on it any more."""
+of the budget than it has sent. A body counts until its request has ended and no thread works on it any more; so do the
+bytes of a large answer, which a slow client may leave in memory for long."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -7,6 +8,7 @@ from contextvars import ContextVar
 
 from starlette.types import Message, Receive
 
+from gazecrop.concurrency.budget import Budget
 from gazecrop.errors import Overloaded
 
 
@@ -20,7 +22,7 @@ class _Body:
 
     def add(self, size: int) -> None:
         self.bytes += size
-        self._bodies.held += size
+        self._bodies.budget.hold_bodies(size)
 
     def keep(self) -> Callable[[], None]:
         self._users += 1
@@ -29,7 +31,7 @@ class _Body:
     def release(self) -> None:
         self._users -= 1
         if not self._users:
-            self._bodies.held -= self.bytes
+            self._bodies.budget.hold_bodies(-self.bytes)
 
 
 # The current request's. A context variable, because tasks inherit it from the request that starts them.
@@ -43,19 +45,38 @@ def keep_body() -> Callable[[], None]:
     return (lambda: None) if body is None else body.keep()
 
 
-class Bodies:
-    """`limit` in bytes. `shed` is called for every request that is refused. Used from the event loop only."""
+def hold_answer(size: int) -> None:
+    """Counts the bytes of the current request's answer with its body, until the request has ended."""
+    if (body := _current.get()) is not None:
+        body.add(size)
 
-    def __init__(self, limit: int, shed: Callable[[], object] = lambda: None) -> None:
-        self.held = 0
-        self._limit, self._shed = limit, shed
+
+class Bodies:
+    """`budget`: of which bodies may take `most_bodies` bytes, or only that number. `shed` is called for every request
+    that is refused. Used from the event loop only."""
+
+    def __init__(self, budget: Budget | int, shed: Callable[[], object] = lambda: None) -> None:
+        self.budget = budget if isinstance(budget, Budget) else Budget(budget, budget)
+        self._shed = shed
+
+    @property
+    def held(self) -> int:
+        return self.budget.bodies
+
+    def _refuses(self, body: _Body) -> bool:
+        """One that is alone, without any work, is always taken: its length is limited elsewhere."""
+        budget = self.budget
+        alone = budget.bodies == body.bytes
+        if alone and not budget.work:
+            return False
+        return budget.used > budget.limit or not alone and budget.bodies > budget.most_bodies
 
     @contextmanager
     def counted(self, receive: Receive, times: int = 1) -> Iterator[Receive]:
         """The same `receive`, counted for the length of the block. `times`: bytes held for each byte of the body.
 
-        It raises Overloaded when all bodies together are over the limit, except for a body that is alone: its length is
-        limited elsewhere, and it would otherwise never be accepted.
+        It raises Overloaded when all bodies together are over the limit, except for a body that is alone, which would
+        otherwise never be accepted.
         """
         body = _Body(self)
 
@@ -63,7 +84,7 @@ class Bodies:
             message = await receive()
             size = len(message.get("body", b"")) * times
             body.add(size)
-            if size and self.held > max(self._limit, body.bytes):
+            if size and self._refuses(body):
                 self._shed()
                 error = Overloaded("Too many uploads are being read at once; try again in a moment.")
                 error.headers["Connection"] = "close"

@@ -1,20 +1,23 @@
-"""The gate before decoding and rendering: a budget of pixels, slots, and a bounded queue that refuses at once.
+"""The gate before decoding and rendering: memory, slots, and a queue that is bounded by time and refuses at once.
 
 After imgproxy's `workers`: a queue that fails when it is full, then slots with waiting. Decoding is the expensive part
-of an upload, so load is shed before it. Several gates may share one budget: memory is one, the kinds of work are two.
+of an upload, so load is shed before it. A queue is full when the work ahead takes longer than `max_wait`, by the
+measured pace. Several gates may share one budget: memory is one, the kinds of work are two.
 """
 
 import asyncio
+import math
 import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from contextlib import suppress
-from dataclasses import dataclass
-from itertools import count
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from gazecrop.concurrency.bodies import keep_body
+from gazecrop.concurrency.budget import Budget
+from gazecrop.concurrency.pace import Pace
 from gazecrop.errors import DeadlinePassed, Overloaded
 
 T = TypeVar("T")
@@ -23,66 +26,42 @@ LATE = "The deadline passed before the work began."
 
 
 @dataclass(slots=True, eq=False)
-class _Waiter:
-    pixels: int
-    arrival: int
-    admitted: asyncio.Future[None]
+class Place:
+    """One piece of work at a gate, waiting or inside. size: bytes. cost: see `Pace`."""
 
-
-class Budget:
-    """The most pixels that the work behind all of its gates holds in memory at once."""
-
-    def __init__(self, pixels: int) -> None:
-        self.pixels = pixels
-        self.pixels_inside = 0
-        self.inside = 0
-        self.gates: list[Gate] = []
-        self._arrivals = count()
-
-    def arrive(self) -> int:
-        """A number for the order of arrival at all gates."""
-        return next(self._arrivals)
-
-    def fits(self, pixels: int) -> bool:
-        """One that needs more than the whole budget fits when it is alone."""
-        return self.inside == 0 or self.pixels_inside + pixels <= self.pixels
-
-    def change(self, by: int, pixels: int) -> None:
-        self.inside += by
-        self.pixels_inside += by * pixels
-
-    def next_gate(self) -> "Gate | None":
-        """The gate with the oldest waiter whose gate has a free slot: it has the first claim on pixels."""
-        ready = [gate for gate in self.gates if gate.waiting and gate.has_slot]
-        return min(ready, key=lambda gate: gate.oldest.arrival, default=None)
-
-    def admit(self) -> None:
-        """Strictly in order of arrival: if small ones overtook a large one, it might wait forever."""
-        while (gate := self.next_gate()) is not None and self.fits(gate.oldest.pixels):
-            gate.admit_oldest()
+    size: int
+    cost: float
+    arrival: int = 0
+    admitted: asyncio.Future[None] | None = None
+    began: float = field(default=0.0)  # a time of `time.monotonic()`
 
 
 class Gate:
-    """Admits in the order of arrival while pixels and slots last. Used from one event loop only.
+    """Admits in the order of arrival while memory and slots last. Used from one event loop only.
 
-    pixels: a budget, alone or shared with other gates. slots: how many may be inside at once, whatever their size
-    (None: any number). max_queue: how many may wait; the next is refused. `shed` is called for each one refused.
+    budget: of bytes, alone or shared with other gates. slots: how many may be inside at once, whatever their size
+    (None: any number). max_queue: how many may wait, None for any number. max_wait: seconds that one may wait; the next
+    is refused while the work ahead takes longer, and above half of it the newest is admitted first, so that those that
+    are served were not waiting long. `shed` is called with the reason for each one refused: queue, wait or late.
     """
 
     def __init__(
         self,
-        pixels: int | Budget,
-        max_queue: int,
+        budget: int | Budget,
+        max_queue: int | None = None,
         slots: int | None = None,
-        shed: Callable[[], object] = lambda: None,
+        shed: Callable[[str], object] = lambda reason: None,
+        *,
+        max_wait: float = math.inf,
     ) -> None:
         self.max_queue = max_queue
+        self.max_wait = max_wait
         self.slots = slots
-        self.pixels_inside = 0
-        self.inside = 0
-        self._budget = pixels if isinstance(pixels, Budget) else Budget(pixels)
+        self.pace = Pace()
+        self._budget = budget if isinstance(budget, Budget) else Budget(budget)
         self._budget.gates.append(self)
-        self._queue: deque[_Waiter] = deque()
+        self._queue: deque[Place] = deque()
+        self._inside: set[Place] = set()
         self._shed = shed
 
     @property
@@ -90,44 +69,71 @@ class Gate:
         return len(self._queue)
 
     @property
-    def oldest(self) -> _Waiter:
-        return self._queue[0]
+    def inside(self) -> int:
+        return len(self._inside)
+
+    @property
+    def bytes_inside(self) -> int:
+        return sum(place.size for place in self._inside)
 
     @property
     def has_slot(self) -> bool:
-        return self.slots is None or self.inside < self.slots
+        return self.slots is None or len(self._inside) < self.slots
+
+    @property
+    def first(self) -> Place:
+        """The one to be admitted next."""
+        return self._queue[-1 if self.expected_wait() > self.max_wait / 2 else 0]
+
+    def expected_wait(self) -> float:
+        """Seconds until what is ahead now is done: by slots, or by memory where that lets fewer run at once."""
+        pace, now = self.pace.pace, time.monotonic()
+        coming = self.pace.announced()
+        if not self._queue and (self.slots is None or len(self._inside) + coming < self.slots):
+            return 0.0
+        cost, area = coming * self.pace.mean, 0.0
+        for place in self._queue:
+            cost += place.cost
+            area += place.cost * place.size
+        for place in self._inside:
+            left = max(0.0, place.cost - (now - place.began) / pace)
+            cost += left
+            area += left * place.size
+        return pace * max(cost / (self.slots or 1), area / max(1, self._budget.largest))
 
     def refuse_if_full(self) -> None:
         """Checks the queue before a body is read, when the request has cost nothing yet. Raises `Overloaded`."""
-        if len(self._queue) >= self.max_queue:
-            self._shed()
-            raise Overloaded("The queue of this server is full; try again in a moment.")
+        if self.max_queue is not None and len(self._queue) >= self.max_queue:
+            raise self._refused("queue", self.expected_wait())
+        if (wait := self.expected_wait()) >= self.max_wait:
+            raise self._refused("wait", wait)
 
     async def run(
         self,
         threads: Executor,
         work: Callable[[], T],
-        pixels: int = 0,
+        size: int = 0,
         deadline: float | None = None,
         *,
+        cost: float = 0.03,
         started: Callable[[], object] = lambda: None,
     ) -> T:
         """The result of `work`, run in a thread. `started` is called when its turn has come.
 
-        A caller that is cancelled gets no result, but a thread cannot be stopped: the slot, the pixels and the bytes of
+        A caller that is cancelled gets no result, but a thread cannot be stopped: the slot, the memory and the bytes of
         the request's body stay taken until `work` itself has ended. Raises as `enter` and `work` do.
         """
         loop = asyncio.get_running_loop()
         release_body = keep_body()
         try:
-            await self.enter(pixels, deadline)
+            place = await self.enter(size, deadline, cost)
         except BaseException:
             release_body()
             raise
 
         def end() -> None:
             release_body()
-            self.leave(pixels)
+            self.leave(place)
 
         def ended(job: Future[T]) -> None:
             with suppress(RuntimeError):  # the loop was closed in the meantime
@@ -142,55 +148,78 @@ class Gate:
         job.add_done_callback(ended)
         return await asyncio.wrap_future(job)
 
-    async def enter(self, pixels: int, deadline: float | None = None) -> None:
+    async def enter(self, size: int, deadline: float | None = None, cost: float = 0.0) -> Place:
         """Waits for its turn; `leave` must follow. `deadline` is a time of `time.monotonic()`.
 
-        Raises `Overloaded` at once when the queue is full, `DeadlinePassed` when the deadline passes before the turn
-        comes. A cancelled waiter leaves the queue, and gives back a turn that came at the same moment.
+        Raises `TooMuchMemory` for what can never begin, `Overloaded` at once when the queue is full or when its time is
+        over, `DeadlinePassed` when the deadline passes before the turn comes. A cancelled waiter leaves the queue, and
+        gives back a turn that came at the same moment.
         """
-        if self._must_wait(pixels):
+        self._budget.check(size)
+        place = Place(size, cost)
+        if self._must_wait(size):
             self.refuse_if_full()
-            await self._wait(pixels, deadline)
+            await self._wait(place, deadline)
         elif deadline is not None and time.monotonic() > deadline:
             raise DeadlinePassed(LATE)
         else:
-            self._enter(pixels)
+            self._enter(place)
+        return place
 
-    def leave(self, pixels: int) -> None:
-        self.inside -= 1
-        self.pixels_inside -= pixels
-        self._budget.change(-1, pixels)
+    def leave(self, place: Place) -> None:
+        self._inside.remove(place)
+        self._budget.work -= place.size
+        if place.cost:
+            self.pace.ended(place.cost, time.monotonic() - place.began)
         self._budget.admit()
 
-    def admit_oldest(self) -> None:
-        waiter = self._queue.popleft()
-        if not waiter.admitted.done():
-            self._enter(waiter.pixels)
-            waiter.admitted.set_result(None)
+    def admit(self, place: Place) -> None:
+        """Lets this one go inside, if it still waits."""
+        self._queue.remove(place)
+        assert place.admitted is not None
+        if not place.admitted.done():
+            self._enter(place)
+            place.admitted.set_result(None)
 
-    def _must_wait(self, pixels: int) -> bool:
-        if self._queue or not self.has_slot or not self._budget.fits(pixels):
+    def _must_wait(self, size: int) -> bool:
+        if self._queue or not self.has_slot or not self._budget.fits(size):
             return True
-        return self._budget.next_gate() is not None  # one at another gate waits for pixels
+        return bool(size) and self._budget.next() is not None  # one at another gate waits for memory
 
-    async def _wait(self, pixels: int, deadline: float | None) -> None:
-        waiter = _Waiter(pixels, self._budget.arrive(), asyncio.get_running_loop().create_future())
-        self._queue.append(waiter)
+    async def _wait(self, place: Place, deadline: float | None) -> None:
+        place.arrival = self._budget.arrive()
+        admitted = place.admitted = asyncio.get_running_loop().create_future()
+        self._queue.append(place)
+        now = time.monotonic()
+        ends = min(now + self.max_wait, math.inf if deadline is None else deadline)
         try:
-            async with asyncio.timeout(None if deadline is None else deadline - time.monotonic()):
-                await waiter.admitted
+            async with asyncio.timeout(None if ends == math.inf else ends - now):
+                await admitted
         except BaseException as error:
-            if waiter.admitted.cancelled():
+            if admitted.cancelled():
                 with suppress(ValueError):  # `admit` may have removed it already
-                    self._queue.remove(waiter)
+                    self._queue.remove(place)
                 self._budget.admit()  # a large one that gave up may have blocked small ones that fit
             else:  # it was admitted at the moment it gave up
-                self.leave(pixels)
+                place.cost = 0.0  # no measure of the pace
+                self.leave(place)
             if isinstance(error, TimeoutError):
-                raise DeadlinePassed(LATE) from None
+                if ends == deadline:
+                    raise DeadlinePassed(LATE) from None
+                raise self._refused("late", self.expected_wait()) from None
             raise
 
-    def _enter(self, pixels: int) -> None:
-        self.inside += 1
-        self.pixels_inside += pixels
-        self._budget.change(1, pixels)
+    def _enter(self, place: Place) -> None:
+        place.began = time.monotonic()
+        self._inside.add(place)
+        self._budget.work += place.size
+
+    def _refused(self, reason: str, wait: float) -> Overloaded:
+        """`Retry-After`: when what is ahead now will be done."""
+        self._shed(reason)
+        detail = (
+            "This request has waited too long; try again later."
+            if reason == "late"
+            else "The queue of this server is full; try again in a moment."
+        )
+        return Overloaded(detail, retry_after=max(1, math.ceil(wait)))

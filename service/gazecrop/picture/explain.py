@@ -55,9 +55,8 @@ def explain(
     """
     header = inspect(data)
     (limits or Limits()).check(header)
-    short, long = sorted((header.width, header.height))
-    scale = min(long_side / long, max(1.0, SHORT_SIDE / short))
-    size = (max(1, round(header.width * scale)), max(1, round(header.height * scale)))
+    size = drawing_size(header.width, header.height, long_side)
+    scale = drawing_scale(header.width, header.height, long_side)
     whole = cut(data, header, (0, 0, header.width, header.height), size)
     picture = (
         on_white(whole.picture) if whole.picture.mode in ("LA", "RGBA") else whole.picture.convert("RGB")
@@ -72,6 +71,18 @@ def explain(
         for number, (x, y, _) in enumerate(points, 1):
             _draw_point(draw, number, x * size[0], y * size[1], unit)
     return encode(Cut(picture, whole.profile), format, quality)
+
+
+def drawing_size(width: int, height: int, long_side: int = LONG_SIDE) -> tuple[int, int]:
+    """Width and height of the drawing of a picture, in pixels."""
+    scale = drawing_scale(width, height, long_side)
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+def drawing_scale(width: int, height: int, long_side: int = LONG_SIDE) -> float:
+    """Pixels of the drawing of a picture over those of the picture, along a side."""
+    short, long = sorted((width, height))
+    return min(long_side / long, max(1.0, SHORT_SIDE / short))
 
 
 def _with_heat(picture: Image.Image, levels: NDArray[np.uint8]) -> Image.Image:

@@ -26,12 +26,6 @@ from gazecrop.picture.sampling import Sample, sample_of
 FORMATS = ("jpeg", "png", "webp", "avif", "gif", "bmp", "tiff", "heic")
 HEIC_READABLE = importlib.util.find_spec("pillow_heif") is not None  # the extra [heic]
 
-# How many copies of the picture, at 4 bytes a pixel, a decoder holds; measured peaks in bytes a pixel: WebP 18,
-# AVIF 12, others 2 (grey PNG) to 10 (PNG with alpha), progressive JPEG 4 to 7
-_COPIES = {"webp": 4, "avif": 3, "heic": 3}
-# Of an animation: the canvas, a frame as decoded and as RGBA, what it covers, and the copy that is reduced
-COPIES_ANIMATED = 5
-
 _AVIF_BRANDS = {b"avif", b"avis"}
 _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"}
 
@@ -44,7 +38,6 @@ class Header:
     width: int
     height: int
     orientation: int  # EXIF, 1 to 8: how the stored frame is turned or mirrored
-    pixels_to_decode: int  # held in memory at once while decoding
     draft: int  # a JPEG is decoded at 1/draft of its sides
     walk: Walk
     sample: Sample | None = None  # of an animation
@@ -108,8 +101,8 @@ def sniff(data: bytes) -> str:
 
 
 def inspect(data: bytes, shapes: Sequence[tuple[int, int]] = ()) -> Header:
-    """Reads the header only: 10 to 100 µs, up to 0.2 s for hostile files. With the network's `shapes` (height, width),
-    `pixels_to_decode` takes the scaled decoding of a JPEG into account. Raises `NotAPicture`, `PictureUnreadable`.
+    """Reads the header only: 10 to 100 µs, up to 0.2 s for hostile files. `shapes` (height, width): of the network's
+    input, for the scale at which a JPEG is decoded. Raises `NotAPicture`, `PictureUnreadable`.
     """
     return _inspect(data, shapes, MAX_PARTS)
 
@@ -136,21 +129,8 @@ def _inspect(data: bytes, shapes: Sequence[tuple[int, int]], most: int) -> Heade
         if kind == "jpeg" and shapes:
             rows, columns = nearest_shape(width, height, shapes)
             draft = draft_scale(width, height, columns, rows)
-        held = 1 if walk.buffered else draft  # a buffered JPEG keeps the coefficients of every pixel
-        pixels = (
-            math.ceil(walk.width / held)
-            * math.ceil(walk.height / held)
-            * max(_COPIES.get(kind, 1), walk.copies)
-        )
-        if kind == "avif":
-            # libavif allocates by the frame, not the header, up to 268 MP: a header with a false size may cost 525 MB.
-            pixels = max(pixels, 66_000_000)
         sample = sample_of(walk) if walk.frames else None
-        if sample is not None:
-            # Frames are decoded one after the other. A longer animation counts as more pixels for its time, not memory.
-            canvas = walk.width * walk.height
-            pixels = max(pixels, COPIES_ANIMATED * canvas, sample.pixels + len(sample.frames) * canvas)
-        return Header(kind, width, height, walk.orientation, pixels, draft, walk, sample)
+        return Header(kind, width, height, walk.orientation, draft, walk, sample)
 
 
 def nearest_shape(width: int, height: int, shapes: Sequence[tuple[int, int]]) -> tuple[int, int]:
@@ -178,7 +158,7 @@ def _opened(
             raise Lengthy
         with plugin(BytesIO(data)) as picture:
             orientation = orientation_of(picture.info.get("exif", b""))
-            found = Walk(*picture.size, orientation=orientation, colours=colours(data))
+            found = Walk(*picture.size, orientation=orientation, mode=picture.mode, colours=colours(data))
             if (count := getattr(picture, "n_frames", 1)) > 1:
                 animate(found, data, count)
             return found

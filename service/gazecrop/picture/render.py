@@ -19,11 +19,6 @@ from gazecrop.picture.space import Space, space_of, to_srgb
 
 MEDIA_TYPES = {"jpeg": "image/jpeg", "webp": "image/webp", "avif": "image/avif", "png": "image/png"}
 LONGEST_SIDE = 8192  # of the output; the limit of WebP is 16,383
-# Memory for each output pixel, in pixels of 4 bytes. Bytes a pixel for RGB and RGBA at 16 MP: JPEG 6 and 14,
-# WebP 10 and 18, AVIF 28 and 31, PNG 6 and 9. At the limits below the peak of a server rises from 127 MiB to 261 and
-# 449 MiB (JPEG), 360 and 548 (WebP), 463 and 504 (AVIF), 208 and 251 (PNG).
-# GIF: the frame, the one before it, the next one, their differences and masks.
-_HELD = {"jpeg": 3.5, "webp": 4.5, "avif": 8.0, "png": 2.5, "gif": 4.5}
 # Share of the maximum output pixels: AVIF for its memory, PNG for its time (0.13 to 0.28 s of a core a megapixel).
 SHARE = {"jpeg": 1.0, "webp": 1.0, "avif": 0.5, "png": 0.5}
 
@@ -125,11 +120,6 @@ def output_size(
     if max_pixels is not None:  # up to half a pixel a side more, so that a width exactly at the limit is kept
         scale = min(scale, sqrt(max_pixels / wide / high))
     return max(1, int(wide * scale + 0.5)), max(1, int(high * scale + 0.5))
-
-
-def held(read: int, made: int, format: str) -> int:
-    """Peak memory in pixels of 4 bytes: of `read` decoded pixels, then of `made` output pixels being encoded."""
-    return max(read, round(made * _HELD[format]))
 
 
 def cut(data: bytes, header: Header, box: tuple[int, int, int, int], size: tuple[int, int]) -> Cut:

@@ -8,19 +8,20 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
+from gazecrop.concurrency.bodies import hold_answer
 from gazecrop.crop.cropping import Crop
 from gazecrop.crop.params import CROPPING
 from gazecrop.errors import ClientGone, DeadlinePassed
 from gazecrop.http.openapi.parameters import OF_A_BOX, crop_upload, upload
 from gazecrop.http.openapi.responses import CROPPED, PICTURE, responses
 from gazecrop.http.routes.output import Explanation, crop_output, explanation
-from gazecrop.http.routes.shared import parts_of, stages_of
+from gazecrop.http.routes.shared import Whole, parts_of, stages_of
 from gazecrop.http.routes.uploads import Upload, analysed, cancel_on_disconnect, read_upload
-from gazecrop.picture.animate import TYPES, crop
+from gazecrop.picture import effort, memory
+from gazecrop.picture.animate import TYPES, crop, is_kept
 from gazecrop.picture.decode import Limits
-from gazecrop.picture.explain import LONG_SIDE, explain
-from gazecrop.picture.probe import COPIES_ANIMATED
-from gazecrop.picture.render import held, output_size
+from gazecrop.picture.explain import drawing_size, explain
+from gazecrop.picture.render import output_size
 from gazecrop.pipeline import Known, limits_of
 
 # Makes the picture within the limits; calls the function between frames, which may raise.
@@ -57,7 +58,8 @@ EXPLAIN = (CROPPING - {"candidates", "fields"}) | OUTPUT | {"layers"}
 )
 async def crop_picture(request: Request) -> Response:
     most = parts_of(request).settings.max_megapixels_out
-    sent = await read_upload(request, CROP, partial(crop_output, request.headers.get("accept", ""), most))
+    further = partial(crop_output, request.headers.get("accept", ""), most)
+    sent = await read_upload(request, CROP, further, renders=True)
     output = sent.further
     known, _ = await analysed(request, sent.id, sent.data, sent.deadline)
     wanted = sent.wanted.of(output.ratio)
@@ -89,11 +91,16 @@ async def crop_picture(request: Request) -> Response:
         enlarge=output.enlarge,
         max_pixels=output.max_pixels,
     )
-    animated = output.animated is not False and known.picture.record.frames > 1
     headers = {"X-Gazecrop-Box": f"{box.x},{box.y},{box.width},{box.height}"}
-    return await _rendered(
-        request, known, sent, work, output.format, width * height, headers, animated=animated
+    header = await parts_of(request).pipeline.header(sent.data)
+    limits = limits_of(parts_of(request).settings)
+    moving = is_kept(header, output.format, output.animated, limits)
+    place = box.x, box.y, box.width, box.height
+    size = memory.of_crop(
+        header, len(sent.data), place, (width, height), output.format, frames=header.frames if moving else 1
     )
+    cost = effort.of_rendering(header, width * height, output.format, header.frames if moving else 1)
+    return await _rendered(request, known, sent, work, output.format, size, cost, headers)
 
 
 @router.post(
@@ -108,11 +115,16 @@ async def crop_picture(request: Request) -> Response:
     openapi_extra=upload("ratios", "layers", "format", "quality", *OF_A_BOX),
 )
 async def explain_picture(request: Request) -> Response:
-    sent = await read_upload(request, EXPLAIN, partial(explanation, request.headers.get("accept", "")))
+    further = partial(explanation, request.headers.get("accept", ""))
+    sent = await read_upload(request, EXPLAIN, further, renders=True)
     known, _ = await analysed(request, sent.id, sent.data, sent.deadline)
     crops = await parts_of(request).pipeline.crops_aside(known, sent.wanted)
     work = drawing(known, crops, sent.data, sent.further)
-    return await _rendered(request, known, sent, work, sent.further.format, LONG_SIDE**2, {})
+    header, format = await parts_of(request).pipeline.header(sent.data), sent.further.format
+    width, height = drawing_size(header.width, header.height)
+    size = memory.of_explanation(header, len(sent.data), (width, height), format)
+    cost = effort.of_rendering(header, width * height, format)
+    return await _rendered(request, known, sent, work, format, size, cost, {})
 
 
 def drawing(known: Known, crops: list[Crop], data: bytes, output: Explanation) -> Work:
@@ -141,15 +153,14 @@ async def _rendered(
     sent: Upload[Any],
     work: Work,
     format: str,
-    pixels: int,
+    size: int,
+    cost: float,
     headers: dict[str, str],
-    *,
-    animated: bool = False,
 ) -> Response:
-    """Runs `work`, whose output has `pixels`, in the renderers' threads behind their own gate. Encoding thus does not
-    delay analysis. `animated`: it may have many frames, between which the deadline and the client count."""
+    """Runs `work`, which takes `size` bytes and `cost` seconds of an ordinary core, in the renderers' threads behind
+    their own gate. Encoding thus does not delay analysis. Between the frames of an animation the deadline and the client
+    count."""
     parts = parts_of(request)
-    grid = known.picture.cropper.grid
     left = Event()
 
     def between() -> None:
@@ -162,15 +173,14 @@ async def _rendered(
         with stages_of(request.scope).time("render"):
             return work(limits_of(parts.settings), between)
 
-    canvas = grid.width * grid.height
-    needed = held(COPIES_ANIMATED * canvas if animated else canvas, pixels, format)
-    rendering = parts.render_gate.run(parts.renderers, render, needed, sent.deadline)
+    rendering = parts.render_gate.run(parts.renderers, render, size, sent.deadline, cost=cost)
     try:
         picture = await cancel_on_disconnect(request, rendering)
     except ClientGone:
         left.set()
         raise
+    hold_answer(len(picture))
     headers |= {"X-Gazecrop-Id": known.id, "Vary": "Accept"}
     if known.degraded:
         headers["X-Degraded"] = "store"
-    return Response(picture, 200, headers, TYPES[format])
+    return Whole(picture, 200, headers, TYPES[format])

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 from fastapi import Request, Response
-from starlette.types import Scope
+from starlette.types import Receive, Scope, Send
 
 from gazecrop.crop.params import parse
 from gazecrop.errors import BadParameters
@@ -86,6 +86,17 @@ def decode_base64(text: str, parameter: str) -> bytes:
         return base64.b64decode(encoded, validate=True)
     except ValueError:  # binascii.Error and UnicodeEncodeError are ValueErrors
         raise BadParameters.one(parameter, f"{parameter} is not base64.") from None
+
+
+class Whole(Response):
+    """A large answer. The request ends when the client has taken it, not before, so that its bytes stay counted: after
+    the last message of a body the server may still hold all of it."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        head = {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
+        await send(head)
+        await send({"type": "http.response.body", "body": self.body, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})  # waits until little is left of the first
 
 
 def not_modified(request: Request, headers: dict[str, str]) -> bool:

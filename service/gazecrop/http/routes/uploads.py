@@ -34,13 +34,18 @@ class Upload(Generic[T]):
 
 
 async def read_upload(
-    request: Request, allowed: frozenset[str], further: Callable[[Wanted, Errors], T]
+    request: Request,
+    allowed: frozenset[str],
+    further: Callable[[Wanted, Errors], T],
+    *,
+    renders: bool = False,
 ) -> Upload[T]:
     """Reads the picture and the parameters, which may be in the query string or in fields of the form beside the file.
 
     allowed: names of parameters. further: parses those that `crop.params` does not and appends to the errors. Without
-    a form invalid parameters are refused before the body is read. Raises BadParameters with every wrong parameter,
-    Draining, Overloaded, BodyTooLarge, BodyTooSlow, ClientGone, and what `further` raises.
+    a form invalid parameters are refused before the body is read. renders: the picture is also drawn.
+    Raises BadParameters with every wrong parameter, Draining, Overloaded, BodyTooLarge, BodyTooSlow, ClientGone, and
+    what `further` raises.
     """
     deadline_errors: Errors = []
     deadline = deadline_of(request, deadline_errors)
@@ -55,25 +60,29 @@ async def read_upload(
 
     query = raw_query(request.scope)
     if body.is_form(request.scope["headers"]):
-        id, upload = await _read(request)
+        id, upload = await _read(request, renders)
         query = "&".join(part for part in (query, upload.query) if part)
         wanted, parsed = parse(query)
     else:
         wanted, parsed = parse(query)
-        id, upload = await _read(request)
+        id, upload = await _read(request, renders)
     return Upload(id, upload.data, query, wanted, parsed, deadline)
 
 
-async def _read(request: Request) -> tuple[str, body.Upload]:
-    """The id and the body. Refuses before it is read when too many uploads are waiting."""
+async def _read(request: Request, renders: bool) -> tuple[str, body.Upload]:
+    """The id and the body. Refuses before it is read when an upload would have to wait too long."""
     parts = parts_of(request)
     settings = parts.settings
-    refuse_early(parts)
+    refuse_early(parts, renders=renders)
+    announced = parts.gate.pace.announce()
     hasher = blake3(key=parts.id_key)
-    with stages_of(request.scope).time("read"):
-        upload = await body.read_upload(
-            request.receive, request.scope["headers"], settings.max_bytes, settings.body_seconds, hasher
-        )
+    try:
+        with stages_of(request.scope).time("read"):
+            upload = await body.read_upload(
+                request.receive, request.scope["headers"], settings.max_bytes, settings.body_seconds, hasher
+            )
+    finally:
+        announced.arrive()
     return hasher.hexdigest(IDS), upload
 
 
@@ -82,12 +91,14 @@ def identify(parts: Parts, data: bytes) -> str:
     return blake3(data, key=parts.id_key).hexdigest(IDS)
 
 
-def refuse_early(parts: Parts) -> None:
+def refuse_early(parts: Parts, *, renders: bool = False) -> None:
     """Sheds load before the body is read. Raises Draining, Overloaded."""
     try:
         if parts.draining:
             raise Draining("This server is shutting down.")
         parts.gate.refuse_if_full()
+        if renders:
+            parts.render_gate.refuse_if_full()
     except Unavailable as error:
         error.headers["Connection"] = "close"  # so that the client stops sending
         raise

@@ -35,6 +35,7 @@ class _Reader:
         x, y, columns, rows = struct.unpack_from("<HHHH", self.data, self.at + 1)
         walk.width, walk.height = max(walk.width, x + columns), max(walk.height, y + rows)
         walk.parts += [*self.controls, slice(self.at, None)]
+        walk.mode = "P+" if any(self.data[control.start + 3] & 1 for control in self.controls) else "P"
         if (columns, rows) != (walk.width, walk.height):
             walk.frame = Frame(x, y, columns, rows, [*self.controls, slice(self.at, None)])
         frames: list[Frame] = []

@@ -34,6 +34,7 @@ def walk_jpeg(data: bytes, most: int = MAX_PARTS) -> Walk:
         body = at + 2
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
             walk.height, walk.width, walk.components = struct.unpack_from(">HHB", data, body + 1)
+            walk.coefficients = _coefficients(data[body + 6 : body + 6 + 3 * walk.components], walk)
             walk.progressive = walk.buffered = marker in (0xC2, 0xC6, 0xCA, 0xCE)
             walk.arithmetic = marker >= 0xC9
         elif marker == 0xE1 and data.startswith(_EXIF, body) and end > body + 6 and not exif:
@@ -60,6 +61,16 @@ def walk_jpeg(data: bytes, most: int = MAX_PARTS) -> Walk:
     else:
         raise too_many(most)
     raise ValueError("no scan")
+
+
+def _coefficients(components: bytes, walk: Walk) -> int:
+    """Of all blocks of 8x8, padded to whole minimum coded units (A.1.1, A.2)."""
+    factors = [(one >> 4 or 1, one & 15 or 1) for one in components[1::3]]
+    most_across, most_down = (
+        max(sides, default=1) for sides in ([h for h, _ in factors], [v for _, v in factors])
+    )
+    units_across, units_down = -(-walk.width // (8 * most_across)), -(-walk.height // (8 * most_down))
+    return sum(64 * units_across * across * units_down * down for across, down in factors)
 
 
 def _scans(data: bytes, start: int, walk: Walk, most: int) -> None:

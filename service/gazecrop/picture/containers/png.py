@@ -7,6 +7,7 @@ from gazecrop.picture.containers.ifd import orientation_of
 from gazecrop.picture.containers.walk import MAX_PARTS, MOST_FRAMES, Colours, Disposal, Frame, Walk, too_many
 
 _COLOURS = (b"iCCP", b"cICP", b"sRGB", b"gAMA", b"cHRM")
+_MODES = {0: "L", 2: "RGB", 3: "P", 4: "LA", 6: "RGBA"}  # by colour type (11.2.1)
 
 
 def walk_png(data: bytes, most: int = MAX_PARTS) -> Walk:
@@ -20,10 +21,15 @@ def walk_png(data: bytes, most: int = MAX_PARTS) -> Walk:
         length, kind = struct.unpack_from(">I4s", data, at)
         end = at + 12 + length
         if kind == b"IHDR" and not walk.width:  # Pillow would use the last of several
-            walk.width, walk.height = struct.unpack_from(">II", data, at + 8)
+            walk.width, walk.height, bits, colour = struct.unpack_from(">IIBB", data, at + 8)
+            walk.mode = _MODES.get(colour, "RGBA")
+            if colour == 0 and bits in (1, 16):
+                walk.mode = "1" if bits == 1 else "I;16"
             walk.parts.append(slice(at, end))
         elif kind in (b"PLTE", b"tRNS", b"IDAT", b"IEND"):
             walk.parts.append(slice(at, end))
+            if kind == b"tRNS" and walk.mode and walk.mode[-1] != "+":
+                walk.mode += "+"
             if kind == b"IDAT":
                 pixels = True
                 if len(frames) == 1 and end <= len(data):  # else the default image is not a frame

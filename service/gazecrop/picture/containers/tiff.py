@@ -1,11 +1,10 @@
 """TIFF 6.0 and BigTIFF: the first picture, and whether the file is a camera's raw data."""
 
 import struct
-from math import ceil
 
 from gazecrop.errors import NotAPicture
 from gazecrop.picture.containers.ifd import Directory, directory
-from gazecrop.picture.containers.layout import Layout, layout_of
+from gazecrop.picture.containers.layout import layout_of
 from gazecrop.picture.containers.walk import MAX_PARTS, Walk
 
 _MAX_STRIPS = 65_536  # one per row, or tiles of 22x22 in 30 MP; Pillow takes 6 µs for each
@@ -36,16 +35,16 @@ def walk_tiff(data: bytes, most: int = MAX_PARTS) -> Walk:
     if tile > max(1 << 20, 4 * walk.width * walk.height):  # one tile is allocated whole
         raise ValueError("a tile far larger than the picture")
     walk.layout = layout_of(first)
-    if walk.layout is not None:
-        walk.copies = _copies(walk.layout)
+    walk.mode = _mode(first)
     return walk
 
 
-def _copies(layout: Layout) -> int:
-    """The samples as stored, what is made of them (with float32 in between), and a picture, at 4 bytes a pixel."""
-    stored = layout.bits * (1 if layout.planar else layout.count) / 8
-    made = layout.count * (5 if layout.stretches else 1)
-    return ceil((stored + made + 4) / 4)
+def _mode(first: Directory) -> str:
+    """Pillow's, of a TIFF without a layout."""
+    photometric, bits = first.integer(262, 1), first.integers(258, (1,))[0]
+    if photometric in (0, 1):
+        return {1: "1", 2: "L", 4: "L", 8: "L", 16: "I;16"}.get(bits, "F")
+    return {3: "P", 5: "CMYK", 8: "LAB"}.get(photometric, "RGBA" if first.integer(277, 1) > 3 else "RGB")
 
 
 def _is_raw(data: bytes, first: Directory) -> bool:

@@ -81,9 +81,10 @@ class Walk:
     progressive: bool = False
     arithmetic: bool = False
     components: int = 0  # of a JPEG
+    coefficients: int = 0  # of a JPEG, of all its components
     parts: list[slice] = field(default_factory=list)
     layout: Layout | None = None  # of a TIFF that Pillow misreads
-    copies: int = 1  # of the picture, at 4 bytes a pixel, that decoding holds
+    mode: str = ""  # Pillow's, of what the file is decoded to; "+" behind it: with a transparent colour
     frame: Frame | None = None  # the first one, where it is not simply the whole canvas
     frames: list[Frame] = field(
         default_factory=list

@@ -17,7 +17,7 @@ from gazecrop.picture.containers.walk import (
 
 def walk_webp(data: bytes, most: int = MAX_PARTS) -> Walk:
     """RFC 9649, 2.7; sizes in the bitstreams: RFC 6386, 9.1, and RFC 9649, 3.4."""
-    walk = Walk()
+    walk = Walk(mode="RGB")
     at, count, ended = 12, 0, False
     frames: list[Frame] = []
     for _ in range(most):
@@ -44,11 +44,13 @@ def walk_webp(data: bytes, most: int = MAX_PARTS) -> Walk:
                     frames.append(frame)
         if not walk.width:
             if kind == b"VP8X":
+                walk.mode = "RGBA" if data[body] & 0x10 else "RGB"
                 walk.width = 1 + int.from_bytes(data[body + 4 : body + 7], "little")
                 walk.height = 1 + int.from_bytes(data[body + 7 : body + 10], "little")
             elif kind == b"VP8L":
                 bits = int.from_bytes(data[body + 1 : body + 5], "little")
                 walk.width, walk.height = 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
+                walk.mode = "RGBA" if bits >> 28 & 1 else "RGB"
             elif kind == b"VP8 ":
                 width, height = struct.unpack_from("<HH", data, body + 6)
                 walk.width, walk.height = width & 0x3FFF, height & 0x3FFF
