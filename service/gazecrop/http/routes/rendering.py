@@ -158,8 +158,8 @@ async def _rendered(
     headers: dict[str, str],
 ) -> Response:
     """Runs `work`, which takes `size` bytes and `cost` seconds of an ordinary core, in the renderers' threads behind
-    their own gate. Encoding thus does not delay analysis. Between the frames of an animation the deadline and the client
-    count."""
+    their own gate. Encoding thus does not delay analysis. Between the frames of an animation the deadline and the
+    client count."""
     parts = parts_of(request)
     left = Event()
 
