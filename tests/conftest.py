@@ -19,6 +19,7 @@ import httpx
 import hypothesis
 import pytest
 
+from tests.faults.control_group import ControlGroup
 from tests.helpers.contract import client
 from tests.helpers.leaks import pytest_runtest_setup as pytest_runtest_setup
 from tests.helpers.leaks import pytest_runtest_teardown as pytest_runtest_teardown
@@ -155,9 +156,15 @@ def _ready(url: str) -> bool:
 
 
 @contextmanager
-def serving(folder: Path, environment: dict[str, str] | None = None, port: int = 0) -> Iterator[Server]:
+def serving(
+    folder: Path,
+    environment: dict[str, str] | None = None,
+    port: int = 0,
+    *,
+    group: ControlGroup | None = None,
+) -> Iterator[Server]:
     """The service with nothing but these settings, on the CPU, its store in `folder`, until /readyz answers 200.
-    port 0: a free one."""
+    port 0: a free one. group: the control group that its process is started in."""
     port = port or free_port()
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("GAZECROP_") and k != "REDIS_URL"}
     settings = {
@@ -174,6 +181,7 @@ def serving(folder: Path, environment: dict[str, str] | None = None, port: int =
             cwd=folder,
             stdout=out,
             stderr=out,
+            preexec_fn=(lambda: group.add(os.getpid())) if group is not None else None,
         )
     server = Server(f"http://127.0.0.1:{port}", process, log, folder / "data")
     try:

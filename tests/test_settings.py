@@ -1,9 +1,12 @@
 """Settings: what is refused, with one line that names the variable."""
 
+import math
+
 import pytest
 from pydantic import SecretStr
 
-from gazecrop.settings import Settings, SettingsError, read_settings
+from gazecrop import machine
+from gazecrop.settings import Settings, SettingsError, read_settings, unknown_variables
 
 KEY = SecretStr("k")
 
@@ -46,8 +49,8 @@ def test_to_be_open_moves_no_listener() -> None:
 
 
 FLOATS = [
-    "MAX_MEGAPIXELS", "MAX_MEGAPIXELS_JPEG", "MAX_MEGAPIXELS_OUT", "MAX_MEGAPIXELS_IN_FLIGHT", "MAP_DAYS",
-    "MAX_BODY_MEGABYTES_IN_FLIGHT", "BODY_SECONDS", "DRAIN_SECONDS",
+    "MAX_MEGAPIXELS", "MAX_MEGAPIXELS_JPEG", "MAX_MEGAPIXELS_OUT", "MEMORY_MEGABYTES", "MAP_DAYS",
+    "MAX_WAIT_SECONDS", "BODY_SECONDS", "DRAIN_SECONDS",
 ]  # fmt: skip
 
 
@@ -81,3 +84,29 @@ def test_words_may_have_any_case(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = read_settings()
     assert (settings.log_level, settings.log_format) == ("info", "json")
     assert (settings.device, settings.precision) == ("cpu", "int8")
+
+
+def test_the_budget_is_the_memory_less_what_the_process_takes() -> None:
+    settings = Settings(memory_megabytes=1000, map_megabytes=32, max_bytes=20_000_000)
+    assert settings.budget() == 900e6 - 180e6 - 32e6 - 20e6
+    assert settings.budget(warm=500_000_000) == 900e6 - 500e6 - 32e6 - 20e6
+
+
+def test_too_little_memory_names_both_settings() -> None:
+    """GAZECROP_MEMORY_MEGABYTES=32 was the size of the maps once."""
+    with pytest.raises(SettingsError, match=r"GAZECROP_MEMORY_MEGABYTES .* GAZECROP_MAP_MEGABYTES"):
+        Settings(memory_megabytes=32).budget()
+
+
+def test_the_default_memory_is_the_limit_of_the_control_group(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "own_memory_limit", lambda: 1.5e9)
+    assert Settings().memory == 1_500_000_000
+    monkeypatch.setattr(machine, "own_memory_limit", lambda: math.inf)
+    assert Settings().memory == machine.memory() // 2
+    assert Settings(memory_megabytes=700).memory == 700_000_000
+
+
+@pytest.mark.parametrize("name", ["MAX_QUEUE", "MAX_MEGAPIXELS_IN_FLIGHT", "MAX_BODY_MEGABYTES_IN_FLIGHT"])
+def test_a_removed_setting_is_warned_of_with_what_replaces_it(name: str) -> None:
+    [warning] = unknown_variables({f"GAZECROP_{name}": "64"})
+    assert "no effect" in warning and "replaces it" in warning

@@ -32,7 +32,8 @@ from gazecrop.keys import Keys
 from gazecrop.metrics import Metrics
 from gazecrop.model import Model, ModelError, Pixels, Prediction
 from gazecrop.parts import Parts
-from gazecrop.pipeline import Picture, Pipeline, limits_of
+from gazecrop.picture.memory import HEAT_MAP
+from gazecrop.pipeline import COSTLY_AT_ONCE, Picture, Pipeline, limits_of
 from gazecrop.settings import WARM_BYTES, Settings, SettingsError
 from gazecrop.shared_metrics import Shared
 from gazecrop.store import open_store
@@ -113,7 +114,8 @@ class App:
         )
         metrics.watch_store(lambda: maps.store_up)
         pictures_waiting = WAITING_PICTURES if model.max_batch > 1 else 0  # decoded, 0.23 MB each
-        limit = settings.budget(max(WARM_BYTES, machine.resident()) + pictures_waiting * 230_400)
+        warm = max(WARM_BYTES, machine.resident()) + pictures_waiting * 230_400
+        limit = settings.budget(warm + COSTLY_AT_ONCE * HEAT_MAP)
         budget = Budget(limit, limit // 4)
         metrics.watch_budget(limit, lambda: budget.work, lambda: budget.bodies)
         gate = Gate(

@@ -10,6 +10,8 @@ import pytest
 
 from tests.faults import clients as clients
 from tests.faults import hostile as hostile
+from tests.faults import memory as memory
+from tests.faults import overload as overload
 from tests.faults import servers as servers
 from tests.faults import store as store
 from tests.faults.rows import ORDER, Row, Trial, in_order
