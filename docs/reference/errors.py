@@ -24,7 +24,7 @@ FIXES = {
     "not_acceptable": "Accept one of the media types that `detail` lists.",
     "precondition_failed": "Someone changed the focus since you read it: read it again and repeat.",
     "too_many_reports": "Wait as long as `Retry-After` says, or raise `GAZECROP_REPORTS_PER_HOUR`.",
-    "too_much_memory": "The picture alone needs more than the process has: raise `GAZECROP_MEMORY_MEGABYTES`, or shrink it.",
+    "too_much_memory": "It needs more than `GAZECROP_MEMORY_MEGABYTES`: raise that, or send a smaller picture.",
     "unavailable": "Wait as long as `Retry-After` says, and repeat.",
     "overloaded": "Wait as long as `Retry-After` says; if it lasts, add replicas.",
     "draining": "Repeat at once: another replica answers.",

@@ -63,8 +63,9 @@ class Settings(BaseSettings):
     max_jpeg_scans: int = Field(64, ge=1, le=1000)  # real files: about 12; 3,000 empty scans take 4 s
 
     # Limits of all requests together; above them the answer is 503, for what can never fit 413.
-    # Of the whole service; default: the control group's limit, or half of the machine's memory.
-    memory_megabytes: float | None = Field(None, gt=0, le=1e7)
+    memory_megabytes: float | None = Field(
+        None, gt=0, le=1e7
+    )  # default: the container's limit, or half the machine's
     max_wait_seconds: float = Field(2.0, gt=0, le=3600)  # that an upload may wait for its turn
     body_seconds: float = Field(30.0, gt=0, le=3600)  # to receive one body
     drain_seconds: float = Field(20.0, ge=0, le=3600)  # from SIGTERM until open requests are cancelled
