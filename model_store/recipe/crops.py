@@ -6,7 +6,7 @@ Boxes of a network are made by gazecrop.crop.grid and gazecrop.crop.cropping, fr
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
 
@@ -19,7 +19,10 @@ from gazecrop.crop.cropping import Options as CropOptions
 from gazecrop.crop.grid import SaliencyGrid
 from gazecrop.crop.placing import Box as ServedBox
 from gazecrop.crop.ratios import parse_ratio
+from gazecrop.model import Model
 from gazecrop.picture.decode import Limits, decode
+from gazecrop.pipeline import analyse, limits_of
+from gazecrop.settings import read_settings
 from model_store.recipe import data, metrics
 from model_store.recipe.metrics import Box, Boxes, Pairs
 
@@ -135,6 +138,22 @@ def network_cropper(path: Path) -> FileCropper:
     def crop(file: bytes, size: tuple[int, int]) -> dict[str, Box]:
         pixels = decode(file, Limits(), [shape]).pixels
         return served_boxes(run.run(None, {"picture": pixels[None]})[0][0], size)
+
+    return crop
+
+
+def served_cropper(policy: Policy) -> FileCropper:
+    """Crops as the service makes them: its decoder, the network of the settings with its objects and calibration."""
+    settings = read_settings()
+    model = Model.load(settings)
+
+    def crop(file: bytes, size: tuple[int, int]) -> dict[str, Box]:
+        grid = SaliencyGrid.from_code(analyse(file, model, limits_of(settings)).code)
+        cropper = Cropper(replace(grid, width=size[0], height=size[1]), model.calibration)
+        return {
+            name: sliding(cropper.crop(RATIOS[name], CropOptions(policy=policy)).box, size)
+            for name in metrics.judged_ratios(*size)
+        }
 
     return crop
 

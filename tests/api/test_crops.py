@@ -127,7 +127,8 @@ def test_an_unmet_constraint_is_reported_and_the_first_one_has_priority(
 
 def test_policies_are_followed_and_named(api: httpx.Client, place: str) -> None:
     found = {p: api.get(f"{place}/crops/1:1?zoom=2&policy={p}").json() for p in POLICIES if p != "focus"}
-    assert found["auto"] == found["window"] and found["window"]["policy"] == "window"
+    assert found["auto"] == found["balanced"] and found["balanced"]["policy"] == "balanced"
+    assert found["window"]["policy"] == "window" and found["careful"]["policy"] == "careful"
     assert found["centre"]["policy"] == "centre"
     assert found["centre"]["box"] == {"x": 200, "y": 120, "width": 240, "height": 240}
     point, box = api.get(place).json()["points"][0], found["point"]["box"]
@@ -167,7 +168,7 @@ def test_a_focus_set_or_removed_invalidates_cached_responses(api: httpx.Client) 
     api.put(f"{place}/focus", json={"x": 0.95, "y": 0.95})
     second = api.get(target)
     assert second.json()["box"] == {"x": 400, "y": 240, "width": 240, "height": 240}
-    assert (second.json()["policy"], first.json()["policy"]) == ("focus", "window")
+    assert (second.json()["policy"], first.json()["policy"]) == ("focus", "balanced")
     assert api.get(target, headers={"if-none-match": first.headers["etag"]}).status_code == 200
     api.delete(f"{place}/focus")
     assert api.get(target).json() == first.json()

@@ -1,5 +1,6 @@
 """Policy `balanced` against values computed apart: with fractions, box by box, pixel by pixel."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import replace
 from fractions import Fraction
@@ -53,8 +54,22 @@ def value(grid: SaliencyGrid, box: Box, found: Iterable[Object], weights: Weight
     found_value = mass / total - Fraction(weights.middle) * off_middle - Fraction(weights.mass) * off_mass
     for each in found:
         corner, size = (box.x, box.y), (box.width, box.height)
-        if brute.is_cut(each, corner, *size, picture) and brute.would_fit(each, *size, picture):
-            found_value -= Fraction(weights.face if each.kind == "face" else weights.text)
+        one = each.shrunk  # its own tests are in test_objects.py
+        if any(
+            Fraction((last - first) * side, 255) > length
+            for first, last, side, length in zip(
+                (one.left, one.top), (one.right, one.bottom), picture, size, strict=True
+            )
+        ):
+            continue
+        longer = max(each.right - each.left, each.bottom - each.top)
+        root = max(number for number in range(256) if number * number <= 256 * longer)
+        weight = Fraction(weights.face if each.kind == "face" else weights.text) * root * each.score
+        half = Fraction(
+            math.floor(weight * 1024 + Fraction(1, 2)), 2 * 256 * 127 * 1024
+        )  # costs are integers
+        share = brute.share_of(one, corner, *size, picture)
+        found_value -= 0 if share >= Fraction(19, 20) else half if share <= Fraction(1, 20) else 2 * half
     return found_value
 
 
@@ -97,8 +112,9 @@ def test_no_candidate_is_better(
     if not constraints:
         field = Field(grid)
         balance = Balance(field, grid.levels, found, WEIGHTS)
-        xs = field.across.bends(size[0], balance.across) if size[0] < grid.width else [0]
-        ys = field.down.bends(size[1], balance.down) if size[1] < grid.height else [0]
+        both = size[0] < grid.width and size[1] < grid.height
+        xs = field.across.bends(size[0], balance.across, both=both) if size[0] < grid.width else [0]
+        ys = field.down.bends(size[1], balance.down, both=both) if size[1] < grid.height else [0]
         tried = {
             (int(x), int(y)): value(grid, Box(int(x), int(y), *size), found, WEIGHTS) for x in xs for y in ys
         }

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gazecrop.crop.confidence import Calibration
+from gazecrop.crop.balance import Weights
+from gazecrop.crop.confidence import Calibration, Logistic
 from gazecrop.crop.cropping import Cropper, Options, Policy, box_size
 from gazecrop.crop.grid import SaliencyGrid
 from gazecrop.crop.placing import Box, Constraint
@@ -73,7 +74,7 @@ def test_sizes(ratio: str, picture: tuple[int, int], size: tuple[int, int]) -> N
     grids(),
     Ratios,
     Zooms,
-    st.sampled_from(["auto", "window", "point", "centre", "focus"]),
+    st.sampled_from(["auto", "window", "point", "centre", "focus", "balanced", "careful"]),
     Constraints,
     st.none() | st.tuples(st.floats(0, 1), st.floats(0, 1)),
     st.integers(1, 5),
@@ -109,7 +110,8 @@ def test_a_crop_is_inside_scored_exactly_and_lists_unmet_constraints(
     x, y = (grid.width - size[0]) // 2, (grid.height - size[1]) // 2
     assert crop.centred == float(Fraction(brute.weight(grid, x, y, *size), total))
     assert crop.whole == (size == (grid.width, grid.height))
-    assert crop.policy == (policy if policy != "auto" else "window" if focus is None else "focus")
+    assert crop.policy == (policy if policy != "auto" else "balanced" if focus is None else "focus")
+    assert 0 < crop.beats_centre < 1 and (crop.beats_centre == 0.5 or (box.x, box.y) != (x, y))
 
     # The longest beginning of the list that some box meets is met; of the rest, the unmet ones are listed.
     boxes_asked = [(kind, brute.edges(percent, grid.width, grid.height)) for kind, percent in drawn]
@@ -134,15 +136,15 @@ def test_a_crop_is_inside_scored_exactly_and_lists_unmet_constraints(
 def test_the_last_constraint_is_dropped_first() -> None:
     grid = SaliencyGrid(np.array([[1, 31, 1, 1]], np.uint8), 400, 100)
     left, right, middle = (Constraint("keep", x, 0.2, 0.1, 0.2) for x in (0.0, 0.9, 0.1))
-    crop = Cropper(grid).crop(parse_ratio("1:1"), Options(constraints=(left, right, middle)))
+    crop = Cropper(grid).crop(parse_ratio("1:1"), Options("window", constraints=(left, right, middle)))
     assert (crop.box, crop.unmet) == (
         Box(0, 0, 100, 100),
         (right,),
     )  # `middle` happens to be met as well
-    crop = Cropper(grid).crop(parse_ratio("1:1"), Options(constraints=(right, left, middle)))
+    crop = Cropper(grid).crop(parse_ratio("1:1"), Options("window", constraints=(right, left, middle)))
     assert (crop.box, crop.unmet) == (Box(300, 0, 100, 100), (left, middle))
     everything = Constraint("avoid", 0, 0, 1, 1)
-    crop = Cropper(grid).crop(parse_ratio("1:1"), Options(constraints=(everything,)))
+    crop = Cropper(grid).crop(parse_ratio("1:1"), Options("window", constraints=(everything,)))
     assert (crop.box, crop.unmet) == (Box(100, 0, 100, 100), (everything,))
 
 
@@ -230,7 +232,7 @@ def test_a_flat_map_is_cropped_at_the_exact_centre(
 ) -> None:
     grid = SaliencyGrid(np.full((cells, cells + 1), level, np.uint8), width, height)
     cropper = Cropper(grid)
-    for policy in ("auto", "window", "point", "centre"):
+    for policy in ("auto", "window", "point", "centre", "balanced", "careful"):
         crop = cropper.crop(ratio, Options(policy, zoom))
         box = crop.box
         assert (box.x, box.y) == ((width - box.width) // 2, (height - box.height) // 2)
@@ -270,9 +272,9 @@ def least_good(grid: SaliencyGrid, across: bool) -> int:
     raise AssertionError("the whole holds all")
 
 
-def test_confidence_is_given_for_plain_window_crops_only() -> None:
+def test_confidence_is_given_for_plain_window_and_balanced_crops_only() -> None:
     """From the share kept, that of the centre crop and the length (confidence.py), None for every other crop."""
-    calibration = Calibration((0.5, -2.0, 3.0, 0.25), -1.0)
+    calibration = Calibration((0.5, -2.0, 3.0, 0.25), -1.0, Weights(0, 0, 0, 0), Logistic((0, 0, 0, 0), 2.0))
     grid = SaliencyGrid(np.array([[8, 2, 0, 0]], np.uint8), 400, 100)
     cropper, ratio = Cropper(grid, calibration), parse_ratio("1:1")
     crop = cropper.crop(ratio, WINDOW)
@@ -280,6 +282,11 @@ def test_confidence_is_given_for_plain_window_crops_only() -> None:
     score = -1 + 0.5 * math.log(kept / (1 - kept)) - 2 * (kept - centred) + 3 * length + 0.25 * kept / length
     assert crop.confidence == pytest.approx(1 / (1 + math.exp(-score)))
     assert cropper.crop(parse_ratio("4:1"), WINDOW).confidence == 1
+    balanced = cropper.crop(ratio, Options())
+    assert (balanced.policy, balanced.box) == ("balanced", crop.box)
+    assert balanced.confidence == pytest.approx(1 / (1 + math.exp(-2)))
+    assert Cropper(grid, Calibration((0.5, -2.0, 3.0, 0.25), -1.0)).crop(ratio, Options()).confidence is None
+    assert cropper.crop(ratio, Options("careful")).confidence is None
     keep = Options(constraints=(Constraint("keep", 0.0, 0.0, 0.1, 0.1),))
     assert cropper.crop(ratio, keep).confidence is None
     assert cropper.crop(ratio, Options(), (0.5, 0.5)).confidence is None
@@ -339,7 +346,7 @@ def test_alternatives_of_a_zoomed_crop_are_best_first() -> None:
 @pytest.mark.parametrize(
     ("width", "height"), [(1, 1), (30000, 2), (1, 260), (2, 1), (8000, 8000), (1, 30_000_000)]
 )
-@pytest.mark.parametrize("policy", ["window", "point", "centre", "focus"])
+@pytest.mark.parametrize("policy", ["window", "point", "centre", "focus", "balanced", "careful"])
 def test_strips_and_the_largest_pictures(width: int, height: int, policy: Policy) -> None:
     levels = np.random.default_rng(width).integers(0, 32, (30, 40), np.uint8)
     cropper = Cropper(SaliencyGrid(levels, width, height))

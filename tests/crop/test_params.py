@@ -62,6 +62,17 @@ def test_other_kinds_are_refused(value: str) -> None:
     assert wrong(f"protect={value}&zoom=9") == ["zoom", "protect"]
 
 
+@pytest.mark.parametrize("least", ["0.5", ".5", "0.8", "0.99", "0.990000000"])
+def test_careful(least: str) -> None:
+    assert parse(f"policy=careful&careful={least}").options.careful == float(least)
+    assert parse("policy=careful").options.careful == 0.8
+
+
+@pytest.mark.parametrize("least", ["", "0", "0.49", "0.991", "1", "-0.8", "8e-1", "nan", "much"])
+def test_invalid_careful(least: str) -> None:
+    assert wrong(urlencode({"careful": least})) == ["careful"]
+
+
 def test_percent_escapes_are_decoded() -> None:
     assert parse("ratios=16%3A9%2C1:1&%7aoom=2") == parse("ratios=16:9,1:1&zoom=2")
 

@@ -143,7 +143,11 @@ def protected(one: Object, width: int, height: int, picture: tuple[int, int]) ->
 
 def share_inside(one: Object, corner: Corner, width: int, height: int, picture: tuple[int, int]) -> Fraction:
     """Of the protected area, in a box of width x height pixels at this corner."""
-    one = protected(one, width, height, picture)
+    return share_of(protected(one, width, height, picture), corner, width, height, picture)
+
+
+def share_of(one: Object, corner: Corner, width: int, height: int, picture: tuple[int, int]) -> Fraction:
+    """Of the object's area, in a box of width x height pixels at this corner."""
     shares = Fraction(1)
     for low, high, start, length, side in (
         (one.left, one.right, corner[0], width, picture[0]),
@@ -156,7 +160,13 @@ def share_inside(one: Object, corner: Corner, width: int, height: int, picture: 
 
 
 def is_cut(one: Object, corner: Corner, width: int, height: int, picture: tuple[int, int]) -> bool:
-    return Fraction(1, 20) < share_inside(one, corner, width, height, picture) < Fraction(19, 20)
+    """A head is whole as well where the face alone is."""
+    head, face = (
+        share(box, corner, width, height, picture)
+        for share, box in ((share_inside, one), (share_of, one.shrunk))
+    )
+    alone = face >= Fraction(19, 20) and would_fit(one, width, height, picture)
+    return Fraction(1, 20) < head < Fraction(19, 20) and not alone
 
 
 def would_fit(one: Object, width: int, height: int, picture: tuple[int, int]) -> bool:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from gazecrop.crop.answers import object_answer
 from gazecrop.crop.balance import Weights
+from gazecrop.crop.confidence import BEATS, Logistic
 from gazecrop.crop.cropping import POLICIES, Cropper, Options
 from gazecrop.crop.grid import SaliencyGrid
 from gazecrop.crop.objects import KINDS, Object, most_important
@@ -144,7 +145,8 @@ def cases() -> Iterator[tuple[SaliencyGrid, list[tuple[str, Options, tuple[float
             except ValueError:
                 continue
             protect = others.choice([KINDS, KINDS, ("face",), ("text",), ()])
-            queries.append((query[0], replace(query[1], protect=protect), query[2]))
+            careful = others.choice([0.5, 0.7, 0.8, 0.99])
+            queries.append((query[0], replace(query[1], protect=protect, careful=careful), query[2]))
         yield grid, queries
 
 
@@ -155,12 +157,13 @@ def _options(options: Options, focus: tuple[float, float] | None) -> dict[str, A
         "constraints": [asdict(c) for c in options.constraints],
         "candidates": options.candidates,
         "protect": ",".join(options.protect) or "none",
+        "careful": options.careful,
         "focus": focus and {"x": focus[0], "y": focus[1]},
     }
 
 
 def _without_edges(one: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in one.items() if name != "edges"}
+    return {name: value for name, value in one.items() if name not in ("edges", "weight")}
 
 
 def test_every_box_is_the_same_as_the_servers(run: Run) -> None:
@@ -193,6 +196,7 @@ def test_every_box_is_the_same_as_the_servers(run: Run) -> None:
             assert theirs["importance_fraction"] == pytest.approx(crop.importance, rel=0, abs=1e-12)
             assert theirs["centre_fraction"] == pytest.approx(crop.centred, rel=0, abs=1e-12)
             assert theirs["gain"] == pytest.approx(crop.gain, rel=0, abs=1e-12)
+            assert theirs["beats_centre"] == pytest.approx(crop.beats_centre, rel=0, abs=1e-9)
             assert [Constraint(**c) for c in theirs["unmet"]] == list(crop.unmet), where
             assert [Box(**other["box"]) for other in theirs["alternatives"]] == [
                 b for b, _ in crop.alternatives
@@ -246,9 +250,11 @@ def test_balanced_boxes_are_the_same_on_2000_maps_with_objects(run: Run) -> None
 def test_the_weights_are_the_servers(run: Run) -> None:
     """Those of the shipped network, too: its maps are cropped in a browser without the manifest."""
     assert Weights(**run("() => module.WEIGHTS", None)) == Weights()
+    assert tuple(run("() => module.BEATS", None)) == BEATS.weights and BEATS.intercept == 0
     manifest = json.loads((ROOT / "model_store" / "manifest.json").read_text())
     balance = manifest["networks"][manifest["default"]].get("balance")
     assert balance is None or Weights.from_manifest(balance) == Weights()
+    assert balance is None or Logistic.from_manifest(balance["beats_centre"]) == BEATS
 
 
 def _code(

@@ -1,7 +1,12 @@
 """How far crops move under changes that do not alter what a picture shows, and how much score they lose in worse
-pictures."""
+pictures.
 
+    python -m model_store.recipe.judge.robustness    # policies `window` and `balanced` as served, 100 pictures of "val"
+"""
+
+import json
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,10 +14,10 @@ from PIL import Image, ImageEnhance, ImageFilter
 
 from gazecrop.audit.material import transforms
 from gazecrop.audit.material.transforms import saved
-from model_store.recipe import metrics
-from model_store.recipe.crops import FileCropper, Judged, read
+from model_store.recipe import data, metrics
+from model_store.recipe.crops import FileCropper, Judged, read, served_cropper
 from model_store.recipe.metrics import Boxes
-from model_store.recipe.options import DATA
+from model_store.recipe.options import DATA, parse
 
 MOVED = 0.05  # of the frame's side: a visible move
 
@@ -115,3 +120,28 @@ def _shifts(before: Boxes, after: Boxes, *, mirrored: bool) -> np.ndarray:
                 offset = box.side - box.length - offset
             found.append(abs(offset - box.offset) / box.side)
     return np.array(found)
+
+
+@dataclass(frozen=True)
+class Options:
+    policies: str = "window,balanced"
+    count: int = 100  # pictures of "val", spread evenly
+
+
+def main(options: Options) -> None:
+    every = []
+    for sample in data.samples("gaze"):
+        about = json.loads(sample["json"])
+        if about["split"] == "val":
+            every.append((sample["jpg"], (int(about["width"]), int(about["height"]))))
+    some = [every[i] for i in np.linspace(0, len(every) - 1, min(options.count, len(every))).astype(int)]
+    originals, sizes = [Image.fromarray(read(file)) for file, _ in some], [size for _, size in some]
+    for policy in options.policies.split(","):
+        cropper = served_cropper(policy)  # type: ignore[arg-type]
+        found = moved(cropper, originals, _boxes(cropper, originals, saved, sizes), sizes)
+        shown = "  ".join(f"{change} {share:.1f}" for change, share in found.items())
+        print(f"{policy:10} moved by over 5 %, % of the crops: {shown}", flush=True)
+
+
+if __name__ == "__main__":
+    main(parse(Options))

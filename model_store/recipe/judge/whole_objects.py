@@ -1,50 +1,56 @@
-"""What policy `balanced` costs and buys: gaze kept, faces and text lines cut through, beside policy `window`.
+"""What policy `balanced` costs and buys through the served path: gaze kept, faces and text lines cut through, beside
+policy `window`, and whether each bar is met. Half a minute, no torch.
 
-    python -m model_store.recipe.judge.whole_objects              # "val", the table; half a minute, no torch
-    python -m model_store.recipe.judge.whole_objects --fit        # "train", every fold, a table of weights
+    python -m model_store.recipe.judge.whole_objects                    # "val", the objects that the network finds
+    python -m model_store.recipe.judge.whole_objects --detector         # a face and a text detector's boxes instead
+    python -m model_store.recipe.judge.whole_objects --policy=careful   # another policy
+    python -m model_store.recipe.judge.whole_objects --fit --write      # fits the weights on "train": balance_fit.py
 
-The maps are the served network's, through the service's own decoder. The objects are those of objects.json.gz, a face
-and a text detector's at full resolution; a map gets the 16 most important, faces grown to heads, in 255ths. Judged are
+A picture's map and objects are what the service stores for it: its decoder, the network of the settings, levels and
+255ths. With --detector the objects are the 16 most important of objects.json.gz, found at full resolution. Judged are
 all of the detectors' boxes as they are. Along the axis that a crop slides on, an object is *cut* between 5 and 95 % of
-its box inside, and counts where it is no longer than the crop. Sizes are shares of the
-picture's width or height, whichever is larger.
+its box inside, and counts where it is no longer than the crop. Sizes are shares of the picture's width or height,
+whichever is larger.
 """
 
 import gzip
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 
 from gazecrop.crop.balance import Weights
+from gazecrop.crop.confidence import Calibration
 from gazecrop.crop.cropping import Cropper, Policy
 from gazecrop.crop.cropping import Options as CropOptions
 from gazecrop.crop.grid import SaliencyGrid
-from gazecrop.crop.objects import Kind, Object
+from gazecrop.crop.objects import Kind, Object, most_important
+from gazecrop.crop.ratios import parse_ratio
 from gazecrop.model import Model
+from gazecrop.pipeline import analyse, limits_of
 from gazecrop.settings import read_settings
 from model_store.recipe import data, metrics
 from model_store.recipe.crops import RATIOS
-from model_store.recipe.options import DATA, parse
+from model_store.recipe.options import DATA, ROOT, parse
 
 LEAST, MOST = 0.05, 0.95  # of an object inside a crop: between, it is cut
 FACES = (0.0, 0.08, 0.16, 1.01)
 LINES = (0.1, 0.2, 0.4)
-# One weight moved at a time, from the table of the defaults.
-SETTINGS = (
-    Weights(),
-    *(Weights(middle=each) for each in (0.0, 0.03, 0.08)),
-    *(Weights(mass=each) for each in (0.0, 0.05, 0.15)),
-    *(Weights(face=each) for each in (0.0, 0.01, 0.03, 0.05)),
-    *(Weights(text=each) for each in (0.0, 0.01, 0.03)),
-)
+# The most of each measure: points of crop score below `window`, then percent.
+BARS = {"lost": 0.7, "under": 0.7, "faces": 1.8, "faces .08-.16": 3.0, "faces larger": 9.0, "text .1-.4": 9.0}
+PRODUCT = ROOT.parent / "shared" / "cases" / "k_product_right.jpg"  # one product on plain ground
+OFF_MIDDLE = 0.05  # the most that its middle may be from the crop's, as a share of the crop's side
 
 
 @dataclass(frozen=True)
 class Options:
     split: str = "val"
+    policy: str = "balanced"
+    detector: bool = False
     fit: bool = False
+    write: bool = False
     limit: int = 0  # pictures; 0: all
 
 
@@ -70,37 +76,59 @@ class Tally:
         flags = [cut for size, cut in self.objects[kind] if least <= size < most]
         return 100 * float(np.mean(flags)) if flags else float("nan")
 
-    def line(self) -> str:
+    def measures(self) -> dict[str, float]:
+        """The crop score; percent of the crops over 10 points under the centre crop; percent of the objects cut."""
         crop, centre, best = np.array(self.pairs).T
-        score = 100 * (crop - centre).sum() / (best - centre).sum()
-        faces = [self.cut("faces", 0, 2)]
-        faces += [self.cut("faces", *ends) for ends in zip(FACES[:-1], FACES[1:], strict=True)]
-        text = [self.cut("text", *ends) for ends in zip(LINES[:-1], LINES[1:], strict=True)]
-        text.append(self.cut("text", LINES[0], LINES[-1]))
-        under = 100 * (crop < centre - 0.10).mean()
-        columns = [f"{score:5.1f}", f"{under:5.2f}", *(f"{each:5.1f}" for each in (*faces, *text))]
-        return " ".join(columns)
+        return {
+            "score": float(100 * (crop - centre).sum() / (best - centre).sum()),
+            "under": float(100 * (crop < centre - 0.10).mean()),
+            "faces": self.cut("faces", 0, 2),
+            "faces <.08": self.cut("faces", *FACES[:2]),
+            "faces .08-.16": self.cut("faces", *FACES[1:3]),
+            "faces larger": self.cut("faces", *FACES[2:]),
+            "text .1-.2": self.cut("text", *LINES[:2]),
+            "text .2-.4": self.cut("text", *LINES[1:]),
+            "text .1-.4": self.cut("text", LINES[0], LINES[-1]),
+        }
 
 
-HEADER = "score under faces <.08  <.16 larger  text .1-.2 .2-.4 .1-.4   (under: > 10 points under the centre crop, %)"
+def line(measures: dict[str, float]) -> str:
+    return "  ".join(f"{name} {value:.2f}" for name, value in measures.items())
 
 
-def scenes(split: str, limit: int = 0) -> list[Scene]:
-    """Every picture with fixations of a split, its map by the served network."""
-    found = json.loads(gzip.decompress((DATA / "objects.json.gz").read_bytes()))
-    model, made = Model.load(read_settings()), []
+def pictures(split: str) -> Iterator[tuple[str, bytes, dict[str, object], np.ndarray]]:
+    """Key, file, description and fixations (x, y in fractions) of every picture of a split with 8 fixations or more."""
     for sample in data.samples("gaze"):
         about = json.loads(sample["json"])
         points = data._fixations(about.get("observers", []))
-        if about["split"] != split or len(points) < 8:
-            continue
-        boxes = {
-            kind: np.array(found[kind].get(sample["key"], []), np.float64).reshape(-1, 5) for kind in found
-        }
-        pixels = data.picture(sample["jpg"], model.shapes)
-        density = np.asarray(model.run(pixels[None]).density[0], np.float64)
-        grid = SaliencyGrid.from_density(density, about["width"], about["height"], objects=objects(boxes))
-        made.append(Scene(sample["key"], grid, points[:, :2], boxes))
+        if about["split"] == split and len(points) >= 8:
+            yield sample["key"], sample["jpg"], about, points[:, :2]
+
+
+def detected() -> dict[str, dict[str, np.ndarray]]:
+    """The detectors' boxes, float [n, 5] (x, y, width, height in fractions, score), by picture and kind."""
+    found = json.loads(gzip.decompress((DATA / "objects.json.gz").read_bytes()))
+    keys = {key for boxes in found.values() for key in boxes}
+    return {
+        key: {kind: np.array(found[kind].get(key, []), np.float64).reshape(-1, 5) for kind in found}
+        for key in keys
+    }
+
+
+NOTHING = {"faces": np.zeros((0, 5)), "text": np.zeros((0, 5))}
+
+
+def scenes(split: str, limit: int = 0, *, detector: bool = False) -> list[Scene]:
+    """Every picture with fixations of a split, with its map by the served network."""
+    boxes, settings, made = detected(), read_settings(), []
+    model = Model.load(settings)
+    for key, file, about, points in pictures(split):
+        grid = SaliencyGrid.from_code(analyse(file, model, limits_of(settings)).code)
+        theirs = boxes.get(key, NOTHING)
+        found = most_important(objects(theirs)) if detector else grid.objects
+        # The frame that the observers saw: larger than the file, which the shards hold at 352 pixels.
+        grid = replace(grid, width=int(str(about["width"])), height=int(str(about["height"])), objects=found)
+        made.append(Scene(key, grid, points, theirs))
         if len(made) == limit:
             break
     return made
@@ -111,11 +139,16 @@ def objects(boxes: dict[str, np.ndarray]) -> list[Object]:
     return [Object.detected(kind, *map(float, box)) for kind, name in kinds for box in boxes[name]]
 
 
-def judge(chosen: Sequence[Scene], policy: Policy, weights: Weights | None = None) -> Tally:
+def judge(
+    chosen: Iterable[Scene],
+    policy: Policy,
+    weights: Weights | None = None,
+    calibration: Calibration | None = None,
+) -> Tally:
     tally = Tally()
     for scene in chosen:
         width, height = scene.grid.width, scene.grid.height
-        cropper = Cropper(scene.grid, weights=weights)
+        cropper = Cropper(scene.grid, calibration, weights)
         for name in metrics.judged_ratios(width, height):
             box = cropper.crop(RATIOS[name], CropOptions(policy=policy)).box
             across = box.width < width
@@ -125,26 +158,69 @@ def judge(chosen: Sequence[Scene], policy: Policy, weights: Weights | None = Non
             kept = metrics.kept(one, scene.points), metrics.kept(centre, scene.points)
             tally.pairs.append((*kept, metrics.best_kept(one, scene.points)))
             for kind, boxes in scene.boxes.items():
-                first, extent = boxes[:, one.axis] * side, boxes[:, 2 + one.axis] * side
-                shared = np.minimum(first + extent, offset + length) - np.maximum(first, offset)
-                inside = np.clip(shared / extent, 0, 1)
+                fits, cut = cuts(boxes, one.axis, side, length, np.array([offset]))
                 sizes = boxes[:, 2:4].max(1)
-                fits = extent <= length
-                cut = (inside > LEAST) & (inside < MOST)
-                tally.objects[kind] += list(zip(sizes[fits].tolist(), cut[fits].tolist(), strict=True))
+                tally.objects[kind] += list(zip(sizes[fits].tolist(), cut[0][fits].tolist(), strict=True))
     return tally
 
 
+def cuts(
+    boxes: np.ndarray, axis: int, side: int, length: int, offsets: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Which of the detectors' boxes [n, 5] are no longer than a crop, [n]; and which it cuts, [offsets, n]."""
+    first, extent = boxes[:, axis] * side, boxes[:, 2 + axis] * side
+    last, begin = first + extent, offsets[:, None]
+    shared = np.minimum(last, begin + length) - np.maximum(first, begin)
+    inside = np.clip(shared / np.maximum(extent, 1e-9), 0, 1)
+    return extent <= length, (inside > LEAST) & (inside < MOST)
+
+
+def product(path: Path, policy: Policy) -> float:
+    """How far the middle of the product is from that of its 1:1 crop, as a share of the crop's side; its middle is that
+    of the pixels that differ from the upper left one."""
+    from PIL import Image
+
+    settings = read_settings()
+    model = Model.load(settings)
+    with Image.open(path) as image:
+        pixels = np.asarray(image.convert("RGB"), np.int64)
+    columns = (np.abs(pixels - pixels[0, 0]).max(2) > 24).any(0).nonzero()[0]
+    grid = SaliencyGrid.from_code(analyse(path.read_bytes(), model, limits_of(settings)).code)
+    box = Cropper(grid, model.calibration).crop(parse_ratio("1:1"), CropOptions(policy=policy)).box
+    middle = (int(columns[0]) + int(columns[-1]) + 1) / 2
+    best = min(max(middle - box.width / 2, 0), grid.width - box.width)  # where the picture allows
+    return abs(box.x - best) / box.width
+
+
+def bars(window: dict[str, float], found: dict[str, float]) -> list[str]:
+    """A line for each bar: the measure, the most that it may be, whether it is."""
+    values = found | {"lost": window["score"] - found["score"]}
+    return [
+        f"{name:14} {values[name]:6.2f}  at most {most:g}  {'yes' if values[name] <= most else 'NO'}"
+        for name, most in BARS.items()
+    ]
+
+
+def table(chosen: Sequence[Scene], policy: Policy, calibration: Calibration | None) -> list[str]:
+    window = judge(chosen, "window").measures()
+    found = judge(chosen, policy, calibration=calibration).measures()
+    return [f"window    {line(window)}", f"{policy:9} {line(found)}", *bars(window, found)]
+
+
 def main(options: Options) -> None:
-    chosen = scenes("train" if options.fit else options.split, options.limit)
-    print(f"{len(chosen)} pictures\n{'':44} {HEADER}")
-    print(f"{'window':44} {judge(chosen, 'window').line()}", flush=True)
-    for weights in SETTINGS if options.fit else (Weights(),):
-        name = f"balanced {weights.middle:g} {weights.mass:g} {weights.face:g} {weights.text:g}"
-        print(f"{name:44} {judge(chosen, 'balanced', weights).line()}", flush=True)
-        for fold in range(data.FOLDS) if options.fit else ():
-            part = [scene for scene in chosen if data.fold(scene.key) == fold]
-            print(f"{f'  fold {fold}':44} {judge(part, 'balanced', weights).line()}", flush=True)
+    if options.fit:
+        from model_store.recipe.judge import balance_fit
+
+        balance_fit.run(detector=options.detector, write=options.write, limit=options.limit)
+    policy: Policy = options.policy  # type: ignore[assignment]
+    calibration = Model.load(read_settings()).calibration
+    chosen = scenes(options.split, options.limit, detector=options.detector)
+    found = sum(bool(scene.grid.objects) for scene in chosen)
+    print(f'{len(chosen)} pictures of "{options.split}", {found} with objects')
+    print("\n".join(table(chosen, policy, calibration)))
+    if PRODUCT.exists():
+        off = product(PRODUCT, policy)
+        print(f"lone product   {off:6.3f}  at most {OFF_MIDDLE}  {'yes' if off <= OFF_MIDDLE else 'NO'}")
 
 
 if __name__ == "__main__":

@@ -25,12 +25,12 @@ from gazecrop.crop.cropping import Options as CropOptions
 from gazecrop.crop.grid import SaliencyGrid
 from model_store.recipe import data, metrics
 from model_store.recipe.crops import RATIOS, Judged, network_maps, sliding
+from model_store.recipe.logistic import fit, reliability
 from model_store.recipe.make import plain as plain_network
 from model_store.recipe.make.export import manifest, update
 from model_store.recipe.options import STORE, parse
 
 ENOUGH = 0.9  # of the fixations that the best crop keeps
-BINS = 10  # of the reliability plot
 
 
 @dataclass(frozen=True)
@@ -56,28 +56,6 @@ def examples(maps: np.ndarray, judged: Judged) -> tuple[np.ndarray, np.ndarray]:
     return np.array(rows), np.array(kept_enough, np.float64)
 
 
-def fit(x: np.ndarray, y: np.ndarray, ridge: float = 1e-3) -> tuple[list[float], float]:
-    """Logistic regression by 30 steps of Newton's method: weights and intercept. `ridge` keeps it solvable."""
-    design = np.concatenate([x, np.ones((len(x), 1))], 1)
-    beta = np.zeros(design.shape[1])
-    for _ in range(30):
-        p = 1 / (1 + np.exp(-design @ beta))
-        hessian = (design * (p * (1 - p))[:, None]).T @ design / len(y) + ridge * np.eye(len(beta))
-        beta -= np.linalg.solve(hessian, design.T @ (p - y) / len(y) + ridge * beta)
-    return [float(b) for b in beta[:-1]], float(beta[-1])
-
-
-def reliability(p: np.ndarray, y: np.ndarray) -> tuple[list[list[float]], float]:
-    """[[mean confidence, share that kept enough, count]] per non-empty bin, and the expected calibration error."""
-    place = np.minimum((p * BINS).astype(int), BINS - 1)
-    rows = [
-        [float(p[place == b].mean()), float(y[place == b].mean()), int((place == b).sum())]
-        for b in range(BINS)
-        if (place == b).any()
-    ]
-    return rows, float(sum(abs(mean - share) * count for mean, share, count in rows) / len(p))
-
-
 def main(options: Options) -> None:
     folder = data.folder(options.smoke)
     gaze = data.read("gaze", options.smoke)
@@ -94,6 +72,7 @@ def main(options: Options) -> None:
         maps[side != half] = plain_network.predict(
             network, features_[0, torch.from_numpy(np.flatnonzero(side != half))]
         )
+    np.save(folder / "halves.npy", maps)  # for judge/balance_fit.py: "train" as a network sees new pictures
     x, y = examples(maps, Judged(gaze, every))
     weights, intercept = fit(x, y)
     calibration = Calibration(tuple(weights), intercept)

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 from gazecrop.console.environment import read_settings
 from gazecrop.console.files import Files
+from gazecrop.crop.cropping import CAREFUL
 from gazecrop.crop.params import Wanted, parse
 from gazecrop.errors import BadParameters, GazecropError
 from gazecrop.model import Model, ModelError
@@ -33,9 +34,10 @@ def add_crop_options(parser: argparse.ArgumentParser, ratios: str = "") -> None:
         metavar="R,R",
         help=f"such as 16:9, 1.91:1, 1.7778, square; default: {ratios or 'every profile'}",
     )
-    group.add_argument(
-        "--policy", default="auto", metavar="P", help="auto, window, balanced, point or centre"
-    )
+    policies = "auto (balanced), balanced, careful, window, point or centre"
+    group.add_argument("--policy", default="auto", metavar="P", help=policies)
+    least = "0.5 to 0.99: how sure policy careful is before it leaves the centre; default: %(default)s"
+    group.add_argument("--careful", default=str(CAREFUL), metavar="SHARE", help=least)
     group.add_argument(
         "--zoom", default="1", metavar="Z", help="1 to 4: 1/Z of the largest box; auto: to the subject"
     )
@@ -60,10 +62,8 @@ def add_crop_options(parser: argparse.ArgumentParser, ratios: str = "") -> None:
 
 def wanted(options: argparse.Namespace) -> Wanted:
     """Raises BadParameters, as the API does."""
-    pairs = [
-        (name, getattr(options, name))
-        for name in ("ratios", "policy", "zoom", "candidates", "protect", "fields")
-    ]
+    names = ("ratios", "policy", "careful", "zoom", "candidates", "protect", "fields")
+    pairs = [(name, getattr(options, name)) for name in names]
     pairs += [(name, value) for name in ("fill", "align") if (value := getattr(options, name)) is not None]
     found = parse(urlencode([*pairs, *options.boxes]))
     if found.options.policy == "focus":

@@ -27,6 +27,7 @@ def crop_answer(crop: Crop, cropper: Cropper) -> dict[str, Any]:
         "importance_fraction": round(crop.importance, 4),
         "centre_fraction": round(crop.centred, 4),
         "gain": round(crop.gain, 4) + 0.0,  # not -0.0
+        "beats_centre": round(crop.beats_centre, 3),
         "confidence": None if crop.confidence is None else round(crop.confidence, 3),
         "verdict": crop.verdict,
         "policy": crop.policy,

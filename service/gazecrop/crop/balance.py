@@ -1,16 +1,19 @@
-"""Policy `balanced`: the box with the largest importance - off-balance - objects cut through.
+"""Policy `balanced`: the box with the largest importance - objects not whole - off-balance.
 
 importance    the share of the picture's saliency in the box, as of policy `window`
+face, text    times the weights (objects.py) of the faces and text lines that the box cuts through, and half of the
+              weights of those outside, of all that it could hold whole; of a face the detector's own box counts, since
+              a head is whole in fewer boxes. People look at faces and text more than a map of 30x40 cells predicts:
+              without a cost of those outside, avoiding a cut loses more of their gaze
 middle        times the distance of the box's middle from the picture's, in shares of the sides, across plus down;
               only in the directions in which the box is smaller than the picture
 mass          times the distance of the box's middle from the centre of mass of the saliency inside it, likewise: a
               lone subject comes to the middle of the box
-face, text    times the number of faces and text lines that the box cuts through and could hold whole; a face counts
-              with its head where that fits into the box, else alone (objects.py)
 
-Candidates are those of `window` (placing.py) and, for each object, the offsets at which it becomes whole or outside:
-finitely many. Values are doubles, computed in the same order as in gazecrop.js from integers that are mostly exact, so
-that both find the same box to the pixel.
+Candidates are those of `window` (placing.py) and, for each object, the offsets at which it becomes whole or outside,
+with a 20th missing or inside; in two dimensions also those at which all of it is inside or outside along one axis. They
+are finitely many. Values are doubles, computed in the same order as in gazecrop.js from integers that are mostly
+exact, so that both find the same box to the pixel.
 
 Moments are about the picture's left or upper edge and doubled: a cell from a to b with level l has l * (b^2 - a^2), in
 the units of placing.py.
@@ -20,28 +23,30 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import floor
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gazecrop.crop.objects import LOOSE, MOST, PARTS, Object, held
+from gazecrop.crop.objects import LOOSE, PARTS, WEIGHTS, Object
 from gazecrop.crop.placing import Field, Ints
 
 Floats = NDArray[np.float64]
-Edges = tuple[int, int]
-_SHIFT = 2 * MOST + 1  # more than the faces that two edges can cut
+_SLACK = 1e-9  # of the picture's saliency: more than the rounding of a bound
+_FINE = 1024  # parts of a weight: costs are integers
+_COSTS = 2 * WEIGHTS * _FINE
 
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """In shares of the picture's saliency, each 0 or more. The defaults: on 563 photographs with a detector's boxes
-    these cost half a point of the crop score and cut an eighth of the faces that `window` cuts."""
+    """In shares of the picture's saliency, each 0 or more. The defaults are those of the shipped network, fitted by
+    model_store/recipe/judge/whole_objects.py."""
 
-    middle: float = 0.05
-    mass: float = 0.1
-    face: float = 0.02
-    text: float = 0.02
+    middle: float = 0.0025
+    mass: float = 0.0106
+    face: float = 0.05
+    text: float = 0.0355
 
     @classmethod
     def from_manifest(cls, entry: dict[str, Any]) -> "Weights":
@@ -67,100 +72,125 @@ class Tables:
         self.moved = moments - self.levels * squares
 
 
-class _Between(NamedTuple):
-    """An object that fits is cut by an edge of the box strictly between these two pixels: more than a 20th of it is
-    then on either side. `size` in 255ths of a pixel; `below`: only for boxes shorter than this, in which the head
-    does not fit."""
+class _Along(NamedTuple):
+    """An object along one axis. An edge of a box that could hold it cuts it strictly between the pixels `first` and
+    `last`: more than a 20th of it is then on either side. `low`, `high`: the pixels around all of it; `size` in 255ths
+    of a pixel; `half`: see `_half`."""
 
     first: int
     last: int
-    face: bool
+    low: int
+    high: int
     size: int
-    below: int | None
+    half: int
 
 
-def _between(low: int, high: int, side: int, face: bool, below: int | None = None) -> _Between:
+def _along(low: int, high: int, side: int, half: int) -> _Along:
     first = ((LOOSE * low + high - low) * side) // (LOOSE * PARTS)
     last = -((-(LOOSE * high - high + low) * side) // (LOOSE * PARTS))
-    return _Between(first, last, face, (high - low) * side, below)
+    return _Along(first, last, low * side // PARTS, -(-high * side // PARTS), (high - low) * side, half)
+
+
+class _Fitting:
+    """The objects that fit into boxes of one length. At most one edge of a box is inside or beyond such an object, so
+    that the cost is a sum of two step functions, of the first and of the last edge."""
+
+    def __init__(self, objects: Sequence[_Along]) -> None:
+        steps = sorted(
+            step
+            for one in objects
+            for step in ((one.first + 1, 2 * one.half, one.half), (one.last, -one.half, -2 * one.half))
+        )
+        self.ends = np.array([end for one in objects for end in (one.first, one.last)], np.int64)
+        self.all = np.array([end for one in objects for end in (one.low, one.high)], np.int64)
+        self._places = np.array([place for place, _, _ in steps], np.int64)
+        self._first = np.cumsum([0, *(step for _, step, _ in steps)])
+        self._last = np.cumsum([sum(one.half for one in objects), *(step for _, _, step in steps)])
+
+    def costs(self, edges: Ints) -> Ints:
+        """`edges`: the first ones of all boxes, then the last ones."""
+        count = len(edges) // 2
+        at = self._places.searchsorted(edges, "right")
+        found: Ints = self._first.take(at[:count])
+        found += self._last.take(at[count:])
+        return found
 
 
 class Axis:
-    """One axis of the picture. `levels`: summed over the other one. `objects`: for each whether it is a face, and its
-    edges (first, last) in 255ths, of the head and of the face alone."""
+    """One axis of the picture. `levels`: summed over the other one. `objects`: of each the edges (first, last) in
+    255ths, and `_half`."""
 
     def __init__(
-        self, levels: Ints, side: int, objects: list[tuple[bool, Edges, Edges]], weights: Weights
+        self, levels: Ints, side: int, objects: Sequence[tuple[int, int, int]], weights: Weights
     ) -> None:
-        self.side, self.cells, self.weights = side, len(levels), weights
-        self.tables = Tables(levels.astype(np.float64), side)
-        self.total = float(levels.sum() * side)
-        self._borders = np.arange(self.cells + 1) * (side / self.cells)
-        self.between: list[_Between] = []
-        for face, (low, high), alone in objects:
-            self.between.append(_between(low, high, side, face))
-            if alone != (low, high):
-                self.between.append(_between(*alone, side, face, below=(high - low) * side))
-        self._ends = np.array([end for one in self.between for end in (one.first, one.last)], np.int64)
-        self._sizes = sorted(one.size for one in self.between)
-        self._steps: dict[int, tuple[Ints, Ints]] = {}
-        counts = np.arange(_SHIFT * _SHIFT)  # the cost of `faces + _SHIFT * texts` objects
-        self._costs: Floats = weights.face * (counts % _SHIFT) + weights.text * (counts // _SHIFT)
+        self.side, self.cells = side, len(levels)
+        self.middle, self.mass = (
+            weight / (2 * side * self.cells) for weight in (weights.middle, weights.mass)
+        )
+        tables = Tables(levels.astype(np.float64), side)
+        self._tables = np.stack((tables.levels, tables.before, tables.moved))
+        self._total = float(levels.sum() * side)
+        self._borders = np.arange(self.cells + 1, dtype=np.float64) * side
+        self._objects = [_along(low, high, side, half) for low, high, half in objects]
+        self._sizes = sorted(one.size for one in self._objects)
+        self._kept: dict[int, _Fitting] = {}
 
-    def offsets(self, length: int) -> Ints:
-        """Of the box, at which an object becomes whole or outside."""
-        return np.concatenate((self._ends, self._ends - length))
-
-    def parts(self, offset: int, length: int) -> tuple[Floats, Floats]:
-        """The part of each cell inside a box, as a length and its middle, in pixels: float [cells] each."""
-        ends = np.minimum(np.maximum(self._borders, offset), offset + length)
-        return ends[1:] - ends[:-1], (ends[1:] + ends[:-1]) / 2
+    def offsets(self, length: int, both: bool) -> Ints | None:
+        """Of the box, at which an object becomes whole or outside. `both`: the box is smaller than the picture along
+        both axes."""
+        if not self._objects:
+            return None
+        fitting = self._fitting(length)
+        parts = [fitting.ends, fitting.ends - length]
+        if both:
+            parts += [fitting.all, fitting.all - length]
+        return np.concatenate(parts)
 
     def values(self, offsets: Ints, length: int) -> Floats:
         """Of the boxes [offset, offset + length) over the whole other axis."""
-        weights = self.weights
-        count, side, tables = len(offsets), self.side, self.tables
+        count = len(offsets)
         edges = np.concatenate((offsets, offsets + length))
         at = edges * self.cells
-        cell = at // side
-        levels: Floats = tables.levels[cell] * at
-        sums = tables.before[cell] + levels
-        levels *= at
-        levels += tables.moved[cell]
-        inside = sums[count:] - sums[:count]
-        moment = levels[count:] - levels[:count]
-        far = np.abs((at[:count] + at[count:]) * inside - moment)
-        found: Floats = inside / self.total
-        found -= weights.middle * (np.abs(2 * offsets - (side - length)) / (2 * side))
-        found -= weights.mass * (far / (np.maximum(inside, 1) * (2 * side * self.cells)))
-        if self.between:
-            found -= self._cut(edges, count, length)
+        levels, before, moved = self._tables.take(at // self.side, axis=1)
+        place = at.astype(np.float64)
+        levels *= place
+        before += levels
+        inside = before[count:] - before[:count]
+        found: Floats = inside / self._total
+        twice = place[:count] + place[count:]  # the middle of the box
+        far = twice - self.side * self.cells
+        np.abs(far, out=far)
+        far *= self.middle
+        found -= far
+        if self.mass:
+            levels *= place
+            levels += moved
+            twice *= inside
+            twice -= levels[count:] - levels[:count]
+            np.abs(twice, out=twice)
+            twice /= np.maximum(inside, 1, out=inside)
+            twice *= self.mass
+            found -= twice
+        if self._objects:
+            found -= self._fitting(length).costs(edges) / _COSTS
         return found
 
-    def _cut(self, edges: Ints, count: int, length: int) -> Floats:
-        places, numbers = self._steps_of(length)
-        number = numbers[np.searchsorted(places, edges)]
-        cut: Floats = self._costs[number[:count] + number[count:]]
-        return cut
-
-    def _steps_of(self, length: int) -> tuple[Ints, Ints]:
-        """How many objects that fit into the length are cut by an edge at each pixel: places p, ascending, and
-        `faces + _SHIFT * texts` up to p[0], from there up to p[1], ..."""
-        fitting = bisect_right(self._sizes, PARTS * length)
-        if (found := self._steps.get(fitting)) is None:
-            chosen = [
-                one
-                for one in self.between
-                if one.size <= PARTS * length and (one.below is None or PARTS * length < one.below)
-            ]
-            # Cut from first + 1 to last - 1: searchsorted gives the number of places below an edge.
-            places = sorted({place for one in chosen for place in (one.first, one.last - 1)})
-            numbers = [
-                sum(1 if one.face else _SHIFT for one in chosen if one.first < place < one.last)
-                for place in (*places, (places[-1] if places else 0) + 1)
-            ]
-            found = self._steps[fitting] = np.array(places, np.int64), np.array(numbers, np.int64)
+    def _fitting(self, length: int) -> _Fitting:
+        """The objects that fit along this axis."""
+        count = bisect_right(self._sizes, PARTS * length)
+        if (found := self._kept.get(count)) is None:
+            chosen = [one for one in self._objects if one.size <= PARTS * length]
+            found = self._kept[count] = _Fitting(chosen)
         return found
+
+    def parts(self, offsets: Ints, length: int) -> tuple[Floats, Floats]:
+        """The length of each cell inside each box, and its first moment doubled, in the units of placing.py: [offsets,
+        cells] each."""
+        starts = (offsets * self.cells).astype(np.float64)[:, None]
+        low = np.maximum(self._borders[:-1], starts)
+        high = np.minimum(self._borders[1:], starts + length * self.cells)
+        inside = np.maximum(high - low, 0)
+        return inside, inside * (low + high)
 
 
 class Balance:
@@ -169,19 +199,19 @@ class Balance:
     def __init__(
         self, field: Field, levels: NDArray[np.uint8], objects: Sequence[Object], weights: Weights
     ) -> None:
-        self.field, self.weights, self.objects = field, weights, tuple(objects)
+        self.field, self.weights = field, weights
+        self.objects = [(each.shrunk, _half(each, weights)) for each in objects]
         self._floats = levels.astype(np.float64)
-        both = [(each, each.shrunk) for each in objects]
         self.across = Axis(
             levels.sum(axis=0, dtype=np.int64),
             field.width,
-            [(one.kind == "face", (one.left, one.right), (alone.left, alone.right)) for one, alone in both],
+            [(each.left, each.right, half) for each, half in self.objects],
             weights,
         )
         self.down = Axis(
             levels.sum(axis=1, dtype=np.int64),
             field.height,
-            [(one.kind == "face", (one.top, one.bottom), (alone.top, alone.bottom)) for one, alone in both],
+            [(each.top, each.bottom, half) for each, half in self.objects],
             weights,
         )
 
@@ -202,41 +232,80 @@ class Balance:
             else:
                 found = self.down.values(ys, height)[:, None]
             return found if allowed is None else np.where(allowed, found, -np.inf)
-        importance = field.sums(xs, ys, width, height) / field.total
-        if allowed is not None:
-            importance = np.where(allowed, importance, -np.inf)
-        found = np.full(importance.shape, -np.inf)
-        # What is subtracted is never negative: a box of less importance than the value of another is not the best.
-        row, column = divmod(int(importance.argmax()), len(xs))
-        least = float(importance[row, column]) - self._most(int(xs[column]), int(ys[row]), width, height)
-        rows, columns = np.nonzero(importance >= least)
-        found[rows, columns] = self.at(xs, ys, width, height, rows, columns, importance)
+        bounds, least = self._nearly(xs, ys, width, height, allowed)
+        found = np.full(bounds.shape, -np.inf)
+        rows, columns = np.nonzero(bounds >= least - _SLACK)
+        if len(rows) == 1:
+            found[rows, columns] = least
+        else:  # in the order of operations of gazecrop.js
+            found[rows, columns] = self.at(xs, ys, width, height, rows, columns)
         return found
 
-    def _most(self, x: int, y: int, width: int, height: int) -> float:
-        """What is subtracted for one box, and a little more for rounding."""
-        wide, high, weights = self.field.width, self.field.height, self.weights
-        most = weights.middle * (
-            abs(2 * x - wide + width) / (2 * wide) + abs(2 * y - high + height) / (2 * high)
-        )
-        parts_x, middles_x = self.across.parts(x, width)
-        parts_y, middles_y = self.down.parts(y, height)
-        columns, rows = parts_y @ self._floats * parts_x, self._floats @ parts_x * parts_y
-        if mass := float(columns.sum()):
-            off_x = abs(float(columns @ middles_x) / mass - x - width / 2) / wide
-            off_y = abs(float(rows @ middles_y) / mass - y - height / 2) / high
-            most += weights.mass * (off_x + off_y)
-        if self.objects:
-            cut = held(self.objects, (x, y, x + width, y + height), (wide, high)).avoidable
-            most += sum(weights.face if each.kind == "face" else weights.text for each in cut)
-        return most + 1e-9
+    def _nearly(
+        self, xs: Ints, ys: Ints, width: int, height: int, allowed: NDArray[np.bool_] | None
+    ) -> tuple[Floats, float]:
+        """Bounds of the values of all boxes, [len(ys), len(xs)], by products of matrices, and a value that one of them
+        has: each less than _SLACK from what `at` computes. minus infinity where a box is not allowed or surely not the
+        best."""
+        across, down = self.across, self.down
+        parts_x, parts_y = across.parts(xs, width), down.parts(ys, height)
+        twice_x, twice_y = (2 * xs + width) * across.cells, (2 * ys + height) * down.cells
+        bounds = _product(parts_y[0] @ self._floats, parts_x[0].T)
+        bounds /= self.field.total
+        bounds -= across.middle * np.abs(twice_x - across.cells * across.side)
+        bounds -= (down.middle * np.abs(twice_y - down.cells * down.side))[:, None]
+        fitting = self._fitting(width, height)
+        least_cost = None
+        if fitting:
+            across_x = [_along(one.left, one.right, across.side, half) for one, half in fitting]
+            down_y = [_along(one.top, one.bottom, down.side, half) for one, half in fitting]
+            wide, high = _uncut(across_x, xs, width), _uncut(down_y, ys, height)
+            halves = np.array([half / _COSTS for _, half in fitting])
+            least_cost = halves.sum() - _product(high * halves, wide.T)  # at least half of what is not whole
+            bounds -= least_cost
+        if allowed is not None:
+            bounds[~allowed] = -np.inf
 
-    def at(
-        self, xs: Ints, ys: Ints, width: int, height: int, rows: Ints, columns: Ints, importance: Floats
-    ) -> Floats:
+        def off_mass(rows: Ints, columns: Ints) -> Floats:
+            x, y = tuple(part[columns] for part in parts_x), tuple(part[rows] for part in parts_y)
+            return self._off_mass(x, y, twice_x[columns], twice_y[rows])
+
+        row, column = divmod(int(bounds.argmax()), len(xs))
+        least = float(bounds[row, column])
+        if self.weights.mass:
+            least -= float(off_mass(np.array([row]), np.array([column]))[0, 0])
+        if least_cost is not None:
+            least += float(least_cost[row, column])
+            box = int(xs[column]), int(ys[row]), width, height
+            least -= sum(half * _state(one, box, (across.side, down.side)) for one, half in fitting) / _COSTS
+        if self.weights.mass:
+            near = bounds >= least - _SLACK
+            rows, columns = np.flatnonzero(near.any(axis=1)), np.flatnonzero(near.any(axis=0))
+            bounds[~near] = -np.inf
+            bounds[np.ix_(rows, columns)] -= off_mass(rows, columns)
+        return bounds, least
+
+    def _off_mass(self, x: tuple[Floats, ...], y: tuple[Floats, ...], twice_x: Ints, twice_y: Ints) -> Floats:
+        """What the distance from the centre of mass costs, [len(y), len(x)], of boxes with these `parts`."""
+        rows = y[0] @ self._floats
+        sums = _product(rows, x[0].T)
+        most = np.maximum(sums, 1)
+        across = _product(rows, x[1].T)
+        across -= sums * twice_x
+        down = _product(y[1] @ self._floats, x[0].T)
+        down -= sums * twice_y[:, None]
+        found: Floats = self.across.mass * np.abs(across) + self.down.mass * np.abs(down)
+        found /= most
+        return found
+
+    def _fitting(self, width: int, height: int) -> list[tuple[Object, int]]:
+        """What fits into a box of this size."""
+        size, picture = (width, height), (self.across.side, self.down.side)
+        return [(one, half) for one, half in self.objects if one.fits(size, picture)]
+
+    def at(self, xs: Ints, ys: Ints, width: int, height: int, rows: Ints, columns: Ints) -> Floats:
         """The values of the boxes at (xs[columns], ys[rows])."""
-        field, weights = self.field, self.weights
-        wide, high = field.width, field.height
+        wide, high = self.across.side, self.down.side
         used = np.flatnonzero(np.bincount(columns, minlength=len(xs)))
         place = np.searchsorted(used, columns)
         at_x, cell_x = _cells(xs[used], width, self.across)
@@ -246,39 +315,59 @@ class Balance:
         sums, moment_y = _both(down, at_y, cell_y, place)
         moment_x, _ = _both(Tables(np.ascontiguousarray(moment.T), high), at_y, cell_y, place)
         x, y, count = xs[columns], ys[rows], len(rows)
-        middle_x = at_x[: len(used)][place] + at_x[len(used) :][place]
-        far_x = np.abs(middle_x * sums - moment_x)
-        far_y = np.abs((at_y[:count] + at_y[count:]) * sums - moment_y)
+        twice_x = at_x[: len(used)][place] + at_x[len(used) :][place]
+        twice_y = at_y[:count] + at_y[count:]
+        far_x = np.abs(twice_x * sums - moment_x)
+        far_y = np.abs(twice_y * sums - moment_y)
         held = np.maximum(sums, 1)
-        found: Floats = importance[rows, columns]
-        found -= weights.middle * (
-            np.abs(2 * x - (wide - width)) / (2 * wide) + np.abs(2 * y - (high - height)) / (2 * high)
+        found: Floats = sums / self.field.total
+        found -= self.across.middle * np.abs(twice_x - wide * self.across.cells) + self.down.middle * np.abs(
+            twice_y - high * self.down.cells
         )
-        found -= weights.mass * (
-            far_x / (held * (2 * wide * self.across.cells)) + far_y / (held * (2 * high * self.down.cells))
-        )
-        size, picture = (width, height), (wide, high)
-        fitting = [each for each in (one.within(size, picture) for one in self.objects) if each is not None]
-        if fitting:
-            faces, texts = np.zeros(count, np.int64), np.zeros(count, np.int64)
-            for each in fitting:
-                left, right, top, bottom = (
-                    each.left * wide,
-                    each.right * wide,
-                    each.top * high,
-                    each.bottom * high,
-                )
-                shared = np.maximum(
-                    np.minimum(right, PARTS * (x + width)) - np.maximum(left, PARTS * x), 0
-                ) * np.maximum(np.minimum(bottom, PARTS * (y + height)) - np.maximum(top, PARTS * y), 0)
-                area = (right - left) * (bottom - top)
-                cut = (LOOSE * shared > area) & (LOOSE * (area - shared) > area)
-                if each.kind == "face":
-                    faces += cut
-                else:
-                    texts += cut
-            found -= weights.face * faces + weights.text * texts
+        found -= self.across.mass * (far_x / held) + self.down.mass * (far_y / held)
+        costs = np.zeros(count, np.int64)
+        for one, half in self._fitting(width, height):
+            left, right, top, bottom = one.left * wide, one.right * wide, one.top * high, one.bottom * high
+            shared = np.maximum(
+                np.minimum(right, PARTS * (x + width)) - np.maximum(left, PARTS * x), 0
+            ) * np.maximum(np.minimum(bottom, PARTS * (y + height)) - np.maximum(top, PARTS * y), 0)
+            area = (right - left) * (bottom - top)
+            missing = LOOSE * (area - shared) > area
+            costs += half * missing
+            costs += half * (missing & (LOOSE * shared > area))
+        found -= costs / _COSTS
         return found
+
+
+def _half(each: Object, weights: Weights) -> int:
+    """What an object outside costs, half of what a cut one does: an integer, so that sums do not depend on their
+    order."""
+    return floor((weights.face if each.kind == "face" else weights.text) * each.weight * _FINE + 0.5)
+
+
+def _state(one: Object, box: tuple[int, int, int, int], picture: tuple[int, int]) -> int:
+    """0: whole in the box, 1: outside, 2: cut."""
+    x, y, width, height = box
+    shared, area = one.inside((x, y, x + width, y + height), picture)
+    return 0 if LOOSE * (area - shared) <= area else 1 if LOOSE * shared <= area else 2
+
+
+def _uncut(objects: Sequence[_Along], offsets: Ints, length: int) -> Floats:
+    """Whether boxes at these offsets hold 95 % of each object's length along one axis, as they must to hold it whole:
+    [offsets, objects], 0 or 1."""
+    first, last = (np.array([end[at] for end in objects], np.int64) for at in (0, 1))
+    at = offsets[:, None]
+    return ((at <= first) & (at >= last - length)).astype(np.float64)
+
+
+def _product(a: Floats, b: Floats) -> Floats:
+    """a @ b in blocks of rows below 2^18 multiplications, from which OpenBLAS starts threads: under load waiting for
+    them takes 20 times as long as the product."""
+    rows = max(1, (1 << 18) // (b.shape[0] * b.shape[1]))
+    if len(a) <= rows:
+        found: Floats = a @ b
+        return found
+    return np.concatenate([a[start : start + rows] @ b for start in range(0, len(a), rows)])
 
 
 def _cells(offsets: Ints, length: int, axis: Axis) -> tuple[Ints, Ints]:

@@ -1,5 +1,6 @@
-"""Confidence of a window crop: the probability that it keeps at least 90 % of the gaze that the best crop of its ratio
-keeps. The weights are in each network's manifest entry; model_store/recipe/make/calibrate.py fits them to recorded
+"""Two calibrated probabilities of a crop: `confidence`, that it keeps at least 90 % of the gaze that the best crop of
+its ratio keeps; and `beats_centre`, that it keeps more of it than the centre crop of its size. The weights are in each
+network's manifest entry; model_store/recipe/make/calibrate.py and judge/whole_objects.py fit them to recorded
 fixations."""
 
 import math
@@ -13,37 +14,89 @@ _MARGIN = 0.001  # shares are clipped to this distance from 0 and 1, where the l
 
 
 def features(kept: float, centred: float, length: float) -> tuple[float, float, float, float]:
-    """Features of the logistic regression. `kept`, `centred`: shares of the picture's saliency in the window crop
-    and in the centre crop of the same size; `length`: the box's side over the picture's, along the axis that is
-    cut."""
-    bounded = min(max(kept, _MARGIN), 1 - _MARGIN)
-    return math.log(bounded / (1 - bounded)), kept - centred, length, kept / length
+    """Features of the confidence. `kept`, `centred`: shares of the picture's saliency in the crop and in the centre
+    crop of the same size; `length`: the box's side over the picture's, along the axis that is cut."""
+    return _logit(kept), kept - centred, length, kept / length
+
+
+def compared(kept: float, centred: float, area: float, moved: float) -> tuple[float, float, float, float]:
+    """Features of `beats_centre`, all 0 for the centre crop itself. `area`: of the box, over the picture's; `moved`:
+    how far the box is from the centre crop, in shares of the picture's sides, across plus down."""
+    gain = kept - centred
+    return gain, _logit(kept) - _logit(centred), gain / area, moved
+
+
+def _logit(share: float) -> float:
+    bounded = min(max(share, _MARGIN), 1 - _MARGIN)
+    return math.log(bounded / (1 - bounded))
+
+
+@dataclass(frozen=True, slots=True)
+class Logistic:
+    """A logistic regression over four features."""
+
+    weights: tuple[float, ...]
+    intercept: float = 0.0
+
+    @classmethod
+    def from_manifest(cls, entry: dict[str, Any]) -> "Logistic":
+        """Raises KeyError or ValueError when the entry is incomplete or wrong."""
+        weights = tuple(float(weight) for weight in entry["weights"])
+        if len(weights) != 4:
+            raise ValueError(f"a calibration has 4 weights, not {len(weights)}")
+        found = cls(weights, float(entry.get("intercept", 0.0)))
+        if not all(map(math.isfinite, (*weights, found.intercept))):
+            raise ValueError("a weight of a calibration is not finite")
+        return found
+
+    def __call__(self, values: Sequence[float]) -> float:
+        """The probability, 0 to 1."""
+        score = self.intercept + sum(w * value for w, value in zip(self.weights, values, strict=True))
+        return 1 / (1 + math.exp(-min(max(score, -30.0), 30.0)))
+
+
+# Of the shipped network, for maps whose network is not known: the same in gazecrop.js.
+BEATS = Logistic((2.148288, 0.81413, 4.000127, 1.57694))
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """A logistic regression over `features`. `balance`: the weights of policy `balanced`."""
+    """Of one network: a logistic regression over `features` for crops of policy `window`, the weights of policy
+    `balanced`, the same regression for its crops (None: not fitted), and the one over `compared`."""
 
     weights: tuple[float, ...]
     intercept: float
     balance: Weights = Weights()
+    balanced: Logistic | None = None
+    beats: Logistic = BEATS
 
     @classmethod
     def from_manifest(cls, entry: dict[str, Any], balance: dict[str, Any] | None = None) -> "Calibration":
         """From the entries `calibration` and, where there is one, `balance` of a network. Raises KeyError or ValueError
         when one is incomplete."""
-        weights = tuple(float(weight) for weight in entry["weights"])
-        if len(weights) != len(features(0.5, 0.5, 0.5)):
-            raise ValueError(f"a calibration has 4 weights, not {len(weights)}")
+        window = Logistic.from_manifest({"intercept": entry["intercept"], **entry})
+        if not balance:
+            return cls(window.weights, window.intercept)
+        balanced, beats = balance.get("calibration"), balance.get("beats_centre")
         return cls(
-            weights, float(entry["intercept"]), Weights.from_manifest(balance) if balance else Weights()
+            window.weights,
+            window.intercept,
+            Weights.from_manifest(balance),
+            Logistic.from_manifest(balanced) if balanced else None,
+            Logistic.from_manifest(beats) if beats else BEATS,
         )
 
     def __call__(self, values: Sequence[float]) -> float:
-        """The probability, 0 to 1, for `features(...)`."""
-        score = self.intercept + sum(w * value for w, value in zip(self.weights, values, strict=True))
-        return 1 / (1 + math.exp(-min(max(score, -30.0), 30.0)))
+        """The probability, 0 to 1, for `features(...)` of a crop of policy `window`."""
+        return Logistic(self.weights, self.intercept)(values)
 
     def confidence(self, kept: float, centred: float, length: float) -> float:
-        """The probability that the crop is one of the best; 1 for a crop of the whole picture (`length` 1)."""
+        """The probability that a crop of policy `window` is one of the best; 1 for one of the whole picture (`length`
+        1)."""
         return 1.0 if length >= 1 else self(features(kept, centred, length))
+
+    def confidence_balanced(self, kept: float, centred: float, length: float) -> float | None:
+        """That of a crop of policy `balanced`; None where its regression was not fitted."""
+        if length >= 1:
+            return 1.0
+        return None if self.balanced is None else self.balanced(features(kept, centred, length))

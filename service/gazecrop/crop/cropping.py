@@ -7,7 +7,7 @@ from math import floor
 from typing import Literal, get_args
 
 from gazecrop.crop.balance import Balance, Weights
-from gazecrop.crop.confidence import Calibration
+from gazecrop.crop.confidence import BEATS, Calibration, compared
 from gazecrop.crop.grid import SaliencyGrid
 from gazecrop.crop.objects import KINDS, Held, Kind, held
 from gazecrop.crop.overlay import Overlaid
@@ -15,9 +15,10 @@ from gazecrop.crop.overlay import unmet as unmet_overlays
 from gazecrop.crop.placing import Box, Constraint, Field, Profile, place
 from gazecrop.crop.points import Point, find
 from gazecrop.crop.ratios import WIDEST, Ratio, simplest
+from gazecrop.crop.sliding import slide
 from gazecrop.crop.zooming import AutoZoom, Subject, aligned, find_subject
 
-Policy = Literal["auto", "window", "point", "centre", "focus", "balanced"]
+Policy = Literal["auto", "window", "point", "centre", "focus", "balanced", "careful"]
 Verdict = Literal["good", "tight", "poor"]
 Applied = Policy | Literal["subject"]  # what a crop was made by
 POLICIES: tuple[Policy, ...] = get_args(Policy)
@@ -27,6 +28,7 @@ GOOD, TIGHT = 0.80, 0.60  # of the importance
 CELLS = 1200
 PLAIN, PROFILE, LEVELS, BALANCE, SUBJECT = 4_500, 6_200, 10_100, 32_100, 500
 MOST_SUBJECTS = 16  # kept for one map; one takes up to 2 ms to find
+CAREFUL = 0.8  # the least chance of beating the centre crop with which policy `careful` leaves it
 
 
 def verdict(importance: float) -> Verdict:
@@ -37,7 +39,8 @@ def verdict(importance: float) -> Verdict:
 class Options:
     """Parameters of all crops of one call. `zoom` 1 to 4; `auto_zoom`: in its place, so that the subject fills the box;
     `candidates` 1 to 5; `protect`: the kinds of objects that a crop should not cut through; `overlays`: in
-    fractions of the crop, what the page covers; `fields`: names of FORMS in fields.py, for the answer."""
+    fractions of the crop, what the page covers; `fields`: names of FORMS in fields.py, for the answer; `careful`: the
+    least `beats_centre` with which policy `careful` leaves the centre."""
 
     policy: Policy = "auto"
     zoom: Fraction = Fraction(1)
@@ -47,6 +50,7 @@ class Options:
     auto_zoom: AutoZoom | None = None
     overlays: tuple[Constraint, ...] = ()
     fields: tuple[str, ...] = ()
+    careful: float = CAREFUL
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +59,9 @@ class Crop:
     was to be found; `unmet`: the constraints that the box does not
     meet; `importance`: the share of the picture's saliency in the box; `centred`: that of the centre crop of the same
     size; `confidence`: the probability that it is one of the best, None without a calibration and for every crop that
-    is not `plain`; `plain`: policy window, without zoom and constraints; `whole`: the box is the whole picture;
-    `objects`: the protected ones, seen from the box; None for a map without objects."""
+    is not `plain`; `beats_centre`: the probability that it keeps more of people's gaze than the centre crop, 0.5 where
+    it is the same; `plain`: policy window or balanced, without zoom and constraints; `whole`: the box is the whole
+    picture; `objects`: the protected ones, seen from the box; None for a map without objects."""
 
     ratio: Ratio
     box: Box
@@ -64,6 +69,7 @@ class Crop:
     importance: float
     centred: float
     whole: bool
+    beats_centre: float = 0.5
     plain: bool = False
     confidence: float | None = None
     unmet: tuple[Constraint, ...] = ()
@@ -135,7 +141,7 @@ class Cropper:
         grid, field = self.grid, self.field
         policy: Applied = options.policy
         if policy == "auto":
-            policy = "window" if focus is None else "focus"
+            policy = "balanced" if focus is None else "focus"
         zoom, subject = options.zoom, None
         if options.auto_zoom is not None:
             subject = self._subject(options.protect, focus if policy == "focus" else None)
@@ -148,7 +154,7 @@ class Cropper:
             aim = subject.corner(options.auto_zoom, (width, height), (grid.width, grid.height))
         else:
             aim = self._aim(policy, width, height, focus, options.auto_zoom)
-        balance = self._balance(options.protect) if policy == "balanced" else None
+        balance = self._balance(options.protect) if policy in ("balanced", "careful") else None
         value: Balance | Overlaid | None = balance
         wishes, protected = options.constraints, [o for o in grid.objects if o.kind in options.protect]
         if options.overlays and subject is not None and policy == "subject":
@@ -159,6 +165,10 @@ class Cropper:
         kept = list(wishes)
         while (box := place(field, width, height, aim, kept, value=value)) is None:
             kept.pop()  # the last constraint is dropped first; without constraints there is always a box
+        if policy == "careful":
+            box = self._careful(box, kept, options)
+        elif policy == "focus" and focus is not None and aim is not None and options.auto_zoom is None:
+            box = slide(box, aim, focus, protected, kept, (grid.width, grid.height))
         unmet = [c for c in options.constraints[len(kept) :] if not c.met(box, grid.width, grid.height)]
         unmet += unmet_overlays(options.overlays, box, field, protected, flat=grid.flat)
 
@@ -170,14 +180,15 @@ class Cropper:
             found.append(other)
         # In two dimensions a later search tries more positions, so that it may find a better box.
         others = sorted(((each, field.sum(each)) for each in found), key=lambda scored: -scored[1])
-        centre = Box((grid.width - width) // 2, (grid.height - height) // 2, width, height)
-        importance, centred = field.sum(box) / field.total, field.sum(centre) / field.total
+        importance, centred = self._shares(box)
         confidence = None
-        plain = policy == "window" and not options.constraints and zoom == 1  # as it was calibrated
-        if self._calibration and plain and not grid.flat:
+        plain = policy in ("window", "balanced") and not options.constraints and zoom == 1
+        if self._calibration and plain and not grid.flat:  # as it was calibrated
             # One axis alone is cut: the share of the area is that of its length.
             area = (width * height) / (grid.width * grid.height)
-            confidence = self._calibration.confidence(importance, centred, area)
+            fitted = self._calibration
+            confident = fitted.confidence_balanced if policy == "balanced" else fitted.confidence
+            confidence = confident(importance, centred, area)
         return Crop(
             ratio=ratio,
             box=box,
@@ -185,10 +196,11 @@ class Cropper:
             importance=importance,
             centred=centred,
             whole=width == grid.width and height == grid.height,
+            beats_centre=self._beats_centre(box, importance, centred),
             plain=plain,
             confidence=confidence,
             unmet=tuple(unmet),
-            alternatives=tuple((other, value / field.total) for other, value in others),
+            alternatives=tuple((other, total / field.total) for other, total in others),
             objects=self._held(box, options.protect),
             zoom=zoom if options.auto_zoom is not None else None,
             fields=options.fields,
@@ -201,6 +213,38 @@ class Cropper:
                 self._subjects = {}
             self._subjects[key] = find_subject(self.grid, self.points, protect, focus)
         return self._subjects[key]
+
+    def _shares(self, box: Box) -> tuple[float, float]:
+        """The importance of a box and of the centre crop of its size."""
+        field, (_, _, width, height) = self.field, box
+        x, y = (field.width - width) // 2, (field.height - height) // 2
+        importance = field.sum(box) / field.total
+        if (x, y) == (box.x, box.y):
+            return importance, importance
+        return importance, field.sum(Box(x, y, width, height)) / field.total
+
+    def _beats_centre(self, box: Box, importance: float, centred: float) -> float:
+        field, (x, y, width, height) = self.field, box
+        off_x, off_y = x - (field.width - width) // 2, y - (field.height - height) // 2
+        if off_x == off_y == 0:
+            return 0.5
+        moved = abs(off_x) / field.width + abs(off_y) / field.height
+        area = (width * height) / (field.width * field.height)
+        beats = self._calibration.beats if self._calibration is not None else BEATS
+        return beats(compared(importance, centred, area, moved))
+
+    def _careful(self, box: Box, kept: list[Constraint], options: Options) -> Box:
+        """The balanced box, where it surely enough beats the centre crop or saves an object that this would cut; else
+        the centre crop, or with constraints the nearest box to it that meets them."""
+        field = self.field
+        middle = (field.width - box.width) // 2, (field.height - box.height) // 2
+        stay = place(field, box.width, box.height, middle, kept)
+        if stay is None or self._beats_centre(box, *self._shares(box)) >= options.careful:
+            return box
+        there, here = self._held(stay, options.protect), self._held(box, options.protect)
+        if there is not None and here is not None and any(each not in here.cut for each in there.avoidable):
+            return box
+        return stay
 
     def _balance(self, protect: tuple[Kind, ...]) -> Balance:
         if (found := self._balances.get(protect)) is None:
@@ -225,7 +269,7 @@ class Cropper:
     ) -> tuple[int, int] | None:
         """The corner that the policy aims at, in pixels; None: the box with most saliency."""
         grid = self.grid
-        if policy in ("window", "balanced"):
+        if policy in ("window", "balanced", "careful"):
             return None
         centre = (grid.width - width) // 2, (grid.height - height) // 2
         if policy == "focus" and focus is not None:

@@ -45,14 +45,14 @@ class Overlaid:
         self._field, self._base, self._picture = field, base, (field.width, field.height)
         self._objects = tuple(objects)
         self.rectangles = [edges for each in overlays if has_pixels(edges := each.edges(*size))]
-        both = size[0] < field.width and size[1] < field.height
-        self.across = Along(self, 0, both)
-        self.down = Along(self, 1, both)
+        self.across = Along(self, 0)
+        self.down = Along(self, 1)
 
     def offsets(self, axis: int, length: int, *, borders: bool) -> Ints:
         """Candidates along an axis, 0 across, 1 down; `borders`: also those with an overlay's side at a cell's."""
         base, profile = self._base, (self._field.across, self._field.down)[axis]
-        parts = [] if base is None else [(base.across, base.down)[axis].offsets(length)]
+        found = None if base is None else (base.across, base.down)[axis].offsets(length, not borders)
+        parts = [] if found is None else [found]
         for rectangle in self.rectangles:
             first, last = rectangle[axis], rectangle[2 + axis]
             if borders:
@@ -104,7 +104,7 @@ class Overlaid:
         least -= sum(float(each[row, column]) for each in under) + float(hidden[row, column]) + _SLACK
         rows, columns = np.nonzero(found >= least)
         values = np.full(shape, -np.inf)
-        some = base.at(xs, ys, width, height, rows, columns, importance)
+        some = base.at(xs, ys, width, height, rows, columns)
         for each in under:
             some -= each[rows, columns]
         some -= hidden[rows, columns]
@@ -133,13 +133,13 @@ class Overlaid:
 
 
 class Along:
-    """One axis of an `Overlaid`, for placing.py. `both`: the box is smaller than the picture in both directions."""
+    """One axis of an `Overlaid`, for placing.py."""
 
-    def __init__(self, overlaid: Overlaid, axis: int, both: bool) -> None:
-        self._overlaid, self._axis, self._both = overlaid, axis, both
+    def __init__(self, overlaid: Overlaid, axis: int) -> None:
+        self._overlaid, self._axis = overlaid, axis
 
-    def offsets(self, length: int) -> Ints:
-        return self._overlaid.offsets(self._axis, length, borders=not self._both)
+    def offsets(self, length: int, both: bool) -> Ints:
+        return self._overlaid.offsets(self._axis, length, borders=not both)
 
     def values(self, offsets: Ints, length: int) -> Floats:
         """Of the boxes [offset, offset + length) over the whole other axis."""

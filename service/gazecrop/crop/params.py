@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl
 
-from gazecrop.crop.cropping import POLICIES, Options, Policy
+from gazecrop.crop.cropping import CAREFUL, POLICIES, Options, Policy
 from gazecrop.crop.fields import FORMS
 from gazecrop.crop.objects import KINDS, Kind
 from gazecrop.crop.overlay import MOST_OVERLAYS
@@ -22,6 +22,7 @@ CROPPING = frozenset(
     {
         "ratios",
         "policy",
+        "careful",
         "zoom",
         "keep",
         "avoid",
@@ -111,6 +112,7 @@ def parse_collecting_errors(query: str, allowed: frozenset[str]) -> tuple[Wanted
         protect=_collect(_protect, values.pop("protect", ",".join(KINDS)), errors, default=KINDS),
         auto_zoom=_auto_zoom(zoom == "auto", values, errors),
         fields=_collect(_fields, values.pop("fields", ""), errors, default=()),
+        careful=_collect(_careful, values.pop("careful", str(CAREFUL)), errors, default=CAREFUL),
     )
     if options.auto_zoom and options.auto_zoom.align and options.policy not in ("auto", "focus"):
         detail = f"align is of the policies auto and focus, not of {options.policy}."
@@ -171,6 +173,14 @@ def _align(value: str) -> tuple[float, float]:
         detail = "align is x,y in fractions of the crop, for example align=0.5,0.4."
         raise BadParameters.one("align", detail, received=value[:40])
     return float(parts[0]), float(parts[1])
+
+
+def _careful(value: str) -> float:
+    least = float(value) if _DECIMAL.fullmatch(value) else 0.0
+    if not 0.5 <= least <= 0.99:
+        detail = "The least chance of beating the centre crop is a number from 0.5 to 0.99."
+        raise BadParameters.one("careful", detail, received=value[:40])
+    return least
 
 
 def _candidates(value: str) -> int:

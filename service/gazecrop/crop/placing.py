@@ -160,17 +160,17 @@ class Profile:
         length = float(min(after.min(), before.min())) / self._cells
         return min(max(ceil(length), 1), self.side)
 
-    def bends(self, length: int, value: "AxisValue | None" = None) -> Ints:
+    def bends(self, length: int, value: "AxisValue | None" = None, *, both: bool = False) -> Ints:
         """Offsets that include the best window's: the pixels beside a bend of its sum, the ends and the middle; and
-        those that `value` adds."""
+        those that `value` adds. `both`: the box is smaller than the picture along both axes."""
         room, beside = self.side - length, self.beside
         count = len(beside)
         found = np.empty(2 * count + 2, np.int64)
         found[:count] = beside
         np.subtract(beside, length, out=found[count:-2])
         found[-2], found[-1] = room // 2, room - room // 2
-        if value is not None:
-            found = np.concatenate((found, value.offsets(length)))
+        if value is not None and (more := value.offsets(length, both)) is not None:
+            found = np.concatenate((found, more))
         np.maximum(found, 0, out=found)
         np.minimum(found, room, out=found)
         return found
@@ -247,8 +247,8 @@ def _windows(levels: Ints, side: int, offsets: Ints, length: int) -> Ints:
 class AxisValue(Protocol):
     """What `place` needs of a measure along one axis."""
 
-    def offsets(self, length: int) -> Ints:
-        """Further candidates."""
+    def offsets(self, length: int, both: bool) -> Ints | None:
+        """Further candidates; more of them for boxes smaller than the picture along both axes."""
         ...
 
     def values(self, offsets: Ints, length: int) -> NDArray[np.float64]: ...
@@ -292,8 +292,9 @@ def place(
         if width == field.width:
             return Box(0, field.down.best(height, down), width, height)
     if aim is None:
-        xs = field.across.bends(width, across) if width < field.width else _START
-        ys = field.down.bends(height, down) if height < field.height else _START
+        both = width < field.width and height < field.height
+        xs = field.across.bends(width, across, both=both) if width < field.width else _START
+        ys = field.down.bends(height, down, both=both) if height < field.height else _START
     else:
         xs, ys = np.array(aim[:1]), np.array(aim[1:])
     left, right, top, bottom = 0, field.width - width, 0, field.height - height
@@ -320,7 +321,7 @@ def place(
 
     allowed: Any = None
     if avoid or apart:
-        allowed = _allowed(xs, ys, width, height, avoid, apart)
+        allowed = allowed_boxes(xs, ys, width, height, avoid, apart)
         if not allowed.any():
             return None
     if aim is None:
@@ -344,9 +345,11 @@ def place(
     return Box(x, y, width, height)
 
 
-def _allowed(
+def allowed_boxes(
     xs: Ints, ys: Ints, width: int, height: int, avoid: list[tuple[int, int, int, int]], apart: Sequence[Box]
 ) -> NDArray[np.bool_]:
+    """Of the boxes with their corners at (xs, ys), [len(ys), len(xs)]: whether a box is outside each of `avoid` and
+    apart from each of `apart`."""
     allowed = np.ones((len(ys), len(xs)), np.bool_)
     for left, top, right, bottom in avoid:
         beside = (xs + width <= left) | (xs >= right)

@@ -34,7 +34,7 @@ export function nameOf(ratio) {
 export function adviceOf(ratio, found) {
   const { grid } = state,
     value = valueOf(ratio);
-  const plain = found.policy === "window" && state.zoom === 1 && !state.constraints.length;
+  const plain = ["window", "balanced"].includes(found.policy) && state.zoom === 1 && !state.constraints.length;
   const [from, to] = (plain && grid.goodRatios) || [null, null];
   const wider = value * grid.height > grid.width;
   const canvas = wider

@@ -4,7 +4,12 @@ import { adviceOf, confidenceOf, cropOf, nameOf, valueOf } from "./answers.js";
 import { byId, element, onChange, percent, state, update } from "./state.js";
 
 const VERDICTS = { good: "Good", tight: "Tight", poor: "Poor" };
-const POLICIES = { window: "Most saliency", point: "Top point centred", centre: "Centred" };
+const POLICIES = {
+  balanced: "Balanced",
+  window: "Most saliency",
+  point: "Top point centred",
+  centre: "Centred",
+};
 
 /** Shows a box of the picture in `frame` by CSS layout, without a canvas: fast enough to follow a slider. */
 export function showCrop(frame, box, { grid, picture } = state) {
@@ -84,6 +89,8 @@ function detail({ grid, ratio, constraints, focus, policy }) {
     lines.push(
       `Confidence ${percent(confidence)}: the probability that this crop keeps at least nine tenths of what the best crop keeps.`,
     );
+  if (!found.whole && found.beats_centre !== 0.5)
+    lines.push(`The chance that it keeps people's gaze better than the centred crop: ${percent(found.beats_centre)}.`);
   if (found.policy === "focus") lines.push("It follows the focus that a person set.");
   if (policy === "point" && grid.symmetric)
     lines.push("The map is nearly its own mirror image, so the crop is centred.");

@@ -1,6 +1,7 @@
 /**
  * Gazecrop's portable map: decodes `saliency.encoded` and computes the same crops as the server, to the pixel.
- * One file, no dependencies, no requests. It mirrors gazecrop/crop/{grid,objects,points,placing,balance,zooming,overlay,fields,cropping,ratios}.py by name.
+ * One file, no dependencies, no requests. It mirrors gazecrop/crop/{grid,objects,points,placing,balance,sliding,
+ * confidence,zooming,overlay,fields,cropping,ratios}.py by name.
  *
  *     import { decode, crop } from "./gazecrop.js";
  *     const { box } = crop(decode(document.saliency.encoded), "16:9");
@@ -16,12 +17,14 @@
  * @typedef {{kind: "keep"|"avoid"|"overlay", x: number, y: number, width: number, height: number}} Constraint fractions
  * @typedef {{kind: "face"|"text", box: Box, score: number}} Found a face (with hair, chin and ears) or a text line
  * @typedef {{x: number, y: number, score: number}} Point fractions of the picture; score relative to the highest point
- * @typedef {"auto"|"window"|"point"|"centre"|"focus"|"balanced"} Policy
+ * @typedef {"auto"|"window"|"point"|"centre"|"focus"|"balanced"|"careful"} Policy
  * @typedef {{policy?: Policy, zoom?: number|string, constraints?: Constraint[], candidates?: number,
- *   overlays?: {x: number, y: number, width: number, height: number}[], fields?: string, fill?: number, align?: {x: number, y: number}, pixels?: {width: number, height: number},
- *   protect?: string, weights?: {middle: number, mass: number, face: number, text: number}, focus?: {x: number, y: number, source?: "person"|"model",
- *   profiles?: Object<string, {x: number, y: number}>}|null}} Options
+ *   overlays?: {x: number, y: number, width: number, height: number}[], fields?: string, fill?: number,
+ *   align?: {x: number, y: number}, pixels?: {width: number, height: number},
+ *   protect?: string, careful?: number, weights?: {middle: number, mass: number, face: number, text: number},
+ *   focus?: {x: number, y: number, source?: "person"|"model", profiles?: Object<string, {x: number, y: number}>}|null}} Options
  * @typedef {{box: Box, policy: Policy|"subject", zoom: number, importance_fraction: number, centre_fraction: number, gain: number,
+ *   beats_centre: number,
  *   whole: boolean, verdict: "good"|"tight"|"poor", unmet: Constraint[],
  *   objects: {whole: number, cut: Found[], outside: number, avoidable: Found[]}|null,
  *   alternatives: {box: Box, importance_fraction: number}[], fields?: Object<string, any>}} Crop
@@ -46,12 +49,17 @@ const TOP = 31,
 const KINDS = ["face", "text"],
   PARTS = 255,
   SCORES = 127,
+  OBJECT = 256 * SCORES, // the weight of an object as long as the picture that is surely there
+  FINE = 1024,
   LARGE = 41,
   LOOSE = 20, // objects: their edges are in 255ths of a side, scores in 127ths; see objects.py
   TWENTIETHS = 20,
   HEAD = [1, 3, 1];
 /** Weights of policy `balanced`, in shares of the picture's saliency: see balance.py. */
-export const WEIGHTS = Object.freeze({ middle: 0.05, mass: 0.1, face: 0.02, text: 0.02 });
+export const WEIGHTS = Object.freeze({ middle: 0.0025, mass: 0.0106, face: 0.05, text: 0.0355 });
+/** Weights of `beats_centre`, the chance that people's gaze is kept better than by the centre crop: see confidence.py. */
+export const BEATS = Object.freeze([2.148288, 0.81413, 4.000127, 1.57694]);
+const CAREFUL = 0.8; // the least such chance with which policy `careful` leaves the centre
 const MOST = 5,
   APART = 0.15,
   LEAST = 0.2,
@@ -238,7 +246,9 @@ function unpack(code, width, height) {
       height: Math.ceil((bottom * height) / PARTS) - y,
     };
     const score = Math.round((100 * (rest % (SCORES + 1))) / SCORES) / 100;
-    return { edges: [left, top, right, bottom], kind: KINDS[rest > SCORES ? 1 : 0], box, score };
+    const longer = Math.max(right - left, bottom - top),
+      weight = Math.floor(Math.sqrt(256 * longer)) * (rest % (SCORES + 1)); // in policy `balanced`
+    return { edges: [left, top, right, bottom], kind: KINDS[rest > SCORES ? 1 : 0], box, score, weight };
   });
 }
 
@@ -291,14 +301,13 @@ class Profile {
     return (this.reach(offset + length) - this.reach(offset)) * this.across;
   }
 
-  /** Offsets that include the best window: the pixels beside each bend of the sum, the ends and the middle; and those
-   * at which an end is at one of `steps`, and `more`. */
-  bends(length, steps = [], more = []) {
+  /** Offsets that include the best window: the pixels beside each bend of the sum, the ends and the middle; and `more`. */
+  bends(length, more = []) {
     const room = this.side - length,
       half = Math.floor(room / 2),
       found = new Set([half, room - half]);
     const add = (offset) => found.add(Math.min(Math.max(offset, 0), room));
-    for (const pixel of [...this.beside, ...steps]) (add(pixel), add(pixel - length));
+    for (const pixel of this.beside) (add(pixel), add(pixel - length));
     more.forEach(add);
     return [...found];
   }
@@ -354,8 +363,9 @@ function isMet(constraint, box, grid) {
  * @returns {Box|null}
  */
 function place(grid, width, height, aim, constraints, apart, value = null) {
-  let xs = aim ? [aim[0]] : width < grid.width ? grid.across.bends(width, value?.stepsX, value?.moreX) : [0];
-  let ys = aim ? [aim[1]] : height < grid.height ? grid.down.bends(height, value?.stepsY, value?.moreY) : [0];
+  const both = width < grid.width && height < grid.height;
+  let xs = aim ? [aim[0]] : width < grid.width ? grid.across.bends(width, value?.turnsX(width, both)) : [0];
+  let ys = aim ? [aim[1]] : height < grid.height ? grid.down.bends(height, value?.turnsY(height, both)) : [0];
   let left = 0,
     top = 0,
     right = grid.width - width,
@@ -438,6 +448,12 @@ function shrunk(object) {
 const within = (object, { width, height }, grid) =>
   [object, shrunk(object)].find((each) => fits(each, width, height, grid));
 
+/** Whether a box holds 95 % of the face alone; a head is then whole, too. */
+function isAloneWhole(object, box, grid) {
+  const [shared, area] = insideOf(shrunk(object), box, grid);
+  return LOOSE * (area - shared) <= area;
+}
+
 /** The objects seen from a box: whole with 95 % of their area inside, outside with 5 %, cut between. The area is that
  * of the face alone where the head is too large for the box and the face is not. */
 function held(objects, box, grid) {
@@ -449,7 +465,7 @@ function held(objects, box, grid) {
     const protectedBox = within(each, box, grid);
     const [shared, area] = insideOf(protectedBox ?? each, box, grid);
     if (LOOSE * shared <= area) outside++;
-    else if (LOOSE * (area - shared) <= area) whole++;
+    else if (LOOSE * (area - shared) <= area || (protectedBox && isAloneWhole(each, box, grid))) whole++;
     else {
       cut.push(each);
       if (protectedBox) avoidable.push(each);
@@ -466,6 +482,54 @@ function protectedOf(grid, protect) {
   if (names.some((name) => !KINDS.includes(name)) || new Set(names).size < names.length)
     throw new RangeError(`protect must be none, or any of ${KINDS}`);
   return grid.objects.filter(({ kind }) => names.includes(kind));
+}
+
+// ---- a person's focus and the objects
+
+/**
+ * Of the boxes of one size that hold the point and meet the constraints, those that cut the fewest objects which would fit,
+ * and of these the one nearest to the corner `aim`; `box` itself where it cuts none.
+ */
+function slide(box, aim, point, objects, constraints, grid) {
+  const size = [box.width, box.height],
+    picture = [grid.width, grid.height],
+    fitting = objects.flatMap((each) => within(each, box, grid) ?? []),
+    both = [...fitting, ...objects.map(shrunk).filter((each) => fits(each, box.width, box.height, grid))];
+  const cuts = (x, y) => held(objects, { ...box, x, y }, grid).avoidable.length;
+  if (!cuts(box.x, box.y)) return box;
+  const low = [0, 1].map((axis) => Math.max(Math.ceil(point[axis] * picture[axis]) - size[axis], 0)),
+    high = [0, 1].map((axis) => Math.min(Math.floor(point[axis] * picture[axis]), picture[axis] - size[axis])),
+    avoid = [];
+  for (const constraint of constraints) {
+    const edges = edgesOf(constraint, grid);
+    if (constraint.kind === "keep")
+      for (const axis of [0, 1]) {
+        low[axis] = Math.max(low[axis], edges[2 + axis] - size[axis]);
+        high[axis] = Math.min(high[axis], edges[axis]);
+      }
+    else avoid.push(edges);
+  }
+  if (low[0] > high[0] || low[1] > high[1]) return box;
+  const [xs, ys] = [0, 1].map((axis) => {
+    const side = picture[axis],
+      found = [aim[axis]];
+    const ends = both.flatMap((each) => stepsOf(each, axis, side));
+    for (const { edges } of both)
+      ends.push(Math.floor((edges[axis] * side) / PARTS), Math.ceil((edges[axis + 2] * side) / PARTS));
+    for (const end of ends) found.push(end, end - size[axis]);
+    for (const edges of avoid) found.push(edges[axis] - size[axis], edges[axis + 2]);
+    return [...new Set(found.map((at) => Math.min(Math.max(at, low[axis]), high[axis])))];
+  });
+  let best = box,
+    least = null;
+  for (const y of ys)
+    for (const x of xs) {
+      if (avoid.some(([a, b, c, d]) => x + size[0] > a && x < c && y + size[1] > b && y < d)) continue;
+      const order = [cuts(x, y), (2 * (x - aim[0])) ** 2 + (2 * (y - aim[1])) ** 2, y, x],
+        at = least?.findIndex((each, i) => each !== order[i]);
+      if (!least || (at >= 0 && order[at] < least[at])) ((best = { ...box, x, y }), (least = order));
+    }
+  return best;
 }
 
 // ---- policy `balanced`, in the same order of operations as balance.py
@@ -502,50 +566,74 @@ class Tables {
   }
 }
 
-/** The pixels at which an edge of the box begins and ends to cut an object or a face alone, along one axis. */
-const stepsOf = (objects, low, side) =>
-  objects
-    .flatMap((object) => [object, shrunk(object)])
-    .flatMap(({ edges }) => {
-      const first = edges[low],
-        last = edges[low + 2],
-        parts = LOOSE * PARTS;
-      return [
-        Math.floor(((LOOSE * first + last - first) * side) / parts),
-        Math.ceil(((LOOSE * last - last + first) * side) / parts),
-      ];
-    });
+/** Along one axis, the pixels at which the first and the last edge of a box must be for the object to be whole in it. */
+const stepsOf = ({ edges }, low, side) => {
+  const first = edges[low],
+    last = edges[low + 2],
+    parts = LOOSE * PARTS;
+  return [
+    Math.floor(((LOOSE * first + last - first) * side) / parts),
+    Math.ceil(((LOOSE * last - last + first) * side) / parts),
+  ];
+};
+
+/** (length, both) -> the offsets at which an object that fits along one axis becomes whole or outside; for boxes smaller
+ * than the picture along both axes also those at which all of it is inside or outside. */
+const turnsOf = (objects, low, side) => (length, both) =>
+  objects.flatMap((one) => {
+    const { edges } = one;
+    if ((edges[low + 2] - edges[low]) * side > PARTS * length) return [];
+    const ends = stepsOf(one, low, side);
+    if (both) ends.push(Math.floor((edges[low] * side) / PARTS), Math.ceil((edges[low + 2] * side) / PARTS));
+    return ends.flatMap((end) => [end, end - length]);
+  });
 
 /** The measure of boxes of policy `balanced` for `place`. */
 function balance(grid, objects, weights) {
-  const cutCost = (box) => {
-    const { avoidable } = held(objects, box, grid),
-      faces = avoidable.filter(({ kind }) => kind === "face").length;
-    return weights.face * faces + weights.text * (avoidable.length - faces);
+  const faces = objects.map(shrunk); // of a face the detector's own box counts
+  /** (x, y) -> what the objects that the box there cuts, and half of what those outside, cost: a sum of integers. */
+  const costsOf = (width, height) => {
+    const fitting = faces
+      .filter((one) => fits(one, width, height, grid))
+      .map((one) => {
+        const weight = one.kind === "face" ? weights.face : weights.text;
+        return { ...one, half: Math.floor(weight * one.weight * FINE + 0.5) };
+      });
+    return (x, y) => {
+      const box = { x, y, width, height };
+      let costs = 0;
+      for (const one of fitting) {
+        const [shared, area] = insideOf(one, box, grid);
+        if (LOOSE * (area - shared) <= area) continue;
+        costs += LOOSE * shared > area ? 2 * one.half : one.half;
+      }
+      return costs / (2 * OBJECT * FINE);
+    };
   };
   const alongOne = (profile, length) => {
     const { side, cells } = profile,
       tables = new Tables(profile.levels.slice(0, cells), side),
-      total = profile.upto[cells];
+      total = profile.upto[cells],
+      [middle, mass] = [weights.middle, weights.mass].map((weight) => weight / (2 * side * cells));
     return (offset) => {
       const from = offset * cells,
         to = (offset + length) * cells,
-        [inside, moment] = tables.between(from, to),
-        far = Math.abs((from + to) * inside - moment);
+        [inside, moment] = tables.between(from, to);
       let value = inside / total;
-      value -= weights.middle * (Math.abs(2 * offset - (side - length)) / (2 * side));
-      value -= weights.mass * (far / (Math.max(inside, 1) * (2 * side * cells)));
+      value -= middle * Math.abs(from + to - side * cells);
+      value -= mass * (Math.abs((from + to) * inside - moment) / Math.max(inside, 1));
       return value;
     };
   };
   const alongBoth = (xs, ys, width, height) => {
     const { columns, rows, width: wide, height: high } = grid,
-      sum = summing(grid, xs, ys, width, height),
+      [middleX, massX] = [weights.middle, weights.mass].map((weight) => weight / (2 * wide * columns)),
+      [middleY, massY] = [weights.middle, weights.mass].map((weight) => weight / (2 * high * rows)),
       bands = Array.from(
         { length: rows },
         (_, row) => new Tables(grid.levels.subarray(row * columns, (row + 1) * columns), wide),
       );
-    return xs.map((x, column) => {
+    return xs.map((x) => {
       const from = x * columns,
         to = (x + width) * columns,
         both = bands.map((band) => band.between(from, to)),
@@ -557,7 +645,7 @@ function balance(grid, objects, weights) {
           both.map(([, moment]) => moment),
           high,
         );
-      return ys.map((y, row) => {
+      return ys.map((y) => {
         const above = y * rows,
           below = (y + height) * rows,
           [sums, momentY] = inside.between(above, below),
@@ -565,18 +653,17 @@ function balance(grid, objects, weights) {
           farX = Math.abs((from + to) * sums - momentX),
           farY = Math.abs((above + below) * sums - momentY),
           most = Math.max(sums, 1);
-        let value = sum(row, column) / grid.total;
+        let value = sums / grid.total;
         value -=
-          weights.middle *
-          (Math.abs(2 * x - (wide - width)) / (2 * wide) + Math.abs(2 * y - (high - height)) / (2 * high));
-        value -= weights.mass * (farX / (most * (2 * wide * columns)) + farY / (most * (2 * high * rows)));
+          middleX * Math.abs(from + to - wide * columns) + middleY * Math.abs(above + below - high * rows);
+        value -= massX * (farX / most) + massY * (farY / most);
         return value;
       });
     });
   };
   return {
-    stepsX: stepsOf(objects, 0, grid.width),
-    stepsY: stepsOf(objects, 1, grid.height),
+    turnsX: turnsOf(faces, 0, grid.width),
+    turnsY: turnsOf(faces, 1, grid.height),
     of(_, xs, ys, width, height) {
       let value;
       if (height === grid.height) {
@@ -590,7 +677,8 @@ function balance(grid, objects, weights) {
         value = (row, column) => values[column][row];
       }
       if (!objects.length) return value;
-      return (row, column) => value(row, column) - cutCost({ x: xs[column], y: ys[row], width, height });
+      const costs = costsOf(width, height);
+      return (row, column) => value(row, column) - costs(xs[column], ys[row]);
     },
   };
 }
@@ -812,10 +900,8 @@ function overlaid(grid, objects, overlays, width, height, base) {
       ];
     });
   return {
-    stepsX: base?.stepsX ?? [],
-    stepsY: base?.stepsY ?? [],
-    moreX: more(0, grid.across, grid.width),
-    moreY: more(1, grid.down, grid.height),
+    turnsX: (length, both) => [...(base?.turnsX(length, both) ?? []), ...more(0, grid.across, grid.width)],
+    turnsY: (length, both) => [...(base?.turnsY(length, both) ?? []), ...more(1, grid.down, grid.height)],
     of(_, xs, ys) {
       const sum = (base?.of ?? summing)(grid, xs, ys, width, height),
         start = base ? sum : (row, column) => sum(row, column) / grid.total;
@@ -966,12 +1052,14 @@ export function crop(grid, ratio, options = {}) {
   let zoom = fraction(String(automatic ? 1 : (options.zoom ?? 1)));
   if (focus) numbers.push(focus.x, focus.y);
   if (!numbers.every(Number.isFinite)) throw new RangeError("a constraint or the focus is not finite numbers");
+  const careful = Number(options.careful ?? CAREFUL);
+  if (!(careful >= 0.5 && careful <= 0.99)) throw new RangeError("careful must be 0.5 to 0.99");
   if (zoom[0] < zoom[1] || zoom[0] > 4n * zoom[1]) throw new RangeError("zoom must be 1 to 4, or auto");
   const shape = parseRatio(ratio),
     objects = protectedOf(grid, String(options.protect ?? "face,text"));
   let policy = options.policy ?? "auto",
     subject = null;
-  if (policy === "auto") policy = focus ? "focus" : "window";
+  if (policy === "auto") policy = focus ? "focus" : "balanced";
   if (automatic && (subject = findSubject(grid, objects, policy === "focus" ? focus : null))) {
     zoom = subjectZoom(subject, automatic, shape, grid);
     if ((options.policy ?? "auto") === "auto" && !focus) policy = "subject";
@@ -988,7 +1076,7 @@ export function crop(grid, ratio, options = {}) {
   const weights = { ...WEIGHTS, ...options.weights };
   if (!Object.values(weights).every((weight) => weight >= 0 && weight <= 1))
     throw new RangeError("weights must be 0 to 1");
-  let value = policy === "balanced" ? balance(grid, objects, weights) : null;
+  let value = policy === "balanced" || policy === "careful" ? balance(grid, objects, weights) : null;
   const kept = [...constraints],
     overlays = overlaysOf(options.overlays ?? []);
   if (overlays.length && policy === "subject") {
@@ -998,6 +1086,9 @@ export function crop(grid, ratio, options = {}) {
   if (overlays.length && !aim) value = overlaid(grid, objects, overlays, width, height, value);
   let box;
   while (!(box = place(grid, width, height, aim, kept, [], value))) kept.pop(); // the last one is dropped first
+  if (policy === "careful") box = carefully(grid, box, kept, objects, careful);
+  if (policy === "focus" && focus && !automatic && objects.length)
+    box = slide(box, aim, [focus.x, focus.y], objects, kept, grid);
   const taken = [box];
   while (taken.length < candidates) {
     const other = place(grid, width, height, null, kept, taken, value);
@@ -1006,11 +1097,8 @@ export function crop(grid, ratio, options = {}) {
   }
   const share = (one) => sumOf(grid, one) / grid.total;
   const cut = { box, picture: [grid.width, grid.height], largest: boxSize(shape, grid, [1n, 1n]) };
-  const importance_fraction = share(box),
-    whole = width === grid.width && height === grid.height;
-  const x = Math.floor((grid.width - width) / 2),
-    y = Math.floor((grid.height - height) / 2),
-    centre_fraction = share({ x, y, width, height });
+  const whole = width === grid.width && height === grid.height,
+    [importance_fraction, centre_fraction] = sharesOf(grid, box);
   const seen = grid.objects.length ? held(objects, box, grid) : null;
   let verdict = whole || importance_fraction >= GOOD ? "good" : importance_fraction >= TIGHT ? "tight" : "poor";
   if (verdict === "good" && !whole && seen?.cut.some(isLarge)) verdict = "tight";
@@ -1021,6 +1109,7 @@ export function crop(grid, ratio, options = {}) {
     importance_fraction,
     centre_fraction,
     gain: importance_fraction - centre_fraction,
+    beats_centre: beatsCentre(grid, box),
     whole,
     verdict,
     objects: seen,
@@ -1043,16 +1132,54 @@ function focusFor(name, focus) {
   return Object.hasOwn(profiles, name) ? profiles[name] : source === "person" ? (focus ?? null) : null;
 }
 
+/** The corner of the centre crop of a box's size. */
+const middleOf = (grid, { width, height }) => [
+  Math.floor((grid.width - width) / 2),
+  Math.floor((grid.height - height) / 2),
+];
+
+/** The importance of a box and of the centre crop of its size. */
+function sharesOf(grid, box) {
+  const [x, y] = middleOf(grid, box);
+  return [box, { ...box, x, y }].map((one) => sumOf(grid, one) / grid.total);
+}
+
+/** The chance that people's gaze is kept better than by the centre crop; 0.5 where it is the same. */
+function beatsCentre(grid, box) {
+  const [x, y] = middleOf(grid, box);
+  if (x === box.x && y === box.y) return 0.5;
+  const [kept, centred] = sharesOf(grid, box),
+    gain = kept - centred,
+    moved = Math.abs(box.x - x) / grid.width + Math.abs(box.y - y) / grid.height,
+    area = (box.width * box.height) / (grid.width * grid.height);
+  const logit = (share) => {
+    const bounded = Math.min(Math.max(share, 0.001), 1 - 0.001);
+    return Math.log(bounded / (1 - bounded));
+  };
+  const features = [gain, logit(kept) - logit(centred), gain / area, moved],
+    score = features.reduce((sum, each, i) => sum + BEATS[i] * each, 0);
+  return 1 / (1 + Math.exp(-Math.min(Math.max(score, -30), 30)));
+}
+
+/** The balanced box, where it surely enough beats the centre crop or saves an object that this would cut; else the centre
+ * crop, or with constraints the nearest box to it that meets them. */
+function carefully(grid, box, kept, objects, least) {
+  const stay = place(grid, box.width, box.height, middleOf(grid, box), kept, []);
+  if (!stay || beatsCentre(grid, box) >= least) return box;
+  const { cut } = held(objects, box, grid);
+  return held(objects, stay, grid).avoidable.some((each) => !cut.includes(each)) ? box : stay;
+}
+
 /** The corner of the box that the policy aims at; null: the one with the largest sum. */
 function aimOf(grid, policy, width, height, focus, align = null) {
-  if (policy === "window" || policy === "balanced") return null;
+  if (["window", "balanced", "careful"].includes(policy)) return null;
   let at = null;
   if (policy === "focus" && align)
     return [aligned(focus.x, align.x, width, grid.width), aligned(focus.y, align.y, height, grid.height)];
   if (policy === "focus") at = focus;
   else if (policy === "point" && !grid.symmetric) at = grid.points[0];
   else if (policy !== "point" && policy !== "centre") throw new RangeError(`there is no policy ${policy}`);
-  if (!at) return [Math.floor((grid.width - width) / 2), Math.floor((grid.height - height) / 2)];
+  if (!at) return middleOf(grid, { width, height });
   const centred = (point, length, side) =>
     Math.min(Math.max(Math.floor(point * side - length / 2 + 0.5), 0), side - length);
   return [centred(at.x, width, grid.width), centred(at.y, height, grid.height)];

@@ -64,6 +64,7 @@ function json() {
       importance_fraction: rounded(found.importance_fraction),
       centre_fraction: rounded(found.centre_fraction),
       gain: rounded(found.gain),
+      beats_centre: Math.round(1000 * found.beats_centre) / 1000,
       ...(confidence !== undefined && { confidence }),
       verdict: found.verdict,
       policy: found.policy,

@@ -12,7 +12,7 @@
  * @property {Grid|null} grid
  * @property {string} ratio the selected shape
  * @property {string[]} ratios the shapes of the cards
- * @property {"auto"|"window"|"point"|"centre"} policy
+ * @property {"auto"|"balanced"|"careful"|"window"|"point"|"centre"} policy
  * @property {number} zoom
  * @property {{x: number, y: number}|null} focus set by a person, in fractions; null: the predicted one is used
  * @property {boolean} focusStored this focus is stored on the server

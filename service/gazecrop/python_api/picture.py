@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gazecrop.crop.confidence import Calibration
-from gazecrop.crop.cropping import Cropper, Policy
+from gazecrop.crop.cropping import CAREFUL, Cropper, Policy
 from gazecrop.crop.grid import SaliencyGrid
 from gazecrop.crop.objects import Object
 from gazecrop.crop.params import parse
@@ -88,6 +88,7 @@ class Picture:
         overlay: Iterable[Area] = (),
         candidates: int = 1,
         protect: str = "face,text",
+        careful: float = CAREFUL,
         focus: tuple[float, float] | None = None,
         fields: str = "",
     ) -> Crop:
@@ -95,12 +96,14 @@ class Picture:
 
         `zoom`: 1 to 4, the divisor of the largest box; "auto": the tightest box in which the subject fills `fill` (0.3
         to 0.9, default 0.6), with the subject's middle at `align` (x, y in fractions of the crop). `protect`:
-        "face,text", "face", "text" or "none", the objects that a crop should not cut through. `keep`, `avoid`: areas
-        that must be wholly inside or outside the box; where not all can be, the last are dropped, `avoid` before `keep`
-        (see `unmet`). `overlay`: areas in fractions of the crop that the page covers, 4 at most; what matters is kept
-        from under them (see `unmet`). `candidates`: 1 to 5, the number of boxes with the `alternatives`. `focus`: the
-        point (x, y in fractions) to keep central. `fields`: names of content management systems, comma-separated, for
-        `Crop.fields`. Raises BadParameters, which lists all errors, and TypeError for values of another type.
+        "face,text", "face", "text" or "none", the objects that a crop should not cut through. `careful`: 0.5 to 0.99,
+        the least `beats_centre` with which policy "careful" leaves the centre. `keep`, `avoid`: areas that must be
+        wholly inside or outside the box; where not all can be, the last are dropped, `avoid` before `keep` (see
+        `unmet`). `overlay`: areas in fractions of the crop that the page covers, 4 at most; what matters is kept from
+        under them (see `unmet`). `candidates`: 1 to 5, the number of boxes with the `alternatives`. `focus`: the point
+        (x, y in fractions) to keep inside, as central as objects that should not be cut through allow. `fields`: names
+        of content management systems, comma-separated, for `Crop.fields`. Raises BadParameters, which lists all errors,
+        and TypeError for values of another type.
         """
         [crop] = self.crops(
             [ratio],
@@ -113,6 +116,7 @@ class Picture:
             overlay=overlay,
             candidates=candidates,
             protect=protect,
+            careful=careful,
             focus=focus,
             fields=fields,
         )
@@ -131,6 +135,7 @@ class Picture:
         overlay: Iterable[Area] = (),
         candidates: int = 1,
         protect: str = "face,text",
+        careful: float = CAREFUL,
         focus: tuple[float, float] | None = None,
         fields: str = "",
     ) -> list[Crop]:
@@ -138,7 +143,7 @@ class Picture:
         parameters as in `crop`."""
         query = [("ratios", ratios if isinstance(ratios, str) else ",".join(map(_ratio_text, ratios)))]
         query += [("policy", policy), ("zoom", _zoom_text(zoom)), ("candidates", f"{candidates}")]
-        query += [("protect", protect), ("fields", fields)]
+        query += [("protect", protect), ("careful", _number_text("careful", careful)), ("fields", fields)]
         query += [] if fill is None else [("fill", _number_text("fill", fill))]
         query += [("align", text) for text in _area_texts("align", [] if align is None else [align])]
         query += [("keep", text) for text in _area_texts("keep", keep)]

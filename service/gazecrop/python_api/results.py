@@ -44,7 +44,9 @@ class Crop:
 
     importance_fraction: the share of the picture's saliency in the box, 0 to 1; `importance` is not rounded.
     centre_fraction: that of the centre crop of the same size. gain: importance_fraction minus centre_fraction.
-    confidence: the probability that the crop is one of the best of its ratio; None except for plain window crops.
+    beats_centre: the probability that it keeps more of people's gaze than that; 0.5 for the centre crop itself.
+    confidence: the probability that the crop is one of the best of its ratio; None except for plain window and balanced
+    crops.
     policy: the one applied, never `auto`; "subject" with zoom="auto".
     zoom: what zoom="auto" has found; None for other zooms.
     objects: the protected faces and text lines, seen from the box; None for a map without objects.
@@ -61,6 +63,7 @@ class Crop:
     importance_fraction: float
     centre_fraction: float
     gain: float
+    beats_centre: float
     confidence: float | None
     verdict: Verdict
     policy: Applied
@@ -85,6 +88,7 @@ class Crop:
             importance_fraction=answer["importance_fraction"],
             centre_fraction=answer["centre_fraction"],
             gain=answer["gain"],
+            beats_centre=answer["beats_centre"],
             confidence=answer["confidence"],
             verdict=found.verdict,
             policy=found.policy,

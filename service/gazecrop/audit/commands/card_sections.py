@@ -134,11 +134,11 @@ def crowd_sections(source: str, context: Context, faces: Faces) -> dict[str, str
 
 def photograph_sections(items: Sequence[Item], options: argparse.Namespace, maps: Maps) -> dict[str, str]:
     """Stability; from fp32 to int8; from the window to the point; and with a lock file, from the previous network."""
-    crops = crops_of(maps, RATIOS, Options())
+    crops = crops_of(maps, RATIOS, Options(policy="window"))
     with steps(items) as step:
         stable, _ = stability.study(items, crops, step)
     switches = {
-        "from fp32 to int8": (crops_of(maps, RATIOS, Options(), precision="fp32"), crops),
+        "from fp32 to int8": (crops_of(maps, RATIOS, Options(policy="window"), precision="fp32"), crops),
         "from the window to the point": (crops, replace(crops, options=Options(policy="point"))),
     }
     rows = []

@@ -18,7 +18,7 @@ LAYERS = ("heat", "points", "boxes")
 
 def drawing(picture: bytes, cropper: Cropper) -> bytes:
     """JPEG with the heat map, the most salient point and the 1:1 window crop."""
-    box = cropper.crop(SQUARE, Options()).box
+    box = cropper.crop(SQUARE, Options(policy="window")).box
     points = [(point.x, point.y, point.score) for point in cropper.points[:1]]
     boxes = [("1:1", box.x, box.y, box.width, box.height)]
     return explain(

@@ -127,6 +127,8 @@ def parameters_of(options: argparse.Namespace, job: Job, model: Model) -> dict[s
         "table": options.table,
         "ratios": [ratio.profile or ratio.text for ratio in job.wanted.ratios],
         "policy": crop.policy,
+        "careful": crop.careful,
+        "protect": list(crop.protect),
         "zoom": str(crop.zoom),
         "boxes": [f"{kind}={value}" for kind, value in options.boxes],
         "candidates": crop.candidates,

@@ -17,7 +17,9 @@ COLUMNS = {
     "objects": "string",  # of the picture, as in its document: a JSON array
     **dict.fromkeys(("saliency", "ratio", "profile"), "string"),
     **dict.fromkeys(("x", "y", "width", "height"), "int32"),
-    **dict.fromkeys(("importance_fraction", "centre_fraction", "gain", "confidence"), "float64"),
+    **dict.fromkeys(
+        ("importance_fraction", "centre_fraction", "gain", "beats_centre", "confidence"), "float64"
+    ),
     **dict.fromkeys(("verdict", "policy"), "string"),
     **dict.fromkeys(("objects_whole", "objects_cut", "objects_outside"), "int32"),
     "fields": "string",  # a JSON object, with --fields

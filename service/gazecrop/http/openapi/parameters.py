@@ -73,7 +73,7 @@ _IF_MATCH: dict[str, Any] = {
     ]
 }
 # Parameters of every crop, besides ratios and candidates.
-OF_A_BOX = ("policy", "zoom", "fill", "align", "keep", "avoid", "protect", "overlay")
+OF_A_BOX = ("policy", "careful", "zoom", "fill", "align", "keep", "avoid", "protect", "overlay")
 OF_A_CROP = (*OF_A_BOX, "fields")
 _QUERY: dict[str, dict[str, Any]] = {
     "ratio": {
@@ -115,11 +115,13 @@ _QUERY: dict[str, dict[str, Any]] = {
     },
     "policy": {
         "description": "window: the box with most saliency. balanced: likewise, less what is off-balance or cuts "
-        "through a protected object. point: the most salient point as central as possible. centre. focus: the focus "
-        "that a person set, as central as possible. auto: focus if one is set, else window.",
+        "through a protected object. careful: the balanced box where `beats_centre` is high enough or the centre crop "
+        "would cut through an object that it does not, else the centre crop. point: the most salient point as central "
+        "as possible. centre. focus: the focus that a person set, as central as possible without an object cut "
+        "through. auto: focus if one is set, else balanced.",
         "schema": {
             "type": "string",
-            "enum": ["auto", "window", "balanced", "point", "centre", "center", "focus"],
+            "enum": ["auto", "balanced", "careful", "window", "point", "centre", "center", "focus"],
             "default": "auto",
         },
     },
@@ -166,6 +168,10 @@ _QUERY: dict[str, dict[str, Any]] = {
             "enum": ["face,text", "text,face", "face", "text", "none"],
             "default": "face,text",
         },
+    },
+    "careful": {
+        "description": "The least `beats_centre` with which policy careful leaves the centre crop.",
+        "schema": {"type": "number", "minimum": 0.5, "maximum": 0.99, "default": 0.8},
     },
     "candidates": {
         "description": "Number of boxes. All but the first are in `alternatives`.",

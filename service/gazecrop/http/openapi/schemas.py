@@ -109,14 +109,21 @@ class Crop(Schema):
     importance_fraction: float = Field(ge=0, le=1, description="Share of the picture's saliency in the box.")
     centre_fraction: float = Field(ge=0, le=1, description="That of the centre crop of the same size.")
     gain: float = Field(ge=-1, le=1, description="importance_fraction minus centre_fraction.")
+    beats_centre: float = Field(
+        ge=0,
+        le=1,
+        description="The probability that the box keeps more of people's gaze than the centre crop of its size, "
+        "calibrated on human gaze; equal shares count half. 0.5 for the centre crop itself.",
+    )
     confidence: float | None = Field(
         ge=0,
         le=1,
-        description="The probability that the window crop keeps at least 90 % of what the best crop of its ratio would "
-        "keep, calibrated on human gaze. Null if a person decided, the map is flat, or it is unknown.",
+        description="The probability that the window or balanced crop keeps at least 90 % of what the best crop of its "
+        "ratio would keep, calibrated on human gaze. Null for other policies, if a person decided, the map is flat, or "
+        "it is unknown.",
     )
     verdict: Literal["good", "tight", "poor"]
-    policy: Literal["window", "point", "centre", "focus", "balanced", "subject"] = Field(
+    policy: Literal["window", "point", "centre", "focus", "balanced", "careful", "subject"] = Field(
         description="The one applied; `subject`: that of zoom=auto."
     )
     zoom: typing.Annotated[float, Field(ge=1, le=4)] | SkipJsonSchema[None] = absent(
