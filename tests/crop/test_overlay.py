@@ -119,8 +119,9 @@ def test_no_candidate_is_better(
     field = Field(grid)
     base = Balance(field, grid.levels, found, Weights()) if policy == "balanced" else None
     measure = Overlaid(field, found, overlays, size, base)
-    xs = field.across.bends(size[0], measure.across) if size[0] < grid.width else np.zeros(1, np.int64)
-    ys = field.down.bends(size[1], measure.down) if size[1] < grid.height else np.zeros(1, np.int64)
+    both, none = size[0] < grid.width and size[1] < grid.height, np.zeros(1, np.int64)
+    xs = field.across.bends(size[0], measure.across, both=both) if size[0] < grid.width else none
+    ys = field.down.bends(size[1], measure.down, both=both) if size[1] < grid.height else none
     each = [
         measure.values(np.array([x]), np.array([y]), *size)[0, 0]
         for x in set(xs.tolist())
