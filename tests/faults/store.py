@@ -14,9 +14,7 @@ BAR = f"0 5xx, 0 lost, recovery <= {RECOVERY:.0f} s"
 
 def row(name: str, load: Load, recovered: list[float], lost: int) -> Row:
     longest = max(recovered)
-    measured = (
-        f"{sum(load.answers.values())} answers, {load.errors} 5xx, {len(load.broken)} without, {lost} lost"
-    )
+    measured = f"{sum(load.answers.values())} answers, {load.failures}, {lost} lost"
     ok = load.errors == 0 and not load.broken and lost == 0 and longest <= RECOVERY
     return Row(name, BAR, f"{measured}, recovery {longest:.1f} s", ok)
 

@@ -1,11 +1,11 @@
-"""A circuit breaker: after five failures in a row no call is made for two seconds, then one call probes the service."""
+"""A circuit breaker: after five failures in a row none is made for a pause, then one call probes the service."""
 
 import time
 from collections.abc import Callable
 
 
 class Breaker:
-    """Without it a hung Redis costs every call the timeout, 50 ms; with it one call every two seconds.
+    """Without it a hung Redis costs every call the timeout, 50 ms; with it one call every pause.
 
     Call `allows` before each call, and exactly one of the other three methods after it.
     """

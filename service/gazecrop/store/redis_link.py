@@ -31,6 +31,9 @@ CONNECTIONS = 16
 # For calls made once, at the start or by an operator: a first DNS lookup in a cluster may take longer than 50 ms, and
 # the server does not start without the id key.
 PATIENT_SECONDS = 2.0
+# Between two questions to a Redis that fails: with a second one, after one that a busy machine made late, a recovery is
+# seen within 3 s.
+PAUSE_SECONDS = 1.0
 # How long a call may wait for a free connection. When Redis hangs, the breaker ends the wait much sooner.
 WAIT_FOR_CONNECTION = 1.0
 
@@ -88,7 +91,7 @@ class Link:
         self.pool = PrimaryPool(clock=clock, **options | fixed)
         self.client = Redis(connection_pool=self.pool)
         self._slots = asyncio.Semaphore(connections)
-        self._breaker = Breaker(clock=clock)
+        self._breaker = Breaker(pause=PAUSE_SECONDS, clock=clock)
 
     async def run(self, call: Callable[[], Awaitable[T]], seconds: float | None = None) -> T:
         """Runs one call on a free connection, behind the breaker. Raises StoreAway."""
@@ -102,7 +105,7 @@ class Link:
             raise self.away("has no free connection") from None
         try:
             if not self._breaker.allows():
-                raise self.away("is not called for 2 s after five failures")
+                raise self.away(f"is not called for {PAUSE_SECONDS:.0f} s after five failures")
             try:
                 answer = await within(seconds or self._seconds, lambda: self._on_the_primary(call))
             except ResponseError as error:  # Redis answered with an error: out of memory, for example
