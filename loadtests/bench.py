@@ -22,7 +22,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from loadtests import library
+from loadtests import cold, library
 
 ROOT = Path(__file__).parents[1]
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -165,6 +165,32 @@ def row(name: str, value: float, target: str, unit: str = "") -> None:
     print(f"{name:<78} {value:>8.2f}{unit:<3} {target}", flush=True)
 
 
+def cold_gets(photographs: list[bytes]) -> None:
+    """The rows of GETs of 1,000 pictures in turn, over each store."""
+    pictures = cold.small_pictures(photographs)
+    with cold.redis() as url:
+        stores: list[tuple[str, dict[str, str], str, str]] = [("SQLite", {}, "<= 1.9", ">= 0.55")]
+        if url is not None:
+            stores.append(("Redis", {"REDIS_URL": url}, "<= 2.5", ""))
+        for name, env, cpu, per_second in stores:
+            with gazecrop(**env) as server, Connection(server.port) as connection:
+                ids = [
+                    json.loads(connection.request("POST", "/v1/images", each)[1])["id"] for each in pictures
+                ]
+
+                def get(path: str, connection: Connection = connection) -> None:
+                    status, content = connection.request("GET", path)
+                    assert status == 200, (status, content[:300])
+
+                found = cold.measure(server, get, ids)
+            trivial = statistics.fmean(used for used, _ in found.trivial)
+            row(
+                f"CPU of a cold GET over a trivial one ({trivial:.0f} us), {name}", found.cpu(found.cold), cpu
+            )
+            row("  its rate over that one", found.rate(found.cold), per_second)
+            row("  rate of a repeated GET over that one", found.rate(found.repeated), ">= 1.2")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--photographs", type=Path, default=ROOT.parent / "shared" / "data" / "large")
@@ -242,6 +268,8 @@ def main() -> None:
             "<= 32",
             " MB",
         )
+
+    cold_gets(pictures)
 
     by_time, by_cpu = zip(*library.ratios(pictures, os.cpu_count() or 1), strict=True)
     row("speed of `gazecrop batch` over processes of the bare stages", statistics.median(by_time), ">= 0.9")

@@ -100,6 +100,7 @@ class Metrics:
             multiprocess_mode="livesum",
         )
         self._cache = Counter("gazecrop_cache", "Look-ups of maps", ("tier", "result"), registry=registry)
+        self._lookups: dict[tuple[str, str], Counter] = {}
         self.store_up = Gauge(
             "gazecrop_store_up", "1 while the store answers", registry=registry, multiprocess_mode="livemin"
         )
@@ -204,7 +205,10 @@ class Metrics:
 
     def cache(self, tier: str, result: str) -> None:
         """tier: memory or store; result: hit, miss or error."""
-        self._cache.labels(tier, result).inc()
+        child = self._lookups.get((tier, result))
+        if child is None:
+            child = self._lookups[tier, result] = self._cache.labels(tier, result)
+        child.inc()
 
     def decode_error(self, reason: str) -> None:
         """reason: an error's slug."""

@@ -67,7 +67,7 @@ class Picture:
 
     @property
     def size(self) -> int:
-        """Bytes of memory: 5 kB at first, 17 after an upload's crops, more after a zoom or `balanced`."""
+        """Bytes of memory: 5 kB at first, 17 after an upload, more after a zoom or `balanced`."""
         return self.cropper.size + (0 if self._answer is None else sum(map(len, self._answer)))
 
     def answer(self, version: str, query: str) -> bytes | None:

@@ -74,7 +74,7 @@ class Settings(BaseSettings):
     redis_url: str | None = Field(None, validation_alias="REDIS_URL")  # also redis+sentinel://HOST,HOST/NAME
     data_dir: Path = Path("data")
     store_megabytes: int = Field(1024, ge=1)  # of the SQLite file; the least recently used maps are evicted
-    map_megabytes: int = Field(32, ge=1)  # of maps in memory: half for records, half decoded
+    map_megabytes: int = Field(32, ge=1)  # of maps in memory: 3/8 for records as stored, 5/8 decoded
     map_days: float = Field(30.0, gt=0, le=36_500)  # time to live of a map in Redis
     max_focus: int = Field(100_000, ge=0)  # set by people, each profile's counted; above: 507
 

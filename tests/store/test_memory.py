@@ -244,15 +244,15 @@ async def test_the_least_recently_used_go_first(store: Watched, clock: Clock) ->
 async def test_of_decoded_maps_the_least_recently_used_go_first_and_their_records_stay(
     store: Watched, clock: Clock
 ) -> None:
-    cache = cache_on(store, clock, map_bytes=1_000, megabytes=2 * 1_000 / MAPS_SHARE / 1e6)
+    cache = cache_on(store, clock, map_bytes=10_000, megabytes=2 * 10_000 / MAPS_SHARE / 1e6)
     first = [await cache.put(id, RECORD) for id in (A, B)]
     assert cache.peek(A) is first[0]
     await cache.put(C, RECORD)
-    assert cache.bytes == 2 * 1_000 + 3 * (OVERHEAD_BYTES + len(RECORD.code))
+    assert cache.bytes == 2 * 10_000 + 3 * (OVERHEAD_BYTES + len(RECORD.code))
     assert cache.peek(A) is first[0]
     again = cache.peek(B)
     assert again and seen(again) == seen(first[1]) and again.map is not first[1].map
-    assert cache.bytes == 2 * 1_000 + 3 * (OVERHEAD_BYTES + len(RECORD.code))
+    assert cache.bytes == 2 * 10_000 + 3 * (OVERHEAD_BYTES + len(RECORD.code))
     assert store.called == ["put"] * 3
 
 

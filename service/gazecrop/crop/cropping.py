@@ -26,7 +26,7 @@ GOOD, TIGHT = 0.80, 0.60  # of the importance
 # Bytes of memory for 30 x 40 cells: of a cropper with points and spans, the sums of one axis, of both, a balance, a
 # subject.
 CELLS = 1200
-PLAIN, PROFILE, LEVELS, BALANCE, SUBJECT = 4_500, 6_200, 10_100, 32_100, 500
+PLAIN, PROFILE, LEVELS, BALANCE, SUBJECT = 4_500, 3_000, 10_100, 32_100, 500
 MOST_SUBJECTS = 16  # kept for one map; one takes up to 2 ms to find
 CAREFUL = 0.8  # the least chance of beating the centre crop with which policy `careful` leaves it
 

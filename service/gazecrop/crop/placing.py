@@ -9,6 +9,7 @@ Along an axis the sum in a sliding window is piecewise linear, with bends where 
 border. The largest sum over whole pixels is therefore at a pixel beside a bend: a few hundred candidates.
 """
 
+from array import array
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -124,7 +125,9 @@ class Profile:
         cumulative = np.zeros(cells + 1, np.int64)
         levels.cumsum(out=cumulative[1:])
         cumulative *= side
-        self._levels, self._cumulative = [*levels.tolist(), 0], cumulative.tolist()
+        # Python's own arrays: their items are read in half of numpy's time, and lists take four times the memory.
+        self._levels, self._cumulative = array("q", levels.tobytes()), array("q", cumulative.tobytes())
+        self._levels.append(0)
         self._heights = cumulative.astype(np.float64)
         self._borders, self.beside, self._beside_units = _borders(cells, side)
         self._beside_heights = np.interp(self._beside_units, self._borders, self._heights)
