@@ -205,7 +205,7 @@ class Pipeline:
         header = await self.header(data)
         self._limits.check(header)
         queued = time.perf_counter()
-        thumbnail, prediction = await self._gate.run(
+        done = await self._gate.run(
             self._decoders,
             lambda: self._in_thread(data, header, stages),
             memory.of_map(header, len(data)),
@@ -213,14 +213,13 @@ class Pipeline:
             cost=effort.of_map(header),
             started=lambda: stages.add("queue", time.perf_counter() - queued),
         )
-        if prediction is None and not thumbnail.flat:
-            frames = thumbnail.frames
-            with stages.time("infer"):  # frames of an animation share a batch
-                found = await asyncio.gather(
-                    *(self._batcher.submit(pixels, key=pixels.shape, deadline=deadline) for pixels in frames)
-                )
-            prediction = mean_of(thumbnail, found)
-        return as_record(thumbnail, prediction, self._model)
+        if isinstance(done, Record):
+            return done
+        with stages.time("infer"):  # frames of an animation share a batch
+            found = await asyncio.gather(
+                *(self._batcher.submit(pixels, key=pixels.shape, deadline=deadline) for pixels in done.frames)
+            )
+        return as_record(done, mean_of(done, found), self._model)
 
     async def header(self, data: bytes) -> Header:
         """What the file is, with the scale at which the network's input is decoded. Raises PictureError, Overloaded."""
@@ -228,14 +227,18 @@ class Pipeline:
         found = inspect_quickly(data, shapes)
         return found if found is not None else await self.in_thread(lambda: inspect(data, shapes))
 
-    def _in_thread(self, data: bytes, header: Header, stages: Stages) -> tuple[Thumbnail, Prediction | None]:
-        """Decodes; with batches of one picture, as on a CPU, also infers here: a change of threads costs 0.2 ms."""
+    def _in_thread(self, data: bytes, header: Header, stages: Stages) -> Record | Thumbnail:
+        """Decodes; with batches of one picture, as on a CPU, also infers here and makes the record: a change of threads
+        costs 0.2 ms, and the record would take as long of the event loop."""
         with stages.time("decode"):
             thumbnail = decode(data, self._limits, self._model.shapes, header)
-        if thumbnail.flat or self._batcher.max_batch > 1:
-            return thumbnail, None
+        if thumbnail.flat:
+            return as_record(thumbnail, None, self._model)
+        if self._batcher.max_batch > 1:
+            return thumbnail
         with stages.time("infer"):
-            return thumbnail, mean_of(thumbnail, [self._batcher.run(pixels) for pixels in thumbnail.frames])
+            prediction = mean_of(thumbnail, [self._batcher.run(pixels) for pixels in thumbnail.frames])
+        return as_record(thumbnail, prediction, self._model)
 
     async def find(self, id: str, stages: Stages) -> Known:
         """The stored map. Raises ImageNotFound, and StoreAway when the store does not answer."""
