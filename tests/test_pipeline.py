@@ -323,7 +323,7 @@ async def test_the_version_changes_with_map_network_and_focus(bench: Bench) -> N
 async def test_policy_focus_follows_a_focus_and_requires_one(bench: Bench) -> None:
     known, _ = await bench.upload(jpeg())
     [crop] = bench.pipeline.crops(known, parse("ratios=9:16"))
-    assert crop.policy == "window"
+    assert crop.policy == "balanced"
     with pytest.raises(BadParameters):
         bench.pipeline.crops(known, parse("policy=focus"))
     await bench.maps.set_focus(ID, 1, 1, Condition())
