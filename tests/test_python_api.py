@@ -203,6 +203,20 @@ def test_options_are_those_of_the_api() -> None:
     assert 1 <= len(picture.crop("1:3", candidates=3).alternatives) <= 2
 
 
+def test_markup_and_fields() -> None:
+    picture = gazecrop.look(draw(400, 300, (0.2, 0.5)))
+    text = picture.markup("1:1@480,4:3", src="/{ratio}.jpg", alt="a & b", policy="centre")
+    assert text.splitlines()[1:3] == [
+        '  <source media="(max-width: 480px)" srcset="/1x1.jpg" width="300" height="300">',
+        '  <img src="/4x3.jpg" width="400" height="300" alt="a &amp; b">',
+    ]
+    with pytest.raises(gazecrop.BadParameters):
+        picture.markup("1:1@480")
+    crop = picture.crop("1:1", policy="centre", fields="kirby,directus", overlay=[(0, 0, 1, 1)])
+    assert crop.fields == {"kirby": "50% 50%", "directus": {"focal_point_x": 200, "focal_point_y": 150}}
+    assert [each.kind for each in crop.unmet] == ["overlay"]
+
+
 @pytest.mark.parametrize(
     "options",
     [

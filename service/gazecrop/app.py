@@ -26,7 +26,18 @@ from gazecrop.http.cors import Cors
 from gazecrop.http.front import Front
 from gazecrop.http.observe import Observe
 from gazecrop.http.openapi.document import Api
-from gazecrop.http.routes import azure, crops, focus, google, health, images, page, rendering, reports
+from gazecrop.http.routes import (
+    azure,
+    crops,
+    focus,
+    google,
+    health,
+    images,
+    page,
+    picture,
+    rendering,
+    reports,
+)
 from gazecrop.http.tracing import open_tracing
 from gazecrop.keys import Keys
 from gazecrop.metrics import Metrics
@@ -67,7 +78,9 @@ class App:
             telemetry={"auto_configure": False, "tracing": False, "metrics": False, "logs": False},
             redirect_slashes=False,  # the redirect would be built from the client's Host header
         )
-        resources = [one.router for one in (images, crops, focus, rendering, reports, google, azure, health)]
+        resources = [
+            one.router for one in (images, crops, picture, focus, rendering, reports, google, azure, health)
+        ]
         for router in resources:
             self.api.include_router(router)
         page.mount_files(self.api)

@@ -5,7 +5,7 @@ import pytest
 
 from gazecrop.crop.fields import FORMS
 from gazecrop.http.openapi import schemas
-from tests.helpers.contract import place_of, wrong
+from tests.helpers.contract import place_of, problem, wrong
 
 
 @pytest.fixture(scope="module")
@@ -65,3 +65,29 @@ def test_overlay(api: httpx.Client, place: str) -> None:
     assert wrong(api.get(f"{place}/crops?{five}")) == ["overlay"]
     worst = "&".join(["overlay=0.1,0.1,0.8,0.8"] * 4)
     assert api.get(f"{place}/crops?zoom=1.5&candidates=5&policy=balanced&{worst}").status_code == 200
+
+
+def test_a_picture_element(api: httpx.Client, place: str) -> None:
+    query = "breakpoints=story@480,1:1@1024,16:9&src=/p/{ratio}.jpg&alt=A%20%22dog%22&policy=window"
+    html = api.get(f"{place}/picture?{query}")
+    assert html.headers["content-type"] == "text/html; charset=utf-8" and html.headers["vary"] == "Accept"
+    assert (
+        html.text.count("<source ") == 2
+        and 'src="/p/16x9.jpg"' in html.text
+        and "A &quot;dog&quot;" in html.text
+    )
+    assert "sandbox" in html.headers["content-security-policy"]
+    json = api.get(f"{place}/picture?{query}", headers={"accept": "application/json"})
+    schemas.ArtDirection.model_validate(json.json())
+    assert json.json()["html"] + "\n" == html.text
+    assert json.headers["etag"] != html.headers["etag"]
+    assert json.json() == api.get(f"{place}/picture?{query}&format=json").json()
+    crops = [source["crop"] for source in json.json()["sources"]]
+    assert crops == api.get(f"{place}/crops?ratios=story,1:1,16:9&policy=window").json()["crops"]
+    tag = html.headers["etag"]
+    assert api.get(f"{place}/picture?{query}", headers={"if-none-match": tag}).status_code == 304
+    problem(api.get(f"{place}/picture?{query}", headers={"accept": "image/png"}), 406, "not_acceptable")
+    refused = api.get(f"{place}/picture?breakpoints=1:1@x,16:9&src=javascript:x&format=xml&zoom=9&ratios=1:1")
+    assert sorted(wrong(refused)) == ["breakpoints", "format", "ratios", "src", "zoom"]
+    assert wrong(api.get(f"{place}/picture")) == ["breakpoints"]
+    problem(api.get(f"/v1/images/{'0' * 32}/picture?breakpoints=1:1"), 404, "image_not_found")

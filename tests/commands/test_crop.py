@@ -82,6 +82,43 @@ def test_the_parameters_of_the_api_have_the_same_effect(
     assert json.loads(out)["crops"][0]["unmet"] == [{"parameter": "avoid", "value": "0.1,0.1,0.5,0.8"}]
 
 
+def test_what_people_ask_for(picture: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    near = [
+        "--zoom",
+        "auto",
+        "--fill",
+        "0.5",
+        "--align",
+        "0.5,0.4",
+        "--overlay",
+        "0,0.8,1,0.2",
+        "--fields",
+        "kirby",
+    ]
+    status, out, _ = run(capsys, "crop", picture, "--ratios", "1:1", *near, "--json")
+    (crop,) = json.loads(out)["crops"]
+    assert status == 0 and crop["policy"] == "subject" and crop["zoom"] > 1 and "%" in crop["fields"]["kirby"]
+    parts = ["--breakpoints", "1:1@480,16:9", "--src", "/{ratio}.jpg", "--alt", "A <cat>"]
+    status, out, _ = run(capsys, "crop", picture, *parts)
+    assert (
+        status == 0 and out.startswith("<picture>\n") and 'src="/16x9.jpg"' in out and "A &lt;cat&gt;" in out
+    )
+    _, out, _ = run(capsys, "crop", picture, *parts, "--json")
+    answer = json.loads(out)
+    assert answer["picture"].endswith("</picture>") and [c["ratio"] for c in answer["crops"]] == [
+        "1:1",
+        "16:9",
+    ]
+    for wrong in (
+        ["--src", "a.jpg"],
+        ["--breakpoints", "1:1@480"],
+        ["--fill", "0.5"],
+        ["--fields", "drupal"],
+    ):
+        status, _, err = run(capsys, "crop", picture, *wrong)
+        assert status == 2 and wrong[0] in err
+
+
 def test_keep_and_avoid_apply_in_the_order_of_the_command_line(
     picture: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -16,6 +16,7 @@ from gazecrop.crop.objects import KINDS
 from gazecrop.crop.placing import Box, Constraint
 from gazecrop.crop.ratios import PROFILES, parse_ratio
 from gazecrop.crop.zooming import AutoZoom
+from gazecrop.python_api.picture import Picture
 from tests.helpers.javascript import Run, javascript
 from tests.page.test_gazecrop_js import ANSWER, GRIDS, SIZES, _options, constraint, density, objects
 
@@ -131,6 +132,48 @@ def test_fields_are_the_same_on_1000_maps(run: Run) -> None:
     found = [answer["crops"][0]["fields"] for answer in run(ANSWER, requests)]
     for theirs, ours in zip(found, expected, strict=True):
         assert theirs == ours and list(theirs) == list(ours)
+
+
+MARKUP = """
+(requests) => requests.map(({text, breakpoints, options}) => {
+  try {
+    return module.picture(module.decode(text), breakpoints, options);
+  } catch (error) {
+    return {error: error.message};
+  }
+})
+"""
+
+
+def test_markup_is_the_same(run: Run) -> None:
+    requests, expected = [], []
+    for rng, grid in maps(60):
+        at = ",".join(
+            f"{rng.choice([*PROFILES, '3:2'])}@{width}"
+            for width in rng.sample(range(1, 10000), rng.randint(0, 4))
+        )
+        breakpoints = ",".join(filter(None, [at, rng.choice(["16:9", "wide"])]))
+        src, alt = (
+            rng.choice(["{ratio}.jpg", "/a'b/{x}_{y}_{width}_{height}.webp?a=1&b=2"]),
+            "A <b> & \"c\" 'd'",
+        )
+        requests.append(
+            {
+                "text": grid.text,
+                "breakpoints": breakpoints,
+                "options": {"src": src, "alt": alt, "policy": "window"},
+            }
+        )
+        expected.append(Picture(grid).markup(breakpoints, src=src, alt=alt, policy="window"))
+    assert run(MARKUP, requests) == expected
+    for breakpoints, options in (
+        ("1:1@480", {}), ("1:1,4:5", {}), ("1:1@0,2", {}), ("x", {}), ("1:1", {"src": "javascript:x"}),
+        ("1:1", {"src": "a b"}), ("1:1", {"src": "{name}"}), ("1:1", {"src": "{"}), ("1:1", {"alt": "x" * 401}),
+    ):  # fmt: skip
+        [answer] = run(
+            MARKUP, [{"text": requests[0]["text"], "breakpoints": breakpoints, "options": options}]
+        )
+        assert set(answer) == {"error"}, breakpoints
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,16 @@ from gazecrop.console.options import (
     USAGE,
     add_crop_options,
     add_file_options,
+    add_picture_options,
     exit_status,
     files_in,
     load,
+    picture_wanted,
     wanted,
 )
 from gazecrop.console.progress import Progress
 from gazecrop.console.rows import crops_of, failure, line, row
+from gazecrop.crop.markup import picture_answer
 from gazecrop.errors import PictureError
 from gazecrop.pipeline import Picture, analyse
 
@@ -41,6 +44,7 @@ def main(argv: Sequence[str]) -> int:
         help="a picture, a folder with all below it, or - for standard input",
     )
     add_crop_options(parser)
+    add_picture_options(parser)
     add_file_options(parser)
     parser.add_argument("--out", type=Path, metavar="DIR", help="write the crops: DIR/16x9/photo.jpg")
     parser.add_argument("--json", action="store_true", help="a JSON object in a line for each picture")
@@ -49,7 +53,9 @@ def main(argv: Sequence[str]) -> int:
 
 
 def run(options: argparse.Namespace) -> int:
-    query = wanted(options)
+    query, picture = wanted(options), picture_wanted(options)
+    if picture is not None:
+        query = replace(query, ratios=tuple(each.ratio for each in picture[0]))
     files = files_in(options.out, options, "--out DIR")
     settings = read_settings()
     pictures = listed(options.path)
@@ -71,7 +77,11 @@ def run(options: argparse.Namespace) -> int:
                 files.write(source.out, data, crops, limits)
         except PictureError as error:
             return failure(name, error)
-        return row(name, seen, crops)
+        found = row(name, seen, crops)
+        if picture is not None:
+            breakpoints, src, alt = picture
+            found["picture"] = picture_answer(breakpoints, crops, seen.cropper, src, alt)["html"]
+        return found
 
     failed = []
     # Decoding and inference release Python's lock: as many pictures at once as there are workers.
@@ -87,7 +97,7 @@ def run(options: argparse.Namespace) -> int:
                 sys.stdout.buffer.flush()
             elif "error" not in result:
                 progress.clear()
-                print(table(result), flush=True)
+                print(result.get("picture") or table(result), flush=True)
             progress.step(failed="error" in result)
     for result in failed:
         print(f"{result['file']}: {result['error']['detail']}", file=sys.stderr)

@@ -11,6 +11,14 @@ from urllib.parse import urlencode
 from gazecrop.console.environment import read_settings
 from gazecrop.console.files import Files
 from gazecrop.crop.cropping import CAREFUL
+from gazecrop.crop.markup import (
+    DEFAULT_SRC,
+    PLACEHOLDERS,
+    Breakpoint,
+    check_alt,
+    check_src,
+    parse_breakpoints,
+)
 from gazecrop.crop.params import Wanted, parse
 from gazecrop.errors import BadParameters, GazecropError
 from gazecrop.model import Model, ModelError
@@ -58,6 +66,31 @@ def add_crop_options(parser: argparse.ArgumentParser, ratios: str = "") -> None:
     stored = "sanity,kirby, ...: the crop as these content management systems store it, in the JSON"
     group.add_argument("--fields", default="", metavar="NAMES", help=stored)
     group.add_argument("--candidates", default="1", metavar="N", help="1 to 5: further boxes, best first")
+
+
+def add_picture_options(parser: argparse.ArgumentParser) -> None:
+    """Of a picture element."""
+    group = parser.add_argument_group("a <picture> element")
+    at = "print one with these crops: each ratio up to a width of the page, such as story@480,1:1@1024,16:9"
+    group.add_argument("--breakpoints", metavar="R@W,R", help=at)
+    group.add_argument(
+        "--src",
+        metavar="TEMPLATE",
+        help=f"addresses of the cropped files, with {', '.join(f'{{{name}}}' for name in PLACEHOLDERS)}; "
+        f"default: {DEFAULT_SRC}",
+    )
+    group.add_argument("--alt", metavar="TEXT", help="the alternative text")
+
+
+def picture_wanted(options: argparse.Namespace) -> tuple[tuple[Breakpoint, ...], str, str] | None:
+    """The breakpoints, the template and the text; None without --breakpoints. Raises BadParameters."""
+    if options.breakpoints is None:
+        for name in ("src", "alt"):
+            if getattr(options, name) is not None:
+                raise BadParameters.one(name, "It is for a picture element: give --breakpoints, too.")
+        return None
+    src = DEFAULT_SRC if options.src is None else options.src
+    return parse_breakpoints(options.breakpoints), check_src(src), check_alt(options.alt or "")
 
 
 def wanted(options: argparse.Namespace) -> Wanted:

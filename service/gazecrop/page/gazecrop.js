@@ -1,7 +1,7 @@
 /**
  * Gazecrop's portable map: decodes `saliency.encoded` and computes the same crops as the server, to the pixel.
  * One file, no dependencies, no requests. It mirrors gazecrop/crop/{grid,objects,points,placing,balance,sliding,
- * confidence,zooming,overlay,fields,cropping,ratios}.py by name.
+ * confidence,zooming,overlay,fields,markup,cropping,ratios}.py by name.
  *
  *     import { decode, crop } from "./gazecrop.js";
  *     const { box } = crop(decode(document.saliency.encoded), "16:9");
@@ -1265,6 +1265,61 @@ function find(grid) {
     if (points.length === MOST) break;
   }
   return points;
+}
+
+// ---- art direction: a crop for each width of the page
+
+const LONGEST_TEXT = 400,
+  WIDEST_PAGE = 10000;
+const escaped = (text) =>
+  text.replace(/[&<>"']/g, (sign) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;" })[sign]);
+
+/**
+ * A <picture>. `sources`: media query, address, width and height of each crop; the last one, without a query, is the img.
+ * @param {[?string, string, number, number][]} sources @param {string} [alt]
+ */
+export function markup(sources, alt = "") {
+  const lines = sources.map(([media, src, width, height]) => {
+    const size = `width="${width}" height="${height}"`;
+    return media === null
+      ? `  <img src="${escaped(src)}" ${size} alt="${escaped(alt)}">`
+      : `  <source media="${escaped(media)}" srcset="${escaped(src)}" ${size}>`;
+  });
+  return ["<picture>", ...lines, "</picture>"].join("\n");
+}
+
+/**
+ * The server's picture element for `story@480,1:1@1024,16:9`: each ratio up to a width of the page in CSS pixels, one for
+ * wider pages. `src`: the template of the addresses, with {ratio}, {x}, {y}, {width} and {height}. Throws a RangeError.
+ * @param {Grid} grid @param {string} breakpoints @param {Options & {src?: string, alt?: string}} [options] @returns {string}
+ */
+export function picture(grid, breakpoints, { src = "{ratio}.jpg", alt = "", ...options } = {}) {
+  const found = String(breakpoints)
+    .split(",")
+    .map((part) => {
+      const [, ratio, width] = /^\s*([^@]*)(?:@(\d+))?\s*$/.exec(part) ?? [];
+      if (ratio === undefined || (width && !(width >= 1 && width <= WIDEST_PAGE)))
+        throw new RangeError(`“${part}” is not a ratio with a width of 1 to ${WIDEST_PAGE} pixels`);
+      return { ratio: ratio.trim(), width: width ? Number(width) : Infinity };
+    })
+    .sort((a, b) => (a.width < b.width ? -1 : 1));
+  const widths = new Set(found.map(({ width }) => width));
+  if (found.length > 16 || widths.size < found.length || !widths.has(Infinity))
+    throw new RangeError("at most 16 ratios, each width once, and one ratio without");
+  const scheme = /^[a-z][a-z0-9+.-]*:/i.exec(src);
+  const unfit = !src || src.length > LONGEST_TEXT || /[\x00-\x20\x7f-\xa0\u2028\u2029]|^,|,$/.test(src);
+  if (unfit || (scheme && !/^https?:$/i.test(scheme[0])) || alt.length > LONGEST_TEXT)
+    throw new RangeError("src is an address, relative or http(s), without white space");
+  const rows = found.map(({ ratio, width }) => {
+    const { box } = crop(grid, ratio, options),
+      values = { ...box, ratio: ratio.replaceAll(":", "x") };
+    const address = src.replace(/\{([^{}]*)\}|[{}]/g, (_, name) => {
+      if (name === undefined || !Object.hasOwn(values, name)) throw new RangeError(`src has no placeholder {${name}}`);
+      return values[name];
+    });
+    return [width === Infinity ? null : `(max-width: ${width}px)`, address, box.width, box.height];
+  });
+  return markup(rows, alt);
 }
 
 // ---- <img data-gazecrop>

@@ -1,7 +1,7 @@
 /** Code snippets of the page's crops (curl, JSON, CSS, HTML), and the names and types of exported files. */
 import { cropOf, nameOf, serverCropFor, valueOf } from "./answers.js";
 import { address, key } from "./api.js";
-import { PROFILES, objectPosition } from "./gazecrop.js";
+import { PROFILES, markup, objectPosition } from "./gazecrop.js";
 import { state } from "./state.js";
 
 export const stem = () =>
@@ -98,15 +98,14 @@ function css() {
 function pictureMarkup() {
   const ratios = [...state.ratios].sort((a, b) => valueOf(b) - valueOf(a)),
     extension = EXTENSIONS[outputType(state.picture)];
-  const lines = ratios.map((ratio, i) => {
+  const sources = ratios.map((ratio, i) => {
     const { box } = cropOf(ratio),
-      file = `${stem()}-${ratioSlug(ratio)}.${extension}`,
-      size = `width="${box.width}" height="${box.height}"`;
-    if (i === ratios.length - 1) return `  <img src="${file}" ${size} alt="">`;
+      file = `${stem()}-${ratioSlug(ratio)}.${extension}`;
+    if (i === ratios.length - 1) return [null, file, box.width, box.height];
     const limit = Math.sqrt(valueOf(ratio) * valueOf(ratios[i + 1])).toFixed(3);
-    return `  <source media="(min-aspect-ratio: ${Math.round(limit * 1000)}/1000)" srcset="${file}" ${size}>`;
+    return [`(min-aspect-ratio: ${Math.round(limit * 1000)}/1000)`, file, box.width, box.height];
   });
-  return ["<picture>", ...lines, "</picture>"].join("\n");
+  return markup(sources);
 }
 
 function portable() {

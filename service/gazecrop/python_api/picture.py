@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from gazecrop.crop.confidence import Calibration
 from gazecrop.crop.cropping import CAREFUL, Cropper, Policy
 from gazecrop.crop.grid import SaliencyGrid
+from gazecrop.crop.markup import DEFAULT_SRC, check_alt, check_src, html, parse_breakpoints, rows_of
 from gazecrop.crop.objects import Object
 from gazecrop.crop.params import parse
 from gazecrop.crop.points import Point
@@ -158,6 +159,18 @@ class Picture:
             Crop.of(self._cropper.crop(ratio, wanted.options, focus), self._cropper)
             for ratio in wanted.ratios
         ]
+
+    def markup(self, breakpoints: str, *, src: str = DEFAULT_SRC, alt: str = "", **options: Any) -> str:
+        """An HTML picture element with a crop for each width of the page: "story@480,1:1@1024,16:9", a ratio up to 480
+        and one up to 1024 CSS pixels, and one for wider pages.
+
+        `src`: the template of the cropped files' addresses, with {ratio}, {x}, {y}, {width}, {height} and the crop in
+        the syntax of tools, {imgproxy}, {iiif}, {cloudinary}, {thumbor}. `alt`: the alternative text. `options`:
+        those of `crop`. Raises as `crop`."""
+        found = parse_breakpoints(breakpoints)
+        check_src(src)
+        boxes = [crop.box for crop in self.crops([each.ratio for each in found], **options)]
+        return html(rows_of(found, boxes, src, rotated=self.grid.rotated), check_alt(alt))
 
 
 def _ratio_text(ratio: object) -> str:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from gazecrop.crop.fields import FORMS
+from gazecrop.crop.markup import DEFAULT_SRC, LONGEST_ALT, LONGEST_SRC, PLACEHOLDERS
 from gazecrop.crop.overlay import MOST_OVERLAYS
 from gazecrop.crop.ratios import PROFILES
 
@@ -226,6 +227,39 @@ _FORMAT_OF_CROPS: dict[str, Any] = {
     "description": "Of the output. Default: by Accept, else JPEG. GIF only by this parameter.",
     "schema": {"type": "string", "enum": ["jpeg", "jpg", "webp", "avif", "png", "gif"]},
 }
+
+
+def art_direction_query(*names: str) -> dict[str, Any]:
+    """The OpenAPI of the query of a picture element."""
+    at = rf"{_RATIO}(@\d{{1,5}})?"
+    required = {
+        "name": "breakpoints",
+        "in": "query",
+        "required": True,
+        "description": "Up to 16, comma-separated: each ratio or profile with the width of the page in CSS pixels up "
+        "to which it is used, and one without a width for wider pages.",
+        "schema": {
+            "type": "string",
+            "pattern": f"^{at}(,{at}){{0,15}}$",
+            "example": "story@480,1:1@1024,16:9",
+        },
+    }
+    own = {
+        "src": {
+            "description": "Template of the addresses of the cropped files, relative or http(s). Placeholders: "
+            f"{', '.join(f'{{{name}}}' for name in PLACEHOLDERS)}; the last four are the crop in the syntax of tools.",
+            "schema": {"type": "string", "maxLength": LONGEST_SRC, "default": DEFAULT_SRC},
+        },
+        "alt": {
+            "description": "The alternative text of the img.",
+            "schema": {"type": "string", "maxLength": LONGEST_ALT, "default": ""},
+        },
+        "format": {
+            "description": "Default: by Accept, else html.",
+            "schema": {"type": "string", "enum": ["html", "json"]},
+        },
+    }
+    return {"parameters": [required, *_query(own), *query(*names)["parameters"]]}
 
 
 def query(*names: str) -> dict[str, Any]:

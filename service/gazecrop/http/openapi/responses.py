@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from gazecrop.http.openapi.parameters import BINARY
-from gazecrop.http.openapi.schemas import Saliency
+from gazecrop.http.openapi.schemas import ArtDirection, Saliency
 
 Responses = dict[int | str, dict[str, Any]]
 _TEXT = {"type": "string"}
@@ -19,12 +19,21 @@ _HEADERS = {
     "X-Degraded": "What was unavailable: `store`.",
     "X-Gazecrop-Box": "x,y,width,height of the crop in pixels of the upright picture.",
     "X-Gazecrop-Id": "The picture's id.",
+    "Content-Security-Policy": "Of text/html: nothing of it is loaded or run.",
+    "X-Content-Type-Options": "nosniff, of text/html.",
     "Retry-After": "Seconds.",
     "WWW-Authenticate": "Bearer.",
     "Accept-Encoding": "identity, if the body had a Content-Encoding.",
     "Connection": "close, if the body was not read.",
 }
-_OPTIONAL = {"Server-Timing", "X-Degraded", "Connection", "Accept-Encoding"}
+_OPTIONAL = {
+    "Content-Security-Policy",
+    "X-Content-Type-Options",
+    "Server-Timing",
+    "X-Degraded",
+    "Connection",
+    "Accept-Encoding",
+}
 _OF_PROBLEM = {
     401: ("WWW-Authenticate",),
     408: ("Connection",),
@@ -62,6 +71,7 @@ CROPPED = {
     "content": PICTURE["content"] | {"image/gif": {"schema": BINARY}},
 }
 SALIENCY = {"model": Saliency, "content": {"image/png": {"schema": BINARY}}}
+MARKUP = {"model": ArtDirection, "content": {"text/html": {"schema": {"type": "string"}}}}
 METRICS = {"description": "Every metric", "content": {"text/plain": {}, "application/openmetrics-text": {}}}
 
 

@@ -152,6 +152,17 @@ class Crops(Schema):
     crops: list[Crop]
 
 
+class Source(Schema):
+    media: str | None = Field(description="The media query; null for the img, which all wider pages show.")
+    src: str
+    crop: Crop
+
+
+class ArtDirection(Schema):
+    html: str = Field(description="The picture element.")
+    sources: list[Source] = Field(min_length=1, max_length=16)
+
+
 class Picture(Schema):
     width: int = Field(ge=1)
     height: int = Field(ge=1)
