@@ -25,7 +25,8 @@ def test_every_resource_of_the_contract_is_in_it(document: dict[str, Any]) -> No
     found = {f"{method.upper()} {path}" for path, methods in document["paths"].items() for method in methods}
     assert found == {
         "POST /v1/images", "GET /v1/images/{id}", "DELETE /v1/images/{id}", "GET /v1/images/{id}/crops",
-        "GET /v1/images/{id}/crops/{ratio}", "GET /v1/images/{id}/picture", "GET /v1/images/{id}/saliency", "GET /v1/images/{id}/focus",
+        "GET /v1/images/{id}/crops/{ratio}", "GET /v1/images/{id}/picture",
+            "GET /v1/images/{id}/saliency", "GET /v1/images/{id}/focus",
         "PUT /v1/images/{id}/focus", "DELETE /v1/images/{id}/focus", "POST /v1/crop", "POST /v1/explain",
         "POST /v1/reports", "GET /healthz", "GET /readyz", "GET /metrics", "POST /v1/images:annotate",
         "POST /computervision/imageanalysis:analyze",
