@@ -7,12 +7,13 @@ let cacheSettings = null;
 
 /** The crop of a shape under the page's settings. @param {string} ratio @param {object} [options] override them */
 export function cropOf(ratio, options = {}) {
-  const { grid, policy, zoom, focus, constraints } = state,
+  const { grid, policy, zoom, closer, fill, protect, overlay, focus, constraints } = state,
     name = JSON.stringify([ratio, options]);
-  const settings = [grid, policy, zoom, focus, constraints];
+  const settings = [grid, policy, zoom, closer, fill, protect, overlay, focus, constraints];
   if (!cacheSettings?.every((one, i) => one === settings[i]) || cache.size > 300) cache.clear();
   cacheSettings = settings;
-  if (!cache.has(name)) cache.set(name, crop(grid, ratio, { policy, zoom, focus, constraints, ...options }));
+  const asked = { zoom: closer ? "auto" : zoom, ...(closer && { fill }), protect, overlays: overlay ? [overlay] : [] };
+  if (!cache.has(name)) cache.set(name, crop(grid, ratio, { policy, ...asked, focus, constraints, ...options }));
   return cache.get(name);
 }
 
@@ -34,7 +35,8 @@ export function nameOf(ratio) {
 export function adviceOf(ratio, found) {
   const { grid } = state,
     value = valueOf(ratio);
-  const plain = ["window", "balanced"].includes(found.policy) && state.zoom === 1 && !state.constraints.length;
+  const free = state.zoom === 1 && !state.closer && !state.overlay && !state.constraints.length;
+  const plain = ["window", "balanced"].includes(found.policy) && free;
   const [from, to] = (plain && grid.goodRatios) || [null, null];
   const wider = value * grid.height > grid.width;
   const canvas = wider
@@ -45,7 +47,8 @@ export function adviceOf(ratio, found) {
 
 /** The same crop in the server's analysis, if it is there: only the server has the calibration of the confidence. */
 export function serverCropFor(ratio, found) {
-  if (state.constraints.length) return undefined; // the request had none
+  const { constraints, closer, overlay, protect } = state;
+  if (constraints.length || closer || overlay || protect !== "face,text") return undefined; // the request had none
   const shape = PROFILES[ratio] ?? ratio,
     same = (one, other) => Object.keys(one).every((side) => one[side] === other[side]);
   return state.analysis.crops.find(

@@ -1,6 +1,7 @@
 /** The crops beside the picture: the selected shape with its scores, the policies side by side, the cards. */
 import { PROFILES, crop } from "./gazecrop.js";
 import { adviceOf, confidenceOf, cropOf, nameOf, valueOf } from "./answers.js";
+import { wordsOf } from "./asks.js";
 import { byId, element, onChange, percent, state, update } from "./state.js";
 
 const VERDICTS = { good: "Good", tight: "Tight", poor: "Poor" };
@@ -53,7 +54,7 @@ function controls({ grid, ratio, policy, zoom }) {
       : `Shapes from ${from} to ${to} keep at least 80\u00a0% of what people look at.`;
   byId("policy").value = policy;
   byId("zoom").value = zoom;
-  byId("zoom-text").textContent = `${zoom.toFixed(2)}×`;
+  byId("zoom-text").textContent = `${(state.closer ? cropOf(ratio, { candidates: 2 }).zoom : zoom).toFixed(2)}×`;
 }
 
 function detail({ grid, ratio, constraints, focus, policy }) {
@@ -95,9 +96,11 @@ function detail({ grid, ratio, constraints, focus, policy }) {
   if (policy === "point" && grid.symmetric)
     lines.push("The map is nearly its own mirror image, so the crop is centred.");
   if (focus && policy !== "auto") lines.push("The focus is not used: the policy is not automatic.");
-  if (found.unmet.length)
+  lines.push(...wordsOf(found));
+  const marks = found.unmet.filter((mark) => constraints.includes(mark));
+  if (marks.length)
     lines.push(
-      `These marks could not be satisfied: ${found.unmet.map((c) => `${c.kind} ${constraints.indexOf(c) + 1}`).join(", ")}.`,
+      `These marks could not be satisfied: ${marks.map((c) => `${c.kind} ${constraints.indexOf(c) + 1}`).join(", ")}.`,
     );
   const box = `Box ${found.box.width} × ${found.box.height} at ${found.box.x}, ${found.box.y}.`;
   byId("advice").replaceChildren(...lines.map((line) => `${line} `), box);

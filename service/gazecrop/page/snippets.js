@@ -30,7 +30,10 @@ const markText = (mark) => [mark.x, mark.y, mark.width, mark.height].map((value)
 export function query(ratios = state.ratios) {
   const parts = [`ratios=${ratios.join(",")}`];
   if (state.policy !== "auto") parts.push(`policy=${state.policy}`);
-  if (state.zoom !== 1) parts.push(`zoom=${state.zoom}`);
+  if (state.closer) parts.push(`zoom=auto&fill=${state.fill}`);
+  else if (state.zoom !== 1) parts.push(`zoom=${state.zoom}`);
+  if (state.protect !== "face,text") parts.push(`protect=${state.protect}`);
+  if (state.overlay) parts.push(`overlay=${markText(state.overlay)}`);
   for (const mark of state.constraints) parts.push(`${mark.kind}=${markText(mark)}`);
   return parts.join("&");
 }

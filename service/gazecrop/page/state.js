@@ -14,6 +14,10 @@
  * @property {string[]} ratios the shapes of the cards
  * @property {"auto"|"balanced"|"careful"|"window"|"point"|"centre"} policy
  * @property {number} zoom
+ * @property {boolean} closer the zoom is the one to the subject, in place of `zoom`
+ * @property {number} fill the share that the subject fills then
+ * @property {string} protect the kinds of objects that crops should not cut through: as in the API
+ * @property {{x: number, y: number, width: number, height: number}|null} overlay the title's place, in fractions of the crop
  * @property {{x: number, y: number}|null} focus set by a person, in fractions; null: the predicted one is used
  * @property {boolean} focusStored this focus is stored on the server
  * @property {string|null} focusTag ETag of the stored focus
@@ -31,6 +35,10 @@ export const state = {
   ratios: ["square", "portrait", "desktop", "story", "banner"],
   policy: "auto",
   zoom: 1,
+  closer: false,
+  fill: 0.6,
+  protect: "face,text",
+  overlay: null,
   focus: null,
   focusStored: false,
   focusTag: null,
