@@ -215,6 +215,11 @@ class Balance:
             weights,
         )
 
+    @property
+    def searched(self) -> bool:
+        """Whether boxes that slide in both dimensions have been valued, for which the sums of each row are kept."""
+        return "_rows" in vars(self)
+
     @cached_property
     def _rows(self) -> Tables:
         """Of each row of cells along the picture's width: [rows, cells + 1]."""
