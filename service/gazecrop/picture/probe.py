@@ -145,6 +145,28 @@ def draft_scale(width: int, height: int, at_least_width: int, at_least_height: i
     return next(scale for scale in (8, 4, 2, 1) if scale <= max(room, 1))
 
 
+# A JPEG is decoded for a crop at 1/scale of its sides where this leaves so many times the output's. Against a full
+# decode, ten photographs of 4 to 24 megapixels, medians (worst): scale 2 at 1.0 46.5 dB (40.2), 4 at 1.25 45.9 (41.8),
+# 8 at 1.5 46.1 (42.8), SSIM at least 0.989; 4 and 8 at 1.0 only 44.1 (40.0) and 41.4 (36.5). Encoding the same outputs
+# as JPEG of quality 82 costs 36 to 38 dB, SSIM 0.977.
+_ROOM = ((8, 3, 2), (4, 5, 4), (2, 1, 1))  # scale, and the room as a fraction
+
+
+def scale_for_crop(header: Header, box: tuple[int, int], output: tuple[int, int]) -> int:
+    """The scale (1, 2, 4, 8) at which the file is decoded for a crop of `box` pixels that is written as `output`, width
+    and height each: 1 unless it is a JPEG. The decoder makes ceil(side / scale) pixels a side of the whole picture."""
+    if header.format != "jpeg":
+        return 1
+    return next(
+        (
+            scale
+            for scale, times, by in _ROOM
+            if all(side * by >= scale * times * wanted for side, wanted in zip(box, output, strict=True))
+        ),
+        1,
+    )
+
+
 def _opened(
     plugin: Callable[[BytesIO], ImageFile],
     colours: Callable[[bytes], Colours],

@@ -14,7 +14,7 @@ from PIL import Image
 from gazecrop.picture.colour import lab_to_rgb, on_white, reducible
 from gazecrop.picture.decode import Limits
 from gazecrop.picture.load import SIDEWAYS, load_picture, turn_of
-from gazecrop.picture.probe import Header, draft_scale, inspect, unreadable_on_error
+from gazecrop.picture.probe import Header, inspect, scale_for_crop, unreadable_on_error
 from gazecrop.picture.space import Space, space_of, to_srgb
 
 MEDIA_TYPES = {"jpeg": "image/jpeg", "webp": "image/webp", "avif": "image/avif", "png": "image/png"}
@@ -127,7 +127,7 @@ def cut(data: bytes, header: Header, box: tuple[int, int, int, int], size: tuple
     the space of the returned profile. Raises `PictureUnreadable`."""
     with unreadable_on_error(header.format):
         turn = turn_of(header)
-        scale = draft_scale(box[2], box[3], *size) if header.format == "jpeg" else 1
+        scale = scale_for_crop(header, (box[2], box[3]), size)
         picture, scaled = load_picture(data, header, scale)
         drafted = scaled is not None
         stored_size = picture.size if scaled is None else (header.walk.width, header.walk.height)
