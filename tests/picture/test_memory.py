@@ -12,7 +12,7 @@ from PIL import Image
 
 from gazecrop.picture import memory
 from gazecrop.picture.decode import Limits
-from gazecrop.picture.probe import draft_scale, inspect
+from gazecrop.picture.probe import inspect, scale_for_crop
 from tests.conftest import ROOT
 from tests.helpers.pictures import encode
 from tests.helpers.samples import scene
@@ -139,6 +139,6 @@ def test_coefficients_are_counted_in_whole_units() -> None:
 def test_a_reduced_crop_of_a_large_jpeg_costs_less_than_a_whole_one() -> None:
     header = inspect(encode(scene(2560, 1920), "JPEG"))
     box = (0, 0, 2560, 1920)
-    small, whole = (memory.of_crop(header, 0, box, size, "jpeg") for size in ((600, 450), (2560, 1920)))
-    assert draft_scale(2560, 1920, 600, 450) == 4 and small < whole / 5
+    small, whole = (memory.of_crop(header, 0, box, size, "jpeg") for size in ((300, 225), (2560, 1920)))
+    assert scale_for_crop(header, (2560, 1920), (300, 225)) == 4 and small < whole / 5
     assert Limits().pixels_jpeg == 100_000_000  # what the table must hold for

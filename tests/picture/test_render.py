@@ -13,7 +13,7 @@ from gazecrop.crop.placing import Box
 from gazecrop.errors import NotAPicture, PictureUnreadable, TooManyPixels
 from gazecrop.picture.decode import Limits
 from gazecrop.picture.probe import inspect, scale_for_crop
-from gazecrop.picture.render import MEDIA_TYPES, crop, held, output_size
+from gazecrop.picture.render import MEDIA_TYPES, crop, output_size
 from tests.helpers.colours import cmyk_profile
 from tests.helpers.pictures import encode
 from tests.helpers.samples import FORMATS, SAMPLES, STORED, difference, exif, scene

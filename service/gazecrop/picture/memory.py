@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import ceil, inf
 
 from gazecrop.picture.containers.layout import Layout
-from gazecrop.picture.probe import Header, draft_scale
+from gazecrop.picture.probe import Header, scale_for_crop
 
 SLACK = 2_000_000  # row buffers, tables, and Python objects
 # libavif allocates by the frame inside the file, not by the header, up to 268 MP: a false header can cost this much.
@@ -91,7 +91,7 @@ def of_crop(
         made = size[0] * size[1] * (_ENCODING[format][2] + 8)  # with the frame as cut and as scaled
         return _total(header, length, _ANIMATED * header.walk.width * header.walk.height + made)
     mode = _mode(header)
-    scale = draft_scale(box[2], box[3], *size) if header.format == "jpeg" else 1
+    scale = scale_for_crop(header, (box[2], box[3]), size)
     width, height = _decoded(header, scale)
     pixels, made = width * height, size[0] * size[1]
     decoding = _decoder(header, pixels) + mode.decoded * pixels
