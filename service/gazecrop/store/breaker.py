@@ -27,6 +27,11 @@ class Breaker:
         self._probing = True
         return True
 
+    @property
+    def is_open(self) -> bool:
+        """Whether a call that is made now only probes the service."""
+        return self._failures >= self._limit
+
     def succeeded(self) -> None:
         self._failures = 0
         self._probing = False
