@@ -43,7 +43,7 @@ def test_a_report_carries_the_picture_only_when_ticked(open_page: Open, server: 
     report = list(read(server.data_dir / "gazecrop.db"))[-1]
     last = report.document
     assert (last["id"], last["kind"], last["text"]) == (id, "biased", "The disc is cut.")
-    assert last["crops"][0] == {"ratio": "9:16", "policy": "window", "box": box(page)}
+    assert last["crops"][0] == {"ratio": "9:16", "policy": "balanced", "box": box(page)}
     assert last["should_keep"] == [{"x": 0.4, "y": 0.4, "width": 0.2, "height": 0.2}]
     assert ("picture" in last) == ticked
     assert report.picture == (data if ticked else None)
