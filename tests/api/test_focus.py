@@ -193,7 +193,7 @@ def test_another_replica_sees_it(replicas: tuple[httpx.Client, httpx.Client], sh
     until(lambda: second.get(f"{shared}/crops/1:1").json()["policy"] == "focus")
     assert second.get(f"{shared}/focus").json() == POINT | {"source": "person"}
     first.delete(f"{shared}/focus")
-    until(lambda: second.get(f"{shared}/crops/1:1").json()["policy"] == "window")
+    until(lambda: second.get(f"{shared}/crops/1:1").json()["policy"] == "balanced")
     first.delete(shared)
     until(lambda: second.get(shared).status_code == 404)
 
