@@ -183,7 +183,8 @@ class Cropper:
         others = sorted(((each, field.sum(each)) for each in found), key=lambda scored: -scored[1])
         importance, centred = self._shares(box)
         confidence = None
-        plain = policy in ("window", "balanced") and not options.constraints and zoom == 1
+        plain = policy in ("window", "balanced") and zoom == 1
+        plain = plain and not options.constraints and not options.overlays
         if self._calibration and plain and not grid.flat:  # as it was calibrated
             # One axis alone is cut: the share of the area is that of its length.
             area = (width * height) / (grid.width * grid.height)
