@@ -17,6 +17,7 @@ from gazecrop.crop.answers import constraint_answer, crop_answer
 from gazecrop.crop.cropping import Cropper
 from gazecrop.crop.params import parse
 from gazecrop.http.openapi import schemas
+from tests.helpers.animations import animation, moving
 from tests.helpers.pictures import draw, encode, jpeg
 from tests.helpers.samples import FORMATS, STORED, exif
 
@@ -488,3 +489,37 @@ def test_invalid_pictures(tmp_path: Path) -> None:
         gazecrop.look(b"nothing")
     with pytest.raises(FileNotFoundError):
         gazecrop.look(tmp_path / "none.jpg")
+
+
+def test_a_crop_is_cut_out_of_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "cat.png"
+    path.write_bytes(encode(draw(320, 240), "PNG"))
+    crop = gazecrop.look(path).crop("1:1")
+    for source in (path, str(path), path.read_bytes(), io.BytesIO(path.read_bytes())):
+        with Image.open(io.BytesIO(gazecrop.cut(source, crop, format="png"))) as cut:
+            assert np.array_equal(np.asarray(cut), np.asarray(draw(320, 240).crop(crop.box.ltrb)))
+    with Image.open(io.BytesIO(gazecrop.cut(path, crop.box, width=60, quality=50))) as cut:
+        assert (cut.format, cut.size) == ("JPEG", (60, 60))
+    for image in (draw(320, 240), np.asarray(draw(320, 240))):
+        with pytest.raises(TypeError, match=r"Image\.crop"):
+            gazecrop.cut(image, crop)
+    with pytest.raises(ValueError, match="not inside"):
+        gazecrop.cut(path, gazecrop.Box(300, 0, 100, 100))
+    for wrong in ({"format": "tiff"}, {"animated": True}, {"width": 0}, {"height": 8193}, {"quality": 101}):
+        with pytest.raises(gazecrop.BadParameters):
+            gazecrop.cut(path, crop, **wrong)
+
+
+def test_an_animation_stays_one(tmp_path: Path) -> None:
+    path = tmp_path / "cat.gif"
+    path.write_bytes(animation("gif", moving(4)))
+    picture = gazecrop.look(path)
+    assert picture.frames == 4 and gazecrop.look(encode(draw(), "PNG")).frames == 1
+    crop = picture.crop("1:1")
+
+    def frames(**options: Any) -> int:
+        with Image.open(io.BytesIO(gazecrop.cut(path, crop, **options))) as cut:
+            return int(getattr(cut, "n_frames", 1))
+
+    assert [frames(format=format) for format in ("webp", "gif", "png", "jpeg")] == [4, 4, 1, 1]
+    assert frames(format="png", animated=True) == 4 and frames(format="gif", animated=False) == 1

@@ -34,6 +34,7 @@ __all__ = [
     "SaliencyGrid",
     "SettingsError",
     "__version__",
+    "cut",
     "from_encoded",
     "look",
 ]
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
         Ratio,
         SaliencyGrid,
         SettingsError,
+        cut,
         from_encoded,
         look,
     )

@@ -15,6 +15,7 @@ from gazecrop.crop.ratios import Ratio
 from gazecrop.errors import BadParameters, GazecropError, PictureError
 from gazecrop.model import ModelError
 from gazecrop.python_api.analysis import from_encoded, look
+from gazecrop.python_api.cutting import cut
 from gazecrop.python_api.picture import Picture
 from gazecrop.python_api.results import Advice, Alternative, Crop, Normalized
 from gazecrop.settings import SettingsError
@@ -36,6 +37,7 @@ __all__ = [
     "Ratio",
     "SaliencyGrid",
     "SettingsError",
+    "cut",
     "from_encoded",
     "look",
 ]

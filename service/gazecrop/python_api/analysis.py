@@ -47,14 +47,15 @@ def look(source: Source) -> Picture:
     Raises TypeError for another source, ValueError for a URL, OSError where the file cannot be read, PictureError where
     it is not a readable picture; at the first call SettingsError or ModelError.
     """
-    opened = _read(source)
+    opened = bytes_or_image(source)
     model, limits = _network()
     record = (
         _analyse_image(opened, model, limits)
         if isinstance(opened, Image.Image)
         else analyse(opened, model, limits)
     )
-    return Picture(SaliencyGrid.from_code(record.code), record.model, record.format, model.calibration)
+    grid = SaliencyGrid.from_code(record.code)
+    return Picture(grid, record.model, record.format, model.calibration, record.frames)
 
 
 def from_encoded(text: str) -> Picture:
@@ -68,7 +69,8 @@ def _network() -> tuple[Model, Limits]:
     return Model.load(settings), limits_of(settings)
 
 
-def _read(source: object) -> bytes | Image.Image:
+def bytes_or_image(source: object) -> bytes | Image.Image:
+    """The bytes of a file, or the image that is in memory. Raises as `look`."""
     if isinstance(source, (bytes, Image.Image)):
         return source
     if isinstance(source, np.ndarray):

@@ -31,11 +31,17 @@ class Picture:
     """The saliency map of a picture, from which crops are made. It has no pixels. Immutable."""
 
     def __init__(
-        self, grid: SaliencyGrid, model: str = "", format: str = "", calibration: Calibration | None = None
+        self,
+        grid: SaliencyGrid,
+        model: str = "",
+        format: str = "",
+        calibration: Calibration | None = None,
+        frames: int = 1,
     ) -> None:
         self.grid = grid
         self.model = model  # the network's name
         self.format = format
+        self.frames = frames  # of an animation, whose map is the mean over up to five of them; 1: a still
         self._cropper = Cropper(grid, calibration)
 
     def __repr__(self) -> str:
