@@ -99,7 +99,7 @@ def test_every_value_has_its_effect(tmp_path: Path) -> None:
     given = {
         "image": {"repository": "registry.example.com/gazecrop", "tag": "1"},
         "secret": "other",
-        "settings": {"GAZECROP_MAX_QUEUE": 7, "FORWARDED_ALLOW_IPS": "10.0.0.1"},
+        "settings": {"GAZECROP_MAX_WAIT_SECONDS": 7, "FORWARDED_ALLOW_IPS": "10.0.0.1"},
         "redis": {"image": "redis:8", "storage": "9Gi"},
         "gpu": {"enabled": True, "runtimeClassName": ""},
         "autoscaling": {
@@ -116,7 +116,9 @@ def test_every_value_has_its_effect(tmp_path: Path) -> None:
     named = [variable["name"] for variable in container["env"]]
     assert len(set(named)) == len(named) and set(named) <= variables()
     given_values = {variable["name"]: variable.get("value") for variable in container["env"]}
-    assert given_values["GAZECROP_MAX_QUEUE"] == "7" and given_values["FORWARDED_ALLOW_IPS"] == "10.0.0.1"
+    assert (
+        given_values["GAZECROP_MAX_WAIT_SECONDS"] == "7" and given_values["FORWARDED_ALLOW_IPS"] == "10.0.0.1"
+    )
     assert "runtimeClassName" not in spec
     state = objects["StatefulSet", "gazecrop-redis"]["spec"]
     assert state["template"]["spec"]["containers"][0]["image"] == "redis:8"
@@ -130,7 +132,11 @@ def test_every_value_has_its_effect(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"redis": {"enable": False}}, {"settings": {"MAX_QUEUE": 1}}, {"autoscaling": {"minReplicas": "two"}}],
+    [
+        {"redis": {"enable": False}},
+        {"settings": {"MAX_WAIT_SECONDS": 1}},
+        {"autoscaling": {"minReplicas": "two"}},
+    ],
 )
 @pytest.mark.long
 def test_a_wrong_value_is_refused(wrong: dict[str, Any], tmp_path: Path) -> None:
