@@ -20,18 +20,7 @@ from gazecrop.python_api import analysis
 from tests.conftest import Server
 from tests.helpers.contract import client, place_of, until
 from tests.helpers.javascript import javascript
-from tests.helpers.networks import WITH_OBJECTS, network, write_store
-
-
-def png(mirrored: bool = False) -> bytes:
-    """Grey, 320x240 as the network takes it, with one red and one blue cell: a face and a text line."""
-    picture = np.full((240, 320, 3), 128, np.uint8)
-    picture[64:72, 232:240] = (250, 120, 10)
-    picture[200:208, 80:88] = (10, 120, 250)
-    file = BytesIO()
-    Image.fromarray(picture[:, ::-1] if mirrored else picture).save(file, "PNG")
-    return file.getvalue()
-
+from tests.helpers.networks import WITH_OBJECTS, network, picture_with_objects, write_store
 
 # Cell (8, 29): exp(1.5) cells wide and high; cell (25, 10): exp(2) x 1. Both logits are 1.4.
 FACE = Object.detected("face", 29.5 / 40 - 0.05602, 8.5 / 30 - 0.07469, 0.11204, 0.14939, 0.802)
@@ -55,7 +44,7 @@ def test_a_server_answers_with_objects(store: Path, batch: str, start_server: Ca
     started = "network warm (warm.fp32.onnx, density and objects) on CPUExecutionProvider"
     until(lambda: started in server.log.read_text())
     with client(server.url) as api:
-        made = api.post("/v1/images?ratios=3:4&policy=balanced", content=png())
+        made = api.post("/v1/images?ratios=3:4&policy=balanced", content=picture_with_objects())
         document = made.json()
         grid = SaliencyGrid.from_text(document["saliency"]["encoded"])
         assert grid.objects == (FACE, LINE)
@@ -84,8 +73,8 @@ def chosen(store: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path
     """A folder with two pictures, and the network for the commands and the library."""
     monkeypatch.setenv("GAZECROP_MODEL_STORE", str(store))
     monkeypatch.setenv("GAZECROP_DEVICE", "cpu")
-    (tmp_path / "a.png").write_bytes(png())
-    (tmp_path / "b.png").write_bytes(png(mirrored=True))
+    (tmp_path / "a.png").write_bytes(picture_with_objects())
+    (tmp_path / "b.png").write_bytes(picture_with_objects(mirrored=True))
     analysis._network.cache_clear()
     return tmp_path
 

@@ -35,6 +35,7 @@ def test_a_working_setup_passes(capsys: pytest.CaptureFixture[str], tmp_path: Pa
     assert list(found) == ["release", "network", "device", "formats", "store", "address", "speed"]
     assert {state for states in found.values() for state in states} == {"ok"}
     assert "CPUExecutionProvider" in out and "SHA-256" in out and "AVIF" in out and " ms" in out
+    assert "its outputs: density" in out
     assert not (tmp_path / "data").exists()  # nothing is created
 
 

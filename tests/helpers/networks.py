@@ -6,8 +6,12 @@ Field numbers are those of onnx.proto3; the wire format is that of Protocol Buff
 import hashlib
 import json
 import struct
+from io import BytesIO
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from PIL import Image
 
 FLOAT, UINT8, INT64 = 1, 2, 7  # TensorProto.DataType
 SHAPE, GRID = (240, 320), (30, 40)
@@ -69,6 +73,16 @@ def network(
     if objects:
         graph += _bytes(12, _value("objects", FLOAT, ["batch", channels, *GRID]))
     return _int(1, 8) + _bytes(7, graph) + _bytes(8, _int(2, 17))
+
+
+def picture_with_objects(mirrored: bool = False) -> bytes:
+    """A PNG for `network(objects=True)`: grey, 320x240, one red and one blue cell: a face and a text line."""
+    picture = np.full((*SHAPE, 3), 128, np.uint8)
+    picture[64:72, 232:240] = (250, 120, 10)
+    picture[200:208, 80:88] = (10, 120, 250)
+    file = BytesIO()
+    Image.fromarray(picture[:, ::-1] if mirrored else picture).save(file, "PNG")
+    return file.getvalue()
 
 
 def write_store(folder: Path, files: dict[str, bytes] | None = None, **entry: Any) -> Path:

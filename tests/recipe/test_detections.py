@@ -1,10 +1,6 @@
 """Matching, precision and recall of the network's boxes, and their calibration, on boxes made by hand."""
 
-import gzip
-import io
-import json
 import math
-import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +8,7 @@ import numpy as np
 import pytest
 
 from gazecrop.crop.detection import Candidates, Scoring
-from model_store.recipe import data, detections
+from model_store.recipe import detections
 from model_store.recipe.detections import (
     Hits,
     Scene,
@@ -27,7 +23,6 @@ from model_store.recipe.detections import (
 from model_store.recipe.judge import detection
 from model_store.recipe.make import calibrate_objects
 from tests.helpers.networks import SCORING, SHAPE, WITH_OBJECTS, network, write_store
-from tests.test_objects_everywhere import png
 
 FACE = [0.1, 0.1, 0.3, 0.3]
 FAR = [0.7, 0.7, 0.9, 0.9]
@@ -152,35 +147,6 @@ def test_the_manifest_entry_and_the_report() -> None:
     recall = recall_at(hits(chosen, "face", 0.08), 0.9)
     assert f"{recall:.3f} at precision 0.9" in largest and 0.5 < recall < 1
     assert sum("expected calibration error" in line for line in lines) == 2
-
-
-@pytest.fixture
-def shards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Three pictures with one face and one line each, one of a collection without labels; and a network that finds
-    them: tests/helpers/networks.py."""
-    folder = tmp_path / "data"
-    folder.mkdir()
-    with tarfile.open(folder / "gaze-000.tar", "w") as archive:
-        for key, collection, split in (
-            ("a", "osie", "val"),
-            ("b", "mit1003", "train"),
-            ("c", "cv2course", "val"),
-        ):
-            about = {"dataset": collection, "split": split, "width": 320, "height": 240}
-            for name, content in ((f"{key}.jpg", png()), (f"{key}.json", json.dumps(about).encode())):
-                member = tarfile.TarInfo(name)
-                member.size = len(content)
-                archive.addfile(member, io.BytesIO(content))
-    face, line = [0.68, 0.21, 0.11, 0.15, 0.9], [0.17, 0.83, 0.18, 0.035, 0.9]
-    listed = {"faces": {"a": [face], "b": [face]}, "text": {"a": [line]}}
-    (folder / "objects.json.gz").write_bytes(gzip.compress(json.dumps(listed).encode()))
-    monkeypatch.setattr(detections, "DATA", folder)
-    monkeypatch.setattr(data, "DATA", folder)
-    store = tmp_path / "store"
-    store.mkdir()
-    monkeypatch.setenv("GAZECROP_MODEL_STORE", str(store))
-    monkeypatch.setenv("GAZECROP_DEVICE", "cpu")
-    return store
 
 
 def test_the_judge_reads_the_served_network(shards: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,6 +1,7 @@
 """The judge of objects cut through, on pictures made by hand."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from gazecrop.crop.balance import Weights
 from gazecrop.crop.grid import SaliencyGrid
 from model_store.recipe.judge import whole_objects
 from model_store.recipe.judge.whole_objects import Scene
+from tests.helpers.networks import WITH_OBJECTS, network, write_store
 
 
 def scene(face: tuple[float, float, float, float]) -> Scene:
@@ -39,3 +41,15 @@ def test_the_pairs_are_those_of_the_crop_score() -> None:
     [first, *_] = whole_objects.judge([scene((0.35, 0.1, 0.1, 0.2))], "centre").pairs
     crop, centre, best = first
     assert crop == centre == pytest.approx(1 / 3) and best >= crop
+
+
+def test_the_objects_are_the_detectors_or_the_networks_own(shards: Path) -> None:
+    """The network finds the face and the line; the detector's list lacks the line of the picture of "train"."""
+    write_store(shards, {"fp32": network(objects=True)}, **WITH_OBJECTS)
+    [listed], [own] = (whole_objects.scenes("train", detector=detector) for detector in (True, False))
+    assert [one.kind for one in listed.grid.objects] == ["face"]
+    assert [one.kind for one in own.grid.objects] == ["face", "text"]
+    assert listed.boxes["text"].shape == own.boxes["text"].shape == (0, 5)
+    write_store(shards)
+    [none] = whole_objects.scenes("train")
+    assert none.grid.objects == ()
