@@ -47,8 +47,14 @@ class Hits(NamedTuple):
     labels: int
 
 
-def scenes(find: Finder, shapes: tuple[tuple[int, int], ...], split: str, limit: int = 0) -> list[Scene]:
-    """The labelled pictures of a split; `limit`: at most so many, 0: all."""
+def scenes(
+    find: Finder,
+    shapes: tuple[tuple[int, int], ...],
+    split: str,
+    limit: int = 0,
+    least: float = -np.inf,
+) -> list[Scene]:
+    """The labelled pictures of a split, with the boxes of at least this logit; `limit`: at most so many, 0: all."""
     listed = json.loads(gzip.decompress((DATA / "objects.json.gz").read_bytes()))
     made: list[Scene] = []
     for sample in data.samples("gaze"):
@@ -62,7 +68,7 @@ def scenes(find: Finder, shapes: tuple[tuple[int, int], ...], split: str, limit:
             )
             labels[kind] = np.stack((x, y, x + width, y + height), axis=1)
         output = find(data.picture(sample["jpg"], shapes))
-        made.append(Scene(sample["key"], labels, candidates(output, [-np.inf] * len(KINDS), CELLS)))
+        made.append(Scene(sample["key"], labels, candidates(output, [least] * len(KINDS), CELLS)))
         if len(made) == limit:
             break
     return made

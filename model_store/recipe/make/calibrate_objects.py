@@ -61,11 +61,6 @@ def fit(logits: np.ndarray, right: np.ndarray, ridge: float = 1e-3) -> tuple[flo
     return max(float(beta[0]), 10.0**-DIGITS), float(beta[1])
 
 
-def above_floor(found: Hits) -> Hits:
-    chosen = found.logits >= FLOOR
-    return Hits(found.logits[chosen], found.right[chosen], found.labels)
-
-
 def least_score(found: Hits, scale: float, shift: float, precision: float) -> float:
     """The smallest score at which so many of the boxes with at least it are right. 0.99: there is none."""
     logits, precisions, _ = curve(found)
@@ -82,7 +77,7 @@ def across_folds(chosen: list[Scene], kind: Kind) -> float:
     for fold in range(data.FOLDS):
         others = [scene for scene in chosen if data.fold(scene.key) != fold]
         held_out = [scene for scene in chosen if data.fold(scene.key) == fold]
-        known, judged = above_floor(hits(others, kind)), above_floor(hits(held_out, kind))
+        known, judged = hits(others, kind), hits(held_out, kind)
         scores.append(calibrated(Scoring(*fit(known.logits, known.right), 0.5), judged.logits))
         right.append(judged.right)
     return reliability(np.concatenate(scores), np.concatenate(right))[1]
@@ -90,7 +85,7 @@ def across_folds(chosen: list[Scene], kind: Kind) -> float:
 
 def entry(chosen: list[Scene], kind: Kind) -> dict[str, float]:
     """The manifest's numbers of one kind, with what they give on these pictures."""
-    found = above_floor(hits(chosen, kind))
+    found = hits(chosen, kind)
     scale, shift = (round(number, DIGITS) for number in fit(found.logits, found.right))
     least = least_score(found, scale, shift, PRECISION[kind])
     kept = calibrated(Scoring(scale, shift, least), found.logits) >= least
@@ -116,7 +111,7 @@ def main(options: Options) -> None:
     shapes = tuple((height, width) for height, width in network["shapes"])
     chosen: list[Scene] = []
     for file in network["files"].values():
-        chosen += scenes(finder(store / file["file"]), shapes, "train", options.limit)
+        chosen += scenes(finder(store / file["file"]), shapes, "train", options.limit, FLOOR)
     found = {kind: entry(chosen, kind) for kind in KINDS}
     update(options.name, {"outputs": ["density", "objects"], "objects": found}, default=False, store=store)
     print(json.dumps(found, indent=1))
