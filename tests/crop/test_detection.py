@@ -34,14 +34,22 @@ def put(
     output[first : first + 5, row, column] = values
 
 
-def slow(channels: NDArray[np.float32], least: float) -> list[tuple[float, Box]]:
+def is_peak(logits: NDArray[np.float32], row: int, column: int, kind: int) -> bool:
+    beside = [(row, column - 1), (row, column + 1)]
+    if kind == 0:
+        beside += [(r, c) for r in (row - 1, row + 1) for c in (column - 1, column, column + 1)]
+    inside = [(r, c) for r, c in beside if 0 <= r < logits.shape[0] and 0 <= c < logits.shape[1]]
+    return not any(logits[r, c] > logits[row, column] for r, c in inside)
+
+
+def slow(channels: NDArray[np.float32], least: float, kind: int) -> list[tuple[float, Box]]:
     """As the module's docstring says, in loops."""
     _, rows, columns = channels.shape
     found = []
     for row in range(rows):
         for column in range(columns):
             logit, right, down, wide, high = (float(value) for value in channels[:, row, column])
-            if logit >= least:
+            if logit >= least and is_peak(channels[0], row, column, kind):
                 x, y = (column + 0.5 + right) / columns, (row + 0.5 + down) / rows
                 w = exp(min(wide, 6)) / columns
                 h = exp(min(high, 6)) / rows
@@ -93,6 +101,19 @@ def test_neighbouring_cells_are_one_object_and_lines_below_each_other_are_severa
     assert found[0] == Object.detected("face", 0.4, 0.4, 0.2, 0.2, 1 / (1 + exp(-3)))
 
 
+def test_a_small_face_beside_a_large_one_is_found() -> None:
+    """The large one has more cells with a higher score than are compared; their boxes differ a little."""
+    output = nothing()
+    for row in range(8, 22):
+        for column in range(8, 22):
+            x, y = (column + 0.5) / COLUMNS, (row + 0.5) / ROWS
+            put(output, "face", x, y, 0.5, 0.6, 4 - 0.01 * ((row - 15) ** 2 + (column - 15) ** 2))
+    put(output, "face", 0.9, 0.2, 0.05, 0.06, 0.1)
+    large, small = decode(output, PLAIN)
+    assert large.score == round(127 / (1 + exp(-4)))
+    assert small == Object.detected("face", 0.875, 0.17, 0.05, 0.06, 1 / (1 + exp(-0.1)))
+
+
 def test_a_face_and_a_line_may_overlap() -> None:
     output = nothing()
     put(output, "face", 0.5, 0.5, 0.2, 0.2, 1.0)
@@ -132,7 +153,7 @@ def test_boxes_are_those_of_the_loops(seed: int, rows: int, columns: int, least:
         output.ravel()[places] = rng.choice(np.array([nan, inf, -inf, 3e38, -3e38], np.float32), len(places))
     found = candidates(output, [least, least + 0.5])
     for kind in (0, 1):
-        expected = slow(output[5 * kind : 5 * kind + 5], least + 0.5 * kind)
+        expected = slow(output[5 * kind : 5 * kind + 5], least + 0.5 * kind, kind)
         of_kind = found.kinds == kind
         assert found.logits[of_kind].tolist() == [logit for logit, _ in expected]
         boxes = np.array([box for _, box in expected]).reshape(-1, 4)
@@ -145,7 +166,7 @@ def test_of_many_cells_the_highest_are_compared() -> None:
     output[[3, 4, 8, 9]] = 0
     found = candidates(output, [-inf, -inf])
     for kind in (0, 1):
-        expected = slow(output[5 * kind : 5 * kind + 5], -inf)
+        expected = slow(output[5 * kind : 5 * kind + 5], -inf, kind)
         assert found.logits[found.kinds == kind].tolist() == [logit for logit, _ in expected]
 
 

@@ -2,7 +2,11 @@
 
 The output is float [10, rows, columns], five channels a kind in the order of `objects.KINDS`. Of each five: 0 the logit
 of a box whose middle is in this cell; 1 and 2 how far right and down of the cell's middle, in cells; 3 and 4 the
-logarithms of the box's width and height in cells. A value that is not finite removes its cell's box, nothing else.
+logarithms of the box's width and height in cells.
+
+Around the middle of a large face a hundred cells may have a high score. Only peaks are taken: of faces the cells that
+no neighbour exceeds, of text lines those that none to the left or right does, because lines may be a row apart. Of
+peaks whose boxes overlap the higher one stays. A cell with a value that is not finite has no box.
 """
 
 from bisect import insort
@@ -17,8 +21,9 @@ from numpy.typing import NDArray
 from gazecrop.crop.objects import KINDS, MOST, Kind, Object, most_important
 
 CHANNELS = 5  # of a kind
-CANDIDATES = 48  # of a kind, the highest logits: bounds the comparison of all pairs, 0.1 ms
+CANDIDATES = 48  # of a kind, the highest peaks: bounds the comparison of all pairs, 0.1 ms
 OVERLAP = 0.5  # intersection over union with a box of a higher score, above which a box is the same object
+_FACE = KINDS.index("face")
 _LONGEST = 6.0  # of a logarithm: 400 cells, more than the picture; its exponential is finite
 _LEAST_SIDE = 1e-3  # of the picture's: a quarter of the 255th that an object's edge is rounded to
 
@@ -91,11 +96,14 @@ def _falling(scored: tuple[float, Object]) -> float:
 
 def candidates(output: NDArray[np.floating], least: Sequence[float], most: int = CANDIDATES) -> Candidates:
     """The boxes with a logit of at least `least` (one number a kind), without those that overlap a better one of their
-    kind. Of each kind the `most` highest logits are compared. `output`: float [10, rows, columns]."""
+    kind. Of each kind the `most` highest peaks are compared. `output`: float [10, rows, columns]."""
     rows, columns = output.shape[1:]
     planes = output.reshape(len(KINDS), CHANNELS, -1)
     logits = planes[:, 0]
-    kinds, cells = np.nonzero(logits >= np.array(least).reshape(-1, 1))  # no comparison with a NaN is true
+    enough = logits >= np.array(least).reshape(-1, 1)  # no comparison with a NaN is true
+    if enough.any():
+        enough &= logits >= _around(logits.reshape(len(KINDS), rows, columns)).reshape(len(KINDS), -1)
+    kinds, cells = np.nonzero(enough)
     if not len(cells):
         return Candidates(kinds, np.zeros((0, 4)), np.zeros(0))
     best = np.argsort(-logits[kinds, cells], kind="stable")
@@ -135,6 +143,17 @@ def _overlap(one: Object, other: Object) -> bool:
     shared = max(wide, 0) * max(high, 0)
     areas = sum((each.right - each.left) * (each.bottom - each.top) for each in (one, other))
     return shared * (1 + OVERLAP) > OVERLAP * areas
+
+
+def _around(logits: NDArray[np.floating]) -> NDArray[np.floating]:
+    """The highest logit of each cell and its neighbours, NaN apart: [kinds, rows, columns]."""
+    found = logits.copy()
+    np.fmax(found[:, :, 1:], logits[:, :, :-1], out=found[:, :, 1:])
+    np.fmax(found[:, :, :-1], logits[:, :, 1:], out=found[:, :, :-1])
+    face, beside = found[_FACE], found[_FACE].copy()
+    np.fmax(face[1:], beside[:-1], out=face[1:])
+    np.fmax(face[:-1], beside[1:], out=face[:-1])
+    return found
 
 
 def _apart(kinds: NDArray[np.int64], boxes: Floats) -> NDArray[np.int64]:

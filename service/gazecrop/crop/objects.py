@@ -22,6 +22,7 @@ LOOSE = 20  # up to a 20th of an object's area may be missing from a box that ho
 # detector's own box is protected (`within`).
 TWENTIETHS = 20
 HEAD = (1, 3, 1)
+_GROWTH = tuple(share / TWENTIETHS for share in HEAD)
 _BYTES = 5
 _SLACK = 1e-6  # as in placing: 51 / 255 of a side is 0.2 of it in spite of binary rounding
 
@@ -44,7 +45,7 @@ class Object:
         Raises ValueError for a box that is empty or outside the picture."""
         left, top, right, bottom = x, y, x + width, y + height
         if kind == "face":
-            beside, above, below = (share / TWENTIETHS for share in HEAD)
+            beside, above, below = _GROWTH
             left, right = left - beside * width, right + beside * width
             top, bottom = top - above * height, bottom + below * height
         edges = _out(left), _out(top), _in(right), _in(bottom)
