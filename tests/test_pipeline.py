@@ -410,7 +410,7 @@ def test_what_a_picture_counts_is_what_it_takes() -> None:
         for number in range(200)
     ]
     records = [Record("gaze-test", "jpeg", code) for code in codes]
-    queries = ["ratios=1:1", "", "ratios=1:1&zoom=1.5", "ratios=1:1&policy=balanced"]
+    queries = ["ratios=1:1&policy=window", "policy=window", "policy=window&zoom=1.5", "", "zoom=1.5"]
 
     def answer(pictures: list[Picture], query: str) -> None:
         wanted = parse(query)
