@@ -1,4 +1,5 @@
-"""Every short example of the README and of docs/ runs, as printed there, against a running server."""
+"""Every short example of the README and of the pages on deployment runs, as printed there, against a running server.
+Those of the other pages of docs/ run in tests/docs."""
 
 import io
 import json
@@ -26,7 +27,8 @@ PAGES = [
     ROOT / "SECURITY.md",
     *sorted((ROOT / "docs").glob("*.md")),
 ]
-EXAMPLES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+DEPLOYMENT = ("docker", "gpu", "migration", "nginx", "performance")
+EXAMPLES = [ROOT / "README.md", *(ROOT / "docs" / f"{name}.md" for name in DEPLOYMENT)]
 BLOCKS = [
     block for page in EXAMPLES for block in re.findall(r"^```(\w+)\n(.*?)^```", page.read_text(), re.S | re.M)
 ]
