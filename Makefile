@@ -18,7 +18,7 @@ LEFT_OUT := $(if $(filter cuda,$(RUNTIME)),/^onnxruntime==/$(,)/[^\]$$/d)
 LOCK = .venv/bin/uv pip compile --quiet --no-config --universal --python-version 3.11 --fork-strategy fewest \
 	--generate-hashes --no-emit-index-url --no-annotate --no-header $(UPGRADE)
 
-.PHONY: help serve test test-all check bench faults docs load wheel network evidence page system system-all lock
+.PHONY: help serve test test-all check bench bench-peers faults docs load wheel network evidence page system system-all lock
 
 help:
 	@sed -n 's/^\([a-z-]*\):[^#]*## /make \1: /p' Makefile
@@ -63,6 +63,10 @@ evidence: .venv-train/stamp ## measure it: scores, folds, geometry, leave one ou
 page: ## fetch the page's example photographs and the editor's library again
 	rm -f .venv/stamps/page
 	$(MAKE) .venv/stamps/page
+
+bench-peers: .venv-peers/stamp ## quality against cost beside other croppers, from GAZECROP_DATA; draws the chart of README
+	.venv-peers/bin/python -m model_store.recipe.judge.bench_peers --node=.venv-peers/node
+	.venv-peers/bin/python -m docs.drawings.peers
 
 docs: .venv/stamps/dev ## the documentation as a site, in .site
 	.venv/bin/mkdocs build --strict --quiet
@@ -120,6 +124,16 @@ $(STAMP): .venv/bin/pip $(RUNTIME_LOCK) requirements-build.lock pyproject.toml
 .venv-sbom/stamp: docker/sbom.lock
 	$(PYTHON) -m venv .venv-sbom
 	.venv-sbom/bin/pip install --quiet --disable-pip-version-check --require-hashes -r docker/sbom.lock
+	@touch $@
+
+# The other croppers, each in the version that docs/peers.json names; they are measured, never shipped.
+.venv-peers/stamp: requirements.lock requirements-build.lock pyproject.toml
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock -r requirements-build.lock
+	.venv-peers/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	.venv-peers/bin/pip install --quiet --disable-pip-version-check onnx==1.23.2 pyvips==3.2.0 pyvips-binary==8.18.7 thumbor==7.8.0 smartcrop==0.5.0 smart-crop-ai==0.1.0 opencv-contrib-python-headless==4.14.0.94
+	.venv-peers/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock  # thumbor brings an older Pillow
+	mkdir -p .venv-peers/node && cd .venv-peers/node && npm init --yes >/dev/null && npm install --silent sharp@0.35.5 smartcrop@2.0.5
 	@touch $@
 
 # torch by its exact version and outside the locks: which build it is depends on the machine.
