@@ -175,7 +175,7 @@ class Settings(BaseSettings):
 
     @property
     def refusal(self) -> str | None:
-        """Why the server must not start with these settings: it would serve everyone, and nobody asked for that."""
+        """Why the server must not start with these settings: it would serve everyone, which no setting asks for."""
         if self.api_keys or self.open or _is_loopback(self.address):
             return None
         return (

@@ -67,7 +67,7 @@ def test_it_ends_at_once_and_the_imports_are_not_waited_for(first: bool, tmp_pat
 
 
 def test_while_the_network_is_loaded(tmp_path: Path) -> None:
-    """The server's own handler: the store's folder is a pipe that nobody writes to, so that the start does not end."""
+    """The server's own handler: the store's folder is a pipe without a writer, so that the start does not end."""
     store = tmp_path / "models"
     store.mkdir()
     os.mkfifo(store / "manifest.json")

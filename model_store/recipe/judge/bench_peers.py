@@ -33,7 +33,7 @@ from model_store.recipe.options import DATA, ROOT, parse
 OUT = ROOT / "docs" / "peers.json"
 NODE = Path("peers.mjs")
 CUT = (0.05, 0.95)  # of an object inside a crop
-LARGE = 0.16  # of the side: a face that nobody overlooks
+LARGE = 0.16  # of the side
 LINES = (0.1, 0.4)
 TWITTER = "Twitter's network"
 TWITTER_SIDE = 800  # its input's long side, as Twitter used it

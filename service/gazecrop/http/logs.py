@@ -185,7 +185,7 @@ class Handler(logging.StreamHandler[Any]):
             self._soon.wait()
             time.sleep(FLUSH_SECONDS)
             self._soon.clear()
-            with suppress(Exception):  # nobody reads the log any more
+            with suppress(Exception):  # the log has no reader any more
                 self.flush()
 
 
