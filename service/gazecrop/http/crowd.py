@@ -17,7 +17,7 @@ C = TypeVar("C", bound=Closable)
 class Crowd(Generic[C]):
     """Connections without a request in progress are idle: those kept alive, and those whose head is not complete.
 
-    limit: above it the oldest idle one is closed, so that a thousand idle ones keep no client out. share: of one client's
+    limit: above it the oldest idle one is closed, so that a thousand idle ones keep none out. share: of one client's
     address, or of its /64 network; above it that client's oldest idle one is closed. `is_proxy(address)`: a proxy has
     no share, as all clients have its address.
     """
