@@ -162,7 +162,7 @@ class Handler(logging.StreamHandler[Any]):
                 lines.append(self._note())
             if lines:
                 self.stream.write("".join(f"{self._line(one)}{self.terminator}" for one in lines))
-            super().flush()
+            self.stream.flush()  # super().flush() takes the handler's lock, which `handle` holds when it calls this
 
     def _line(self, one: str | Access) -> str:
         if isinstance(one, str):
