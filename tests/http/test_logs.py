@@ -225,7 +225,7 @@ async def test_requests_and_other_lines_keep_their_order(
     other = logging.Handler()
     records: list[logging.LogRecord] = []
     monkeypatch.setattr(other, "emit", records.append)
-    monkeypatch.setattr(logs._access, "handlers", [other])  # somebody else's handler gets a record
+    monkeypatch.setattr(logs._access, "handlers", [other])  # another handler gets a record
     monkeypatch.setattr(logs._access, "propagate", False)
     logs.log_access(an_access(3))
     assert [record.getMessage() for record in records] == ["GET /v1/x 200"]
@@ -233,7 +233,7 @@ async def test_requests_and_other_lines_keep_their_order(
 
 
 async def test_a_log_that_is_not_read_is_bounded_and_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Standard error is a pipe that nobody reads: its 64 kB are full after a few hundred lines."""
+    """Standard error is a pipe without a reader: its 64 kB are full after a few hundred lines."""
     monkeypatch.setattr(logs, "FLUSH_SECONDS", 0.001)
     reading, writing = os.pipe()
     with open(writing, "w") as stream, open(reading) as log:
