@@ -1,4 +1,4 @@
-"""The load test itself runs, against a real server; arrivals do not wait for answers; thresholds set its exit status."""
+"""The load test itself runs against a real server; arrivals do not wait for answers; thresholds set its exit status."""
 
 import csv
 import math
