@@ -1,7 +1,7 @@
 # The service as `make serve` sets it up: the same hashed locks, nothing else. `docker compose up` runs it with Redis.
 # PYTHON pins the base: docs/docker.md. The one place that names it.
 ARG PYTHON=python:3.12-slim
-# EXTRA=cuda for GPUs (2.5 GB; the host gives the driver only) or EXTRA=heic, EXTRA=otel
+# EXTRA=cuda for GPUs (2.5 GB; the host gives the driver only) or EXTRA=heic, EXTRA=otel, EXTRA=sources (pictures by URL, the worker)
 ARG EXTRA=
 # A stage for each lock: a change of one leaves the other images' layers as they are.
 FROM ${PYTHON} AS lock-cpu
@@ -12,6 +12,8 @@ FROM ${PYTHON} AS lock-heic
 COPY docker/heic.lock /build/lock
 FROM ${PYTHON} AS lock-otel
 COPY docker/otel.lock /build/lock
+FROM ${PYTHON} AS lock-sources
+COPY docker/sources.lock /build/lock
 FROM ${PYTHON} AS lock-sbom
 COPY docker/sbom.lock /build/lock
 RUN python3 -m venv /sbom && /sbom/bin/pip install --no-cache-dir --quiet --require-hashes -r /build/lock

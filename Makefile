@@ -76,11 +76,12 @@ lock: $(STAMP) ## remake the locks for Python 3.11 to 3.14 (UPGRADE=--upgrade ta
 	$(LOCK) pyproject.toml -o requirements.lock
 	$(LOCK) -c requirements.lock --group build -o requirements-build.lock
 	$(LOCK) -c requirements.lock --group dev --extra audit --extra otel pyproject.toml -o requirements-dev.lock
-	$(LOCK) -c requirements-dev.lock --group dev --group charts --extra audit --extra otel --extra heic --extra parquet --extra ray pyproject.toml \
+	$(LOCK) -c requirements-dev.lock --group dev --group charts --extra audit --extra otel --extra heic --extra parquet --extra ray --extra remote --extra sources --extra client pyproject.toml \
 		-o requirements-all.lock
 	echo onnxruntime | $(LOCK) -c requirements.lock --excludes /dev/stdin --extra cuda pyproject.toml -o docker/cuda.lock
 	$(LOCK) -c requirements.lock --extra heic pyproject.toml -o docker/heic.lock
 	$(LOCK) -c requirements.lock --extra otel pyproject.toml -o docker/otel.lock
+	$(LOCK) -c requirements.lock --extra remote --extra sources pyproject.toml -o docker/sources.lock
 	$(LOCK) --group sbom -o docker/sbom.lock
 
 system:

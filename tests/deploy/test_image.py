@@ -50,7 +50,7 @@ def test_the_image_is_not_root_and_copies_the_model_last() -> None:
     assert "model_store/" in instructions[last_copy][1] and words.index("USER") > last_copy
 
 
-@pytest.mark.parametrize("extra", ["cuda", "heic", "otel"])
+@pytest.mark.parametrize("extra", ["cuda", "heic", "otel", "sources"])
 def test_the_image_has_a_lock_for_every_extra(extra: str) -> None:
     assert extra in tomllib.loads(text("pyproject.toml"))["project"]["optional-dependencies"]
     assert [source for sources, _ in copies() for source in sources if source == f"docker/{extra}.lock"]

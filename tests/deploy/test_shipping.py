@@ -36,7 +36,7 @@ def pins(lock: str) -> dict[str, set[str]]:
     return found
 
 
-LOCKS = ["requirements-dev.lock", "requirements-all.lock", "docker/heic.lock", "docker/otel.lock"]
+LOCKS = ["requirements-dev.lock", "requirements-all.lock", "docker/heic.lock", "docker/otel.lock", "docker/sources.lock"]
 
 
 @pytest.mark.parametrize("lock", LOCKS)
@@ -124,7 +124,7 @@ def test_the_locks_cover_the_project() -> None:
     runtime = {name(r) for r in PROJECT["project"]["dependencies"]}
     assert runtime <= pins("requirements.lock").keys()
     assert {name(r) for r in PROJECT["dependency-groups"]["dev"]} <= pins("requirements-dev.lock").keys()
-    for extra in ("cuda", "heic", "otel"):
+    for extra in ("cuda", "heic", "otel", "sources"):
         wanted = {name(r) for r in PROJECT["project"]["optional-dependencies"][extra]}
         assert wanted <= pins(f"docker/{extra}.lock").keys()
 
