@@ -36,7 +36,13 @@ def pins(lock: str) -> dict[str, set[str]]:
     return found
 
 
-LOCKS = ["requirements-dev.lock", "requirements-all.lock", "docker/heic.lock", "docker/otel.lock", "docker/sources.lock"]
+LOCKS = [
+    "requirements-dev.lock",
+    "requirements-all.lock",
+    "docker/heic.lock",
+    "docker/otel.lock",
+    "docker/sources.lock",
+]
 
 
 @pytest.mark.parametrize("lock", LOCKS)
