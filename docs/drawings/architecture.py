@@ -34,6 +34,7 @@ SUMMARY = {
     "settings": "every GAZECROP_* variable",
     "metrics": "Prometheus, stage times",
     "shared_metrics": "the metrics of several processes as one",
+    "sources": "pictures by URL, checked addresses",
     "keys": "API keys, constant time",
 }
 

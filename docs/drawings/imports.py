@@ -8,7 +8,7 @@ ROOT = Path(__file__).parents[2]
 # their users must not import each other: console (of commands and audit) and keys (of parts and http).
 LAYERS = [
     "machine",
-    "errors settings metrics shared_metrics keys",
+    "errors settings sources metrics shared_metrics keys",
     "crop picture concurrency",
     "model store",
     "pipeline",

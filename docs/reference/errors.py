@@ -30,6 +30,9 @@ FIXES = {
     "draining": "Repeat at once: another replica answers.",
     "store_unavailable": "Redis does not answer: see [GazecropStoreAway](../runbooks/GazecropStoreAway.md).",
     "deadline_passed": "The deadline passed before the work began: allow more time, or add replicas.",
+    "source_not_allowed": "See [pictures by URL](../pictures_by_url.md): name a prefix in `GAZECROP_SOURCES`.",
+    "source_failed": "`detail` has the reason, `received` the status of the source: check that the URL is a picture.",
+    "source_too_slow": "Repeat; if it lasts, upload the file, or raise `GAZECROP_BODY_SECONDS`.",
     "store_full": "See [GazecropFull](../runbooks/GazecropFull.md).",
 }
 

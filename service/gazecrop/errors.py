@@ -21,6 +21,10 @@
     │   ├── NotAcceptable        406  not_acceptable
     │   ├── PreconditionFailed   412  precondition_failed
     │   └── TooManyReports       429  too_many_reports
+    ├── SourceError                                 (a picture by URL)
+    │   ├── SourceNotAllowed     403  source_not_allowed
+    │   ├── SourceFailed         502  source_failed
+    │   └── SourceTooSlow        504  source_too_slow
     ├── Unavailable              503  unavailable         (always with Retry-After)
     │   ├── Overloaded           503  overloaded
     │   ├── Draining             503  draining
@@ -144,6 +148,22 @@ class PreconditionFailed(RequestError):
 
 class TooManyReports(RequestError):
     status, slug, title = 429, "too_many_reports", "Too many reports from this address"
+
+
+class SourceError(GazecropError):
+    """The URL of a picture, or what answered there, is at fault."""
+
+
+class SourceNotAllowed(SourceError):
+    status, slug, title = 403, "source_not_allowed", "Pictures are not fetched from this URL"
+
+
+class SourceFailed(SourceError):
+    status, slug, title = 502, "source_failed", "The picture could not be fetched from its URL"
+
+
+class SourceTooSlow(SourceError):
+    status, slug, title = 504, "source_too_slow", "The picture did not arrive from its URL in time"
 
 
 class Unavailable(GazecropError):

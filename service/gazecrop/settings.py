@@ -14,6 +14,8 @@ from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from gazecrop import machine
+from gazecrop.sources.addresses import networks
+from gazecrop.sources.urls import UrlError, parse_prefix
 
 WARM_BYTES = 180_000_000  # a process with the network loaded and warmed, on a CPU
 LEAST_BUDGET = 64_000_000  # bytes for requests: less refuses pictures of a few megapixels
@@ -78,6 +80,14 @@ class Settings(BaseSettings):
     map_days: float = Field(30.0, gt=0, le=36_500)  # time to live of a map in Redis
     max_focus: int = Field(100_000, ge=0)  # set by people, each profile's counted; above: 507
 
+    # Pictures by URL. Off without GAZECROP_SOURCES. The limits of uploads hold: GAZECROP_MAX_BYTES, GAZECROP_BODY_SECONDS.
+    # Comma-separated prefixes of allowed URLs, compared as they are: https://bucket.example/, http://minio:9000/photos/,
+    # s3://bucket/prefix/. https and http need the extra [sources], s3 the extra [remote].
+    sources: Annotated[tuple[str, ...], NoDecode] = ()
+    # Comma-separated networks in CIDR notation that a host of a prefix may have an address in, although they are not
+    # public: 10.20.0.0/16. Any other private, loopback or link-local address is refused.
+    sources_private: Annotated[tuple[str, ...], NoDecode] = ()
+
     # Answers.
     cache_control: str = "no-cache"  # of GETs without ?v=
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()  # comma-separated; `*`: any
@@ -92,7 +102,7 @@ class Settings(BaseSettings):
     # [otel].
     tracing: bool = False
 
-    @field_validator("api_keys", "cors_origins", mode="before")
+    @field_validator("api_keys", "cors_origins", "sources", "sources_private", mode="before")
     @classmethod
     def _split(cls, value: object, info: ValidationInfo) -> object:
         if not isinstance(value, str):
@@ -120,6 +130,26 @@ class Settings(BaseSettings):
         if not all(" " <= character <= "~" for character in "".join(value)):
             raise PydanticCustomError("header", "a line break, a control or non-ASCII character is in it.")
         return value
+
+    @field_validator("sources")
+    @classmethod
+    def _are_prefixes(cls, prefixes: tuple[str, ...]) -> tuple[str, ...]:
+        for number, prefix in enumerate(prefixes, 1):
+            try:
+                parse_prefix(prefix)
+            except UrlError as error:
+                # Not the text itself: it may have a password.
+                raise PydanticCustomError("prefix", f"prefix {number} cannot be used: {error}.") from None
+        return prefixes
+
+    @field_validator("sources_private")
+    @classmethod
+    def _are_networks(cls, texts: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            networks(texts)
+        except ValueError as error:
+            raise PydanticCustomError("network", f"{error}.") from None
+        return texts
 
     @field_validator("id_key")
     @classmethod

@@ -24,6 +24,11 @@ class _Body:
         self.bytes += size
         self._bodies.budget.hold_bodies(size)
 
+    def receive(self, size: int) -> None:
+        self.add(size)
+        if size:
+            self._bodies.check(self)
+
     def keep(self) -> Callable[[], None]:
         self._users += 1
         return self.release
@@ -51,6 +56,13 @@ def hold_answer(size: int) -> None:
         body.add(size)
 
 
+def hold_fetched(size: int) -> None:
+    """Counts bytes that the current request fetches with its body, negative ones when they are freed before it ends.
+    Raises Overloaded as for a body."""
+    if (body := _current.get()) is not None:
+        body.receive(size) if size > 0 else body.add(size)
+
+
 class Bodies:
     """`budget`: of which bodies may take `most_bodies` bytes, or only that number. `shed` is called for every request
     that is refused. Used from the event loop only."""
@@ -71,6 +83,14 @@ class Bodies:
             return False
         return budget.used > budget.limit or not alone and budget.bodies > budget.most_bodies
 
+    def check(self, body: _Body) -> None:
+        """Raises Overloaded for a body that is refused at its present size."""
+        if self._refuses(body):
+            self._shed()
+            error = Overloaded("Too many uploads are being read at once; try again in a moment.")
+            error.headers["Connection"] = "close"
+            raise error
+
     @contextmanager
     def counted(self, receive: Receive, times: int = 1) -> Iterator[Receive]:
         """The same `receive`, counted for the length of the block. `times`: bytes held for each byte of the body.
@@ -82,13 +102,7 @@ class Bodies:
 
         async def counting() -> Message:
             message = await receive()
-            size = len(message.get("body", b"")) * times
-            body.add(size)
-            if size and self._refuses(body):
-                self._shed()
-                error = Overloaded("Too many uploads are being read at once; try again in a moment.")
-                error.headers["Connection"] = "close"
-                raise error
+            body.receive(len(message.get("body", b"")) * times)
             return message
 
         token = _current.set(body)
