@@ -20,7 +20,7 @@ the units of placing.py.
 """
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import floor
@@ -194,31 +194,34 @@ class Axis:
 
 
 class Balance:
-    """The value of boxes on one map, with some of its objects. Immutable; thread-safe."""
+    """The value of boxes on one map, with some of its objects. Each axis is prepared when it is first needed: most
+    crops need one. Immutable; thread-safe."""
 
     def __init__(
         self, field: Field, levels: NDArray[np.uint8], objects: Sequence[Object], weights: Weights
     ) -> None:
         self.field, self.weights = field, weights
         self.objects = [(each.shrunk, _half(each, weights)) for each in objects]
-        self._floats = levels.astype(np.float64)
-        self.across = Axis(
-            levels.sum(axis=0, dtype=np.int64),
-            field.width,
-            [(each.left, each.right, half) for each, half in self.objects],
-            weights,
-        )
-        self.down = Axis(
-            levels.sum(axis=1, dtype=np.int64),
-            field.height,
-            [(each.top, each.bottom, half) for each, half in self.objects],
-            weights,
-        )
+        self._levels = levels
+
+    @cached_property
+    def across(self) -> Axis:
+        edges = [(each.left, each.right, half) for each, half in self.objects]
+        return Axis(self._levels.sum(axis=0, dtype=np.int64), self.field.width, edges, self.weights)
+
+    @cached_property
+    def down(self) -> Axis:
+        edges = [(each.top, each.bottom, half) for each, half in self.objects]
+        return Axis(self._levels.sum(axis=1, dtype=np.int64), self.field.height, edges, self.weights)
+
+    @cached_property
+    def _floats(self) -> Floats:
+        return self._levels.astype(np.float64)
 
     @property
-    def searched(self) -> bool:
-        """Whether boxes that slide in both dimensions have been valued, for which the sums of each row are kept."""
-        return "_rows" in vars(self)
+    def computed(self) -> Collection[str]:
+        """The names of what has been needed until now: "across", "down", and "_rows" after a search in two dimensions."""
+        return vars(self).keys()
 
     @cached_property
     def _rows(self) -> Tables:

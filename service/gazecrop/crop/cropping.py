@@ -24,9 +24,9 @@ Applied = Policy | Literal["subject"]  # what a crop was made by
 POLICIES: tuple[Policy, ...] = get_args(Policy)
 GOOD, TIGHT = 0.80, 0.60  # of the importance
 # Bytes of memory for 30 x 40 cells: of a cropper with points and spans, the sums of one axis, of both, a balance, its
-# rows, a subject.
+# sums of one axis and of each row, a subject.
 CELLS = 1200
-PLAIN, PROFILE, LEVELS, BALANCE, ROWS, SUBJECT = 4_500, 3_000, 10_100, 13_700, 30_000, 500
+PLAIN, PROFILE, LEVELS, BALANCE, AXIS, ROWS, SUBJECT = 4_500, 3_000, 10_100, 500, 1_900, 40_000, 500
 MOST_SUBJECTS = 16  # kept for one map; one takes up to 2 ms to find
 CAREFUL = 0.8  # the least chance of beating the centre crop with which policy `careful` leaves it
 
@@ -112,8 +112,10 @@ class Cropper:
         """Bytes of memory, of what has been computed until now: measured for 30 x 40 cells."""
         field = self.field.computed
         parts = PLAIN + PROFILE * (("across" in field) + ("down" in field)) + LEVELS * ("levels" in field)
-        rows = sum(balance.searched for balance in self._balances.values())
-        parts += BALANCE * len(self._balances) + ROWS * rows + SUBJECT * len(self._subjects)
+        for balance in self._balances.values():
+            its = balance.computed
+            parts += BALANCE + AXIS * (("across" in its) + ("down" in its)) + ROWS * ("_rows" in its)
+        parts += SUBJECT * len(self._subjects)
         return parts * max(self.grid.levels.size, CELLS) // CELLS
 
     @cached_property

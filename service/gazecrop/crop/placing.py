@@ -288,16 +288,25 @@ def place(
     optimal except with `apart` in two dimensions: their limits are curves, of which only the ends and the crossings
     with bends are tried; and with `value`, whose candidates are finitely many.
     """
-    across, down = (value.across, value.down) if value is not None else (None, None)
     if aim is None and not constraints and not apart:  # most crops: along one axis a shorter way
         if height == field.height:
-            return Box(field.across.best(width, across), 0, width, height)
+            return Box(
+                field.across.best(width, value.across if value is not None else None), 0, width, height
+            )
         if width == field.width:
-            return Box(0, field.down.best(height, down), width, height)
+            return Box(0, field.down.best(height, value.down if value is not None else None), width, height)
     if aim is None:
         both = width < field.width and height < field.height
-        xs = field.across.bends(width, across, both=both) if width < field.width else _START
-        ys = field.down.bends(height, down, both=both) if height < field.height else _START
+        xs = (
+            field.across.bends(width, value.across if value is not None else None, both=both)
+            if width < field.width
+            else _START
+        )
+        ys = (
+            field.down.bends(height, value.down if value is not None else None, both=both)
+            if height < field.height
+            else _START
+        )
     else:
         xs, ys = np.array(aim[:1]), np.array(aim[1:])
     left, right, top, bottom = 0, field.width - width, 0, field.height - height
