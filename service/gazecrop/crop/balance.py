@@ -220,7 +220,7 @@ class Balance:
 
     @property
     def computed(self) -> Collection[str]:
-        """The names of what has been needed until now: "across", "down", and "_rows" after a search in two dimensions."""
+        """The names of what was needed until now: "across", "down", and "_rows" after a search in two dimensions."""
         return vars(self).keys()
 
     @cached_property
