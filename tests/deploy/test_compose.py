@@ -22,7 +22,15 @@ def compose() -> dict[str, Any]:
 def test_compose_sets_real_settings() -> None:
     for document in (compose(), yaml.safe_load(text("docker/gpu.yml"))):
         names = {line.partition("=")[0] for line in document["services"]["gazecrop"]["environment"]}
-        assert names <= variables()
+        assert {name for name in names if not name.startswith("OTEL_")} <= variables()
+
+
+def test_compose_passes_on_the_variables_of_opentelemetry() -> None:
+    """Those that the page on tracing names, and only where the shell sets them."""
+    lines = compose()["services"]["gazecrop"]["environment"]
+    named = set(re.findall(r"\bOTEL_[A-Z_]+[A-Z]\b", text("docs/tracing.md")))
+    assert {line for line in lines if line.startswith("OTEL_")} == named
+    assert "GAZECROP_TRACING" in lines
 
 
 def test_compose_mounts_what_exists() -> None:

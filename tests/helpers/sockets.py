@@ -17,10 +17,11 @@ from gazecrop.settings import Settings
 from tests.helpers.inprocess import listening
 
 MB = 1_000_000
+LARGE = 32 * MB  # more than the kernel's buffers of a connection
 
 
 async def app(scope: Scope, receive: Receive, send: Send) -> None:
-    """/read takes 1 MB at most; /ignore answers without reading; /trailers shows its headers after the body."""
+    """/read takes 1 MB at most; /ignore and /large do not read; /trailers shows its headers after the body."""
     if scope["type"] == "lifespan":
         while (message := await receive())["type"] != "lifespan.shutdown":
             await send({"type": f"{message['type']}.complete"})
@@ -28,7 +29,9 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
         return
     scope["gazecrop.route"] = scope["path"]
     status, headers, body = 200, [], b"ignored"
-    if scope["path"] != "/ignore":
+    if scope["path"] == "/large":
+        body = bytes(LARGE)
+    elif scope["path"] != "/ignore":
         try:
             body = b"%d" % len(await read_body(receive, scope["headers"], MB, 30, blake3()))
         except GazecropError as error:

@@ -4,14 +4,16 @@ import contextlib
 import logging
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from gazecrop.http import protocol
 from tests.helpers.contract import until
-from tests.helpers.sockets import MB, Running, everything, serving
+from tests.helpers.sockets import LARGE, MB, Running, everything, serving
 
 
 @pytest.fixture(scope="module")
@@ -124,6 +126,53 @@ def test_an_endless_unread_body_does_not(running: Running) -> None:
         with pytest.raises(OSError):
             while True:  # the server stops reading after LINGER_BYTES
                 client.sendall(b"%x\r\n%b\r\n" % (MB, b"x" * MB))
+
+
+def test_bodies_of_refused_requests_are_discarded_at_a_limited_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of all connections together; every client still gets its answer."""
+    monkeypatch.setattr(protocol, "DISCARDED_BYTES", 100_000)
+    counted: dict[protocol.State, list[int]] = {}  # of each server: `running` has ticks, too
+    tick = protocol.State.tick
+
+    def count(state: protocol.State) -> None:
+        counted.setdefault(state, []).append(state._discarded)
+        tick(state)
+
+    monkeypatch.setattr(protocol.State, "tick", count)
+    clients = 3
+    with serving() as server, ThreadPoolExecutor(clients) as threads:
+        request = POST + b"Content-Length: 4000000\r\n\r\n", bytes(4 * MB)
+        for answer in threads.map(lambda _: server.ask(*request), range(clients)):
+            assert answer.startswith(b"HTTP/1.1 413 ") and answer.endswith(b"body_too_large")
+    # Each connection may read one piece, of 256 KiB, before the limit stops it.
+    assert 0 < max(counted[server.server._state]) <= 100_000 + clients * 2**18
+
+
+@pytest.mark.parametrize("last", [b"\r\n", LAST])
+def test_a_client_that_does_not_read_its_answer_is_cut_off(
+    monkeypatch: pytest.MonkeyPatch, last: bytes
+) -> None:
+    """Also where the connection is closed after the answer: closing waits until all is sent."""
+    monkeypatch.setattr(protocol, "ANSWER_SECONDS", 0.2)
+    with serving() as server, server.connect() as client:
+        client.sendall(b"GET /large HTTP/1.1\r\nHost: x\r\n" + last)
+        until(lambda: len(server.server.server_state.connections) == 1)
+        until(lambda: not server.server.server_state.connections)
+        assert len(everything(client)) < LARGE
+
+
+def test_a_client_that_reads_its_answer_slowly_gets_all_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The whole takes longer than the limit; each part of it less."""
+    monkeypatch.setattr(protocol, "ANSWER_SECONDS", 2.0)
+    received = 0
+    with serving() as server, server.connect() as client:
+        client.sendall(b"GET /large HTTP/1.1\r\nHost: x\r\n" + LAST)
+        for _ in range(6):
+            time.sleep(0.5)
+            for _ in range(16):
+                received += len(client.recv(2**18))
+        received += len(everything(client))
+    assert received > LARGE
 
 
 def test_slow_heads_are_closed(monkeypatch: pytest.MonkeyPatch) -> None:

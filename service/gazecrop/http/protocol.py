@@ -1,10 +1,12 @@
-"""uvicorn's protocol with limits on heads, unread bodies and idle connections.
+"""uvicorn's protocol with limits on heads, unread bodies, unread answers and idle connections.
 
 The application limits what it reads itself (a slow body: `body.py`). This module limits what the application never
-sees: endless or incomplete heads, trailers, bodies that it does not read. Refusals here are plain text.
+sees: endless or incomplete heads, trailers, bodies that it does not read, answers that the client does not read.
+Refusals here are plain text.
 """
 
 import asyncio
+from collections import deque
 from typing import cast
 
 import httptools
@@ -20,6 +22,12 @@ HEAD_SECONDS = 10.0  # for a whole head, from its first byte or the start of the
 # Of a body that the application does not read, before the connection is closed.
 UNREAD_BYTES, UNREAD_SECONDS = 262_144, 5.0
 LINGER_BYTES, LINGER_SECONDS = 64 * 2**20, 10.0  # read and discarded after a refusal
+# Of all connections together that are discarded from one tick of the server to the next, 0.1 s. The rest waits in the
+# kernel, and its senders with it.
+DISCARDED_BYTES = 8 * 2**20
+# A client that reads its answer more slowly than so many bytes in so many seconds is cut off: until then its answer
+# stays in memory. nginx's send_timeout is 60 s for any byte.
+ANSWER_BYTES, ANSWER_SECONDS = 65_536, 30.0
 
 
 class State(ServerState):
@@ -27,6 +35,25 @@ class State(ServerState):
 
     crowd: "Crowd[Protocol]"
     draining = False  # every answer closes its connection
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._discarded = 0
+        self._waiting: deque[Protocol] = deque()
+
+    def discard(self, connection: "Protocol", size: int) -> None:
+        """Counts bytes that were read and dropped. Above the limit the connection is not read until the next tick."""
+        self._discarded += size
+        if self._discarded > DISCARDED_BYTES:
+            connection.flow.pause_reading()
+            self._waiting.append(connection)
+
+    def tick(self) -> None:
+        """To be called every 0.1 s. Those that waited longest are read first."""
+        self._discarded = 0
+        waiting, self._waiting = self._waiting, deque()
+        for connection in waiting:
+            connection.flow.resume_reading()
 
 
 class Protocol(HttpToolsProtocol):
@@ -43,6 +70,8 @@ class Protocol(HttpToolsProtocol):
         self._unread, self._unread_since = 0, 0.0
         self._lingering = False
         self._discarded = 0
+        # Bytes of answers that the client has not taken, and the time since when it should take more of them.
+        self._unsent, self._unsent_since = 0, 0.0
         if not self._crowd.enter(self, self.client[0] if self.client else ""):
             self.transport.write(self._refusal(503, "Too many connections from this address."))
             self.transport.close()  # without lingering: it has sent nothing yet, and is to hold no descriptor
@@ -60,6 +89,8 @@ class Protocol(HttpToolsProtocol):
             self._discarded += len(data)
             if self._discarded > LINGER_BYTES:
                 self.transport.close()
+            else:
+                self._state.discard(self, len(data))
             return
         if self._head_since is None and not self._in_body:
             self._head_since = self.loop.time()
@@ -126,6 +157,7 @@ class Protocol(HttpToolsProtocol):
 
     def check(self) -> None:
         """Closes the connection if one of its time limits has passed."""
+        self._check_answer()
         if self._lingering or self.transport.is_closing():
             return
         if self.cycle is not None and not self.cycle.response_complete:
@@ -139,6 +171,19 @@ class Protocol(HttpToolsProtocol):
                 self._refuse(408, "The head of this request was not received in time.")
             else:
                 self.transport.close()
+
+    def _check_answer(self) -> None:
+        """Also while it is closing: `close` waits until all is sent, for as long as the client does not read."""
+        left = self.transport.get_write_buffer_size()
+        if not left or not self._unsent or left <= self._unsent - ANSWER_BYTES:
+            self._unsent, self._unsent_since = left, self.loop.time()
+        elif self.loop.time() - self._unsent_since > ANSWER_SECONDS:
+            self.transport.abort()
+
+    def resume_writing(self) -> None:
+        """The client has taken all but 16 kB, so its time begins anew."""
+        super().resume_writing()
+        self._unsent = 0
 
     def close_after_response(self) -> None:
         """At once if the request was read completely, else with lingering."""
