@@ -31,7 +31,7 @@ CROP = [
     ("map in memory?", "store/memory.py"),
     ("else from the store", "store/sqlite.py"),
     ("place the box", "crop/cropping.py"),
-    ("JSON, ETag", "crop/answers.py"),
+    ("JSON, ETag", "crop/answer_bytes.py"),
 ]
 STRONG = {"picture/decode.py", "model.py"}
 

@@ -32,28 +32,7 @@ def crop_answer(crop: Crop, cropper: Cropper) -> dict[str, Any]:
         "verdict": crop.verdict,
         "policy": crop.policy,
     }
-    if crop.zoom is not None:
-        answer["zoom"] = round(float(crop.zoom), 4)
-    avoidable = crop.objects.avoidable if crop.objects is not None else ()
-    if crop.verdict == "poor" or avoidable:
-        answer["advice"] = advice(crop, cropper)
-    if crop.objects is not None:
-        answer["objects"] = {
-            "whole": crop.objects.whole,
-            "cut": [object_answer(each, grid) for each in crop.objects.cut],
-            "outside": crop.objects.outside,
-        }
-    if crop.unmet:
-        answer["unmet"] = [constraint_answer(constraint) for constraint in crop.unmet]
-    if crop.alternatives:
-        answer["alternatives"] = [
-            {
-                "box": box_answer(other),
-                "importance_fraction": round(importance, 4),
-                "verdict": verdict(importance),
-            }
-            for other, importance in crop.alternatives
-        ]
+    answer |= seldom(crop, cropper)
     if box.width == grid.width or box.height == grid.height:  # object-position shifts, it cannot zoom
         answer["css"] = {"object-position": object_position(box, grid.width, grid.height)}
     answer["links"] = links(box, rotated=grid.rotated)
@@ -61,6 +40,34 @@ def crop_answer(crop: Crop, cropper: Cropper) -> dict[str, Any]:
         cut = cut_of(crop, grid)
         answer["fields"] = {name: FORMS[name](cut) for name in crop.fields}
     return answer
+
+
+def seldom(crop: Crop, cropper: Cropper) -> dict[str, Any]:
+    """The members of an answer that most crops do not have."""
+    grid, objects = cropper.grid, crop.objects
+    found: dict[str, Any] = {}
+    if crop.zoom is not None:
+        found["zoom"] = round(float(crop.zoom), 4)
+    if (objects is not None and objects.avoidable) or crop.verdict == "poor":
+        found["advice"] = advice(crop, cropper)
+    if objects is not None:
+        found["objects"] = {
+            "whole": objects.whole,
+            "cut": [object_answer(each, grid) for each in objects.cut],
+            "outside": objects.outside,
+        }
+    if crop.unmet:
+        found["unmet"] = [constraint_answer(constraint) for constraint in crop.unmet]
+    if crop.alternatives:
+        found["alternatives"] = [
+            {
+                "box": box_answer(other),
+                "importance_fraction": round(importance, 4),
+                "verdict": verdict(importance),
+            }
+            for other, importance in crop.alternatives
+        ]
+    return found
 
 
 def cut_of(crop: Crop, grid: SaliencyGrid) -> Cut:

@@ -27,8 +27,16 @@ def compared(kept: float, centred: float, area: float, moved: float) -> tuple[fl
 
 
 def _logit(share: float) -> float:
-    bounded = min(max(share, _MARGIN), 1 - _MARGIN)
+    # Comparisons: `min` and `max` would take longer than the logarithm.
+    bounded = _MARGIN if share < _MARGIN else 1 - _MARGIN if share > 1 - _MARGIN else share
     return math.log(bounded / (1 - bounded))
+
+
+def _probability(weights: Sequence[float], intercept: float, values: Sequence[float]) -> float:
+    """Of a logistic regression over four features, 0 to 1."""
+    (a, b, c, d), (p, q, r, s) = weights, values
+    score = intercept + (a * p + b * q + c * r + d * s)
+    return 1 / (1 + math.exp(-min(max(score, -30.0), 30.0)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +59,7 @@ class Logistic:
 
     def __call__(self, values: Sequence[float]) -> float:
         """The probability, 0 to 1."""
-        score = self.intercept + sum(w * value for w, value in zip(self.weights, values, strict=True))
-        return 1 / (1 + math.exp(-min(max(score, -30.0), 30.0)))
+        return _probability(self.weights, self.intercept, values)
 
 
 # Of the shipped network, for maps whose network is not known: the same in gazecrop.js.
@@ -88,7 +95,7 @@ class Calibration:
 
     def __call__(self, values: Sequence[float]) -> float:
         """The probability, 0 to 1, for `features(...)` of a crop of policy `window`."""
-        return Logistic(self.weights, self.intercept)(values)
+        return _probability(self.weights, self.intercept, values)
 
     def confidence(self, kept: float, centred: float, length: float) -> float:
         """The probability that a crop of policy `window` is one of the best; 1 for one of the whole picture (`length`

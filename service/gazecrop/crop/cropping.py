@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from math import floor
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 from gazecrop.crop.balance import Balance, Weights
 from gazecrop.crop.confidence import BEATS, Calibration, compared
@@ -53,8 +53,7 @@ class Options:
     careful: float = CAREFUL
 
 
-@dataclass(frozen=True, slots=True)
-class Crop:
+class Crop(NamedTuple):  # made in a quarter of the time of a frozen dataclass
     """The crop of one ratio. `policy`: the one applied, never `auto`; `zoom`: the one that was found, None where none
     was to be found; `unmet`: the constraints that the box does not
     meet; `importance`: the share of the picture's saliency in the box; `centred`: that of the centre crop of the same
@@ -159,7 +158,8 @@ class Cropper:
             aim = self._aim(policy, width, height, focus, options.auto_zoom)
         balance = self._balance(options.protect) if policy in ("balanced", "careful") else None
         value: Balance | Overlaid | None = balance
-        wishes, protected = options.constraints, [o for o in grid.objects if o.kind in options.protect]
+        wishes = options.constraints
+        protected = [o for o in grid.objects if o.kind in options.protect] if grid.objects else []
         if options.overlays and subject is not None and policy == "subject":
             aim, wishes = None, (*wishes, subject.whole)
         if options.overlays and aim is None:
@@ -173,7 +173,8 @@ class Cropper:
         elif policy == "focus" and focus is not None and aim is not None and options.auto_zoom is None:
             box = slide(box, aim, focus, protected, kept, (grid.width, grid.height))
         unmet = [c for c in options.constraints[len(kept) :] if not c.met(box, grid.width, grid.height)]
-        unmet += unmet_overlays(options.overlays, box, field, protected, flat=grid.flat)
+        if options.overlays:
+            unmet += unmet_overlays(options.overlays, box, field, protected, flat=grid.flat)
 
         found: list[Box] = []
         while len(found) + 1 < options.candidates:
@@ -182,7 +183,11 @@ class Cropper:
                 break
             found.append(other)
         # In two dimensions a later search tries more positions, so that it may find a better box.
-        others = sorted(((each, field.sum(each)) for each in found), key=lambda scored: -scored[1])
+        others = (
+            sorted(((each, field.sum(each)) for each in found), key=lambda scored: -scored[1])
+            if found
+            else ()
+        )
         importance, centred = self._shares(box)
         confidence = None
         plain = policy in ("window", "balanced") and zoom == 1
@@ -204,7 +209,7 @@ class Cropper:
             plain=plain,
             confidence=confidence,
             unmet=tuple(unmet),
-            alternatives=tuple((other, total / field.total) for other, total in others),
+            alternatives=tuple([(other, total / field.total) for other, total in others]) if others else (),
             objects=self._held(box, options.protect),
             zoom=zoom if options.auto_zoom is not None else None,
             fields=options.fields,

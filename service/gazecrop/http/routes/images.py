@@ -2,10 +2,10 @@
 
 from typing import Any
 
-import orjson
 from fastapi import APIRouter, Request, Response
 
 from gazecrop.crop import answers
+from gazecrop.crop.answer_bytes import document_bytes
 from gazecrop.crop.cropping import Crop
 from gazecrop.crop.params import CROPPING, Wanted, parse
 from gazecrop.errors import NotAcceptable
@@ -55,7 +55,7 @@ async def upload_picture(request: Request) -> Response:
         # The same upload often comes again, and the crops of all profiles take a third of its time.
         with stages.time("crop"):
             crops = await parts.pipeline.crops_aside(known, sent.wanted)
-            body = orjson.dumps(image_document(known, crops))
+            body = document_bytes(image_document(known, []), crops, picture.cropper)
         picture.keep_answer(version, query, body)
     # Relative to /v1/images, as a proxy may serve this path below a prefix.
     headers = {"Location": f"images/{sent.id}"}
