@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ from gazecrop.store.base import Condition, Entry, Record
 from gazecrop.store.redis import RedisStore
 from tests.conftest import free_port
 from tests.helpers.redis_servers import Node, Proxy, sentinels
+from tests.store.conftest import Start
 
 pytestmark = pytest.mark.redis
 
@@ -20,22 +21,8 @@ RECORD = Record("gaze-0", "jpeg", b"GC1code")
 ANY = Condition()
 RECONNECT_SECONDS = 3.0
 
-Start = Callable[..., Node]
 OpenStore = Callable[[str], RedisStore]
 FailOver = Callable[..., Node]
-
-
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
-    nodes: list[Node] = []
-
-    def start_one(*options: str, sentinel_of: Node | None = None) -> Node:
-        nodes.append(Node(tmp_path / str(len(nodes)), *options, sentinel_of=sentinel_of))
-        return nodes[-1]
-
-    yield start_one
-    for node in nodes:
-        node.stop()
 
 
 @pytest.fixture

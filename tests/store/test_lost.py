@@ -12,24 +12,13 @@ from gazecrop.store.base import Condition, Entry, Record
 from gazecrop.store.memory import MapCache
 from gazecrop.store.redis import RedisStore
 from tests.conftest import RedisServer
+from tests.helpers.clock import Clock
 
 pytestmark = pytest.mark.redis
 
 A, B = "a" * 32, "b" * 32
 RECORD = Record("gaze-0", "jpeg", b"GC1code")
 ANY = Condition()
-
-
-class Clock:
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture
@@ -65,14 +54,6 @@ async def other(open_cache: Callable[[], MapCache[Record]]) -> MapCache[Record]:
     opened = open_cache()
     await opened.ping()
     return opened
-
-
-@pytest.fixture
-async def raw(redis_server: RedisServer) -> AsyncIterator[Redis]:
-    """The same server, without the store."""
-    client = Redis.from_url(redis_server.url)
-    yield client
-    await client.aclose()
 
 
 async def restart_empty(server: RedisServer, clock: Clock, *caches: MapCache[Record]) -> None:

@@ -16,18 +16,12 @@ from gazecrop.store.redis import RedisStore
 from gazecrop.store.slots import MAPS_SHARE, MEASURED_AFTER, OVERHEAD_BYTES, Found
 from gazecrop.store.sqlite import SqliteStore
 from tests.conftest import RedisServer
+from tests.helpers.clock import Clock
 
 A, B, C = "a" * 32, "b" * 32, "c" * 32
 RECORD = Record("gaze-0", "jpeg", b"GC1code")
 NEWER = Record("gaze-1", "jpeg", b"GC1other")
 ANY = Condition()
-
-
-class Clock:
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 class Watched(SqliteStore):
@@ -88,21 +82,8 @@ def cache_on(store: Store, clock: Clock, map_bytes: int = 0, **options: object) 
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[Watched]:
     opened = Watched(tmp_path / "gazecrop.db")
-    yield opened
-    await opened.close()
-
-
-@pytest.fixture
-async def replica(tmp_path: Path, store: Watched) -> AsyncIterator[SqliteStore]:
-    """Another process' view of the same store, with no memory in front."""
-    opened = SqliteStore(tmp_path / "gazecrop.db", megabytes=10, max_focus=100)
     yield opened
     await opened.close()
 

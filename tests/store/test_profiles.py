@@ -1,47 +1,27 @@
 """Focal points of single profiles in both stores, and in the cache in front of them."""
 
 import sqlite3
-from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
 
 from gazecrop.crop.focus import Focus, of_profile, with_profile
 from gazecrop.errors import ImageNotFound, PreconditionFailed, StoreAway, StoreFull
-from gazecrop.store import redis_link
 from gazecrop.store.base import Condition, Entry, Record, Store
 from gazecrop.store.memory import MapCache
 from gazecrop.store.redis import RedisStore
 from gazecrop.store.sqlite import SqliteStore
+from tests.store.conftest import OpenStore
 
 A, B = "a" * 32, "b" * 32
 RECORD = Record("gaze-0", "jpeg", b"GC1 code")
 ANY = Condition()
-OpenStore = Callable[[], Store]
-
-
-@pytest.fixture(params=["sqlite", pytest.param("redis", marks=pytest.mark.redis)])
-def open_one(request: pytest.FixtureRequest, tmp_path: Path) -> OpenStore:
-    if request.param == "sqlite":
-        return lambda: SqliteStore(tmp_path / "gazecrop.db", megabytes=10, max_focus=4)
-    request.getfixturevalue("monkeypatch").setattr(redis_link, "WAIT_FOR_CONNECTION", 20.0)
-    url = f"{request.getfixturevalue('redis_server').url}?socket_timeout=2"
-    return lambda: RedisStore(url, map_days=1, max_focus=4)
+MAX_FOCUS = 4
 
 
 @pytest.fixture
-async def store(open_one: OpenStore) -> AsyncIterator[Store]:
-    opened = open_one()
-    yield opened
-    await opened.close()
-
-
-@pytest.fixture
-async def other(open_one: OpenStore) -> AsyncIterator[Store]:
-    """A second replica on the same store."""
-    opened = open_one()
-    yield opened
-    await opened.close()
+def max_focus() -> int:
+    return MAX_FOCUS
 
 
 def cache_of(store: Store) -> MapCache[bytes]:
@@ -182,13 +162,13 @@ async def test_redis_restores_what_it_has_lost(open_one: OpenStore, store: Store
 async def test_a_file_of_release_0_2_is_read(tmp_path: Path) -> None:
     """The rows of that release: one for each picture."""
     path = tmp_path / "gazecrop.db"
-    store = SqliteStore(path, megabytes=10, max_focus=4)
+    store = SqliteStore(path, megabytes=10, max_focus=MAX_FOCUS)
     await store.put(A, RECORD)
     await store.close()
     with sqlite3.connect(path) as file:
         file.execute("INSERT INTO focus (id, x, y, revision) VALUES (?, 0.25, 0.75, 7)", (A,))
     file.close()
-    store = SqliteStore(path, megabytes=10, max_focus=4)
+    store = SqliteStore(path, megabytes=10, max_focus=MAX_FOCUS)
     assert await store.get(A) == Entry(RECORD, Focus(0.25, 0.75, 7))
     story, _ = await store.set_focus(A, 0.1, 0.1, ANY, "story")
     assert await store.get(A) == Entry(RECORD, Focus(0.25, 0.75, 7), (("story", story),))

@@ -18,6 +18,7 @@ from gazecrop.store.base import Condition, Entry, Record, Report
 from gazecrop.store.breaker import Breaker
 from gazecrop.store.redis import RedisStore
 from tests.conftest import RedisServer, command, free_port
+from tests.helpers.clock import Clock
 
 pytestmark = pytest.mark.redis
 
@@ -26,20 +27,6 @@ RECORD = Record("gaze-0", "jpeg", b"GC1code")
 ANY = Condition()
 
 OpenStore = Callable[..., RedisStore]
-
-
-class Clock:
-    """Advanced by hand: a breaker's pause needs no waiting."""
-
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture(autouse=True)
@@ -65,14 +52,6 @@ async def open_store(clock: Clock) -> AsyncIterator[OpenStore]:
 def store(open_store: OpenStore, redis_server: RedisServer) -> RedisStore:
     # A busy machine may keep a Redis that is well from answering for more than the 50 ms of the default.
     return open_store(f"{redis_server.url}?socket_timeout=0.5")
-
-
-@pytest.fixture
-async def raw(redis_server: RedisServer) -> AsyncIterator[Redis]:
-    """The same server, without the store."""
-    client = Redis.from_url(redis_server.url)
-    yield client
-    await client.aclose()
 
 
 async def everything_is_away(store: RedisStore) -> None:

@@ -1,7 +1,6 @@
 """The interface of the stores, run against an SQLite file and a real redis-server."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -9,46 +8,14 @@ import pytest
 from gazecrop.crop.focus import Focus
 from gazecrop.errors import ImageNotFound, PreconditionFailed, StoreAway, StoreFull
 from gazecrop.settings import Settings
-from gazecrop.store import open_store, redis_link
+from gazecrop.store import open_store
 from gazecrop.store.base import Condition, Entry, Record, Report, Store
-from gazecrop.store.redis import RedisStore
-from gazecrop.store.sqlite import SqliteStore
+from tests.store.conftest import MAX_FOCUS, OpenStore
 
 A, B = "a" * 32, "b" * 32
 RECORD = Record("gaze-0", "jpeg", b"GC1 \x00\xff code with spaces \n")
 NEWER = Record("gaze-1", "jpeg", b"GC1other")
 ANY = Condition()
-MAX_FOCUS = 5
-
-OpenStore = Callable[[], Store]
-
-
-@pytest.fixture(params=["sqlite", pytest.param("redis", marks=pytest.mark.redis)])
-def open_one(request: pytest.FixtureRequest, tmp_path: Path) -> OpenStore:
-    """Opens the same store each time, as replicas do, or a process that starts again."""
-    if request.param == "sqlite":
-        return lambda: SqliteStore(
-            tmp_path / "gazecrop.db", megabytes=10, max_focus=MAX_FOCUS, reports_megabytes=1
-        )
-    # Its timeouts are not the subject here, and a busy machine is slow.
-    request.getfixturevalue("monkeypatch").setattr(redis_link, "WAIT_FOR_CONNECTION", 20.0)
-    url = f"{request.getfixturevalue('redis_server').url}?socket_timeout=2"
-    return lambda: RedisStore(url, map_days=1, max_focus=MAX_FOCUS, reports_megabytes=1)
-
-
-@pytest.fixture
-async def store(open_one: OpenStore) -> AsyncIterator[Store]:
-    opened = open_one()
-    yield opened
-    await opened.close()
-
-
-@pytest.fixture
-async def other(open_one: OpenStore) -> AsyncIterator[Store]:
-    """A second replica on the same store."""
-    opened = open_one()
-    yield opened
-    await opened.close()
 
 
 async def test_a_map_comes_back_as_it_was_put(store: Store) -> None:

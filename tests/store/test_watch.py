@@ -4,7 +4,7 @@ cannot say so."""
 import asyncio
 import time
 import tracemalloc
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -19,18 +19,13 @@ from gazecrop.store.slots import OVERHEAD_BYTES, Slots
 from gazecrop.store.sqlite import SqliteStore
 from gazecrop.store.watch import NEVER, Watch
 from tests.conftest import RedisServer
-from tests.helpers.redis_servers import Node, Proxy
+from tests.helpers.clock import Clock
+from tests.helpers.redis_servers import Proxy
+from tests.store.conftest import Start
 
 A, B = "a" * 32, "b" * 32
 RECORD = Record("gaze-0", "jpeg", b"GC1code")
 ANY = Condition()
-
-
-class Clock:
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 class Cache(MapCache[Record]):
@@ -49,11 +44,6 @@ class Cache(MapCache[Record]):
 
     def _counted(self, tier: str, result: str) -> None:
         self.reads += tier == "store"
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 async def confirmed(store: Store, clock: Clock) -> None:
@@ -94,14 +84,6 @@ def test_a_confirmation_is_asked_for_before_it_is_too_old() -> None:
 
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
-    opened = SqliteStore(tmp_path / "gazecrop.db", megabytes=1, max_focus=100)
-    yield opened
-    await opened.close()
-
-
-@pytest.fixture
-async def replica(tmp_path: Path, store: SqliteStore) -> AsyncIterator[SqliteStore]:
-    """Another process' view of the same file."""
     opened = SqliteStore(tmp_path / "gazecrop.db", megabytes=1, max_focus=100)
     yield opened
     await opened.close()
@@ -261,26 +243,6 @@ def redis_cache(open_cache: OpenCache, redis_server: RedisServer) -> Cache:
     return open_cache(redis_server.url)
 
 
-@pytest.fixture
-async def raw(redis_server: RedisServer) -> AsyncIterator[Redis]:
-    client = Redis.from_url(redis_server.url)
-    yield client
-    await client.aclose()
-
-
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[..., Node]]:
-    nodes: list[Node] = []
-
-    def start_one(*options: str, sentinel_of: Node | None = None) -> Node:
-        nodes.append(Node(tmp_path / str(len(nodes)), *options, sentinel_of=sentinel_of))
-        return nodes[-1]
-
-    yield start_one
-    for node in nodes:
-        node.stop()
-
-
 async def reported(cache: Cache, id: str = A) -> None:
     """Returns when the change of an id has been reported to the memory."""
     async with asyncio.timeout(20):
@@ -404,7 +366,7 @@ async def test_a_hung_redis_confirms_nothing(
 @pytest.mark.redis
 @pytest.mark.parametrize("without", ["CLIENT", "HELLO"])
 async def test_where_redis_cannot_report_every_second_is_read(
-    open_cache: OpenCache, start: Callable[..., Node], clock: Clock, without: str
+    open_cache: OpenCache, start: Start, clock: Clock, without: str
 ) -> None:
     """HELLO: a server, or a proxy, with RESP2 alone."""
     node = start("--rename-command", without, "")
@@ -420,7 +382,7 @@ async def test_where_redis_cannot_report_every_second_is_read(
 
 @pytest.mark.redis
 async def test_a_user_without_the_permission_reads_every_second(
-    open_cache: OpenCache, start: Callable[..., Node], clock: Clock
+    open_cache: OpenCache, start: Start, clock: Clock
 ) -> None:
     node = start()
     node.client.acl_setuser(
@@ -437,7 +399,7 @@ async def test_a_user_without_the_permission_reads_every_second(
 
 @pytest.mark.redis
 async def test_a_user_with_a_password_and_another_database(
-    open_cache: OpenCache, start: Callable[..., Node], clock: Clock
+    open_cache: OpenCache, start: Start, clock: Clock
 ) -> None:
     node = start()
     node.client.config_set("requirepass", "secret")
@@ -448,7 +410,7 @@ async def test_a_user_with_a_password_and_another_database(
 
 @pytest.mark.redis
 async def test_after_a_fail_over_the_old_server_confirms_nothing(
-    open_cache: OpenCache, start: Callable[..., Node], clock: Clock
+    open_cache: OpenCache, start: Start, clock: Clock
 ) -> None:
     """It is a replica that cannot follow: it would never report what the new primary changes."""
     old, new = start(), start()
@@ -474,7 +436,7 @@ async def test_after_a_fail_over_the_old_server_confirms_nothing(
 
 @pytest.mark.redis
 async def test_sentinels_name_the_server_that_reports(
-    open_cache: OpenCache, start: Callable[..., Node], clock: Clock
+    open_cache: OpenCache, start: Start, clock: Clock
 ) -> None:
     primary = start()
     sentinel = start(sentinel_of=primary)
