@@ -47,6 +47,7 @@ from gazecrop.picture.memory import HEAT_MAP
 from gazecrop.pipeline import COSTLY_AT_ONCE, Picture, Pipeline, limits_of
 from gazecrop.settings import WARM_BYTES, Settings, SettingsError
 from gazecrop.shared_metrics import Shared
+from gazecrop.sources.fetch import CONNECTIONS, Sources
 from gazecrop.store import open_store
 from gazecrop.store.base import Record, Store
 from gazecrop.store.inbox import Inbox
@@ -54,6 +55,7 @@ from gazecrop.store.memory import MapCache
 from gazecrop.store.rate import ReportRate
 
 _log = logging.getLogger("gazecrop")
+FETCHES_WAITING = 64  # for one of the connections to sources
 WAITING_PICTURES = 256  # decoded, waiting for the network on a GPU
 
 
@@ -109,6 +111,7 @@ class App:
     async def _lifespan(self, api: FastAPI) -> AsyncIterator[None]:
         settings, metrics = self.settings, self.metrics
         tracing = await asyncio.to_thread(open_tracing, metrics) if settings.tracing else None
+        sources = await _open_sources(settings)
         model = await asyncio.to_thread(Model.load, settings)
         await asyncio.to_thread(model.warm)
         metrics.model(model.name, model.file, model.sha256, model.provider, model.fell_back)
@@ -177,6 +180,14 @@ class App:
             id_key=id_key,
             inbox=Inbox(store),
             report_rate=ReportRate(settings.reports_per_hour, settings.redis_url),
+            sources=sources,
+            fetch_gate=Gate(
+                1,
+                max_queue=FETCHES_WAITING,
+                slots=CONNECTIONS,
+                shed=lambda reason: metrics.sheds("fetch", reason)(),
+                max_wait=settings.max_wait_seconds,
+            ),
         )
         self._observe.begin = tracing.begin if tracing else None
         api.state.parts = self._front.parts = parts
@@ -192,6 +203,8 @@ class App:
             pipeline.close()
             renderers.shutdown()
             await parts.report_rate.close()
+            if sources is not None:
+                await sources.__aexit__()
             await maps.close()
             if tracing:
                 await asyncio.to_thread(tracing.close)
@@ -268,6 +281,19 @@ async def _id_key(settings: Settings, store: Store) -> bytes:
             settings.id_key.get_secret_value().encode(), derive_key_context="gazecrop id key 1"
         ).digest()
     return await store.id_key()
+
+
+async def _open_sources(settings: Settings) -> Sources | None:
+    """What fetches pictures by URL. Raises GazecropError where its extra is not installed."""
+    if not settings.sources:
+        return None
+    found = Sources(
+        settings.sources,
+        private=settings.sources_private,
+        max_bytes=settings.max_bytes,
+        seconds=settings.body_seconds,
+    )
+    return await found.__aenter__()
 
 
 def create_app(settings: Settings | None = None, shared: Shared | None = None) -> App:

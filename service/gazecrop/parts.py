@@ -11,6 +11,7 @@ from gazecrop.metrics import Metrics
 from gazecrop.model import Model
 from gazecrop.pipeline import Picture, Pipeline
 from gazecrop.settings import Settings
+from gazecrop.sources.fetch import Sources
 from gazecrop.store.inbox import Inbox
 from gazecrop.store.memory import MapCache
 from gazecrop.store.rate import ReportRate
@@ -33,4 +34,6 @@ class Parts:
     id_key: bytes
     inbox: Inbox
     report_rate: ReportRate
+    sources: Sources | None  # None: no picture is fetched by URL
+    fetch_gate: Gate
     draining: bool = field(default=False)  # set at SIGTERM: /readyz answers 503, requests under way continue

@@ -80,7 +80,7 @@ class Settings(BaseSettings):
     map_days: float = Field(30.0, gt=0, le=36_500)  # time to live of a map in Redis
     max_focus: int = Field(100_000, ge=0)  # set by people, each profile's counted; above: 507
 
-    # Pictures by URL; off without GAZECROP_SOURCES. Limits of uploads hold: GAZECROP_MAX_BYTES, GAZECROP_BODY_SECONDS.
+    # Pictures by URL. Off without GAZECROP_SOURCES. GAZECROP_MAX_BYTES and GAZECROP_BODY_SECONDS hold as for uploads.
     # Comma-separated prefixes of allowed URLs, compared as they are: https://bucket.example/, http://minio:9000/photos/,
     # s3://bucket/prefix/. https and http need the extra [sources], s3 the extra [remote].
     sources: Annotated[tuple[str, ...], NoDecode] = ()

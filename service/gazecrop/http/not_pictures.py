@@ -10,7 +10,7 @@ _FIX = "Send the bytes of the file itself: curl --data-binary @picture.jpg, or c
 
 
 def explain_mistake(data: bytes) -> NotAPicture | None:
-    """The error for an empty upload, a data URL, base64 or gzip instead of a picture; None for anything else."""
+    """The error for an empty upload, a data URL, base64, JSON or gzip instead of a picture; None for anything else."""
     start = data[:_START].lstrip(b" \t\r\n\"'")
     if not data:
         return NotAPicture(
@@ -25,6 +25,11 @@ def explain_mistake(data: bytes) -> NotAPicture | None:
         return NotAPicture(
             "The upload is compressed with gzip.",
             fix="Send the picture uncompressed: picture formats are compressed already.",
+        )
+    if start[:1] == b"{":
+        return NotAPicture(
+            "The upload is JSON, not a picture.",
+            fix='Send the bytes of the file, or {"url": ...} with Content-Type: application/json.',
         )
     if _is_base64_picture(start):
         return NotAPicture(

@@ -12,6 +12,7 @@ _NEVER = [
     for each in (
         "100.64.0.0/10",  # carrier-grade NAT; 100.100.100.200 is a cloud's metadata
         "168.63.129.16/32",  # Azure's host, a public address
+        "192.0.0.0/24",  # protocols; 192.0.0.192 is a cloud's metadata
         "192.88.99.0/24",  # relays of 6to4
         "64:ff9b:1::/48",  # NAT64 of local use, in which the IPv4 address has no fixed place
         "2001::/23",  # Teredo and other protocols

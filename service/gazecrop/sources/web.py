@@ -40,7 +40,7 @@ class Web:
         self._max_bytes = max_bytes
         self._network = CheckedNetwork(addresses)
         self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=_certificates(),
+            ssl_context=_certificates() if any(prefix.scheme == "https" for prefix in prefixes) else None,
             max_connections=connections,
             max_keepalive_connections=connections,
             keepalive_expiry=5.0,

@@ -6,6 +6,7 @@ from gazecrop.crop.fields import FORMS
 from gazecrop.crop.markup import DEFAULT_SRC, LONGEST_ALT, LONGEST_SRC, PLACEHOLDERS
 from gazecrop.crop.overlay import MOST_OVERLAYS
 from gazecrop.crop.ratios import PROFILES
+from gazecrop.sources.urls import LONGEST as LONGEST_URL
 
 BINARY = {"type": "string", "format": "binary"}
 _NUMBER = r"\d{1,6}(\.\d{1,6})?"
@@ -36,6 +37,15 @@ GOOGLE_BODY = {
             }
         },
     },
+}
+_BY_URL = {
+    "type": "object",
+    "description": "The picture by URL, where GAZECROP_SOURCES allows it; else 403.",
+    "properties": {
+        "url": {"type": "string", "maxLength": LONGEST_URL, "example": "https://bucket.example/a.jpg"}
+    },
+    "required": ["url"],
+    "additionalProperties": False,
 }
 # Further parameters of Azure's SDK, accepted and ignored so that its clients work unchanged.
 AZURE_IGNORED = ("api-version", "gender-neutral-caption", "language", "model-version")
@@ -300,7 +310,11 @@ def _upload(parameters: dict[str, dict[str, Any]]) -> dict[str, Any]:
         "required": ["file"],
         "additionalProperties": False,
     }
-    body = {"application/octet-stream": {"schema": BINARY}, "multipart/form-data": {"schema": form}}
+    body = {
+        "application/octet-stream": {"schema": BINARY},
+        "multipart/form-data": {"schema": form},
+        "application/json": {"schema": _BY_URL},
+    }
     return {
         "parameters": [*_query(parameters), DEADLINE],
         "requestBody": {"required": True, "content": body},

@@ -46,7 +46,7 @@ _OF_PROBLEM = {
 _PROBLEMS = {
     400: "The request is wrong, or the picture cannot be read",
     401: "A key is needed",
-    403: "The key is not valid",
+    403: "The key is not valid, or the picture's URL is not allowed",
     404: "No map is stored for this id",
     406: "None of the accepted formats can be made",
     408: "The body was received too slowly",
@@ -55,8 +55,10 @@ _PROBLEMS = {
     415: "Not a picture that this server reads, or a body with a Content-Encoding",
     422: "Parameters are invalid, or the picture is corrupt",
     429: "Too many reports from one address",
+    502: "The picture could not be fetched from its URL",
     503: "Overloaded, draining, or the store is unavailable",
-    504: "The deadline of X-Request-Timeout passed before the work began, or between two frames of an animation",
+    504: "The deadline of X-Request-Timeout passed before the work began, or between two frames of an animation, or a "
+    "picture did not arrive from its URL in time",
     507: "The store is full",
 }
 
@@ -90,7 +92,7 @@ def vendor_responses(description: str, model: type[BaseModel]) -> Responses:
     """The responses of a compatibility endpoint: every error is the vendor's own error object."""
     error = {"type": "object", "required": ["error"], "properties": {"error": {"type": "object"}}}
     found = responses({200: {"description": description, "model": model}})
-    for status in (400, 401, 403, 408, 503, 504):
+    for status in (400, 401, 403, 408, 502, 503, 504):
         found[status] = _problem(status, {"application/json": {"schema": error}})
         found[status]["headers"] |= _described("Connection", "Accept-Encoding") if status == 400 else {}
     return found

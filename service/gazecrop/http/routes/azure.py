@@ -4,7 +4,6 @@ Ratios from 1:20 to 20:1; Azure allows 0.75 to 1.80.
 """
 
 import re
-from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -34,8 +33,7 @@ _NUMBER = re.compile(r"\d{1,6}(\.\d{1,9})?|\.\d{1,9}", re.ASCII)
 )
 async def analyze(request: Request) -> Response:
     parts = parts_of(request)
-    content_type = request.headers.get("content-type", "").lower()
-    upload = await read_upload(request, PARAMETERS, partial(_ratios, content_type))
+    upload = await read_upload(request, PARAMETERS, _ratios)
     known, _ = await analysed(request, upload.id, upload.data, upload.deadline)
     grid, record = known.picture.cropper.grid, known.picture.record
     return json_answer(
@@ -47,17 +45,13 @@ async def analyze(request: Request) -> Response:
     )
 
 
-def _ratios(content_type: str, wanted: Wanted, errors: Errors) -> tuple[Ratio, ...]:
+def _ratios(wanted: Wanted, errors: Errors) -> tuple[Ratio, ...]:
     if errors:
         raise BadParameters(errors)
     features = [feature.strip().lower() for feature in wanted.extra.get("features", "").split(",")]
     if features != ["smartcrops"]:
         raise BadParameters.one(
             "features", "Of Azure's features only smartCrops is supported: features=smartCrops."
-        )
-    if content_type.startswith("application/json"):
-        raise BadParameters.one(
-            "url", "This server never fetches URLs: send the picture as application/octet-stream."
         )
     listed = wanted.extra.get("smartcrops-aspect-ratios", "")
     return ratios_of([_number(one) for one in listed.split(",") if one], "smartcrops-aspect-ratios")

@@ -10,24 +10,35 @@ from collections.abc import Mapping
 from typing import Any
 
 import orjson
+from blake3 import blake3
 from fastapi import APIRouter, Request, Response
 
+from gazecrop.concurrency.bodies import hold_fetched
 from gazecrop.crop.cropping import Crop
 from gazecrop.errors import BadParameters, BodyTooLarge, GazecropError, PictureError
 from gazecrop.http.openapi import schemas
 from gazecrop.http.openapi.parameters import GOOGLE_BODY
 from gazecrop.http.openapi.responses import vendor_responses
 from gazecrop.http.problems import GOOGLE
+from gazecrop.http.routes.by_url import fetch
 from gazecrop.http.routes.shared import deadline_of, decode_base64, json_answer, parts_of, read_limited
-from gazecrop.http.routes.uploads import analysed, identify, refuse_early
+from gazecrop.http.routes.uploads import IDS, analysed, identify, refuse_early
 from gazecrop.http.routes.vendors import crops_of, ratios_of
 from gazecrop.parts import Parts
+from gazecrop.pipeline import Known
 
 router = APIRouter(tags=["Compatibility"])
 MOST_REQUESTS = 16  # as Vision
 CROP_HINTS = ("CROP_HINTS", 9, "9")
 _NUMBER = re.compile(r"-?\d{1,20}(\.\d{1,20})?([eE][+-]?\d{1,3})?", re.ASCII)
-INVALID_ARGUMENT, DEADLINE_EXCEEDED, UNIMPLEMENTED, UNAVAILABLE = 3, 4, 12, 14  # google.rpc.Code
+INVALID_ARGUMENT, DEADLINE_EXCEEDED, PERMISSION_DENIED, UNIMPLEMENTED, UNAVAILABLE = (
+    3,
+    4,
+    7,
+    12,
+    14,
+)  # google.rpc.Code
+_CODES = {403: PERMISSION_DENIED, 502: UNAVAILABLE, 503: UNAVAILABLE, 504: DEADLINE_EXCEEDED}
 
 
 @router.post(
@@ -78,8 +89,7 @@ async def _answer(request: Request, one: Any, deadline: float | None) -> dict[st
         context = _object(_get(one, "imageContext", "image_context") or {}, "imageContext")
         hints = _object(_get(context, "cropHintsParams", "crop_hints_params") or {}, "cropHintsParams")
         ratios = ratios_of(_numbers(_get(hints, "aspectRatios", "aspect_ratios") or []), "aspectRatios")
-        id, data = await asyncio.to_thread(_content, one, parts)
-        known, _ = await analysed(request, id, data, deadline)
+        known = await _analysed(request, one, deadline)
         hinted = [_hint(crop) for crop in crops_of(parts, known, ratios)]
         answer: dict[str, Any] = {"cropHintsAnnotation": {"cropHints": hinted}}
         if others:
@@ -88,16 +98,49 @@ async def _answer(request: Request, one: Any, deadline: float | None) -> dict[st
     except GazecropError as error:
         if isinstance(error, PictureError):
             parts.metrics.decode_error(error.slug)
-        code = {503: UNAVAILABLE, 504: DEADLINE_EXCEEDED}.get(error.status, INVALID_ARGUMENT)
+        code = _CODES.get(error.status, INVALID_ARGUMENT)
         return {"error": _status(code, error.detail or error.title)}
 
 
-def _content(one: Mapping[str, Any], parts: Parts) -> tuple[str, bytes]:
-    """The id and the bytes of the picture of one request. Raises BadParameters, BodyTooLarge."""
+async def _analysed(request: Request, one: Mapping[str, Any], deadline: float | None) -> Known:
+    """The map of the picture of one request: in base64, or by URL where GAZECROP_SOURCES allows it."""
+    parts = parts_of(request)
     image = _object(one.get("image") or {}, "image")
+    url = None if image.get("content") or parts.sources is None else _url(image)
+    if url is None:
+        id, data = await asyncio.to_thread(_content, image, parts)
+        return (await analysed(request, id, data, deadline))[0]
+    hasher = blake3(key=parts.id_key)
+    size = 0
+
+    def received(piece: bytes) -> None:
+        nonlocal size
+        size += len(piece)
+        hasher.update(piece)
+
+    try:
+        data = await fetch(request, url, deadline, received)
+        return (await analysed(request, hasher.hexdigest(IDS), data, deadline))[0]
+    finally:
+        hold_fetched(-size)  # the next of up to 16 pictures takes its place in memory
+
+
+def _url(image: Mapping[str, Any]) -> str | None:
+    """Vision's imageUri, which takes precedence, or its older gcsImageUri."""
+    source = _object(image.get("source") or {}, "image.source")
+    uri = _get(source, "imageUri", "image_uri") or _get(source, "gcsImageUri", "gcs_image_uri")
+    return uri if isinstance(uri, str) else None
+
+
+def _content(image: Mapping[str, Any], parts: Parts) -> tuple[str, bytes]:
+    """The id and the bytes of a picture in base64. Raises BadParameters, BodyTooLarge."""
     content = image.get("content")
     if not isinstance(content, str):
-        detail = "image.content is required, in base64: this server never fetches URLs or buckets."
+        detail = "image.content is required, in base64"
+        if parts.sources is None:
+            detail += ": this server never fetches URLs or buckets, as GAZECROP_SOURCES names no prefix."
+        else:
+            detail += ", or image.source.imageUri."
         raise BadParameters.one("image.content", detail)
     data = decode_base64(content, "image.content")
     limit = parts.settings.max_bytes

@@ -36,11 +36,11 @@ ONLY_VERSION = frozenset({"v"})
     status_code=201,
     summary="Upload a picture, get its crops",
     description="The body is the file itself, whatever its Content-Type, or multipart/form-data with the field "
-    "`file`, whose other fields are parameters. 201 if the picture is new, 200 if its map is stored. "
-    "Only the map is stored, not the picture.",
+    '`file`, whose other fields are parameters, or `{"url": ...}` as application/json, where `GAZECROP_SOURCES` allows '
+    "it. 201 if the picture is new, 200 if its map is stored. Only the map is stored, not the picture.",
     responses=responses(
         {200: schemas.Document, 201: schemas.Document},
-        *(401, 403, 408, 413, 415, 422, 503, 504),
+        *(401, 403, 408, 413, 415, 422, 502, 503, 504),
         headers=("Location", "X-Degraded"),
     ),
     openapi_extra=upload("ratios", *OF_A_CROP, "candidates"),

@@ -14,9 +14,10 @@ from gazecrop.crop.params import CROPPING
 from gazecrop.errors import ClientGone, DeadlinePassed
 from gazecrop.http.openapi.parameters import OF_A_BOX, crop_upload, upload
 from gazecrop.http.openapi.responses import CROPPED, PICTURE, responses
+from gazecrop.http.routes.disconnect import cancel_on_disconnect
 from gazecrop.http.routes.output import Explanation, crop_output, explanation
 from gazecrop.http.routes.shared import Whole, parts_of, stages_of
-from gazecrop.http.routes.uploads import Upload, analysed, cancel_on_disconnect, read_upload
+from gazecrop.http.routes.uploads import Upload, analysed, read_upload
 from gazecrop.picture import effort, memory
 from gazecrop.picture.animate import TYPES, crop, is_kept
 from gazecrop.picture.decode import Limits
@@ -49,7 +50,7 @@ EXPLAIN = (CROPPING - {"candidates", "fields"}) | OUTPUT | {"layers"}
     response_class=Response,
     responses=responses(
         {200: CROPPED},
-        *(401, 403, 406, 408, 413, 415, 422, 503, 504),
+        *(401, 403, 406, 408, 413, 415, 422, 502, 503, 504),
         headers=("Vary", "X-Degraded", "X-Gazecrop-Id", "X-Gazecrop-Box"),
     ),
     openapi_extra=crop_upload(
@@ -109,7 +110,7 @@ async def crop_picture(request: Request) -> Response:
     response_class=Response,
     responses=responses(
         {200: PICTURE},
-        *(401, 403, 406, 408, 413, 415, 422, 503, 504),
+        *(401, 403, 406, 408, 413, 415, 422, 502, 503, 504),
         headers=("Vary", "X-Degraded", "X-Gazecrop-Id"),
     ),
     openapi_extra=upload("ratios", "layers", "format", "quality", *OF_A_BOX),

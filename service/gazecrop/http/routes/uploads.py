@@ -1,7 +1,6 @@
 """What all uploads do: parse parameters of the query and the form, read and identify the picture, get its map."""
 
-import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -9,9 +8,11 @@ from blake3 import blake3
 from fastapi import Request
 
 from gazecrop.crop.params import Wanted, parse_collecting_errors
-from gazecrop.errors import BadParameters, ClientGone, Draining, NotAPicture, Unavailable
+from gazecrop.errors import BadParameters, Draining, NotAPicture, Unavailable
 from gazecrop.http import body
 from gazecrop.http.not_pictures import explain_mistake
+from gazecrop.http.routes import by_url
+from gazecrop.http.routes.disconnect import cancel_on_disconnect
 from gazecrop.http.routes.shared import deadline_of, parts_of, raw_query, stages_of
 from gazecrop.parts import Parts
 from gazecrop.pipeline import Known
@@ -41,11 +42,12 @@ async def read_upload(
     renders: bool = False,
 ) -> Upload[T]:
     """Reads the picture and the parameters, which may be in the query string or in fields of the form beside the file.
+    A body {"url": ...} in JSON is replaced by what is behind that URL.
 
     allowed: names of parameters. further: parses those that `crop.params` does not and appends to the errors. Without
     a form invalid parameters are refused before the body is read. renders: the picture is also drawn.
-    Raises BadParameters with every wrong parameter, Draining, Overloaded, BodyTooLarge, BodyTooSlow, ClientGone, and
-    what `further` raises.
+    Raises BadParameters with every wrong parameter, Draining, Overloaded, BodyTooLarge, BodyTooSlow, ClientGone,
+    SourceError, DeadlinePassed (both of a URL), and what `further` raises.
     """
     deadline_errors: Errors = []
     deadline = deadline_of(request, deadline_errors)
@@ -60,16 +62,16 @@ async def read_upload(
 
     query = raw_query(request.scope)
     if body.is_form(request.scope["headers"]):
-        id, upload = await _read(request, renders)
+        id, upload = await _read(request, renders, deadline)
         query = "&".join(part for part in (query, upload.query) if part)
         wanted, parsed = parse(query)
     else:
         wanted, parsed = parse(query)
-        id, upload = await _read(request, renders)
+        id, upload = await _read(request, renders, deadline)
     return Upload(id, upload.data, query, wanted, parsed, deadline)
 
 
-async def _read(request: Request, renders: bool) -> tuple[str, body.Upload]:
+async def _read(request: Request, renders: bool, deadline: float | None) -> tuple[str, body.Upload]:
     """The id and the body. Refuses before it is read when an upload would have to wait too long."""
     parts = parts_of(request)
     settings = parts.settings
@@ -81,6 +83,10 @@ async def _read(request: Request, renders: bool) -> tuple[str, body.Upload]:
             upload = await body.read_upload(
                 request.receive, request.scope["headers"], settings.max_bytes, settings.body_seconds, hasher
             )
+        if by_url.names_url(request, upload.data):
+            hasher = blake3(key=parts.id_key)
+            url = by_url.url_of(upload.data)
+            upload = body.Upload(await by_url.fetch(request, url, deadline, hasher.update))
     finally:
         announced.arrive()
     return hasher.hexdigest(IDS), upload
@@ -102,25 +108,6 @@ def refuse_early(parts: Parts, *, renders: bool = False) -> None:
     except Unavailable as error:
         error.headers["Connection"] = "close"  # so that the client stops sending
         raise
-
-
-async def cancel_on_disconnect(request: Request, work: Coroutine[Any, Any, T]) -> T:
-    """Runs the work and cancels it when the client disconnects. Raises ClientGone then."""
-    task = asyncio.ensure_future(work)
-    disconnect = asyncio.ensure_future(_disconnect(request))
-    try:
-        await asyncio.wait({task, disconnect}, return_when=asyncio.FIRST_COMPLETED)
-        if not task.done():
-            raise ClientGone
-        return task.result()
-    finally:
-        disconnect.cancel()
-        task.cancel()
-
-
-async def _disconnect(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
 
 
 async def analysed(request: Request, id: str, data: bytes, deadline: float | None) -> tuple[Known, bool]:
