@@ -18,7 +18,7 @@ from tests.conftest import command
 from tests.helpers.shipping import ROOT, text, variables
 
 PAGES = ["k8s/README.md", "docs/docker.md", "docs/nginx.md", "docs/gpu.md", "docs/tracing.md"]
-PAGES += ["docs/runbooks/README.md"]
+PAGES += ["docs/runbooks/README.md", "docs/systemd.md"]
 
 
 def blocks(page: str, language: str) -> list[str]:
