@@ -22,7 +22,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from loadtests import cold, library
+from loadtests import cold, library, memory
 
 ROOT = Path(__file__).parents[1]
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -191,6 +191,47 @@ def cold_gets(photographs: list[bytes]) -> None:
             row("  rate of a repeated GET over that one", found.rate(found.repeated), ">= 1.2")
 
 
+def processes(photographs: list[bytes], count: int = 600, repeats: int = 3) -> None:
+    """Small pictures, so that an event loop is the limit and not the decoding. Both servers have the same workers, and
+    take turns."""
+    small = cold.small_pictures(photographs, count)
+    ratios = []
+    with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as two:
+        command = [sys.executable, "-m", "gazecrop", "serve"]
+        settings = {"GAZECROP_WORKERS": "2", "GAZECROP_DEVICE": "cpu", "GAZECROP_LOG_LEVEL": "warning"}
+        settings["GAZECROP_MAX_WAIT_SECONDS"] = "60"  # the rate is measured, not what a busy machine refuses
+        servers = [
+            Server(command, settings | {"GAZECROP_DATA_DIR": folder, "GAZECROP_PROCESSES": number})
+            for folder, number in ((one, "1"), (two, "2"))
+        ]
+        try:
+            for _ in range(repeats):
+                single, double = (
+                    rate(server, "/v1/images", [data + os.urandom(8) for data in small], 16)
+                    for server in servers
+                )
+                ratios.append(double / single)
+        finally:
+            for server in servers:
+                server.stop()
+    row(
+        "rate of uploads of small pictures, 2 processes over 1, 16 connections",
+        statistics.median(ratios),
+        ">= 1.6",
+    )
+
+
+def memory_of_a_request(photograph: bytes) -> None:
+    with gazecrop() as server, Connection(server.port) as connection:
+
+        def ask(path: str, body: bytes) -> None:
+            status, content = connection.request("POST", path, body)
+            assert status in (200, 201), (status, content[:300])
+
+        for what, megabytes in memory.per_megapixel(server.process.pid, ask, photograph):
+            row(f"memory per megapixel, {what}", megabytes, "", " MB")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--photographs", type=Path, default=ROOT.parent / "shared" / "data" / "large")
@@ -269,7 +310,9 @@ def main() -> None:
             " MB",
         )
 
+    memory_of_a_request(middle)
     cold_gets(pictures)
+    processes(pictures)
 
     by_time, by_cpu = zip(*library.ratios(pictures, os.cpu_count() or 1), strict=True)
     row("speed of `gazecrop batch` over processes of the bare stages", statistics.median(by_time), ">= 0.9")

@@ -9,7 +9,7 @@ import select
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
@@ -20,7 +20,7 @@ from gazecrop.http import logs
 from gazecrop.http.logs import Access, JsonFormatter, TextFormatter
 from gazecrop.metrics import STAGES
 from gazecrop.settings import Settings, unknown_variables
-from tests.conftest import Server
+from tests.conftest import Server, serving
 from tests.helpers.contract import begin_upload, place_of, until
 from tests.helpers.pictures import jpeg
 
@@ -93,22 +93,27 @@ def test_one_line_states_what_was_started(start_server: Start) -> None:
     assert "secret" not in server.log.read_text()
 
 
-def test_the_start_is_one_line_of_text(start_server: Start) -> None:
-    server = start_server()
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """With the default settings, and no other requests than those of this module."""
+    with serving(tmp_path_factory.mktemp("plain")) as running:
+        yield running
+
+
+def test_the_start_is_one_line_of_text(plain: Server) -> None:
     line = rf"INFO gazecrop: started: gazecrop {re.escape(__version__)}, network \S+ "
     line += r"\(\S+\.onnx, density(?: and objects)?\) on \w+, "
-    until(lambda: "started: " in server.log.read_text())
-    assert len(re.findall(rf"{line}store sqlite, without keys\n", server.log.read_text())) == 1
+    until(lambda: "started: " in plain.log.read_text())
+    assert len(re.findall(rf"{line}store sqlite, without keys\n", plain.log.read_text())) == 1
 
 
-def test_the_default_is_text(start_server: Start) -> None:
-    server = start_server()
-    httpx.get(f"{server.url}/v1/images/x/crops?zoom=2", headers={"x-request-id": "a b"})
-    httpx.get(f"{server.url}/healthz")
+def test_the_default_is_text(plain: Server) -> None:
+    httpx.get(f"{plain.url}/v1/images/x/crops?zoom=2", headers={"x-request-id": "a b"})
+    httpx.get(f"{plain.url}/healthz")
     line = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d INFO gazecrop\.access: "
     line += r"GET /v1/images/\{id\}/crops 404 ms=[\d.]+ store=[\d.]+ id=a b"
-    until(lambda: re.search(rf"^{line}$", server.log.read_text(), re.MULTILINE))
-    assert len(re.findall("gazecrop.access", server.log.read_text())) == 1
+    until(lambda: re.search(rf"^{line}$", plain.log.read_text(), re.MULTILINE))
+    assert len(re.findall("gazecrop.access", plain.log.read_text())) == 1
 
 
 def test_above_info_no_request_is_logged(start_server: Start) -> None:

@@ -1,8 +1,9 @@
 """Accepts connections on a socket that several processes share, so that each gets as many as the others.
 
-Without this the process that wakes up first takes all connections of a burst: of 16 at once, 13 to 16. The kernel's
-own way, a socket for each process (SO_REUSEPORT), spreads them by chance, and those that wait at the socket of a
-process that is killed are lost or wait for its restart.
+Without this the process that wakes up first takes most connections of a burst: of 16 at once on two processes 9 to 16,
+in the median 15 with asyncio's loop and 13 with uvloop's (20 bursts each, two busy cores). The kernel's own way, a
+socket for each process (SO_REUSEPORT), spreads them by chance, and those that wait at the socket of a process that is
+killed are lost or wait for its restart.
 """
 
 import asyncio
