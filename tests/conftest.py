@@ -185,7 +185,9 @@ def serving(
         )
     server = Server(f"http://127.0.0.1:{port}", process, log, folder / "data")
     try:
-        deadline = time.monotonic() + 60
+        deadline = (
+            time.monotonic() + 180
+        )  # 1.5 s on a quiet machine; on a very busy one more than 60 were seen
         while not _ready(server.url):
             if process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"gazecrop serve did not get ready:\n{log.read_text()[-4000:]}")

@@ -3,7 +3,9 @@
 import asyncio
 import logging
 import re
+import time
 from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -12,6 +14,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gazecrop.errors import ClientGone, NotFound
+from gazecrop.http import observe
 from gazecrop.http.observe import Observe
 from gazecrop.metrics import Metrics
 
@@ -98,19 +101,20 @@ async def test_answers_are_counted_by_template_method_and_status() -> None:
     assert "secret" not in lines
 
 
-async def test_the_wait_for_the_body_is_counted_apart() -> None:
+async def test_the_wait_for_the_body_is_counted_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     """A client that needs 0.2 s to send its body does not make the service look slow; the work of 0.05 s counts."""
-    metrics = Metrics()
+    metrics, now = Metrics(), [0.0]
+    monkeypatch.setattr(observe, "time", SimpleNamespace(perf_counter=lambda: now[0], time=time.time))
 
     async def receive() -> Message:
-        await asyncio.sleep(0.1)
+        now[0] += 0.1
         return {"type": "http.request", "body": b"x", "more_body": True}
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         scope["gazecrop.route"] = "/r"
         for _ in range(2):
             await receive()
-        await asyncio.sleep(0.05)
+        now[0] += 0.05
         await answering(201, "/r")(scope, receive, send)
 
     async def send(message: Message) -> None:
@@ -122,9 +126,10 @@ async def test_the_wait_for_the_body_is_counted_apart() -> None:
     values = dict(
         re.findall(r"^(gazecrop_(?:body|request)_seconds_(?:sum|count))\S* (\S+)$", text(metrics), re.M)
     )
-    assert 0.2 <= float(values["gazecrop_body_seconds_sum"]) < 0.25
+    assert float(values["gazecrop_body_seconds_sum"]) == pytest.approx(0.2)
     assert (values["gazecrop_body_seconds_count"], values["gazecrop_request_seconds_count"]) == ("1.0", "2.0")
-    assert 0.3 <= float(values["gazecrop_request_seconds_sum"]) < 0.5  # 0.05 of the POST and 0.25 of the GET
+    # 0.05 of the POST and 0.25 of the GET
+    assert float(values["gazecrop_request_seconds_sum"]) == pytest.approx(0.3)
 
 
 async def test_the_frameworks_template_is_the_label() -> None:
