@@ -35,7 +35,10 @@ def main() -> int:
             except pytest.skip.Exception as reason:
                 row, verdict = Row(name, "", str(reason), True), "-"
             except Exception as error:
-                row, verdict = Row(name, "", f"{type(error).__name__}: {error}"[:300], False), "FAIL"
+                row, verdict = (
+                    Row(name, "", " ".join(f"{type(error).__name__}: {error}".split())[:300], False),
+                    "FAIL",
+                )
         failed = failed or not row.ok
         seconds = time.monotonic() - began
         print(f"{row.name:<10} {verdict:<6} {row.bar:<36} {row.measured:<76} {seconds:.0f}", flush=True)
