@@ -1,5 +1,6 @@
 """Import rules between the rooms of the package. A room that is in no layer fails here."""
 
+import sys
 from graphlib import TopologicalSorter
 
 import pytest
@@ -79,3 +80,25 @@ def test_concurrency_does_not_depend_on_pictures() -> None:
     for name in PACKAGE:
         if name.startswith("gazecrop.concurrency."):
             assert rooms_used(name) <= {"errors", "concurrency"}
+
+
+OUTSIDE: dict[str, set[str]] = {
+    "gazecrop.integrations": set(),
+    "gazecrop.integrations.django": {"django"},
+    "gazecrop.integrations.imgproxy": set(),
+    "gazecrop.integrations.remote": set(),
+    "gazecrop.integrations.thumbor": {"thumbor", "tornado", "PIL"},
+    "gazecrop.integrations.wagtail": {"django", "wagtail"},
+}
+
+
+@pytest.mark.parametrize("name", [n for n in PACKAGE if n.startswith("gazecrop.integrations")])
+def test_an_integration_imports_its_own_system_alone(name: str) -> None:
+    """So that each runs in the environment of its system, over HTTP without the package's dependencies."""
+    roots = {used.split(".")[0] for used in IMPORTS[name]} - sys.stdlib_module_names - {"gazecrop"}
+    assert roots <= OUTSIDE[name]
+    assert rooms_used(name) <= {"integrations"}
+
+
+def test_nothing_imports_the_integrations() -> None:
+    assert all(name.startswith("gazecrop.integrations.") for name in importers("gazecrop.integrations"))

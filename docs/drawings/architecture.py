@@ -20,6 +20,7 @@ SUMMARY = {
     "audit": "fairness and stability studies",
     "console": "options, progress, sources",
     "app": "builds the parts, mounts routes",
+    "integrations": "inside thumbor, Wagtail, …",
     "http": "protocol, front, keys, routes",
     "parts": "what a running server consists of",
     "python_api": "import gazecrop: look()",

@@ -14,7 +14,7 @@ LAYERS = [
     "pipeline",
     "parts python_api",
     "http",
-    "app console",
+    "app console integrations",
     "audit commands",
     "cli",
     "__main__",
