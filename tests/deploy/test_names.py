@@ -18,7 +18,7 @@ from tests.helpers.shipping import ROOT, text, variables
 
 PROSE = sorted(
     path
-    for pattern in ("*.md", "docs/**/*.md", "k8s/*.md", "model_store/*.md")
+    for pattern in ("*.md", "docs/**/*.md", "k8s/*.md", "model_store/*.md", "examples/README.md", "examples/*/*.md")
     for path in ROOT.glob(pattern)
     if path.name != "CHANGELOG.md"  # it also names what is no more
 )
@@ -46,8 +46,8 @@ def test_the_files_are_found() -> None:
 
 @cache
 def read_variables() -> set[str]:
-    """Settings, and what programs beside the service read from the environment."""
-    read = r'environ(?:\.get\(|\[)"(GAZECROP_[A-Z_]+)"'
+    """Settings, what programs beside the service read from the environment, and what thumbor and Django hold."""
+    read = r'(?:environ(?:\.get\(|\[)|Config\.define\(|getattr\(settings, )"(GAZECROP_[A-Z_]+)"'
     programs = [
         *ROOT.glob("loadtests/*.py"),
         *ROOT.glob("model_store/**/*.py"),
