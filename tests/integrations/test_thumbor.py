@@ -214,7 +214,7 @@ def test_the_points_without_a_size(thumbor: Start, photo: Callable[[str], Path])
     ]
 
 
-@pytest.mark.parametrize("settings", ["", "GAZECROP_TIMEOUT = 0.5\n"], ids=["refused", "silent"])
+@pytest.mark.parametrize("settings", ["", "GAZECROP_TIMEOUT = 8\n"], ids=["refused", "silent"])
 def test_a_service_that_is_away(
     thumbor: Start, photo: Callable[[str], Path], settings: str, tmp_path: Path
 ) -> None:
