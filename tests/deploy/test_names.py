@@ -18,7 +18,14 @@ from tests.helpers.shipping import ROOT, text, variables
 
 PROSE = sorted(
     path
-    for pattern in ("*.md", "docs/**/*.md", "k8s/*.md", "model_store/*.md", "examples/README.md", "examples/*/*.md")
+    for pattern in (
+        "*.md",
+        "docs/**/*.md",
+        "k8s/*.md",
+        "model_store/*.md",
+        "examples/README.md",
+        "examples/*/*.md",
+    )
     for path in ROOT.glob(pattern)
     if path.name != "CHANGELOG.md"  # it also names what is no more
 )
