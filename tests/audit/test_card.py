@@ -1,6 +1,7 @@
 """The card fills every marked part of AUDIT.md and nothing else."""
 
 import re
+import shutil
 from argparse import Namespace
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from gazecrop.audit.studies.context import Context
 from gazecrop.audit.studies.pairs import PairOptions
 from gazecrop.cli import main
 from gazecrop.console.sources import pictures_of
+from tests.helpers.networks import WITH_OBJECTS, network, write_store
 from tests.helpers.portraits import even, towards_blue, write_people
 
 MARKED = re.compile(r"<!-- (\w+) -->\n")
@@ -90,7 +92,8 @@ def test_photographs_and_the_previous_network(tmp_path: Path, capsys: pytest.Cap
 
 def test_the_page_has_all_marks() -> None:
     marks = MARKED.findall(card.README.read_text(encoding="utf-8"))
-    assert len(marks) == len(set(marks)) == 15
+    assert len(marks) == len(set(marks)) == 16
+    assert set(marks) == card_sections.ALL
 
 
 def test_a_flat_network_has_no_significant_gap(tmp_path: Path) -> None:
@@ -102,3 +105,62 @@ def test_a_flat_network_has_no_significant_gap(tmp_path: Path) -> None:
             options, people, Context(from_function("even", even), maps), PairOptions(count=20)
         )
     assert "in 1 comparisons, never by more than chance" in parts["short"]
+
+
+def test_only_the_wanted_studies_are_made(tmp_path: Path) -> None:
+    people = readable(read_people(write_people(tmp_path, 12)))[0]
+    people = [replace(p, labels={"gender": NAMES[p.labels["group"]]}) for p in people]
+    options = Namespace(least=4, arranged=2, others=2, alike=2, beside=None)
+    with Maps() as maps:
+        context = Context(from_function("even", even), maps)
+        parts, outcomes = card_sections.pair_sections(
+            options, people, context, PairOptions(count=4), frozenset({"crops"})
+        )
+        assert maps.made == 2 * 4
+        assert card_sections.pair_sections(
+            options, people, context, PairOptions(count=4), frozenset({"detection", "gaze"})
+        ) == ({}, [])
+        assert maps.made == 2 * 4
+    assert list(parts) == ["crops"]
+    assert [len(outcome.pairs) for outcome in outcomes] == [4]
+
+
+@pytest.mark.parametrize("objects", [True, False])
+def test_the_card_of_a_network_with_and_without_objects(
+    objects: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`--sections` leaves every other section as it is, and so is the section `detection` without objects."""
+    monkeypatch.setattr("gazecrop.audit.material.faces.find_spec", lambda name: None)
+    store, page = tmp_path / "store", tmp_path / "AUDIT.md"
+    store.mkdir()
+    fields = WITH_OBJECTS if objects else {}
+    write_store(store, {"fp32": network(objects=objects)}, **fields)
+    monkeypatch.setenv("GAZECROP_MODEL_STORE", str(store))
+    table = write_people(tmp_path / "p", 8)
+    text = table.read_text().replace("group,kind", "gender,group", 1)
+    for drawn, name in NAMES.items():
+        text = text.replace(f",{drawn}", f",{name}")
+    table.write_text(text)
+    shutil.copy(card.README, page)
+    before = page.read_text(encoding="utf-8")
+    folder, least = str(tmp_path / "o"), ["--least", "2", "--no-pictures"]
+    card.main([str(table), "--out", folder, "--readme", str(page), "--sections", "detection", *least])
+    after = page.read_text(encoding="utf-8")
+    if objects:
+        assert after == fill(
+            before,
+            {
+                "detection": MARKED.split(after)[MARKED.split(after).index("detection") + 1].partition(
+                    "\n<!-- /detection"
+                )[0]
+            },
+        )
+        assert "| female : male |" in after
+        assert "The bar is 2 points." in after
+        assert "found at IoU 0.5, %" in after
+    else:
+        assert after == before
+        assert "warm fp32 has no objects" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        card.main([str(table), "--sections", "detections"])
+    assert "the sections are alike, causes" in capsys.readouterr().err

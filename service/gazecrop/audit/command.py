@@ -2,8 +2,9 @@
 
   pairs SRC           people of two groups joined in one picture: which group do point, attention and crops favour?
   gaze SRC            one person alone: is the point on the head, on the body, or beside the person?
+  detection SRC       one person alone: is the face found, and that of every group as often?
   changes SRC         a portrait beside a changed copy; text or a sign beside a face; seated and standing people
-  people SRC          all three in one report
+  people SRC          all four in one report
   crowd DIR           several people in one photograph: who gets the attention? Needs no labels
   fetch-wikicelb DIR  downloads pictures of people from Wikidata, with the labels recorded there
   stability DIR       how far crops move when a picture is halved, recompressed, mirrored, bordered
@@ -23,6 +24,7 @@ from collections.abc import Sequence
 COMMANDS = {
     "pairs": "people",
     "gaze": "people",
+    "detection": "people",
     "changes": "people",
     "people": "people",
     "crowd": "crowd",

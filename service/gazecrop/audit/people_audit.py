@@ -1,4 +1,4 @@
-"""The audit of people: pairs, gaze and changes on the same pictures, and their report. Commands and card use it."""
+"""The audit of people: its four studies on the same pictures, and their report. Commands and card use it."""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -12,24 +12,25 @@ from gazecrop.audit.material.faces import Faces
 from gazecrop.audit.material.maps import Maps
 from gazecrop.audit.material.portraits import Person, load_portrait, readable
 from gazecrop.audit.material.sampling import sample_people
+from gazecrop.audit.report import detection as detection_report
 from gazecrop.audit.report import join_pictures, people_data
 from gazecrop.audit.report import people as people_report
 from gazecrop.audit.report.html import Provenance
-from gazecrop.audit.studies import changes, gaze, pairs
+from gazecrop.audit.studies import changes, detection, gaze, pairs
 from gazecrop.audit.studies.cells import LEAST, Cell, cells
 from gazecrop.audit.studies.context import Context
 from gazecrop.audit.studies.pairs import Outcome, PairOptions
 from gazecrop.console.progress import Progress
 from gazecrop.console.sources import SourceError
 
-STUDIES = ("pairs", "gaze", "changes")
+STUDIES = ("pairs", "gaze", "detection", "changes")
 MIN_FACES = 0.9  # share of a set's people with a face from which on the few people without one are skipped
 
 
 @dataclass(frozen=True)
 class AuditOptions:
     """`columns`: labels to compare. `only`: values to compare (empty: all). `alone`, `changed`: people of each set for
-    gaze and for changes. `pictures`: show people in the report."""
+    gaze and for changes; detection takes all. `pictures`: show people in the report."""
 
     studies: tuple[str, ...] = STUDIES
     columns: tuple[str, ...] = ("gender", "group")
@@ -73,6 +74,7 @@ def run(
         "networks": [context.model.name for context in contexts],
         "asked": {**asdict(options.pairs), "room": dict(contexts[0].room)},
         "gaze": {},
+        "detection": {},
         "changes": {},
     }
     for context in contexts:
@@ -85,6 +87,8 @@ def run(
                 outcomes[name] = pairs.study(people, selected, context, options.pairs, progress.step)
         if "gaze" in options.studies:
             data["gaze"][name] = _gaze(people, context, options)
+        if "detection" in options.studies:
+            data["detection"][name] = _detection(people, context, options)
         if "changes" in options.studies:
             data["changes"][name] = _changes(people, context, options)
     values = np.array([covariates(load_portrait(person)) for person in people])
@@ -132,6 +136,13 @@ def _gaze(people: Sequence[Person], context: Context, options: AuditOptions) -> 
     with Progress(len(some), plain=60) as progress:
         found = gaze.study(some, context, options.columns[0], progress.step)
     return people_data.gaze_of(found)
+
+
+def _detection(people: Sequence[Person], context: Context, options: AuditOptions) -> dict[str, Any] | None:
+    """Of all people with a known face; None for a network without objects."""
+    with Progress(len(people) if context.model.objects else 0, plain=60) as progress:
+        found = detection.study(people, context, options.columns, options.least, progress.step)
+    return detection_report.data(found)
 
 
 def _changes(people: Sequence[Person], context: Context, options: AuditOptions) -> dict[str, Any]:

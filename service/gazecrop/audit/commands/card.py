@@ -7,7 +7,8 @@ PEOPLE.tar: labelled portraits as a WebDataset tar (material/portraits.py). TWIT
 model_store.recipe.judge.twitter.export_fastgaze. `--out`: a folder outside the repository for the report with its
 pictures and all maps, since AUDIT.md holds only rates over many pairs. Every map is cached: a stopped run resumes, and
 maps of an unchanged network are not computed again. `--minutes` limits the largest part, the pairs of the paper's
-comparisons; the tables show the number of pairs reached.
+comparisons; the tables show the number of pairs reached. `--sections` fills the named marks of the page only and makes
+only the studies that they need.
 """
 
 import argparse
@@ -18,7 +19,13 @@ from pathlib import Path
 from typing import Any
 
 from gazecrop.audit.commands import people as command_people
-from gazecrop.audit.commands.card_sections import crowd_sections, pair_sections, photograph_sections
+from gazecrop.audit.commands.card_sections import (
+    ALL,
+    PHOTOGRAPHS,
+    crowd_sections,
+    pair_sections,
+    photograph_sections,
+)
 from gazecrop.audit.commands.options import FOLDER
 from gazecrop.audit.extra import require_reports
 from gazecrop.audit.material.faces import yunet
@@ -40,9 +47,15 @@ README = STORE / "AUDIT.md"
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    options = _parser().parse_args(argv)
+    parser = _parser()
+    options = parser.parse_args(argv)
+    wanted = ALL if options.sections is None else frozenset(options.sections.split(","))
+    if unknown := wanted - ALL:
+        parser.error(f"--sections: {', '.join(sorted(unknown))}: the sections are {', '.join(sorted(ALL))}")
     folder = options.out or FOLDER / "card"
-    audit_options = command_people.audit_options(options, STUDIES)
+    audit_options = command_people.audit_options(
+        options, [each for each in STUDIES if each in wanted | {"pairs"}]
+    )
     pair_options = replace(audit_options.pairs, layouts=("beside",))
     audit_options = replace(audit_options, pairs=pair_options)
     require_reports()
@@ -52,19 +65,25 @@ def main(argv: Sequence[str] | None = None) -> None:
     with Maps(folder / "maps.sqlite") as maps:
         people, _ = prepare_people(read_people(options.source, options.images), maps, faces)
         context = command_people.context_of(options, ours, maps)
-        sections, outcomes = pair_sections(options, people, context, pair_options)
+        sections, outcomes = pair_sections(options, people, context, pair_options, wanted)
         data, html = run(people, [context], None, audit_options, provenance, {ours.name: outcomes})
         write(folder, data, html)
-        sections |= {
-            "gaze": card_tables.gaze(data["gaze"][ours.name]),
-            "changes": card_tables.changes(data["changes"][ours.name]),
-            "release": _release(data),
-        }
-        if options.crowd and faces:
+        if "gaze" in wanted:
+            sections["gaze"] = card_tables.gaze(data["gaze"][ours.name])
+        if "changes" in wanted:
+            sections["changes"] = card_tables.changes(data["changes"][ours.name])
+        if "release" in wanted:
+            sections["release"] = _release(data)
+        if recalls := data["detection"].get(ours.name):
+            sections["detection"] = card_tables.detection(ours.name, recalls)
+        elif "detection" in wanted:
+            print(f"{ours.name} has no objects: the section `detection` is left as it is")
+        if options.crowd and faces and "crowd" in wanted:
             sections |= crowd_sections(options.crowd, context, faces)
-        if options.photos:
+        if options.photos and wanted & PHOTOGRAPHS:
             items = sample_items(pictures_of(options.photos), options.photographs)
-            sections |= photograph_sections(items, options, maps)
+            found = photograph_sections(items, options, maps)
+            sections |= {name: text for name, text in found.items() if name in wanted}
     text = fill(options.readme.read_text(encoding="utf-8"), sections)
     options.readme.write_text(text, encoding="utf-8")
 
@@ -89,6 +108,11 @@ def _parser() -> argparse.ArgumentParser:
         default=2,
         metavar="M",
         help="time limit for the pairs of the second network; default: %(default)g",
+    )
+    parser.add_argument(
+        "--sections",
+        metavar="NAME,NAME",
+        help="marks of the page to fill (default: all that have their inputs)",
     )
     parser.add_argument("--crowd", metavar="DIR", help="photographs of several people, without labels")
     parser.add_argument("--photos", metavar="DIR", help="photographs of all kinds, for stability")

@@ -1,7 +1,7 @@
 """The sections of AUDIT.md, each from the studies that it shows; by the name of the mark in the page."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import groupby
 from typing import Any
@@ -31,6 +31,15 @@ PAPER = {"female", "male", "black", "white"}  # the paper's groups; it compares 
 LAYOUTS = ("above", "beside-as-is", "above-as-is", "strip")
 RATIOS = tuple(parse_ratio(text) for text in ("1:1", "4:5", "9:16", "16:9"))
 
+# The marks of the page that each part fills.
+MAIN = frozenset(("short", "pairs", "crops", "causes", "places", "release"))
+OTHERS = frozenset(("others", "release"))
+ARRANGED = frozenset(("layouts", "places"))
+ALIKE = frozenset(("short", "alike"))
+COMPARED = frozenset(("short", "compared"))
+PHOTOGRAPHS = frozenset(("stability", "switches"))
+ALL = MAIN | OTHERS | ARRANGED | ALIKE | COMPARED | PHOTOGRAPHS | {"gaze", "detection", "changes", "crowd"}
+
 Row = tuple[str, dict[str, Any]]  # "set, first : second", and the data of `people_data.cell_of`
 
 
@@ -43,8 +52,12 @@ def pair_sections(
     people: Sequence[Person],
     context: Context,
     pair_options: PairOptions,
+    wanted: frozenset[str] = ALL,
 ) -> tuple[dict[str, str], list[Outcome]]:
-    """The tables of pairs, and all outcomes in the layout "beside", for the report."""
+    """The tables of pairs, and all outcomes in the layout "beside", for the report. `wanted`: the marks to fill; only
+    the studies that they need are made."""
+    if not wanted & (MAIN | OTHERS | ARRANGED | ALIKE | COMPARED):
+        return {}, []
     every = cells(people, ("gender", "group"), options.least)
     paper = [cell for cell in every if {*cell.names, cell.fixed} <= PAPER | {""}]
     rest = [cell for cell in every if cell not in paper]
@@ -61,11 +74,18 @@ def pair_sections(
     def rows(outcomes: Sequence[Outcome]) -> list[Row]:
         return [(named(o.cell), people_data.cell_of(o, numbers, values)) for o in outcomes if len(o.pairs)]
 
-    arranged = study(main_cells, context, count=options.arranged, layouts=LAYOUTS)
-    other = study(rest, context, count=options.others)
-    ablation = _ablation(main_cells, people, context, replace(plain, count=options.alike))
+    arranged: list[Outcome] = []
+    other: list[Outcome] = []
+    main_outcomes: list[Outcome] = []
+    ablation: list[variants.VariantGap] = []
+    if wanted & ARRANGED:
+        arranged = study(main_cells, context, count=options.arranged, layouts=LAYOUTS)
+    if wanted & OTHERS:
+        other = study(rest, context, count=options.others)
+    if wanted & ALIKE:
+        ablation = _ablation(main_cells, people, context, replace(plain, count=options.alike))
     compared: list[tuple[str, str, dict[str, Any]]] = []
-    if options.beside:
+    if options.beside and wanted & COMPARED:
         second = replace(context, model=from_onnx(options.beside, options.long_side))
         # The paper has no comparisons of gender within a group.
         some = [cell for cell in paper if cell.fixed not in ("black", "white")]
@@ -76,20 +96,22 @@ def pair_sections(
             same = Outcome(own.cell, own.layouts, own.pairs[:n], own.values[:n])
             for name, outcome in ((second.model.name, one), (context.model.name, same)):
                 compared += [(groups, name, found) for groups, found in rows([outcome])]
-    main_outcomes = study(paper, context, seconds=pair_options.seconds)  # last: it takes the remaining time
+    if wanted & MAIN:  # last: it takes the remaining time
+        main_outcomes = study(paper, context, seconds=pair_options.seconds)
     main_rows = rows(main_outcomes)
-    sections = {
-        "short": sentences(main_rows, compared, ablation),
-        "pairs": card_tables.attention(main_rows),
-        "crops": card_tables.kept(main_rows),
-        "causes": card_tables.causes(main_rows),
-        "layouts": card_tables.layouts(rows(arranged)),
-        "places": card_tables.places(_places([*main_outcomes, *arranged], numbers)),
-        "others": card_tables.others(rows(other)),
-        "alike": card_tables.alike(ablation),
+    made: dict[str, Callable[[], str]] = {
+        "short": lambda: sentences(main_rows, compared, ablation),
+        "pairs": lambda: card_tables.attention(main_rows),
+        "crops": lambda: card_tables.kept(main_rows),
+        "causes": lambda: card_tables.causes(main_rows),
+        "layouts": lambda: card_tables.layouts(rows(arranged)),
+        "places": lambda: card_tables.places(_places([*main_outcomes, *arranged], numbers)),
+        "others": lambda: card_tables.others(rows(other)),
+        "alike": lambda: card_tables.alike(ablation),
     }
     if compared:
-        sections["compared"] = card_tables.compared(compared)
+        made["compared"] = lambda: card_tables.compared(compared)
+    sections = {name: make() for name, make in made.items() if name in wanted}
     return sections, [*main_outcomes, *other]
 
 

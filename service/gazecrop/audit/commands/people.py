@@ -1,4 +1,4 @@
-"""gazecrop audit pairs, gaze, changes, people: the studies of labelled portraits, one of them or all."""
+"""gazecrop audit pairs, gaze, detection, changes, people: the studies of labelled portraits, one of them or all."""
 
 import argparse
 from collections.abc import Sequence
@@ -25,8 +25,9 @@ from gazecrop.console.sources import SourceError
 DESCRIPTIONS = {
     "pairs": "People of two groups joined in one picture: which group do point, attention and crops favour?",
     "gaze": "One person alone: is the most salient point on the head, on the body, or beside the person?",
+    "detection": "One person alone: does the second output find the face, and that of every group as often?",
     "changes": "A portrait beside a changed copy; text or a sign beside a face; seated and standing people.",
-    "people": "The studies pairs, gaze and changes in one report.",
+    "people": "The studies pairs, gaze, detection and changes in one report.",
 }
 MARGIN: dict[str, Any] = {
     "action": "append",

@@ -8,6 +8,7 @@ from typing import TypeVar
 from blake3 import blake3
 
 from gazecrop.audit.material.maps import Maps, key
+from gazecrop.audit.material.saliency_models import identity_of
 from gazecrop.console.sources import Item
 from gazecrop.crop.cropping import Crop, Cropper, Options
 from gazecrop.crop.grid import SaliencyGrid
@@ -55,7 +56,7 @@ class FolderCrops:
 
     def cropper(self, data: bytes) -> Cropper:
         """Raises PictureError."""
-        kept = key(b"file 1", self.model.sha256.encode(), blake3(data).digest(16))
+        kept = key(b"file 1", identity_of(self.model), blake3(data).digest(16))
         return Cropper(
             self.maps.grid(kept, lambda: SaliencyGrid.from_code(analyse(data, self.model, self.limits).code)),
             self.model.calibration,

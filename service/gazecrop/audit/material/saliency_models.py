@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from gazecrop.audit.material.portraits import as_bytes
+from gazecrop.crop.confidence import Calibration
 from gazecrop.crop.grid import SaliencyGrid
 from gazecrop.model import Model
 from gazecrop.picture.decode import Limits
@@ -20,20 +21,31 @@ from gazecrop.pipeline import analyse
 @dataclass(frozen=True, slots=True)
 class SaliencyModel:
     """`predict`: RGB picture -> saliency map; thread-safe. `identity`: part of the cache keys, so that it must change
-    whenever predictions do."""
+    whenever predictions do. `calibration`: with the weights of policy `balanced`; None: their defaults. `objects`: the
+    network has the second output, so that maps may have objects."""
 
     name: str
     identity: bytes
     predict: Callable[[Image.Image], SaliencyGrid]
+    calibration: Calibration | None = None
+    objects: bool = False
+
+
+def identity_of(model: Model) -> bytes:
+    """Of a served network: its file, and the values of the manifest that maps depend on. The scoring decides which
+    objects a map has."""
+    scoring = model.scoring and sorted(model.scoring.items())
+    return repr((model.sha256, model.symmetry_threshold, scoring)).encode()
 
 
 def from_served(model: Model, limits: Limits) -> SaliencyModel:
-    """The server's own result: its decoding, network and quantised grid."""
+    """The server's own result: its decoding, network, quantised grid and objects."""
 
     def predict(picture: Image.Image) -> SaliencyGrid:
         return SaliencyGrid.from_code(analyse(as_bytes(picture), model, limits).code)
 
-    return SaliencyModel(f"{model.name} {model.precision}", model.sha256.encode(), predict)
+    name = f"{model.name} {model.precision}"
+    return SaliencyModel(name, identity_of(model), predict, model.calibration, model.scoring is not None)
 
 
 def from_function(name: str, density: Callable[[NDArray[np.uint8]], NDArray[np.floating]]) -> SaliencyModel:

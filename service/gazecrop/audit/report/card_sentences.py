@@ -8,7 +8,8 @@ from gazecrop.audit.report.people_data import excludes_parity
 from gazecrop.audit.studies.variants import VariantGap
 
 POLICIES = {
-    "window": "the window (the default)",
+    "balanced": "`balanced` (the default)",
+    "window": "the window",
     "twitter": "Twitter's rule on the same map",
     "centre": "the centre crop",
 }

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from gazecrop.audit.report import detection as found_faces
 from gazecrop.audit.report.crop_moves import HEAD
 from gazecrop.audit.report.crop_moves import cells as row_cells
 from gazecrop.audit.report.crowd import rows_by_number, slope_rows
@@ -12,6 +13,7 @@ from gazecrop.audit.report.pair_tables import beyond_chance, covariate_row
 from gazecrop.audit.report.person_tables import on_head, position
 from gazecrop.audit.studies.bootstrap import Estimate
 from gazecrop.audit.studies.crowd import Crowd
+from gazecrop.audit.studies.favour import POLICIES
 from gazecrop.audit.studies.stability import Row
 from gazecrop.audit.studies.variants import VariantGap
 
@@ -20,7 +22,6 @@ Named = Sequence[tuple[str, Data]]  # "set, first : second", and the data of `pe
 
 GROUPS = "first : second"
 SHARES = ("point, %", "attention, %", "window keeps ±")
-POLICIES = ("window", "point", "twitter", "centre", "random")
 
 
 def _shares(cell: Data) -> tuple[str, str, str]:
@@ -38,7 +39,7 @@ def attention(cells: Named) -> str:
 
 def kept(cells: Named) -> str:
     rows = [(name, *(gap(cell["kept"][policy]["all"]) for policy in POLICIES)) for name, cell in cells]
-    return table((GROUPS, "window", "point", "Twitter's rule", "centre", "random"), rows)
+    return table((GROUPS, "balanced", "window", "point", "Twitter's rule", "centre", "random"), rows)
 
 
 def others(cells: Named) -> str:
@@ -97,6 +98,15 @@ def causes(cells: Named) -> str:
 def gaze(found: Sequence[Data]) -> str:
     rows = [(f"{one['set']}, {one['group']}", *position(one)) for one in found]
     return table(("", "people", "point on head, %", "on body", "beside", "attention on head"), rows)
+
+
+def detection(network: str, found: Data) -> str:
+    """`found`: from report/detection.py."""
+    tables = (
+        table(found_faces.DIFFERENCES, found_faces.difference_rows(found)),
+        table(found_faces.GROUPS, found_faces.group_rows(found)),
+    )
+    return "\n\n".join((found_faces.sentence(network, found), *tables))
 
 
 def changes(found: Data) -> str:

@@ -17,8 +17,8 @@ LAYERS = ("heat", "points", "boxes")
 
 
 def drawing(picture: bytes, cropper: Cropper) -> bytes:
-    """JPEG with the heat map, the most salient point and the 1:1 window crop."""
-    box = cropper.crop(SQUARE, Options(policy="window")).box
+    """JPEG with the heat map, the most salient point and the default 1:1 crop."""
+    box = cropper.crop(SQUARE, Options()).box
     points = [(point.x, point.y, point.score) for point in cropper.points[:1]]
     boxes = [("1:1", box.x, box.y, box.width, box.height)]
     return explain(
@@ -53,5 +53,6 @@ def largest(
         one, other = (context.portrait(people[index]) for index in (first, second))
         picture = joined(one, other, plan(Shape.of(one), Shape.of(other), layout))
         caption = f"{outcome.cell.text}: {100 * mass:.0f} % of the attention on the first"
-        found.append((drawing(as_bytes(picture), Cropper(context.model.predict(picture))), caption))
+        cropper = Cropper(context.model.predict(picture), context.model.calibration)
+        found.append((drawing(as_bytes(picture), cropper), caption))
     return found

@@ -11,7 +11,8 @@ Cells = Sequence[Data]
 Rows = list[tuple[str, ...]]
 
 POLICY_NAMES = {
-    "window": "window (the default)",
+    "balanced": "balanced (the default)",
+    "window": "window",
     "point": "point",
     "twitter": "point, Twitter's published rule",
     "centre": "centre crop",
@@ -96,6 +97,7 @@ def _numbers(text: str, network: str, found: Data) -> tuple[str, ...]:
         " : ".join(map(str, found["persons"])),
         share(found["point"]),
         share(found["mass"]),
+        gap(found["kept"]["balanced"]["all"]),
         gap(found["kept"]["window"]["all"]),
         gap(found["kept"]["twitter"]["all"]),
     )

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from gazecrop.audit.report import detection
 from gazecrop.audit.report.html import Provenance, render
 from gazecrop.audit.report.pair_tables import named, pair_context
 from gazecrop.audit.report.people_data import excludes_parity
@@ -30,11 +31,26 @@ def html(data: Data, provenance: Provenance, pictures: Mapping[str, Pictures] | 
             if each["cells"]
         ],
         gaze=gaze_rows(data["gaze"], networks),
+        detection=_detection(data["detection"], networks),
+        recall_heads=(detection.GROUPS, detection.DIFFERENCES),
         changes=change_context(data["changes"], networks),
         layouts=data["asked"]["layouts"],
         count=data["asked"]["count"],
         paper=PAPER,
     )
+
+
+def _detection(found: Data, networks: Sequence[str]) -> list[Data]:
+    """By network: the tables and a sentence. Without tables: it has no objects."""
+    some = [(network, found[network]) for network in networks if network in found]
+    return [
+        {
+            "sentence": detection.sentence(network, one) if one else f"{network} has no objects.",
+            "groups": detection.group_rows(one) if one else [],
+            "differences": detection.difference_rows(one) if one else [],
+        }
+        for network, one in some
+    ]
 
 
 def _lead(data: Data) -> str:

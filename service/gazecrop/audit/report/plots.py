@@ -11,9 +11,10 @@ if TYPE_CHECKING:
     from markupsafe import Markup
     from matplotlib.figure import Figure
 
-# Colours of Okabe and Ito with contrast on white and on black; every series also has a marker of its own.
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#8a8a8a")
-MARKERS = ("o", "s", "D", "^")
+# Colours of Okabe and Ito, grey and violet, with contrast on white and on black; every series also has a marker of its
+# own.
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#8a8a8a", "#8a63c9")
+MARKERS = ("o", "s", "D", "^", "v", "P")
 LABEL, PLOT, NOTE = 250, 430, 90  # widths in px of the columns: label, plot, note
 LINE, GAP, TOP, TICKS = 13, 9, 34, 26  # heights in px: a mark, between rows, above the rows, of the axis
 INK, SOFT, RULE = "#1b1d21", "#5b616b", "#d9dce1"

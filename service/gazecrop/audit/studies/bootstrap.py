@@ -51,6 +51,20 @@ def estimates(
     return [Estimate(*map(float, three)) for three in zip(means, low, high, strict=True)]
 
 
+def differences(
+    one: Floats, other: Floats, first: Ints, second: Ints, *, draws: int = DRAWS, seed: int = 0
+) -> list[Estimate]:
+    """The means of the columns of `one` [n, m] minus those of `other` [k, m], of different persons: `first` [n],
+    `second` [k], as numbers. Both sides are drawn independently."""
+    drawn = [
+        np.concatenate([w @ values / w.sum(axis=1, keepdims=True) for w in weights(who, None, draws, own)])
+        for values, who, own in ((one, first, seed), (other, second, seed + 1))
+    ]
+    means = one.mean(axis=0) - other.mean(axis=0)
+    low, high = np.percentile(drawn[0] - drawn[1], [2.5, 97.5], axis=0)
+    return [Estimate(*map(float, three)) for three in zip(means, low, high, strict=True)]
+
+
 def weights(first: Ints, second: Ints | None, draws: int, seed: int) -> Iterator[Floats]:
     """Weight of each row in each draw: [draws, n], in chunks of CHUNK draws."""
     generator = np.random.default_rng(seed)

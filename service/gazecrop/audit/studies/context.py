@@ -50,7 +50,7 @@ class Context:
         return self.maps.grid(cache_key, lambda: self.model.predict(picture()))
 
     def cropper(self, picture: Callable[[], Image.Image], recipe: bytes, *parts: bytes) -> Cropper:
-        return Cropper(self.grid(picture, recipe, *parts))
+        return Cropper(self.grid(picture, recipe, *parts), self.model.calibration)
 
     def each(self, work: Callable[[T], U], inputs: Sequence[T], step: Step) -> Iterator[U]:
         """Results in the order of the inputs, computed in threads."""

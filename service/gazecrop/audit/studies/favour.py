@@ -13,6 +13,7 @@ from functools import lru_cache
 import numpy as np
 
 from gazecrop.audit.material.portraits import Box
+from gazecrop.crop.confidence import Calibration
 from gazecrop.crop.cropping import Cropper, Options, box_size
 from gazecrop.crop.grid import SaliencyGrid
 from gazecrop.crop.placing import Box as Pixels
@@ -20,7 +21,7 @@ from gazecrop.crop.placing import Constraint
 from gazecrop.crop.ratios import Ratio, parse_ratio
 
 RATIOS = tuple(parse_ratio(text) for text in ("1:1", "4:5", "9:16", "16:9"))
-POLICIES = ("window", "point", "twitter", "centre", "random")
+POLICIES = ("balanced", "window", "point", "twitter", "centre", "random")
 EXACT = Fraction(1)
 
 
@@ -58,9 +59,11 @@ def favour(
     places: tuple[Box, Box],
     faces: tuple[Box | None, Box | None],
     ratios: Sequence[Ratio] = RATIOS,
+    calibration: Calibration | None = None,
 ) -> np.ndarray:
-    """float[len(measures)]. `places`, `faces`: boxes of the two people in fractions of the picture."""
-    cropper = Cropper(grid)
+    """float[len(measures)]. `places`, `faces`: boxes of the two people in fractions of the picture. `calibration`: of
+    the network, for the weights of policy `balanced`."""
+    cropper = Cropper(grid, calibration)
     point = most_salient(cropper)
     values = [_on_first(point, places), _mass(cropper, places)]
     subjects = faces if None not in faces else places
@@ -106,8 +109,8 @@ def _crop(cropper: Cropper, policy: str, ratio: Ratio, point: tuple[float, float
     width, height = _size(ratio, grid.width, grid.height)
     if policy == "random":
         return Crop(None, None, width, height)
-    if policy == "twitter":  # as published: centred on the point
-        box = cropper.crop(ratio, Options(policy="focus"), point).box
+    if policy == "twitter":  # as published: centred on the point; a focus would be moved off the objects
+        box = cropper.crop(ratio, Options(policy="focus", protect=()), point).box
     else:
         box = cropper.crop(ratio, Options(policy=policy)).box  # type: ignore[arg-type]
     return Crop(box.x, box.y, width, height)

@@ -98,7 +98,8 @@ def study(
         def picture() -> Image.Image:
             return joined(scaled(order[0], place.sizes[0]), scaled(order[1], place.sizes[1]), place)
 
-        return favour(context.grid(picture, RECIPE, *parts), place.places, place.faces)
+        grid = context.grid(picture, RECIPE, *parts)
+        return favour(grid, place.places, place.faces, calibration=context.model.calibration)
 
     def work(turn: tuple[int, tuple[int, int]]) -> NDArray[np.float64]:
         pair = turn[1]
