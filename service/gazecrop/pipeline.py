@@ -4,9 +4,8 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from blake3 import blake3
@@ -101,8 +100,7 @@ def _other_inputs(calibration: Calibration | None) -> bytes:
     return f"{__version__} {calibration}".encode()
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(NamedTuple):
     """A picture's map and focal points at the time of one request. `degraded`: the store did not answer."""
 
     id: str

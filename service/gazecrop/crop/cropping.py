@@ -109,8 +109,13 @@ class Cropper:
     @property
     def size(self) -> int:
         """Bytes of memory, of what has been computed until now: measured for 30 x 40 cells."""
-        field = self.field.computed
-        parts = PLAIN + PROFILE * (("across" in field) + ("down" in field)) + LEVELS * ("levels" in field)
+        field, parts = self.field.computed, PLAIN
+        if "across" in field:
+            parts += PROFILE
+        if "down" in field:
+            parts += PROFILE
+        if "levels" in field:
+            parts += LEVELS
         for balance in self._balances.values():
             its = balance.computed
             parts += BALANCE + AXIS * (("across" in its) + ("down" in its)) + ROWS * ("_rows" in its)

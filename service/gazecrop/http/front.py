@@ -16,7 +16,6 @@ from gazecrop.errors import GazecropError
 from gazecrop.http import caching, problems
 from gazecrop.http.auth import AZURE_HEADERS, GOOGLE_HEADERS, check
 from gazecrop.parts import Parts
-from gazecrop.pipeline import CHEAP, cost
 
 IMAGES, COMPUTERVISION, METRICS = "/v1/images/", "/computervision/", "/metrics"
 MANY = CROPPING | {"v"}
@@ -91,10 +90,10 @@ class Front:
         query = scope["query_string"].decode("latin-1")
         if len(steps) == 3:
             scope["gazecrop.route"] = "/v1/images/{id}/crops/{ratio}"
-            wanted, cheap = (_one if len(query) < LONG_QUERY else _one.__wrapped__)(query, steps[2])
+            wanted = (_one if len(query) < LONG_QUERY else _one.__wrapped__)(query, steps[2])
         else:
             scope["gazecrop.route"] = "/v1/images/{id}/crops"
-            wanted, cheap = parse(query, MANY), False
+            wanted = parse(query, MANY)
         pipeline, cache, stages = parts.pipeline, self._cache, scope["gazecrop.stages"]
         known = await pipeline.find(steps[0], stages)
         version = known.version
@@ -115,7 +114,7 @@ class Front:
             cropper = known.picture.cropper
             began = time.perf_counter()
             try:
-                crops = pipeline.crops(known, wanted) if cheap else await pipeline.crops_aside(known, wanted)
+                crops = await pipeline.crops_aside(known, wanted)
                 if len(steps) == 3:
                     body = crop_bytes(crops[0], cropper)
                 else:
@@ -128,10 +127,9 @@ class Front:
 
 
 @lru_cache(maxsize=1024)
-def _one(query: str, ratio: str) -> tuple[Wanted, bool]:
-    """What a request for one crop asks for, and whether it is computed on the event loop. Raises BadParameters."""
-    wanted = parse(query, ONE).of(one_ratio(ratio))
-    return wanted, cost(wanted) <= CHEAP
+def _one(query: str, ratio: str) -> Wanted:
+    """What a request for one crop asks for. Raises BadParameters."""
+    return parse(query, ONE).of(one_ratio(ratio))
 
 
 def _store(cache: Cache, version: str, target: str, body: bytes) -> None:

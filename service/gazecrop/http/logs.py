@@ -114,11 +114,13 @@ class Access(NamedTuple):
         return orjson.dumps(line | self.fields()).decode()
 
     def text_line(self) -> str:
-        stages = "".join(f" {stage}={round(seconds * 1e3, 2)}" for stage, seconds in self.stages.items())
-        return (
-            f"{_local(int(self.at))} INFO {_access.name}: {self.method} {self.route} {self.status} "
-            f"ms={round(self.seconds * 1e3, 2)}{stages} id={self.request_id}"
+        at, method, route, status, seconds, stages, request_id, _ = self
+        line = (
+            f"{_local(int(at))} INFO {_access.name}: {method} {route} {status} ms={round(seconds * 1e3, 2)}"
         )
+        for stage, taken in stages.items():
+            line += f" {stage}={round(taken * 1e3, 2)}"
+        return f"{line} id={request_id}"
 
 
 class Handler(logging.StreamHandler[Any]):
