@@ -28,6 +28,7 @@ from gazecrop.http.observe import Observe
 from gazecrop.http.openapi.document import Api
 from gazecrop.http.routes import (
     azure,
+    azure_thumbnail,
     crops,
     focus,
     google,
@@ -80,9 +81,9 @@ class App:
             telemetry={"auto_configure": False, "tracing": False, "metrics": False, "logs": False},
             redirect_slashes=False,  # the redirect would be built from the client's Host header
         )
-        resources = [
-            one.router for one in (images, crops, picture, focus, rendering, reports, google, azure, health)
-        ]
+        vendors = [google, azure, azure_thumbnail]
+        rooms = [images, crops, picture, focus, rendering, reports, *vendors, health]
+        resources = [one.router for one in rooms]
         for router in resources:
             self.api.include_router(router)
         page.mount_files(self.api)

@@ -34,7 +34,7 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65535, validation_alias="PORT")  # 0: any free port
     # Allows a host beyond loopback without API keys: everyone who reaches it may call everything.
     open: bool = False
-    # Secret; comma-separated. With at least one, every path below /v1/ and /computervision/ needs a key.
+    # Secret; comma-separated. With at least one, every path below /v1/, /computervision/ and /vision/ needs a key.
     api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = ()
     metrics_key: SecretStr | None = None  # /metrics needs this one; default: it is open
     # Any text; picture ids are hashes keyed with it. Default: a random key kept in the store.

@@ -17,7 +17,8 @@ from gazecrop.http import caching, problems
 from gazecrop.http.auth import AZURE_HEADERS, GOOGLE_HEADERS, check
 from gazecrop.parts import Parts
 
-IMAGES, COMPUTERVISION, METRICS = "/v1/images/", "/computervision/", "/metrics"
+IMAGES, METRICS = "/v1/images/", "/metrics"
+AZURES = ("/computervision/", "/vision/")
 MANY = CROPPING | {"v"}
 ONE = MANY - {"ratios"}
 # Limits of the response cache: 11 MB at most, as an entry takes 2.6 kB with Python's overhead.
@@ -73,14 +74,14 @@ class Front:
                 )  # a new object: responses being computed are stored in the old one
 
     def _check_key(self, scope: Scope, path: str, parts: Parts) -> None:
-        """Paths below /v1/ and /computervision/ need an API key, /metrics its own. The probes and the page are open."""
+        """Paths below /v1/, /computervision/ and /vision/ need an API key, /metrics its own. All others are open."""
         if path == METRICS:
             check(parts.metrics_keys, scope["headers"])
         elif not parts.keys:
             return
         elif path == problems.GOOGLE:
             check(parts.keys, scope["headers"], names=GOOGLE_HEADERS, query=scope["query_string"])
-        elif path.startswith(COMPUTERVISION):
+        elif path.startswith(AZURES):
             check(parts.keys, scope["headers"], names=AZURE_HEADERS)
         elif path.startswith("/v1/"):
             check(parts.keys, scope["headers"])

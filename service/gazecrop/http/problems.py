@@ -9,6 +9,7 @@ from gazecrop.errors import GazecropError
 
 GOOGLE = "/v1/images:annotate"
 AZURE = "/computervision/imageanalysis:analyze"
+THUMBNAIL = "/vision/v3.2/generateThumbnail"
 # google.rpc.Code names by HTTP status, as google/rpc/code.proto maps them.
 _GOOGLE_STATUS = {
     400: "INVALID_ARGUMENT",
@@ -25,7 +26,7 @@ def answer(error: GazecropError, path: str = "") -> Response:
     """The response to a request for `path` that failed with this error."""
     if path == GOOGLE:
         return _vendor(error, vendor_status(error), google_error(error))
-    if path == AZURE:
+    if path in (AZURE, THUMBNAIL):
         return _vendor(error, vendor_status(error), azure_error(error))
     # Shared caches may store a 404 for minutes by default, and the picture may be uploaded in the next second.
     headers = {"Cache-Control": "no-store"} | error.headers

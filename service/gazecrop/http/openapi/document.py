@@ -7,7 +7,7 @@ from fastapi.responses import JSONResponse
 from pydantic.json_schema import models_json_schema
 
 from gazecrop.http.openapi import schemas
-from gazecrop.http.problems import AZURE, GOOGLE
+from gazecrop.http.problems import AZURE, GOOGLE, THUMBNAIL
 
 OPEN, METRICS = ("/healthz", "/readyz"), "/metrics"
 _KEYS = "One of GAZECROP_API_KEYS"
@@ -15,9 +15,9 @@ _SCHEMES = {
     "key": {
         "type": "http",
         "scheme": "bearer",
-        "description": f"{_KEYS}. If any is set, every path below /v1/ and /computervision/ needs one. The probes, the "
-        "page with its files, /docs and /openapi.json are open, and /metrics has its own key. Without keys the server "
-        "listens on loopback only, with keys on every address; GAZECROP_HOST names another.",
+        "description": f"{_KEYS}. If any is set, every path below /v1/, /computervision/ and /vision/ needs one. The "
+        "probes, the page with its files, /docs and /openapi.json are open, and /metrics has its own key. Without keys "
+        "the server listens on loopback only, with keys on every address; GAZECROP_HOST names another.",
     },
     "metrics": {
         "type": "http",
@@ -77,5 +77,6 @@ def _security(path: str, required: dict[str, bool]) -> list[dict[str, list[str]]
     if path in OPEN:
         return []
     schemes = {METRICS: ("metrics",), GOOGLE: ("key", "google", "googleQuery"), AZURE: ("key", "azure")}
+    schemes[THUMBNAIL] = schemes[AZURE]
     names = schemes.get(path, ("key",))
     return [*([] if required[names[0]] else [{}]), *({name: list[str]()} for name in names)]

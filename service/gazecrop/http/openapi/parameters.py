@@ -228,6 +228,21 @@ _AZURE: dict[str, dict[str, Any]] = {
 }
 
 
+_SIDE = {"type": "integer", "minimum": 1, "maximum": 1024, "example": 200}
+_THUMBNAIL: dict[str, dict[str, Any]] = {
+    "width": {
+        "description": "Of the thumbnail, in pixels. Required, in the query or in the form.",
+        "schema": _SIDE,
+    },
+    "height": {"description": "Likewise.", "schema": _SIDE},
+    "smartCropping": {
+        "description": "true: the crop with the most important part. false: the centre crop.",
+        "schema": {"type": "boolean", "default": False},
+    },
+    "model-version": _AZURE["model-version"],
+}
+
+
 def conditional(operation: dict[str, Any]) -> dict[str, Any]:
     """The same with the headers of a conditional change."""
     return {"parameters": [*operation["parameters"], *_IF_MATCH["parameters"]]}
@@ -290,6 +305,11 @@ def crop_upload(*names: str) -> dict[str, Any]:
 def azure_upload() -> dict[str, Any]:
     """The OpenAPI of an upload with Azure's parameters."""
     return _upload(_AZURE)
+
+
+def thumbnail_upload() -> dict[str, Any]:
+    """The OpenAPI of an upload for a thumbnail with Azure's parameters."""
+    return _upload(_THUMBNAIL)
 
 
 def _query(parameters: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:

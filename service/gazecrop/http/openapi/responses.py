@@ -88,10 +88,16 @@ def responses(answers: dict[int, Any], *problems: int, headers: tuple[str, ...] 
     return documented | {status: _problem(status, content, "Cache-Control") for status in problems}
 
 
-def vendor_responses(description: str, model: type[BaseModel]) -> Responses:
+THUMBNAIL_FILE = {"content": {"image/jpeg": {"schema": BINARY}}}
+
+
+def vendor_responses(
+    description: str, answer: type[BaseModel] | dict[str, Any], headers: tuple[str, ...] = ()
+) -> Responses:
     """The responses of a compatibility endpoint: every error is the vendor's own error object."""
     error = {"type": "object", "required": ["error"], "properties": {"error": {"type": "object"}}}
-    found = responses({200: {"description": description, "model": model}})
+    content = answer if isinstance(answer, dict) else {"model": answer}
+    found = responses({200: {"description": description} | content}, headers=headers)
     for status in (400, 401, 403, 408, 502, 503, 504):
         found[status] = _problem(status, {"application/json": {"schema": error}})
         found[status]["headers"] |= _described("Connection", "Accept-Encoding") if status == 400 else {}

@@ -10,12 +10,12 @@ from fastapi import APIRouter, Request, Response
 
 from gazecrop.concurrency.bodies import hold_answer
 from gazecrop.crop.cropping import Crop
-from gazecrop.crop.params import CROPPING
+from gazecrop.crop.params import CROPPING, Wanted
 from gazecrop.errors import ClientGone, DeadlinePassed
 from gazecrop.http.openapi.parameters import OF_A_BOX, crop_upload, upload
 from gazecrop.http.openapi.responses import CROPPED, PICTURE, responses
 from gazecrop.http.routes.disconnect import cancel_on_disconnect
-from gazecrop.http.routes.output import Explanation, crop_output, explanation
+from gazecrop.http.routes.output import CropOutput, Explanation, crop_output, explanation
 from gazecrop.http.routes.shared import Whole, parts_of, stages_of
 from gazecrop.http.routes.uploads import Upload, analysed, read_upload
 from gazecrop.picture import effort, memory
@@ -61,9 +61,13 @@ async def crop_picture(request: Request) -> Response:
     most = parts_of(request).settings.max_megapixels_out
     further = partial(crop_output, request.headers.get("accept", ""), most)
     sent = await read_upload(request, CROP, further, renders=True)
+    return await cropped(request, sent, sent.wanted.of(sent.further.ratio))
+
+
+async def cropped(request: Request, sent: Upload[CropOutput], wanted: Wanted) -> Response:
+    """The answer with the crop of an upload. wanted: one ratio. Raises as `analysed`, `crops_aside` and `Gate.run`."""
     output = sent.further
     known, _ = await analysed(request, sent.id, sent.data, sent.deadline)
-    wanted = sent.wanted.of(output.ratio)
     if not output.enlarge:
         wanted = wanted.at_least(output.width, output.height)
     [found] = await parts_of(request).pipeline.crops_aside(known, wanted)
