@@ -23,6 +23,7 @@ SUMMARY = {
     "integrations": "inside thumbor, Wagtail, …",
     "http": "protocol, front, keys, routes",
     "parts": "what a running server consists of",
+    "client": "Client, AsyncClient over HTTP",
     "python_api": "import gazecrop: look()",
     "pipeline": "an upload and a crop, step by step",
     "model": "the ONNX Runtime session",

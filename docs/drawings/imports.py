@@ -10,7 +10,7 @@ LAYERS = [
     "machine",
     "errors settings sources metrics shared_metrics keys",
     "crop picture concurrency",
-    "model store",
+    "model store client",
     "pipeline",
     "parts python_api",
     "http",

@@ -20,8 +20,10 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 __all__ = [
     "Advice",
     "Alternative",
+    "AsyncClient",
     "BadParameters",
     "Box",
+    "Client",
     "Constraint",
     "Crop",
     "GazecropError",
@@ -40,6 +42,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from gazecrop.client import AsyncClient, Client
     from gazecrop.python_api import (
         Advice,
         Alternative,
@@ -66,7 +69,8 @@ else:  # hidden from type checkers, to which every name would exist
         """PEP 562. Raises AttributeError for a name that is not public."""
         if name not in __all__:
             raise AttributeError(f"module 'gazecrop' has no attribute {name!r}")
-        return getattr(importlib.import_module("gazecrop.python_api"), name)
+        module = "gazecrop.client" if name in ("AsyncClient", "Client") else "gazecrop.python_api"
+        return getattr(importlib.import_module(module), name)
 
     def __dir__():
         return __all__

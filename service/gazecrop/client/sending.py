@@ -1,0 +1,68 @@
+"""What both clients share: options, one attempt's request, and whether another attempt follows."""
+
+from typing import Any, TypeVar
+
+import httpx
+
+from gazecrop import __version__
+from gazecrop.client.calls import Call
+from gazecrop.client.failures import NotReached, error_of
+from gazecrop.errors import GazecropError
+
+T = TypeVar("T")
+BACKOFF = 0.2  # seconds before the second attempt after a failed connection; doubles
+
+
+class Sending:
+    """attempts: of one call, the first included. max_wait: seconds; with a longer Retry-After the error is raised at
+    once."""
+
+    def __init__(self, attempts: int, max_wait: float) -> None:
+        if attempts < 1:
+            raise ValueError("attempts is at least 1")
+        self.attempts = attempts
+        self._max_wait = max_wait
+
+    def pause_after(self, answer: httpx.Response, attempt: int) -> float | None:
+        """Seconds until the next attempt; None: the answer is final. 503 and 429 mean that nothing was done."""
+        if answer.status_code not in (429, 503) or attempt >= self.attempts:
+            return None
+        text = answer.headers.get("retry-after", "1")
+        seconds = float(text) if text.isascii() and text.isdigit() and len(text) <= 9 else 1.0
+        return seconds if seconds <= self._max_wait else None
+
+    def pause_after_failure(self, call: Call[Any], attempt: int, error: httpx.TransportError) -> float:
+        """Seconds until the next attempt. Raises NotReached where there is none."""
+        unsent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
+        if attempt >= self.attempts or not (call.repeatable or unsent):
+            raise NotReached(f"The server does not answer: {error or type(error).__name__}") from error
+        return min(self._max_wait, BACKOFF * 2.0 ** (attempt - 1))
+
+
+def options(base_url: str, key: str | None, timeout: float) -> dict[str, Any]:
+    """Of httpx's clients."""
+    headers = {"User-Agent": f"gazecrop-client/{__version__}"}
+    if key:
+        headers["Authorization"] = f"Bearer {key}"
+    return {"base_url": base_url, "headers": headers, "timeout": timeout}
+
+
+def request_of(call: Call[Any]) -> dict[str, Any]:
+    """Of httpx's method `request`."""
+    return {
+        "method": call.method,
+        "url": call.path.removeprefix("/"),  # relative, so that the path of the base URL stays
+        "params": call.query or None,
+        "content": call.content,
+        "headers": dict(call.headers),
+    }
+
+
+def result(call: Call[T], answer: httpx.Response) -> T:
+    """Raises GazecropError for an error, and for an answer in another form than the API's."""
+    if not answer.is_success:
+        raise error_of(answer)
+    try:
+        return call.read(answer)
+    except (ValueError, KeyError, TypeError) as error:
+        raise GazecropError(f"The answer is not in the form of this API: {error!r}") from error
