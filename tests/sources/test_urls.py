@@ -35,7 +35,7 @@ PREFIXES = tuple(
         ("https://ｂucket.example/a", "https://bucket.example/a"),
         ("http://[2606:2800:0220::0001]:80/a", "http://[2606:2800:220::1]/a"),
         ("http://１２７.0.0.1/a", "http://127.0.0.1/a"),
-        ("s3://bucket/a/b c%2e?x#y".replace(" ", ""), "s3://bucket/a/bc%2e?x#y"),
+        ("s3://bucket/a/b c%2e?x#y", "s3://bucket/a/b c%2e?x#y"),
     ],
 )  # fmt: skip
 def test_a_url_has_one_form(text: str, normal: str) -> None:
@@ -74,6 +74,7 @@ def test_a_url_has_one_form(text: str, normal: str) -> None:
         "s3://", "s3:///a", "s3://b/a", "s3://user@bucket/a", "s3://bucket/../a", "s3://bucket/a/./b",
         "s3://Bucket/a",
         "s3://bucket/a\\b",
+        "s3://buc ket/a", "s3 ://bucket/a", "s3://bucket/a\n",
     ],
 )  # fmt: skip
 def test_what_is_refused(text: str) -> None:
