@@ -15,7 +15,6 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from gazecrop.app import _id_key
 from gazecrop.concurrency.batcher import Batcher
 from gazecrop.concurrency.gate import Gate
 from gazecrop.crop.answers import crop_answer
@@ -24,6 +23,7 @@ from gazecrop.crop.cropping import Crop
 from gazecrop.crop.grid import SaliencyGrid
 from gazecrop.crop.objects import Object
 from gazecrop.crop.params import Wanted, parse
+from gazecrop.engine import id_key_of
 from gazecrop.errors import (
     BadParameters,
     DeadlinePassed,
@@ -382,7 +382,7 @@ async def test_where_batches_are_gathered_the_map_is_the_same(bench: Bench) -> N
 async def test_ids_need_the_key(tmp_path: Path) -> None:
     """With the setting it is the same everywhere; without it the store has its own."""
     store = SqliteStore(tmp_path / "db", megabytes=10, max_focus=10)
-    keys = [await _id_key(Settings(id_key=key), store) for key in ("one", "one", "two", None, None)]
+    keys = [await id_key_of(Settings(id_key=key), store) for key in ("one", "one", "two", None, None)]
     assert keys[0] == keys[1] and keys[3] == keys[4] == await store.id_key()
     assert len({keys[0], keys[2], keys[3]}) == 3 and all(len(key) == 32 for key in keys)
     await store.close()

@@ -25,6 +25,8 @@ SUMMARY = {
     "parts": "what a running server consists of",
     "client": "Client, AsyncClient over HTTP",
     "python_api": "import gazecrop: look()",
+    "engine": "network, store and limits, as one",
+    "jobs": "jobs of the worker, bucket events",
     "pipeline": "an upload and a crop, step by step",
     "model": "the ONNX Runtime session",
     "store": "memory, SQLite, Redis, inbox",

@@ -12,6 +12,7 @@ LAYERS = [
     "crop picture concurrency",
     "model store client",
     "pipeline",
+    "engine jobs",
     "parts python_api",
     "http",
     "app console integrations",

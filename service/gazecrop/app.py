@@ -7,19 +7,17 @@ import re
 import sys
 from collections.abc import AsyncIterator, Iterable
 
-from blake3 import blake3
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gazecrop import __version__, machine
+from gazecrop import __version__
 from gazecrop.concurrency import background
-from gazecrop.concurrency.batcher import Batcher
 from gazecrop.concurrency.bodies import Bodies
-from gazecrop.concurrency.budget import Budget
 from gazecrop.concurrency.gate import Gate
+from gazecrop.engine import open_engine
 from gazecrop.errors import BadParameters, ClientGone, GazecropError, MethodNotAllowed, NotFound, PictureError
 from gazecrop.http import problems
 from gazecrop.http.cors import Cors
@@ -30,6 +28,7 @@ from gazecrop.http.routes import (
     azure,
     azure_thumbnail,
     crops,
+    events,
     focus,
     google,
     health,
@@ -40,24 +39,19 @@ from gazecrop.http.routes import (
     reports,
 )
 from gazecrop.http.tracing import open_tracing
+from gazecrop.jobs.stream import Jobs
 from gazecrop.keys import Keys
 from gazecrop.metrics import Metrics
-from gazecrop.model import Model, ModelError, Pixels, Prediction
+from gazecrop.model import Model, ModelError
 from gazecrop.parts import Parts
-from gazecrop.picture.memory import HEAT_MAP
-from gazecrop.pipeline import COSTLY_AT_ONCE, Picture, Pipeline, limits_of
-from gazecrop.settings import WARM_BYTES, Settings, SettingsError
+from gazecrop.settings import Settings, SettingsError
 from gazecrop.shared_metrics import Shared
 from gazecrop.sources.fetch import CONNECTIONS, Sources
-from gazecrop.store import open_store
-from gazecrop.store.base import Record, Store
 from gazecrop.store.inbox import Inbox
-from gazecrop.store.memory import MapCache
 from gazecrop.store.rate import ReportRate
 
 _log = logging.getLogger("gazecrop")
 FETCHES_WAITING = 64  # for one of the connections to sources
-WAITING_PICTURES = 256  # decoded, waiting for the network on a GPU
 
 
 class App:
@@ -82,7 +76,7 @@ class App:
             redirect_slashes=False,  # the redirect would be built from the client's Host header
         )
         vendors = [google, azure, azure_thumbnail]
-        rooms = [images, crops, picture, focus, rendering, reports, *vendors, health]
+        rooms = [images, crops, picture, focus, rendering, reports, *vendors, events, health]
         resources = [one.router for one in rooms]
         for router in resources:
             self.api.include_router(router)
@@ -113,52 +107,13 @@ class App:
         settings, metrics = self.settings, self.metrics
         tracing = await asyncio.to_thread(open_tracing, metrics) if settings.tracing else None
         sources = await _open_sources(settings)
-        model = await asyncio.to_thread(Model.load, settings)
-        await asyncio.to_thread(model.warm)
-        metrics.model(model.name, model.file, model.sha256, model.provider, model.fell_back)
-        store = open_store(settings)
-        id_key = await _id_key(settings, store)
-
-        def as_picture(record: Record) -> Picture:
-            return Picture(record, model.calibration if record.model == model.name else None)
-
-        maps = MapCache(
-            store,
-            as_picture,
-            megabytes=settings.map_megabytes,
-            map_bytes=lambda picture: picture.size,
-            count=metrics.cache,
-        )
-        metrics.watch_store(lambda: maps.store_up)
-        pictures_waiting = WAITING_PICTURES if model.max_batch > 1 else 0  # decoded, 0.23 MB each
-        warm = max(WARM_BYTES, machine.resident()) + pictures_waiting * 230_400
-        limit = settings.budget(warm + COSTLY_AT_ONCE * HEAT_MAP)
-        budget = Budget(limit, limit // 4)
-        metrics.watch_budget(limit, lambda: budget.work, lambda: budget.bodies)
-        gate = Gate(
-            budget,
-            slots=settings.workers,
-            shed=metrics.watch_gate("decode", lambda: gate.waiting, lambda: gate.expected_wait()),
-            max_wait=settings.max_wait_seconds,
-        )
-        decoders = background.threads(settings.workers, "decode")
-        batcher: Batcher[Pixels, Prediction] = Batcher(
-            model.infer,
-            model.max_batch,
-            1 if model.provider.startswith("CUDA") else settings.workers,
-            batched=metrics.batch_size.observe,
-            max_queue=WAITING_PICTURES,
-            shed=metrics.sheds("infer", "queue"),
-        )
-        metrics.watch_gate("infer", lambda: batcher.waiting)
-        pipeline = Pipeline(
-            model=model, limits=limits_of(settings), gate=gate, decoders=decoders, batcher=batcher, maps=maps
-        )
+        jobs = _jobs(settings)
+        engine = await open_engine(settings, metrics, max_wait=settings.max_wait_seconds)
         # Rendering has threads of its own, so that encoding an AVIF does not delay the analysis of an upload.
         drawing = max(1, settings.workers // 2)
         renderers = background.threads(drawing, "render")
         render_gate = Gate(
-            budget,
+            engine.budget,
             slots=drawing,
             shed=metrics.watch_gate(
                 "render", lambda: render_gate.waiting, lambda: render_gate.expected_wait()
@@ -170,16 +125,16 @@ class App:
             keys=Keys(settings.api_keys),
             metrics_keys=Keys([settings.metrics_key] if settings.metrics_key else []),
             metrics=metrics,
-            model=model,
-            maps=maps,
-            budget=budget,
-            bodies=Bodies(budget, metrics.sheds("read", "memory")),
-            gate=gate,
-            pipeline=pipeline,
+            model=engine.model,
+            maps=engine.maps,
+            budget=engine.budget,
+            bodies=Bodies(engine.budget, metrics.sheds("read", "memory")),
+            gate=engine.gate,
+            pipeline=engine.pipeline,
             render_gate=render_gate,
             renderers=renderers,
-            id_key=id_key,
-            inbox=Inbox(store),
+            id_key=engine.id_key,
+            inbox=Inbox(engine.store),
             report_rate=ReportRate(settings.reports_per_hour, settings.redis_url),
             sources=sources,
             fetch_gate=Gate(
@@ -189,24 +144,25 @@ class App:
                 shed=lambda reason: metrics.sheds("fetch", reason)(),
                 max_wait=settings.max_wait_seconds,
             ),
+            jobs=jobs,
         )
         self._observe.begin = tracing.begin if tracing else None
         api.state.parts = self._front.parts = parts
-        watching = [asyncio.create_task(metrics.watch_loop()), asyncio.create_task(maps.watch())]
-        _log_start(settings, model)
+        watching = [asyncio.create_task(metrics.watch_loop()), asyncio.create_task(engine.maps.watch())]
+        _log_start(settings, engine.model)
         try:
             yield
         finally:
             for task in watching:
                 task.cancel()
             await asyncio.gather(*watching, return_exceptions=True)
-            await batcher.close()
-            pipeline.close()
             renderers.shutdown()
             await parts.report_rate.close()
             if sources is not None:
                 await sources.__aexit__()
-            await maps.close()
+            if jobs:
+                await jobs.close()
+            await engine.close()
             if tracing:
                 await asyncio.to_thread(tracing.close)
 
@@ -275,13 +231,13 @@ def _with_methods(routes: Iterable[BaseRoute]) -> list[tuple[re.Pattern[str], se
     return [(route.path_regex, route.methods or set()) for route in routes if isinstance(route, Route)]
 
 
-async def _id_key(settings: Settings, store: Store) -> bytes:
-    """The 32-byte key of the ids: derived from GAZECROP_ID_KEY (any text) if set, else the one kept in the store."""
-    if settings.id_key is not None:
-        return blake3(
-            settings.id_key.get_secret_value().encode(), derive_key_context="gazecrop id key 1"
-        ).digest()
-    return await store.id_key()
+def _jobs(settings: Settings) -> Jobs | None:
+    """The stream that bucket events are added to. Raises SettingsError."""
+    if not settings.work_stream:
+        return None
+    if not settings.redis_url:
+        raise SettingsError("GAZECROP_WORK_STREAM is a stream in Redis: set REDIS_URL, too.")
+    return Jobs(settings.redis_url, settings.work_stream, settings.work_max_jobs)
 
 
 async def _open_sources(settings: Settings) -> Sources | None:

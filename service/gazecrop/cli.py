@@ -12,6 +12,7 @@ COMMANDS = {
     "crop": ("gazecrop.commands.crop", "crops of a file or a folder"),
     "explain": ("gazecrop.commands.explain", "a picture with its heat map, points and boxes"),
     "batch": ("gazecrop.commands.batch.command", "boxes for a whole library, resumable"),
+    "work": ("gazecrop.commands.work.command", "a worker: jobs of a Redis stream, and bucket events"),
     "audit": (
         "gazecrop.audit.command",
         "fairness and stability of the crops, and what another network would change",
@@ -40,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments[0] not in COMMANDS:
         print(f"gazecrop: {arguments[0]!r} is not a command; see gazecrop --help", file=sys.stderr)
         return 2
-    if arguments[0] == "serve":
+    if arguments[0] in ("serve", "work"):
         # The kernel drops a signal without a handler where the process is the first of a container, and the imports
         # take half a second. The server has handlers of its own later.
         for stop in (signal.SIGTERM, signal.SIGINT):

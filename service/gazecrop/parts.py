@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from gazecrop.concurrency.bodies import Bodies
 from gazecrop.concurrency.budget import Budget
 from gazecrop.concurrency.gate import Gate
+from gazecrop.jobs.stream import Jobs
 from gazecrop.keys import Keys
 from gazecrop.metrics import Metrics
 from gazecrop.model import Model
@@ -36,4 +37,5 @@ class Parts:
     report_rate: ReportRate
     sources: Sources | None  # None: no picture is fetched by URL
     fetch_gate: Gate
+    jobs: Jobs | None = None  # of GAZECROP_WORK_STREAM
     draining: bool = field(default=False)  # set at SIGTERM: /readyz answers 503, requests under way continue

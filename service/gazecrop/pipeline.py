@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, lru_cache
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from blake3 import blake3
@@ -15,6 +15,7 @@ from gazecrop import __version__
 from gazecrop.concurrency.batcher import Batcher
 from gazecrop.concurrency.flight import Flights
 from gazecrop.concurrency.gate import Gate
+from gazecrop.crop import answers
 from gazecrop.crop.confidence import Calibration
 from gazecrop.crop.cropping import Crop, Cropper
 from gazecrop.crop.detection import merged
@@ -270,6 +271,23 @@ class Pipeline:
     async def in_thread(self, work: Callable[[], T]) -> T:
         """The result of work without pixels that would block the event loop. Raises Overloaded, and as `work`."""
         return await self._costly.run(self._costly_threads, work)
+
+
+def image_document(known: Known, crops: list[Crop]) -> dict[str, Any]:
+    """The document of a picture, as the API and the worker give it."""
+    record = known.picture.record
+    return answers.document(
+        known.id,
+        known.version,
+        record.model,
+        record.format,
+        known.picture.cropper,
+        known.focus,
+        crops,
+        orientation=record.orientation,
+        profiles=known.profiles,
+        frames=record.frames,
+    )
 
 
 def cost(wanted: Wanted) -> float:

@@ -1,6 +1,7 @@
 """Every setting, with its unit and its reason. Variables are `GAZECROP_` and the name in capitals; `PORT` and
 `REDIS_URL` have no prefix, because hosting platforms set them under these names."""
 
+import base64
 import math
 import re
 from collections.abc import Mapping
@@ -88,6 +89,26 @@ class Settings(BaseSettings):
     # public: 10.20.0.0/16. Any other private, loopback or link-local address is refused.
     sources_private: Annotated[tuple[str, ...], NoDecode] = ()
 
+    # Worker, and bucket events. Jobs wait in a Redis stream of REDIS_URL: `POST /v1/events/s3` and others add them,
+    # `gazecrop work` does them.
+    work_stream: str = ""  # its name; empty: no worker, and events are answered with 503
+    work_group: str = Field("gazecrop", min_length=1)  # the consumer group of the workers
+    work_max_jobs: int = Field(
+        100_000, ge=1
+    )  # in the stream, 0.3 kB each; above, events are answered with 503
+    work_tries: int = Field(5, ge=1, le=1000)  # of one job, then it is a dead letter
+    work_idle_seconds: float = Field(
+        60.0, ge=0.2, le=3600
+    )  # without a sign of life of its worker: another claims it
+    # stream (STREAM:results), object (KEY.gazecrop.json beside an object of a bucket), webhook.
+    work_results: Annotated[tuple[Literal["stream", "object", "webhook"], ...], NoDecode] = ("stream",)
+    work_results_length: int = Field(10_000, ge=1)  # results that the stream keeps
+    work_webhook: str = ""  # URL that results are sent to
+    work_webhook_secrets: Annotated[
+        tuple[SecretStr, ...], NoDecode
+    ] = ()  # whsec_ and base64 of 24 to 64 bytes
+    work_port: int = Field(8001, ge=0, le=65535)  # of a worker's /metrics and /healthz; 0: any free port
+
     # Answers.
     cache_control: str = "no-cache"  # of GETs without ?v=
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()  # comma-separated; `*`: any
@@ -102,7 +123,10 @@ class Settings(BaseSettings):
     # [otel].
     tracing: bool = False
 
-    @field_validator("api_keys", "cors_origins", "sources", "sources_private", mode="before")
+    @field_validator(
+        *("api_keys", "cors_origins", "sources", "sources_private", "work_results", "work_webhook_secrets"),
+        mode="before",
+    )
     @classmethod
     def _split(cls, value: object, info: ValidationInfo) -> object:
         if not isinstance(value, str):
@@ -150,6 +174,20 @@ class Settings(BaseSettings):
         except ValueError as error:
             raise PydanticCustomError("network", f"{error}.") from None
         return texts
+
+    @field_validator("work_webhook_secrets")
+    @classmethod
+    def _signs(cls, secrets: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        for secret in secrets:
+            text = secret.get_secret_value()
+            try:
+                size = len(base64.b64decode(text.removeprefix("whsec_"), validate=True))
+            except ValueError:
+                size = 0
+            if not text.startswith("whsec_") or not 24 <= size <= 64:
+                detail = "a secret is whsec_ and the base64 of 24 to 64 random bytes."
+                raise PydanticCustomError("secret", detail)
+        return secrets
 
     @field_validator("id_key")
     @classmethod

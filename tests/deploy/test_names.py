@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from gazecrop.cli import COMMANDS
+from gazecrop.commands.work.metrics import WorkMetrics
 from gazecrop.metrics import Metrics
 from tests.helpers.shipping import ROOT, text, variables
 
@@ -73,10 +74,10 @@ def test_settings_exist(file: str) -> None:
 def samples() -> set[str]:
     """The names that a scrape has: of a histogram also its parts."""
     suffixes = {"counter": ("_total",), "histogram": ("", "_bucket", "_sum", "_count"), "info": ("_info",)}
+    registry = Metrics().registry
+    WorkMetrics(registry)
     return {
-        family.name + suffix
-        for family in Metrics().registry.collect()
-        for suffix in suffixes.get(family.type, ("",))
+        family.name + suffix for family in registry.collect() for suffix in suffixes.get(family.type, ("",))
     }
 
 

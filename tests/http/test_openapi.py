@@ -28,7 +28,8 @@ def test_every_resource_of_the_contract_is_in_it(document: dict[str, Any]) -> No
         "GET /v1/images/{id}/crops/{ratio}", "GET /v1/images/{id}/picture",
             "GET /v1/images/{id}/saliency", "GET /v1/images/{id}/focus",
         "PUT /v1/images/{id}/focus", "DELETE /v1/images/{id}/focus", "POST /v1/crop", "POST /v1/explain",
-        "POST /v1/reports", "GET /healthz", "GET /readyz", "GET /metrics", "POST /v1/images:annotate",
+        "POST /v1/reports", "POST /v1/events/s3",
+        "GET /healthz", "GET /readyz", "GET /metrics", "POST /v1/images:annotate",
         "POST /computervision/imageanalysis:analyze", "POST /vision/v3.2/generateThumbnail",
     }  # fmt: skip
 

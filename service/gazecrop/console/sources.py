@@ -1,4 +1,5 @@
-"""Lists the pictures of a library: a folder, pictures, a glob, tar files (WebDataset's), a CSV or Parquet list."""
+"""Lists the pictures of a library: a folder, pictures, a glob, tar files (WebDataset's), a CSV or Parquet list.
+Folders, pictures and globs may be remote (remote.py)."""
 
 import csv
 import glob
@@ -10,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from gazecrop.console import remote
 from gazecrop.console.files import is_picture, pictures_below
 
 # The column of paths in a list: the first of these that it has.
@@ -30,7 +32,9 @@ class Item:
     size: int = -1  # to the end
 
     def read(self) -> bytes:
-        """Raises OSError."""
+        """Raises OSError, and NoRemote where this machine lacks what a remote file needs."""
+        if remote.is_remote(self.path):
+            return remote.read(self.path)
         with open(self.path, "rb") as file:
             file.seek(self.offset)
             data = file.read(self.size)
@@ -43,6 +47,8 @@ def pictures_of(source: str, column: str | None = None) -> list[Item]:
     """Every picture once, in order. `column`: of the paths in a list. Raises SourceError."""
     try:
         items = list({item.name: item for item in _items(source, column)}.values())
+    except remote.NoRemote as error:
+        raise SourceError(str(error)) from None
     except (OSError, tarfile.TarError, csv.Error, UnicodeDecodeError) as error:
         raise SourceError(f"{source} cannot be read: {error}") from error
     if not items:
@@ -58,7 +64,9 @@ def pictures_of_all(sources: Sequence[str], column: str | None = None) -> list[I
     for source in sources:
         for item in pictures_of(source, column):
             name = item.name
-            if os.path.isdir(source):
+            if remote.is_remote(source):
+                name = item.path
+            elif os.path.isdir(source):
                 name = os.path.join(source, name)
             elif item.size >= 0 and os.path.isfile(source):  # a part of a tar: its name begins with the tar's
                 name = os.path.join(source, name.partition("/")[2])
@@ -69,7 +77,11 @@ def pictures_of_all(sources: Sequence[str], column: str | None = None) -> list[I
 def _items(source: str, column: str | None) -> Iterable[Item]:
     if source == "-":
         names = (os.fsdecode(line).rstrip("\n") for line in sys.stdin.buffer)
-        return (Item(name, os.path.abspath(name)) for name in names if name)
+        return (
+            Item(name, name if remote.is_remote(name) else os.path.abspath(name)) for name in names if name
+        )
+    if remote.is_remote(source):
+        return (Item(name, url) for name, url in remote.pictures_at(source))
     path = Path(source)
     if path.is_dir():
         return (Item(name, str(path.absolute() / name)) for name in pictures_below(path))
@@ -109,7 +121,7 @@ def _tar(path: Path, name: str) -> Iterator[Item]:
 def _listed(source: Path, names: Iterable[str]) -> Iterator[Item]:
     """Paths in a list are relative to its folder."""
     folder = source.absolute().parent
-    return (Item(name, str(folder / name)) for name in names if name)
+    return (Item(name, name if remote.is_remote(name) else str(folder / name)) for name in names if name)
 
 
 def _csv(path: Path, column: str | None) -> Iterator[str]:

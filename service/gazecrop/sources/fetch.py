@@ -61,10 +61,10 @@ class Sources:
         if self._buckets is not None:
             await self._buckets.close()
 
-    def check(self, url: str) -> Url:
+    def check(self, url: str | Url) -> Url:
         """The normal form of an allowed URL. Raises SourceNotAllowed."""
         try:
-            found = parse(url)
+            found = parse(url) if isinstance(url, str) else url
         except UrlError as error:
             raise SourceNotAllowed(f"The URL is not fetched: {error}.") from None
         if not within(found, self._prefixes):
@@ -75,7 +75,7 @@ class Sources:
 
     async def fetch(
         self,
-        url: str,
+        url: str | Url,
         seconds: float | None = None,
         received: Callable[[bytes], object] = nothing,
     ) -> bytes:

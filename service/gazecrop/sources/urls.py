@@ -14,6 +14,7 @@ import idna
 
 PORTS = {"http": 80, "https": 443, "s3": 0}
 LONGEST = 4096  # characters; signed URLs of S3 with a session token have about 1,800
+LONGEST_KEY = 1024  # bytes of UTF-8, as S3 allows
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f-\x9f\\]")
 _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
@@ -93,6 +94,18 @@ def parse_prefix(text: str) -> Url:
     if "/" not in text.partition("://")[2]:
         raise UrlError(f"it has no slash after {'the bucket' if url.scheme == 's3' else 'the host'}")
     return url
+
+
+def of_object(bucket: str, key: str) -> Url:
+    """The URL of an object. Other than in a text, its key may have spaces and line breaks. Raises UrlError."""
+    if not _BUCKET.fullmatch(bucket):
+        raise UrlError("it has no valid name of a bucket")
+    try:
+        if not 1 <= len(key.encode()) <= LONGEST_KEY:
+            raise UrlError(f"its key does not have 1 to {LONGEST_KEY} bytes")
+    except UnicodeEncodeError:  # a lone surrogate
+        raise UrlError("it has characters that are not Unicode") from None
+    return _s3(f"{bucket}/{key}")
 
 
 def within(url: Url, prefixes: Iterable[Url]) -> bool:

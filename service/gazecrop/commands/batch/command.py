@@ -1,9 +1,10 @@
 """gazecrop batch: the boxes of a whole library of pictures, on all cores or on a Ray cluster.
 
 SRC is a folder (with all below it), a picture, a glob, a .tar (as WebDataset has them), a .csv or .parquet list with a
-column of paths, or - for paths on standard input, one a line; there may be several. DST is a folder: part-00000.jsonl
-and so on hold one JSON object for each picture, in the order of SRC; with --table csv or parquet one row for each box.
-unreadable.txt lists the pictures that could not be read.
+column of paths, or - for paths on standard input, one a line; there may be several. A folder, a picture, a glob and the
+paths of a list may also be s3://, gs:// and https:// (the extra [remote]; a folder of https is a page that links to its
+files). DST is a folder: part-00000.jsonl and so on hold one JSON object for each picture, in the order of SRC; with
+--table csv or parquet one row for each box. unreadable.txt lists the pictures that could not be read.
 
 Pictures are named as given, those of a folder relative to it (with several SRC: with the folder). A name that is not
 UTF-8 has its bytes in file_base64; `file` then shows U+FFFD for them.
@@ -38,6 +39,7 @@ from gazecrop.console.options import (
     wanted,
 )
 from gazecrop.console.progress import Progress
+from gazecrop.console.remote import is_remote
 from gazecrop.console.rows import failure, line
 from gazecrop.console.sources import SourceError, arrow, pictures_of_all
 from gazecrop.model import Model, calibration_of
@@ -54,7 +56,7 @@ def main(argv: Sequence[str]) -> int:
         epilog="Exit status: 0; 1 when some pictures could not be read; 2 when nothing could be done; 130 stopped.",
     )
     parser.add_argument("source", nargs="+", metavar="SRC")
-    parser.add_argument("destination", metavar="DST", type=Path)
+    parser.add_argument("destination", metavar="DST")
     parser.add_argument(
         "--table", choices=("jsonl", "csv", "parquet"), default="jsonl", help="default: jsonl"
     )
@@ -72,13 +74,20 @@ def main(argv: Sequence[str]) -> int:
 
 def run(options: argparse.Namespace) -> int:
     crops = wanted(options)
-    folder = (options.destination / "crops").absolute() if options.crops else None
+    folder = (Path(options.destination) / "crops").absolute() if options.crops else None
     files = files_in(folder, options, "--crops")
     settings = read_settings()
     job = Job(settings, crops, files, calibration_of(settings))
-    if options.destination.exists() and not options.destination.is_dir():
+    if is_remote(options.destination):
         print(
-            f"gazecrop batch: DST is a folder for the results, {options.destination} is a file",
+            "gazecrop batch: DST is a folder of this machine: a run resumes from its journal. Copy it when it is done.",
+            file=sys.stderr,
+        )
+        return USAGE
+    destination = Path(options.destination)
+    if destination.exists() and not destination.is_dir():
+        print(
+            f"gazecrop batch: DST is a folder for the results, {destination} is a file",
             file=sys.stderr,
         )
         return USAGE
@@ -87,7 +96,7 @@ def run(options: argparse.Namespace) -> int:
             arrow()
         items = {item.name: item for item in pictures_of_all(options.source, options.column)}
         parameters = parameters_of(options, job, Model.load(job.settings))
-        with Results(options.destination, parameters, list(items), options.table) as results:
+        with Results(destination, parameters, list(items), options.table) as results:
             todo = list(results.missing())
             # Pictures of the plan that are no longer in the source.
             for part, place, name in todo:
@@ -109,7 +118,7 @@ def run(options: argparse.Namespace) -> int:
                     results.add(*todo[index][:2], answer)
                     progress.step(failed=answer.startswith(b'{"file":') and b'"error":' in answer)
             results.finish()
-            return summary(results.total, results.unreadable(), options.destination)
+            return summary(results.total, results.unreadable(), destination)
     except (SourceError, Refused, WorkersDie, NoRay) as error:
         print(f"gazecrop batch: {error}", file=sys.stderr)
         return USAGE

@@ -305,6 +305,13 @@ class AnnotatedAll(Schema):
     responses: list[Annotated]
 
 
+class Queued(Schema):
+    jobs: int = Field(description="Objects that became jobs.")
+    skipped: int = Field(
+        description="New objects outside GAZECROP_SOURCES, folders, and results of a worker."
+    )
+
+
 class BoundingBox(Schema):
     x: int
     y: int

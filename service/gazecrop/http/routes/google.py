@@ -15,6 +15,7 @@ from fastapi import APIRouter, Request, Response
 
 from gazecrop.concurrency.bodies import hold_fetched
 from gazecrop.crop.cropping import Crop
+from gazecrop.engine import IDS, identify
 from gazecrop.errors import BadParameters, BodyTooLarge, GazecropError, PictureError
 from gazecrop.http.openapi import schemas
 from gazecrop.http.openapi.parameters import GOOGLE_BODY
@@ -22,7 +23,7 @@ from gazecrop.http.openapi.responses import vendor_responses
 from gazecrop.http.problems import GOOGLE
 from gazecrop.http.routes.by_url import fetch
 from gazecrop.http.routes.shared import deadline_of, decode_base64, json_answer, parts_of, read_limited
-from gazecrop.http.routes.uploads import IDS, analysed, identify, refuse_early
+from gazecrop.http.routes.uploads import analysed, refuse_early
 from gazecrop.http.routes.vendors import crops_of, ratios_of
 from gazecrop.parts import Parts
 from gazecrop.pipeline import Known
@@ -146,7 +147,7 @@ def _content(image: Mapping[str, Any], parts: Parts) -> tuple[str, bytes]:
     limit = parts.settings.max_bytes
     if len(data) > limit:
         raise BodyTooLarge(f"The limit of a picture is {limit:,} bytes.", limit=limit, received=len(data))
-    return identify(parts, data), data
+    return identify(data, parts.id_key), data
 
 
 def _numbers(values: Any) -> Any:

@@ -1,12 +1,8 @@
 """Upload, read and delete pictures' maps. (`http/front.py` serves GET crops.)"""
 
-from typing import Any
-
 from fastapi import APIRouter, Request, Response
 
-from gazecrop.crop import answers
 from gazecrop.crop.answer_bytes import document_bytes
-from gazecrop.crop.cropping import Crop
 from gazecrop.crop.params import CROPPING, Wanted, parse
 from gazecrop.errors import NotAcceptable
 from gazecrop.http.negotiation import quality
@@ -24,7 +20,7 @@ from gazecrop.http.routes.shared import (
 )
 from gazecrop.http.routes.uploads import analysed, read_upload
 from gazecrop.picture.heatmap import heat_map
-from gazecrop.pipeline import Known
+from gazecrop.pipeline import Known, image_document
 
 router = APIRouter(tags=["images"])
 VERSIONED = CROPPING | {"v"}
@@ -125,22 +121,6 @@ async def saliency(request: Request, id: str) -> Response:
 async def find(request: Request, id: str, allowed: frozenset[str]) -> tuple[Wanted, Known]:
     wanted = parse(raw_query(request.scope), allowed)
     return wanted, await parts_of(request).pipeline.find(id, stages_of(request.scope))
-
-
-def image_document(known: Known, crops: list[Crop]) -> dict[str, Any]:
-    record = known.picture.record
-    return answers.document(
-        known.id,
-        known.version,
-        record.model,
-        record.format,
-        known.picture.cropper,
-        known.focus,
-        crops,
-        orientation=record.orientation,
-        profiles=known.profiles,
-        frames=record.frames,
-    )
 
 
 def target(request: Request) -> str:

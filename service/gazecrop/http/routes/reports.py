@@ -6,6 +6,7 @@ import orjson
 from fastapi import APIRouter, Request, Response
 from pydantic import ValidationError
 
+from gazecrop.engine import identify
 from gazecrop.errors import BadParameters, NotAPicture, NotFound
 from gazecrop.http.not_pictures import explain_mistake
 from gazecrop.http.openapi import schemas
@@ -17,7 +18,6 @@ from gazecrop.http.routes.shared import (
     read_limited,
     reject_query_parameters,
 )
-from gazecrop.http.routes.uploads import identify
 from gazecrop.parts import Parts
 from gazecrop.picture.probe import inspect
 
@@ -69,6 +69,6 @@ def _read(parts: Parts, body: bytes) -> tuple[schemas.Report, bytes | None]:
         inspect(data)
     except NotAPicture as error:
         raise explain_mistake(data) or error from None
-    if identify(parts, data) != report.id:
+    if identify(data, parts.id_key) != report.id:
         raise BadParameters.one("picture", "This is not the picture whose id the report names.")
     return report, data

@@ -8,6 +8,7 @@ from blake3 import blake3
 from fastapi import Request
 
 from gazecrop.crop.params import Wanted, parse_collecting_errors
+from gazecrop.engine import IDS
 from gazecrop.errors import BadParameters, Draining, NotAPicture, Unavailable
 from gazecrop.http import body
 from gazecrop.http.not_pictures import explain_mistake
@@ -19,7 +20,6 @@ from gazecrop.pipeline import Known
 
 T = TypeVar("T")
 Errors = list[dict[str, Any]]
-IDS = 16  # bytes of an id: 32 hexadecimal digits
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +90,6 @@ async def _read(request: Request, renders: bool, deadline: float | None) -> tupl
     finally:
         announced.arrive()
     return hasher.hexdigest(IDS), upload
-
-
-def identify(parts: Parts, data: bytes) -> str:
-    """The id of a picture's bytes: a keyed hash, which cannot be computed without the server's key."""
-    return blake3(data, key=parts.id_key).hexdigest(IDS)
 
 
 def refuse_early(parts: Parts, *, renders: bool = False) -> None:
