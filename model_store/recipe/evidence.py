@@ -9,10 +9,25 @@ The plain MobileNetV2 (`gaze-0`) is trained here because it serves only for comp
 from collections.abc import Callable
 from dataclasses import replace
 
-from model_store.recipe.judge import evaluate, folds, geometry, leave_out, model_card, speed
+from model_store.recipe.judge import (
+    detection,
+    evaluate,
+    folds,
+    geometry,
+    leave_out,
+    model_card,
+    speed,
+    whole_objects,
+)
 from model_store.recipe.make import calibrate, export, finetune, plain
 from model_store.recipe.options import parse
 from model_store.recipe.run import STUDENTS, Options, Stages, run
+
+OBJECTS: Stages = {
+    "detection": lambda: detection.main(detection.Options(write=True)),
+    "objects": lambda: whole_objects.main(whole_objects.Options(write=True)),
+    "detectors' objects": lambda: whole_objects.main(whole_objects.Options(detector=True, write=True)),
+}
 
 
 def stages(smoke: bool) -> Stages:
@@ -45,6 +60,7 @@ def stages(smoke: bool) -> Stages:
         "evaluate": lambda: evaluate.main(
             evaluate.Options(peers=not smoke, moves=6 if smoke else 150, smoke=smoke)
         ),
+        **({} if smoke else OBJECTS),  # both read the pictures and the network that are served
         "speed": lambda: speed.main(speed.Options(runs=1 if smoke else 12, smoke=smoke)),
         "card": lambda: model_card.main(model_card.Options(smoke=smoke)),
     }

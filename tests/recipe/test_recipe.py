@@ -47,10 +47,10 @@ def test_torch(check: str) -> None:
 def test_every_stage_runs_on_a_few_pictures(tmp_path: Path) -> None:
     run("-m", "model_store.recipe.run", "--smoke", GAZECROP_WORK=str(tmp_path))
     made = {path.name for path in (tmp_path / "smoke").iterdir()}
-    assert {"gaze-1.onnx", "gaze-1.int8.onnx", "manifest.json", "prune.json"} <= made
+    assert {"gaze-2.onnx", "gaze-2.int8.onnx", "manifest.json", "prune.json"} <= made
     assert not made & {"gaze-0.onnx", "scores.json", "leave-out.json"}  # made by evidence.py
     run("-m", "model_store.recipe.evidence", "--smoke", GAZECROP_WORK=str(tmp_path))
     made = {path.name for path in (tmp_path / "smoke").iterdir()}
-    assert {"gaze-1.onnx", "gaze-1.int8.onnx", "manifest.json", "scores.json", "prune.json"} <= made
+    assert {"gaze-2.onnx", "gaze-2.int8.onnx", "manifest.json", "scores.json", "prune.json"} <= made
     maps = np.load(tmp_path / "smoke" / "photos-teacher.npy")
     assert np.isfinite(maps.astype(np.float32)).all()

@@ -265,20 +265,22 @@ def error(x: np.ndarray, y: np.ndarray, fitted: Logistic) -> float:
     return reliability(np.array([fitted(one) for one in x]), y)[1]
 
 
-def run(*, detector: bool, write: bool, limit: int) -> None:
+def run(*, detector: bool, write: bool, limit: int, keep: bool = False) -> None:
+    """`keep`: the weights stay as they are; only the two regressions are fitted."""
     table = candidates(unseen(detector=detector, limit=limit))
     every = np.ones(len(table.fold), np.bool_)
     print(f"{len(every)} pairs of picture and ratio, {len(table.far)} boxes", flush=True)
     print(f"{'window':32} {line(table.measures(table.window(), every))}", flush=True)
     unfitted, crops = [], np.zeros(len(every), np.int64)
-    for fold in range(data.FOLDS):
+    for fold in range(0 if keep else data.FOLDS):
         mine = table.fold == fold
         weights = search(table, ~mine) if mine.any() else START
         crops[mine] = table.choose(weights)[mine]
         unfitted.append(weights)
         print(f"without fold {fold}: {shown(weights)}", flush=True)
-    print(f"{'out of fold':32} {line(table.measures(crops, every))}", flush=True)
-    weights = search(table, every)
+    if not keep:
+        print(f"{'out of fold':32} {line(table.measures(crops, every))}", flush=True)
+    weights = Weights() if keep else search(table, every)
     chosen = table.choose(weights)
     print(f"{shown(weights):32} {line(table.measures(chosen, every))}", flush=True)
     entry = asdict(weights) | {"curve": curve(table, weights, every)}

@@ -2,6 +2,7 @@
 
     python -m model_store.recipe.judge.detection                   # "val"; half a minute, no torch
     python -m model_store.recipe.judge.detection --split=train
+    python -m model_store.recipe.judge.detection --write           # "val", into objects.json, which the card reads
 
 Recall at a precision is the largest one over all thresholds, from the raw output. Sizes are the longer side of a box as
 a share of the picture's; labels and boxes of other sizes are neither hits nor misses. `served`: precision and recall of
@@ -11,6 +12,7 @@ score, of boxes of a score of 0.1 or more.
 
 import sys
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -19,6 +21,7 @@ from gazecrop.crop.objects import KINDS, Kind
 from gazecrop.model import Model
 from gazecrop.settings import read_settings
 from model_store.recipe.detections import Hits, Scene, calibrated, hits, recall_at, reliability, scenes
+from model_store.recipe.judge.scores import keep_objects
 from model_store.recipe.options import parse
 
 FLOOR = 0.1  # of the scores in the table of calibration
@@ -49,14 +52,35 @@ ROWS = (
 class Options:
     split: str = "val"
     limit: int = 0  # pictures; 0: all
+    write: bool = False
+
+
+def title(wanted: Sizes) -> str:
+    return f"{wanted.kind} {wanted.least:g}" + ("" if np.isinf(wanted.most) else f" to {wanted.most:g}")
 
 
 def row(found: Hits, wanted: Sizes) -> str:
-    most = "" if np.isinf(wanted.most) else f" to {wanted.most:g}"
     aim = "" if wanted.aim is None else f"   (aim {wanted.aim:.2f})"
     recall = recall_at(found, wanted.precision)
-    sizes = f"{wanted.kind} {wanted.least:g}{most}"
-    return f"{sizes:18} {found.labels:6} {recall:6.3f} at precision {wanted.precision:g}{aim}"
+    return f"{title(wanted):18} {found.labels:6} {recall:6.3f} at precision {wanted.precision:g}{aim}"
+
+
+def entry(chosen: list[Scene], scoring: dict[Kind, Scoring]) -> dict[str, Any]:
+    """The same figures for objects.json: rows by size, and by kind what is served."""
+    rows = {}
+    for one in ROWS:
+        found = hits(chosen, one.kind, one.least, one.most)
+        recall = recall_at(found, one.precision)
+        rows[title(one)] = {"labels": found.labels, "precision": one.precision, "recall": recall}
+    shipped = {}
+    for kind in KINDS:
+        found = hits(chosen, kind)
+        precision, recall = served(found, scoring[kind])
+        scores = calibrated(scoring[kind], found.logits)
+        likely = scores >= FLOOR
+        _, error = reliability(scores[likely], found.right[likely])
+        shipped[kind] = {"precision": precision, "recall": recall, "calibration_error": error}
+    return {"rows": rows, "served": shipped}
 
 
 def served(found: Hits, scoring: Scoring) -> tuple[float, float]:
@@ -97,7 +121,10 @@ def main(options: Options) -> None:
         return objects[0]
 
     print(f"{model.file}, {model.precision}, {options.split}:", file=sys.stderr)
-    print("\n".join(report(scenes(find, model.shapes, options.split, options.limit), model.scoring)))
+    chosen = scenes(find, model.shapes, options.split, options.limit)
+    print("\n".join(report(chosen, model.scoring)))
+    if options.write:
+        keep_objects(model.name, {"detection": entry(chosen, model.scoring)})
 
 
 if __name__ == "__main__":

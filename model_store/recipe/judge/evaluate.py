@@ -4,7 +4,7 @@
     python -m model_store.recipe.judge.evaluate --onnx=a.onnx,b.onnx --functions=package.module:crop --peers=0
     python -m model_store.recipe.judge.evaluate --croppers           # runs peers' croppers, too; set-up: peers.py
 
-Expected for gaze-1: crop score 59.4, NSS 2.25 (gaze-1.int8: 59.3, 2.25).
+Expected for gaze-2: crop score 60.7, NSS 2.33 (gaze-2.int8: 60.9, 2.33).
 
 An ONNX file takes `picture` uint8 [n, h, w, 3] and gives a density. A function takes a picture, uint8
 [height, width, 3] RGB, and a ratio (width / height), and gives (x, y, width, height) in its pixels.

@@ -82,6 +82,8 @@ def main(options: Options) -> None:
         distilled = measured(folder / "distil.json") or {}
         parts["pruning"] = tables.pruning(log, distilled)
         figures.pruning(log, distilled, plots / "pruning.svg")
+    if objects := measured(store / "objects.json"):
+        parts |= {"detection": tables.detection(objects), "objects": tables.whole_objects(objects)}
     if times := measured(store / "speed.json"):
         parts["speed"] = tables.speed(times)
     if left := measured(folder / "leave-out.json"):

@@ -147,6 +147,39 @@ def leave_out(found: dict[str, Any]) -> str:
     return _table(head, lines)
 
 
+def detection(found: dict[str, Any]) -> str:
+    """Recall by size of the network's faces and text lines, of every network that has objects."""
+    lines = [
+        [name, size, str(row["labels"]), f"{row['precision']:g}", f"{row['recall']:.2f}"]
+        for name, one in found.items()
+        for size, row in one.get("detection", {"rows": {}})["rows"].items()
+    ]
+    return _table(["network", "longer side", "labels", "at precision", "recall"], lines)
+
+
+CUT = {
+    "score": "crop score",
+    "under": "> 10 below centre, %",
+    "faces": "faces cut, %",
+    "faces <.08": "below 0.08",
+    "faces .08-.16": "0.08 to 0.16",
+    "faces larger": "larger",
+    "text .1-.2": "text of 0.1 to 0.2",
+    "text .2-.4": "text of 0.2 to 0.4",
+}
+
+
+def whole_objects(found: dict[str, Any]) -> str:
+    """Gaze kept and objects cut by policy, with the network's own objects and with the detectors' boxes."""
+    lines = [
+        [f"{name}, {policy}", source, *(f"{measures[key]:.1f}" for key in CUT)]
+        for name, one in found.items()
+        for key_, source in (("crops", "its own"), ("detector boxes", "the detectors'"))
+        for policy, measures in one.get(key_, {}).items()
+    ]
+    return _table(["", "objects", *CUT.values()], lines)
+
+
 FOLD_SETTINGS = ("nss", "human", "temperature")
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from model_store.recipe import metrics
 from model_store.recipe.crops import Judged
 from model_store.recipe.metrics import Pairs
+from model_store.recipe.options import STORE
 
 Row = dict[str, Any]
 
@@ -60,6 +61,14 @@ def keep(result: dict[str, Any], store: Path) -> None:
                 keys = ("crop_score", "interval", "below_centre", "nss", "cc", "kl", "share_of_half")
                 found[kind] = {"split": "val"} | {key: row[key] for key in keys}
         update(name, {"scores": found}, default=False, store=store)
+
+
+def keep_objects(network: str, found: dict[str, Any]) -> None:
+    """Adds what was measured of a network's objects to objects.json beside the manifest."""
+    path = STORE / "objects.json"
+    stored = json.loads(path.read_text()) if path.exists() else {}
+    stored[network] = stored.get(network, {}) | _rounded(found)
+    path.write_text(json.dumps(stored, indent=1) + "\n")
 
 
 def line(name: str, row: Row) -> str:

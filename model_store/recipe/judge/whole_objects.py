@@ -4,7 +4,9 @@ policy `window`, and whether each bar is met. Half a minute, no torch.
     python -m model_store.recipe.judge.whole_objects                    # "val", the objects that the network finds
     python -m model_store.recipe.judge.whole_objects --detector         # a face and a text detector's boxes instead
     python -m model_store.recipe.judge.whole_objects --policy=careful   # another policy
+    python -m model_store.recipe.judge.whole_objects --write            # into objects.json, which the card reads
     python -m model_store.recipe.judge.whole_objects --fit --write      # fits the weights on "train": balance_fit.py
+    python -m model_store.recipe.judge.whole_objects --fit --keep --write  # only the chances, for a new network
 
 A picture's map and objects are what the service stores for it: its decoder, the network of the settings, levels and
 255ths. With --detector the objects are the 16 most important of objects.json.gz, found at full resolution. Judged are
@@ -33,6 +35,7 @@ from gazecrop.pipeline import analyse, limits_of
 from gazecrop.settings import read_settings
 from model_store.recipe import data, metrics
 from model_store.recipe.crops import RATIOS
+from model_store.recipe.judge.scores import keep_objects
 from model_store.recipe.options import DATA, ROOT, parse
 
 LEAST, MOST = 0.05, 0.95  # of an object inside a crop: between, it is cut
@@ -50,6 +53,7 @@ class Options:
     policy: str = "balanced"
     detector: bool = False
     fit: bool = False
+    keep: bool = False  # with `fit`: the weights stay, only the two regressions are fitted
     write: bool = False
     limit: int = 0  # pictures; 0: all
 
@@ -201,23 +205,35 @@ def bars(window: dict[str, float], found: dict[str, float]) -> list[str]:
     ]
 
 
-def table(chosen: Sequence[Scene], policy: Policy, calibration: Calibration | None) -> list[str]:
-    window = judge(chosen, "window").measures()
-    found = judge(chosen, policy, calibration=calibration).measures()
-    return [f"window    {line(window)}", f"{policy:9} {line(found)}", *bars(window, found)]
+def compared(
+    chosen: Sequence[Scene], policy: Policy, calibration: Calibration | None
+) -> dict[str, dict[str, float]]:
+    """The measures of `window` and of a policy, by policy."""
+    found = {"window": judge(chosen, "window").measures()}
+    return found | {policy: judge(chosen, policy, calibration=calibration).measures()}
+
+
+def table(found: dict[str, dict[str, float]]) -> list[str]:
+    rows = [f"{policy:9} {line(measures)}" for policy, measures in found.items()]
+    return [*rows, *bars(found["window"], list(found.values())[-1])]
 
 
 def main(options: Options) -> None:
     if options.fit:
         from model_store.recipe.judge import balance_fit
 
-        balance_fit.run(detector=options.detector, write=options.write, limit=options.limit)
+        balance_fit.run(
+            detector=options.detector, write=options.write, limit=options.limit, keep=options.keep
+        )
     policy: Policy = options.policy  # type: ignore[assignment]
-    calibration = Model.load(read_settings()).calibration
+    model = Model.load(read_settings())
     chosen = scenes(options.split, options.limit, detector=options.detector)
-    found = sum(bool(scene.grid.objects) for scene in chosen)
-    print(f'{len(chosen)} pictures of "{options.split}", {found} with objects')
-    print("\n".join(table(chosen, policy, calibration)))
+    having = sum(bool(scene.grid.objects) for scene in chosen)
+    print(f'{len(chosen)} pictures of "{options.split}", {having} with objects')
+    found = compared(chosen, policy, model.calibration)
+    print("\n".join(table(found)))
+    if options.write:
+        keep_objects(model.name, {"detector boxes" if options.detector else "crops": found})
     if PRODUCT.exists():
         off = product(PRODUCT, policy)
         print(f"lone product   {off:6.3f}  at most {OFF_MIDDLE}  {'yes' if off <= OFF_MIDDLE else 'NO'}")

@@ -73,7 +73,8 @@ def cost(w: Widths, shape: tuple[int, int] = (240, 320)) -> int:
         width_, inner = w.objects
         inputs_ = (w.streams[TAPS[0]], w.streams[TAPS[1]], w.decoder)
         total += width_ * sum(areas[tap] * n for tap, n in zip(TAPS, inputs_, strict=True))
-        total += areas[TAPS[0]] * ((2 * width_ + 25) * inner + width_ * OUTPUTS)
+        total += (areas[TAPS[0]] + areas[TAPS[1]]) * (2 * width_ + 25) * inner
+        total += areas[TAPS[0]] * width_ * OUTPUTS
     return total + areas[TAPS[0]] * w.decoder
 
 
@@ -112,7 +113,10 @@ def sliced(student: Student, keep: dict[str, Tensor]) -> Student:
     if w.objects:
         for i, into in enumerate((kept[f"stream.{TAPS[0]}"], kept[f"stream.{TAPS[1]}"], decoder)):
             cut(f"objects.lateral.{i}", None, into)
-        for name in ("mix.reduce", "mix.depthwise", "mix.project", "head"):
+        layers = [
+            f"{part}.{layer}" for part in ("middle", "mix") for layer in ("reduce", "depthwise", "project")
+        ]
+        for name in (*layers, "head"):
             cut(f"objects.{name}", None, None)
     small.load_state_dict(new)
     return small.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -46,6 +46,7 @@ class Options:
     human: float = 0.5  # weight of human gaze against the teachers' maps, where there are both: folds.py
     teachers: bool = True  # use the teachers' maps; without them only human gaze
     frozen: bool = False  # the layers up to 1/8 do not learn
+    detector: bool = False  # only the layers of the second output learn
     harmed: float = 0.0  # share of pictures that are blurred, dark, turned, tilted or bordered: harm.py
     mirror: float = (
         0.0  # weight of the divergence between the maps of a picture and its mirror image; halves the batch
@@ -172,6 +173,9 @@ def main(options: Options) -> None:
     student.requires_grad_(True)
     if options.frozen:
         freeze(student)
+    if options.detector:
+        for parameter_name, parameter in student.named_parameters():
+            parameter.requires_grad_(parameter_name.startswith("objects"))
     if options.int8:
         round_weights(student)
     material = Material(

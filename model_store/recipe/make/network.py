@@ -141,16 +141,19 @@ class Detector(nn.Module):
     def __init__(self, inputs: tuple[int, int, int], width: int, inner: int) -> None:
         super().__init__()
         self.lateral = nn.ModuleList(Conv(n, width, 1) for n in inputs)
+        self.middle = Separable(width, inner)  # a text line is longer than what 5x5 cells at 1/8 show
         self.mix = Separable(width, inner)
         self.head = Conv(width, KINDS * CHANNELS, 1)
         with torch.no_grad():
             bias = torch.tensor([SELDOM, 0.0, 0.0, START, START]).repeat(KINDS)
+            self.middle.project.weight.zero_()
+            self.middle.project.bias.zero_()  # type: ignore[union-attr]
             self.head.weight.mul_(0.1)
             self.head.bias.copy_(bias)  # type: ignore[union-attr]
 
     def forward(self, eighth: Tensor, sixteenth: Tensor, coarse: Tensor) -> Tensor:
         a, b, c = (conv(x) for conv, x in zip(self.lateral, (eighth, sixteenth, coarse), strict=True))
-        b = enlarged(c, b) + b
+        b = self.middle(enlarged(c, b) + b)
         return self.head(self.mix(enlarged(b, a) + a))
 
 

@@ -19,6 +19,9 @@ from model_store.recipe.make.network import CHANNELS, KINDS
 WIDTH = 6.0  # of a box, in standard deviations of the score around its centre
 NEAR = 0.4  # cells with at least this score learn the box
 SMALL = 0.025  # of the side: a smaller object is neither right nor wrong
+# Weight of the box beside the score. With 1, most boxes of small faces overlapped their label by less than half: recall
+# on "val" at a precision of 0.9 was 0.02 of the faces of 0.04 to 0.08, and 0.45 with an overlap of 0.3 as enough.
+BOX = 3.0
 FEW = 4.0  # objects: a batch with fewer is weighed as if it had these
 
 # The objects of a picture: rows of kind (0: face, 1: text line), left, top, width, height, in fractions.
@@ -123,4 +126,4 @@ def _edges(boxes: Tensor) -> tuple[Tensor, Tensor]:
 def loss(raw: Tensor, its: Targets) -> Tensor:
     """Of the second output, mean of both kinds."""
     logits, boxes = split(raw)
-    return 0.5 * (score_loss(logits, its) + box_loss(boxes, its))
+    return 0.5 * (score_loss(logits, its) + BOX * box_loss(boxes, its))

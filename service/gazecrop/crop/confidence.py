@@ -63,7 +63,7 @@ class Logistic:
 
 
 # Of the shipped network, for maps whose network is not known: the same in gazecrop.js.
-BEATS = Logistic((2.148288, 0.81413, 4.000127, 1.57694))
+BEATS = Logistic((1.606524, 0.636152, 2.530693, -0.112634))
 
 
 @dataclass(frozen=True, slots=True)
