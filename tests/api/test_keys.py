@@ -121,7 +121,7 @@ def test_openapi_names_the_operations_that_need_a_key(
 ) -> None:
     """For each server the document and the behaviour are the same."""
     for server, where in (
-        (anyone, ("/v1/", "/computervision/")),
+        (anyone, ("/v1/", "/computervision/", "/vision/")),
         (api, ("/never",)),
         (metered, ("/metrics",)),
     ):

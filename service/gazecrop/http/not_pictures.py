@@ -28,7 +28,7 @@ def explain_mistake(data: bytes) -> NotAPicture | None:
         )
     if start[:1] == b"{":
         return NotAPicture(
-            "The upload is JSON, not a picture.",
+            "The upload is JSON: a JPEG, PNG, WebP or other picture file was expected.",
             fix='Send the bytes of the file, or {"url": ...} with Content-Type: application/json.',
         )
     if _is_base64_picture(start):
