@@ -19,6 +19,7 @@ def test_without_a_stream_it_says_what_to_set(server: Server) -> None:
         assert "GAZECROP_WORK_STREAM" in problem(answer, 503, "unavailable")["detail"]
 
 
+@pytest.mark.long  # a source in a bucket needs the extra [remote], which only the long tests install
 @pytest.mark.redis
 def test_events_become_jobs(start_server: Callable[..., Server], redis_server: RedisServer) -> None:
     server = start_server(

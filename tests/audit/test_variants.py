@@ -70,7 +70,7 @@ ONE = {"mean": 0.62, "low": 0.55, "high": 0.7}
 CELL = {
     "mass": ONE,
     "point": {**ONE, "low": 0.4},
-    "kept": {p: {"all": ONE} for p in ("window", "twitter", "centre")},
+    "kept": {p: {"all": ONE} for p in ("balanced", "window", "twitter", "centre")},
 }
 
 
@@ -78,7 +78,8 @@ def test_sentences_list_what_is_beyond_chance() -> None:
     first, second, crops = sentences([("a : b", CELL)], [], []).splitlines()
     assert "by more than chance in 1: a : b 62.0 (55.0 to 70.0)" in first
     assert "never by more than chance" in second
-    assert "the window (the default) +24.0 (+10.0 to +40.0) at most (a : b), in 1 of 1" in crops
+    for name in ("`balanced` (the default)", "the window"):
+        assert f"{name} +24.0 (+10.0 to +40.0) at most (a : b), in 1 of 1" in crops
 
 
 def test_faces_move_with_the_cut() -> None:

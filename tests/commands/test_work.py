@@ -197,7 +197,7 @@ def test_a_stop_ends_what_runs_and_gives_back_the_rest(workers: Workers) -> None
             return summary["pending"]
 
         until(lambda: pending() == 2, 60)
-        assert 'gazecrop_work_running{queue="jobs"} 2.0' in worker.metrics()
+        until(lambda: 'gazecrop_work_running{queue="jobs"} 2.0' in worker.metrics(), 60)
         worker.process.terminate()
         time.sleep(1.5)  # the read that waits for entries ends within a second
         assert worker.process.poll() is None
