@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from redis import Redis
+from redis.exceptions import ResponseError
 
 from tests.conftest import RedisServer, Server
 from tests.helpers.contract import until
@@ -193,7 +194,10 @@ def test_a_stop_ends_what_runs_and_gives_back_the_rest(workers: Workers) -> None
             workers.add(url=f"{url}/{number}", id=str(number))
 
         def pending() -> int:
-            summary: dict[str, int] = workers.redis.xpending(STREAM, "gazecrop")
+            try:
+                summary: dict[str, int] = workers.redis.xpending(STREAM, "gazecrop")
+            except ResponseError:  # the worker has not created the group yet
+                return 0
             return summary["pending"]
 
         until(lambda: pending() == 2, 60)
