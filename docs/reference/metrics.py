@@ -15,7 +15,7 @@ def page() -> str:
     WorkMetrics(registry)
     rows = _rows(registry)
     return (
-        made_by("service/gazecrop/metrics.py and service/gazecrop/commands/work/metrics.py")
+        made_by("the classes gazecrop.metrics.Metrics and WorkMetrics of the worker")
         + "# Metrics\n\nAt `/metrics`, in the Prometheus text format or OpenMetrics by `Accept`.\n"
         "With `GAZECROP_METRICS_KEY` it needs that key.\n"
         "`process_*` of the Prometheus client are there, too (CPU, memory, file descriptors).\n\n"
