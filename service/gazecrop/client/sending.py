@@ -1,6 +1,7 @@
 """What both clients share: options, one attempt's request, and whether another attempt follows."""
 
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
 
 import httpx
 
@@ -10,6 +11,7 @@ from gazecrop.client.failures import NotReached, error_of
 from gazecrop.errors import GazecropError
 
 T = TypeVar("T")
+H = TypeVar("H", httpx.Client, httpx.AsyncClient)
 BACKOFF = 0.2  # seconds before the second attempt after a failed connection; doubles
 
 
@@ -39,12 +41,36 @@ class Sending:
         return min(self._max_wait, BACKOFF * 2.0 ** (attempt - 1))
 
 
-def options(base_url: str, key: str | None, timeout: float) -> dict[str, Any]:
-    """Of httpx's clients."""
-    headers = {"User-Agent": f"gazecrop-client/{__version__}"}
-    if key:
-        headers["Authorization"] = f"Bearer {key}"
-    return {"base_url": base_url, "headers": headers, "timeout": timeout}
+class Configured(Generic[H]):
+    """A client of one server.
+
+    base_url: of the server. key: one of GAZECROP_API_KEYS. timeout: seconds for each of connecting, reading and
+    writing. attempts: of one call, repeated on 503 and 429 after `Retry-After`, which is at most max_wait seconds,
+    and on failed connections where the call may be repeated. More options: those of httpx's client.
+
+    Every method raises GazecropError: of the server's problems the class in `gazecrop.errors`, NotReached without an
+    answer. A picture is its bytes, a path or a binary file, or `url=` for one that the server fetches. Parameters are
+    those of the HTTP API, with lists where it has commas.
+    """
+
+    _transport: Callable[..., H]
+
+    def __init__(
+        self,
+        base_url: str,
+        key: str | None = None,
+        *,
+        timeout: float = 30.0,
+        attempts: int = 3,
+        max_wait: float = 10.0,
+        **more: Any,
+    ) -> None:
+        headers = {"User-Agent": f"gazecrop-client/{__version__}"}
+        if key:
+            headers["Authorization"] = f"Bearer {key}"
+        self._sending = Sending(attempts, max_wait)
+        settings: dict[str, Any] = {"base_url": base_url, "headers": headers, "timeout": timeout}
+        self._http: H = self._transport(**(settings | more))
 
 
 def request_of(call: Call[Any]) -> dict[str, Any]:

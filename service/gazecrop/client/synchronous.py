@@ -2,42 +2,24 @@
 
 import time
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import httpx
 
 from gazecrop.client import calls
 from gazecrop.client.calls import Call, Picture, Value
 from gazecrop.client.results import Crop, Focus, Image, Rendered, Saliency
-from gazecrop.client.sending import Sending, options, request_of, result
+from gazecrop.client.sending import Configured, request_of, result
 
 T = TypeVar("T")
 
 
-class Client:
+class Client(Configured[httpx.Client]):
     """A client of one server, with a pool of connections. A context manager; used from any number of threads.
-
-    base_url: of the server. key: one of GAZECROP_API_KEYS. timeout: seconds for each of connecting, reading and
-    writing. attempts: of one call, repeated on 503 and 429 after `Retry-After`, which is at most max_wait seconds,
-    and on failed connections where the call may be repeated. More options: those of httpx's client.
-
-    Every method raises GazecropError: of the server's problems the class in `gazecrop.errors`, NotReached without an
-    answer. A picture is its bytes, a path or a binary file, or `url=` for one that the server fetches. Parameters are
-    those of the HTTP API, with lists where it has commas.
+    Options, errors and parameters: `Configured`.
     """
 
-    def __init__(
-        self,
-        base_url: str,
-        key: str | None = None,
-        *,
-        timeout: float = 30.0,
-        attempts: int = 3,
-        max_wait: float = 10.0,
-        **more: Any,
-    ) -> None:
-        self._sending = Sending(attempts, max_wait)
-        self._http = httpx.Client(**(options(base_url, key, timeout) | more))
+    _transport = httpx.Client
 
     def __enter__(self) -> "Client":
         return self
