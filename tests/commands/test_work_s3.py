@@ -9,9 +9,8 @@ from typing import Any
 
 import httpx
 import pytest
-from redis import Redis
 
-from tests.conftest import RedisServer, free_port
+from tests.conftest import free_port
 from tests.helpers.contract import until
 from tests.helpers.pictures import jpeg
 from tests.helpers.workers import Workers
@@ -55,9 +54,7 @@ def s3() -> Iterator[str]:
         server.wait()
 
 
-def test_events_of_a_bucket_with_results_beside_the_objects(
-    s3: str, tmp_path: Path, redis_server: RedisServer
-) -> None:
+def test_events_of_a_bucket_with_results_beside_the_objects(s3: str, workers: Workers) -> None:
     key = "in/a photo é+?#%25.jpg"
     quoted = "in/a%20photo%20%C3%A9%2B%3F%23%2525.jpg"
     httpx.put(f"{s3}/photos").raise_for_status()
@@ -67,22 +64,17 @@ def test_events_of_a_bucket_with_results_beside_the_objects(
     event: dict[str, Any] = {
         "Records": [record(each) for each in (encoded, "in/text.jpg", "out/b.jpg", "in/none.jpg")]
     }
-    with Redis.from_url(redis_server.url) as redis:
-        workers = Workers(tmp_path, redis_server, redis)
-        try:
-            workers.running(
-                GAZECROP_SOURCES="s3://photos/in/",
-                GAZECROP_WORK_RESULTS="stream,object",
-                AWS_ENDPOINT_URL=s3,
-                AWS_ACCESS_KEY_ID="x",
-                AWS_SECRET_ACCESS_KEY="x",
-                AWS_DEFAULT_REGION="us-east-1",
-            )
-            workers.add(event=json.dumps(event))
-            until(lambda: len(workers.results()) == 3 and workers.all_done(), 90)
-        finally:
-            workers.end()
-        results = {fields[b"source"].decode(): fields for fields in workers.results()}
+    workers.running(
+        GAZECROP_SOURCES="s3://photos/in/",
+        GAZECROP_WORK_RESULTS="stream,object",
+        AWS_ENDPOINT_URL=s3,
+        AWS_ACCESS_KEY_ID="x",
+        AWS_SECRET_ACCESS_KEY="x",
+        AWS_DEFAULT_REGION="us-east-1",
+    )
+    workers.add(event=json.dumps(event))
+    until(lambda: len(workers.results()) == 3 and workers.all_done(), 90)
+    results = {fields[b"source"].decode(): fields for fields in workers.results()}
     assert {source: fields[b"status"] for source, fields in results.items()} == {
         f"s3://photos/{key}": b"201",
         "s3://photos/in/text.jpg": b"415",

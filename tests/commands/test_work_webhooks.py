@@ -5,17 +5,13 @@ import hashlib
 import hmac
 import json
 import time
-from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
-from pathlib import Path
 
 import pytest
-from redis import Redis
 
 from gazecrop.commands.work.webhooks import seconds_of, sign
-from tests.commands.test_work import http_server
-from tests.conftest import RedisServer
 from tests.helpers.contract import until
+from tests.helpers.http_servers import http_server
 from tests.helpers.pictures import jpeg
 from tests.helpers.workers import Workers
 
@@ -37,14 +33,6 @@ def test_retry_after_is_seconds_or_a_date() -> None:
     later = time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(time.time() + 30))
     assert 25 < seconds_of(later) <= 30
     assert seconds_of("Wed, 21 Oct 2015 07:28:00 GMT") == 0.0
-
-
-@pytest.fixture
-def workers(tmp_path: Path, redis_server: RedisServer) -> Iterator[Workers]:
-    with Redis.from_url(redis_server.url) as redis:
-        found = Workers(tmp_path, redis_server, redis)
-        yield found
-        found.end()
 
 
 @pytest.mark.redis
