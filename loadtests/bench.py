@@ -17,7 +17,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from PIL import Image
@@ -106,27 +106,24 @@ class Connection:
 
 
 @contextmanager
-def gazecrop(**env: str) -> Iterator[Server]:
+def started(*module: str, **env: str) -> Iterator[Server]:
+    """A server of its own, with an empty data directory: `python -m MODULE ...`."""
+    with tempfile.TemporaryDirectory() as folder:
+        server = Server([sys.executable, "-m", *module], env | {"GAZECROP_DATA_DIR": folder})
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
+def gazecrop(**env: str) -> AbstractContextManager[Server]:
     """The complete service, plus the trivial routes for comparison in the same process (loadtests/subjects.py)."""
-    with tempfile.TemporaryDirectory() as folder:
-        server = Server([sys.executable, "-m", "loadtests.subjects"], env | {"GAZECROP_DATA_DIR": folder})
-        try:
-            yield server
-        finally:
-            server.stop()
+    return started("loadtests.subjects", **env)
 
 
-@contextmanager
-def processes(count: int) -> Iterator[Server]:
+def processes(count: int) -> AbstractContextManager[Server]:
     """`gazecrop serve` with so many processes."""
-    env = {"GAZECROP_PROCESSES": str(count), "GAZECROP_MAX_WAIT_SECONDS": "60"}
-    with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "gazecrop", "serve"]
-        server = Server(command, env | {"GAZECROP_DATA_DIR": folder})
-        try:
-            yield server
-        finally:
-            server.stop()
+    return started("gazecrop", "serve", GAZECROP_PROCESSES=str(count), GAZECROP_MAX_WAIT_SECONDS="60")
 
 
 def photographs(folder: Path) -> list[bytes]:
