@@ -53,9 +53,9 @@ STUDENTS: tuple[dict[str, Any], ...] = (
 )
 # Then from the transformer's maps, with the second output. Crop scores on "val": 60.8 (draft), 59.5 (boxes), 60.8 (the
 # blend of both, and the last one, in which only the second output's layers learn; it ships).
-SEEING: dict[str, Any] = {"kinds": "gaze,photos,squashed", "int8": True, "harmed": 0.2}
-SEERS: tuple[dict[str, Any], ...] = (
-    SEEING
+WITH_OBJECTS: dict[str, Any] = {"kinds": "gaze,photos,squashed", "int8": True, "harmed": 0.2}
+OBJECT_STUDENTS: tuple[dict[str, Any], ...] = (
+    WITH_OBJECTS
     | {
         "name": "gaze-2-draft",
         "start": "composed",
@@ -64,7 +64,7 @@ SEERS: tuple[dict[str, Any], ...] = (
         "objects": 0.15,
         "zoomed": 0.25,
     },
-    SEEING
+    WITH_OBJECTS
     | {
         "name": "gaze-2-boxes",
         "start": "gaze-2-draft",
@@ -73,7 +73,7 @@ SEERS: tuple[dict[str, Any], ...] = (
         "objects": 0.6,
         "zoomed": 0.3,
     },
-    SEEING
+    WITH_OBJECTS
     | {
         "name": "gaze-2",
         "start": "gaze-2-blend",
@@ -113,11 +113,11 @@ def stages(smoke: bool) -> Stages:
             maps.Options(members=TRANSFORMER.name, shards="gaze,photos", smoke=smoke)
         ),
         "detect": lambda: detect.main(detect.Options(smoke=smoke)),
-        **{f"distil {one['name']}": student(one) for one in SEERS[:2]},
+        **{f"distil {one['name']}": student(one) for one in OBJECT_STUDENTS[:2]},
         "blend": lambda: blend.main(blend.Options(smoke=smoke)),
-        f"distil {SEERS[2]['name']}": student(SEERS[2]),
+        f"distil {OBJECT_STUDENTS[2]['name']}": student(OBJECT_STUDENTS[2]),
         "export": lambda: export.main(
-            export.Options(checkpoint=SEERS[-1]["name"], name=SHIPPED, smoke=smoke)
+            export.Options(checkpoint=OBJECT_STUDENTS[-1]["name"], name=SHIPPED, smoke=smoke)
         ),
         "int8": lambda: quantise.main(quantise.Options(name=SHIPPED, smoke=smoke)),
         "objects": lambda: calibrate_objects.main(calibrate_objects.Options(name=SHIPPED, smoke=smoke)),

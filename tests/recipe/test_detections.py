@@ -141,7 +141,7 @@ def test_the_manifest_entry_and_the_report() -> None:
     nothing = calibrate_objects.entry(chosen, "text")
     assert nothing["recall"] == 0 and Scoring.from_manifest(nothing)
     scoring = {"face": Scoring.from_manifest(entry), "text": Scoring.from_manifest(nothing)}
-    lines = detection.report(chosen, scoring)  # type: ignore[arg-type]
+    lines = detection.report(len(chosen), detection.measure(chosen, scoring))  # type: ignore[arg-type]
     [largest] = [line for line in lines if line.startswith("face 0.08 ")]
     assert int(largest.split()[2]) == sum(len(one.labels["face"]) for one in chosen)
     recall = recall_at(hits(chosen, "face", 0.08), 0.9)

@@ -59,27 +59,21 @@ def title(wanted: Sizes) -> str:
     return f"{wanted.kind} {wanted.least:g}" + ("" if np.isinf(wanted.most) else f" to {wanted.most:g}")
 
 
-def row(found: Hits, wanted: Sizes) -> str:
-    aim = "" if wanted.aim is None else f"   (aim {wanted.aim:.2f})"
-    recall = recall_at(found, wanted.precision)
-    return f"{title(wanted):18} {found.labels:6} {recall:6.3f} at precision {wanted.precision:g}{aim}"
-
-
-def entry(chosen: list[Scene], scoring: dict[Kind, Scoring]) -> dict[str, Any]:
-    """The same figures for objects.json: rows by size, and by kind what is served."""
-    rows = {}
+def measure(chosen: list[Scene], scoring: dict[Kind, Scoring]) -> dict[str, Any]:
+    """`rows`: by size. `served`: by kind what is shipped, at all sizes; `bins` of its calibration are mean score, share
+    right and the number of boxes."""
+    rows, shipped = {}, {}
     for one in ROWS:
         found = hits(chosen, one.kind, one.least, one.most)
         recall = recall_at(found, one.precision)
         rows[title(one)] = {"labels": found.labels, "precision": one.precision, "recall": recall}
-    shipped = {}
     for kind in KINDS:
         found = hits(chosen, kind)
         precision, recall = served(found, scoring[kind])
         scores = calibrated(scoring[kind], found.logits)
         likely = scores >= FLOOR
-        _, error = reliability(scores[likely], found.right[likely])
-        shipped[kind] = {"precision": precision, "recall": recall, "calibration_error": error}
+        bins, error = reliability(scores[likely], found.right[likely])
+        shipped[kind] = {"precision": precision, "recall": recall, "calibration_error": error, "bins": bins}
     return {"rows": rows, "served": shipped}
 
 
@@ -90,22 +84,18 @@ def served(found: Hits, scoring: Scoring) -> tuple[float, float]:
     return right / max(int(kept.sum()), 1), right / max(found.labels, 1)
 
 
-def calibration(found: Hits, scoring: Scoring) -> list[str]:
-    scores = calibrated(scoring, found.logits)
-    chosen = scores >= FLOOR
-    rows, error = reliability(scores[chosen], found.right[chosen])
-    lines = [f"  {mean:.2f} {share:.2f} {count:6}" for mean, share, count in rows]
-    return [f"expected calibration error {error:.3f}; score, share right, boxes:", *lines]
-
-
-def report(chosen: list[Scene], scoring: dict[Kind, Scoring]) -> list[str]:
-    lines = [f"{len(chosen)} pictures", f"{'size':18} labels recall"]
-    lines += [row(hits(chosen, one.kind, one.least, one.most), one) for one in ROWS]
-    for kind in KINDS:
-        found = hits(chosen, kind)
-        precision, recall = served(found, scoring[kind])
-        lines.append(f"{kind}, served: precision {precision:.3f}, recall {recall:.3f}")
-        lines += calibration(found, scoring[kind])
+def report(count: int, found: dict[str, Any]) -> list[str]:
+    """The lines of what `measure` found on `count` pictures."""
+    aims = {title(one): "" if one.aim is None else f"   (aim {one.aim:.2f})" for one in ROWS}
+    lines = [f"{count} pictures", f"{'size':18} labels recall"]
+    lines += [
+        f"{size:18} {row['labels']:6} {row['recall']:6.3f} at precision {row['precision']:g}{aims[size]}"
+        for size, row in found["rows"].items()
+    ]
+    for kind, one in found["served"].items():
+        lines.append(f"{kind}, served: precision {one['precision']:.3f}, recall {one['recall']:.3f}")
+        lines.append(f"expected calibration error {one['calibration_error']:.3f}; score, share right, boxes:")
+        lines += [f"  {mean:.2f} {share:.2f} {boxes:6}" for mean, share, boxes in one["bins"]]
     return lines
 
 
@@ -122,9 +112,10 @@ def main(options: Options) -> None:
 
     print(f"{model.file}, {model.precision}, {options.split}:", file=sys.stderr)
     chosen = scenes(find, model.shapes, options.split, options.limit)
-    print("\n".join(report(chosen, model.scoring)))
+    found = measure(chosen, model.scoring)
+    print("\n".join(report(len(chosen), found)))
     if options.write:
-        keep_objects(model.name, {"detection": entry(chosen, model.scoring)})
+        keep_objects(model.name, {"detection": found})
 
 
 if __name__ == "__main__":

@@ -174,8 +174,8 @@ def whole_objects(found: dict[str, Any]) -> str:
     lines = [
         [f"{name}, {policy}", source, *(f"{measures[key]:.1f}" for key in CUT)]
         for name, one in found.items()
-        for key_, source in (("crops", "its own"), ("detector boxes", "the detectors'"))
-        for policy, measures in one.get(key_, {}).items()
+        for part, source in (("crops", "its own"), ("detector boxes", "the detectors'"))
+        for policy, measures in one.get(part, {}).items()
     ]
     return _table(["", "objects", *CUT.values()], lines)
 

@@ -10,8 +10,7 @@ faces and text four times the weight, 59.5 with better boxes; their mean has 60.
 from dataclasses import dataclass
 
 from model_store.recipe import data
-from model_store.recipe.make.distil import Int8
-from model_store.recipe.make.network import Conv
+from model_store.recipe.make.distil import round_weights
 from model_store.recipe.make.plain import load, save
 from model_store.recipe.options import parse
 
@@ -36,8 +35,7 @@ def main(options: Options) -> None:
     found.load_state_dict(
         {name: (1 - share) * one + share * states[1][name] for name, one in states[0].items()}
     )
-    for layer in (module for module in found.modules() if isinstance(module, Conv)):
-        layer.weight.data = Int8()(layer.weight.data)  # both were rounded, their mean is not
+    round_weights(found.requires_grad_(False))  # both were rounded, their mean is not
     save(found, path, {})
 
 
