@@ -17,7 +17,7 @@ from gazecrop import __version__
 from gazecrop.concurrency import background
 from gazecrop.concurrency.bodies import Bodies
 from gazecrop.concurrency.gate import Gate
-from gazecrop.engine import open_engine
+from gazecrop.engine import open_engine, sources_of
 from gazecrop.errors import BadParameters, ClientGone, GazecropError, MethodNotAllowed, NotFound, PictureError
 from gazecrop.http import problems
 from gazecrop.http.cors import Cors
@@ -46,7 +46,7 @@ from gazecrop.model import Model, ModelError
 from gazecrop.parts import Parts
 from gazecrop.settings import Settings, SettingsError
 from gazecrop.shared_metrics import Shared
-from gazecrop.sources.fetch import CONNECTIONS, Sources
+from gazecrop.sources.fetch import CONNECTIONS
 from gazecrop.store.inbox import Inbox
 from gazecrop.store.rate import ReportRate
 
@@ -76,8 +76,8 @@ class App:
             redirect_slashes=False,  # the redirect would be built from the client's Host header
         )
         vendors = [google, azure, azure_thumbnail]
-        rooms = [images, crops, picture, focus, rendering, reports, *vendors, events, health]
-        resources = [one.router for one in rooms]
+        modules = [images, crops, picture, focus, rendering, reports, *vendors, events, health]
+        resources = [one.router for one in modules]
         for router in resources:
             self.api.include_router(router)
         page.mount_files(self.api)
@@ -106,7 +106,7 @@ class App:
     async def _lifespan(self, api: FastAPI) -> AsyncIterator[None]:
         settings, metrics = self.settings, self.metrics
         tracing = await asyncio.to_thread(open_tracing, metrics) if settings.tracing else None
-        sources = await _open_sources(settings)
+        sources = await sources_of(settings).open() if settings.sources else None
         jobs = _jobs(settings)
         engine = await open_engine(settings, metrics, max_wait=settings.max_wait_seconds)
         # Rendering has threads of its own, so that encoding an AVIF does not delay the analysis of an upload.
@@ -159,7 +159,7 @@ class App:
             renderers.shutdown()
             await parts.report_rate.close()
             if sources is not None:
-                await sources.__aexit__()
+                await sources.close()
             if jobs:
                 await jobs.close()
             await engine.close()
@@ -238,19 +238,6 @@ def _jobs(settings: Settings) -> Jobs | None:
     if not settings.redis_url:
         raise SettingsError("GAZECROP_WORK_STREAM is a stream in Redis: set REDIS_URL, too.")
     return Jobs(settings.redis_url, settings.work_stream, settings.work_max_jobs)
-
-
-async def _open_sources(settings: Settings) -> Sources | None:
-    """What fetches pictures by URL. Raises GazecropError where its extra is not installed."""
-    if not settings.sources:
-        return None
-    found = Sources(
-        settings.sources,
-        private=settings.sources_private,
-        max_bytes=settings.max_bytes,
-        seconds=settings.body_seconds,
-    )
-    return await found.__aenter__()
 
 
 def create_app(settings: Settings | None = None, shared: Shared | None = None) -> App:

@@ -15,6 +15,7 @@ from gazecrop.model import Model, Pixels, Prediction
 from gazecrop.picture.memory import HEAT_MAP
 from gazecrop.pipeline import COSTLY_AT_ONCE, Picture, Pipeline, limits_of
 from gazecrop.settings import WARM_BYTES, Settings
+from gazecrop.sources.fetch import Sources
 from gazecrop.store import open_store
 from gazecrop.store.base import Record, Store
 from gazecrop.store.memory import MapCache
@@ -93,6 +94,16 @@ async def open_engine(settings: Settings, metrics: Metrics, *, max_wait: float) 
         model=model, limits=limits_of(settings), gate=gate, decoders=decoders, batcher=batcher, maps=maps
     )
     return Engine(model, store, maps, budget, gate, batcher, pipeline, id_key)
+
+
+def sources_of(settings: Settings) -> Sources:
+    """What fetches pictures by URL, not open yet. Raises GazecropError where its extra is not installed."""
+    return Sources(
+        settings.sources,
+        private=settings.sources_private,
+        max_bytes=settings.max_bytes,
+        seconds=settings.body_seconds,
+    )
 
 
 def identify(data: bytes, id_key: bytes) -> str:

@@ -101,6 +101,11 @@ class BadParameters(RequestError):
 class BodyTooLarge(RequestError):
     status, slug, title = 413, "body_too_large", "The body is too large"
 
+    @classmethod
+    def of_picture(cls, limit: int, **members: Any) -> "BodyTooLarge":
+        """`limit`: bytes."""
+        return cls(f"The limit of a picture is {limit:,} bytes.", limit=limit, **members)
+
 
 class BodyTooSlow(RequestError):
     status, slug, title = 408, "body_too_slow", "The body was received too slowly"

@@ -93,20 +93,17 @@ class Settings(BaseSettings):
     # `gazecrop work` does them.
     work_stream: str = ""  # its name; empty: no worker, and events are answered with 503
     work_group: str = Field("gazecrop", min_length=1)  # the consumer group of the workers
-    work_max_jobs: int = Field(
-        100_000, ge=1
-    )  # in the stream, 0.3 kB each; above, events are answered with 503
+    # Jobs in the stream, 0.3 kB each; above, events are answered with 503.
+    work_max_jobs: int = Field(100_000, ge=1)
     work_tries: int = Field(5, ge=1, le=1000)  # of one job, then it is a dead letter
-    work_idle_seconds: float = Field(
-        60.0, ge=0.2, le=3600
-    )  # without a sign of life of its worker: another claims it
+    # After so long without a refresh by its worker, a job is claimed by another one.
+    work_idle_seconds: float = Field(60.0, ge=0.2, le=3600)
     # stream (STREAM:results), object (KEY.gazecrop.json beside an object of a bucket), webhook.
     work_results: Annotated[tuple[Literal["stream", "object", "webhook"], ...], NoDecode] = ("stream",)
     work_results_length: int = Field(10_000, ge=1)  # results that the stream keeps
     work_webhook: str = ""  # URL that results are sent to
-    work_webhook_secrets: Annotated[
-        tuple[SecretStr, ...], NoDecode
-    ] = ()  # whsec_ and base64 of 24 to 64 bytes
+    # Each is whsec_ and the base64 of 24 to 64 bytes.
+    work_webhook_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = ()
     work_port: int = Field(8001, ge=0, le=65535)  # of a worker's /metrics and /healthz; 0: any free port
 
     # Answers.

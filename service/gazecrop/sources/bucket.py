@@ -10,8 +10,7 @@ from aiobotocore.session import get_session
 from aiohttp import ClientError as ConnectionFailed
 from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, ReadTimeoutError
 
-from gazecrop.errors import SourceFailed, SourceTooSlow
-from gazecrop.sources.limits import too_large
+from gazecrop.errors import BodyTooLarge, SourceFailed, SourceTooSlow
 from gazecrop.sources.urls import Url
 
 CHUNK = 65_536  # bytes
@@ -52,7 +51,7 @@ class Buckets:
             async with found["Body"] as body:
                 if found.get("ContentLength", 0) > self._max_bytes:
                     body.close()  # not read to its end
-                    raise too_large(self._max_bytes)
+                    raise BodyTooLarge.of_picture(self._max_bytes)
                 if found.get("ContentEncoding", "").strip().lower() not in ("", "identity", "aws-chunked"):
                     body.close()
                     raise SourceFailed("The object has a Content-Encoding, which is not decoded.")

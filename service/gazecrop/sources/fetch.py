@@ -1,14 +1,13 @@
 """The one way to a picture by URL: `await sources.fetch(url)`."""
 
 import asyncio
-import importlib
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
-from gazecrop.errors import GazecropError, SourceNotAllowed, SourceTooSlow
+from gazecrop.errors import BodyTooLarge, SourceNotAllowed, SourceTooSlow
 from gazecrop.sources.addresses import Addresses, networks
-from gazecrop.sources.limits import too_large
+from gazecrop.sources.extras import load
 from gazecrop.sources.urls import Url, UrlError, parse, parse_prefix, within
 
 if TYPE_CHECKING:
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     from gazecrop.sources.web import Web
 
 CONNECTIONS = 64  # open at once
+SETTING = "GAZECROP_SOURCES"
 
 
 def nothing(chunk: bytes) -> None:
@@ -46,16 +46,24 @@ class Sources:
         self._buckets: Buckets | None = None
         if schemes & {"http", "https"}:
             addresses = Addresses(networks(private))
-            self._web = _load("web", "sources").Web(self._prefixes, addresses, CONNECTIONS, max_bytes)
+            web = load("gazecrop.sources.web", "sources", SETTING)
+            self._web = web.Web(self._prefixes, addresses, CONNECTIONS, max_bytes)
         if "s3" in schemes:
-            self._buckets = _load("bucket", "remote").Buckets(CONNECTIONS, max_bytes, seconds)
+            bucket = load("gazecrop.sources.bucket", "remote", SETTING)
+            self._buckets = bucket.Buckets(CONNECTIONS, max_bytes, seconds)
 
     async def __aenter__(self) -> "Sources":
+        return await self.open()
+
+    async def __aexit__(self, *error: object) -> None:
+        await self.close()
+
+    async def open(self) -> "Sources":
         if self._buckets is not None:
             await self._buckets.open()
         return self
 
-    async def __aexit__(self, *error: object) -> None:
+    async def close(self) -> None:
         if self._web is not None:
             await self._web.close()
         if self._buckets is not None:
@@ -96,7 +104,7 @@ class Sources:
                     async for chunk in chunks:
                         size += len(chunk)
                         if size > self._max_bytes:
-                            raise too_large(self._max_bytes)
+                            raise BodyTooLarge.of_picture(self._max_bytes)
                         received(chunk)
                         pieces.append(chunk)
         except TimeoutError:
@@ -104,13 +112,3 @@ class Sources:
                 f"The picture did not arrive within {limit:g} seconds.", limit=limit
             ) from None
         return b"".join(pieces)
-
-
-def _load(module: str, extra: str) -> Any:
-    """Imported here, so that a server without pictures by URL neither needs nor loads it."""
-    try:
-        return importlib.import_module(f"gazecrop.sources.{module}")
-    except ImportError as error:
-        raise GazecropError(
-            log=f"GAZECROP_SOURCES needs the extra [{extra}] (pip install 'gazecrop[{extra}]'): {error}"
-        ) from None

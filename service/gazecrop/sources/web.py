@@ -8,9 +8,8 @@ import certifi
 import httpcore
 
 from gazecrop import __version__
-from gazecrop.errors import SourceFailed, SourceNotAllowed, SourceTooSlow
+from gazecrop.errors import BodyTooLarge, SourceFailed, SourceNotAllowed, SourceTooSlow
 from gazecrop.sources.addresses import Addresses
-from gazecrop.sources.limits import too_large
 from gazecrop.sources.network import CheckedNetwork
 from gazecrop.sources.urls import Url, parse, within
 
@@ -101,4 +100,4 @@ def _check(status: int, headers: dict[bytes, bytes], max_bytes: int) -> None:
         raise SourceFailed("The source answered with a Content-Encoding, which was not asked for.")
     length = headers.get(b"content-length", b"")
     if length.isdigit() and (len(length) > 18 or int(length) > max_bytes):
-        raise too_large(max_bytes)
+        raise BodyTooLarge.of_picture(max_bytes)

@@ -100,7 +100,7 @@ class Pictures:
             with stages.time("read"):
                 data = await self._sources.fetch(job.object or job.url)
         if len(data) > self._max_bytes:
-            raise BodyTooLarge(f"The limit of a picture is {self._max_bytes:,} bytes.", limit=self._max_bytes)
+            raise BodyTooLarge.of_picture(self._max_bytes)
         engine.budget.hold_bodies(len(data))
         try:
             known, new = await engine.pipeline.upload(engine.identify(data), data, stages, None)

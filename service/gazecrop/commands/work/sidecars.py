@@ -5,6 +5,9 @@ import asyncio
 from contextlib import AsyncExitStack
 from typing import Any
 
+from aiobotocore.session import get_session
+from botocore.exceptions import BotoCoreError, ClientError
+
 from gazecrop.errors import SourceFailed
 from gazecrop.jobs.events import SIDECAR
 from gazecrop.sources.urls import Url
@@ -20,8 +23,6 @@ class Sidecars:
         self._client: Any = None
 
     async def __aenter__(self) -> "Sidecars":
-        from aiobotocore.session import get_session
-
         self._client = await self._stack.enter_async_context(get_session().create_client("s3"))
         return self
 
@@ -30,8 +31,6 @@ class Sidecars:
 
     async def write(self, place: Url, document: bytes) -> None:
         """Raises SourceFailed."""
-        from botocore.exceptions import BotoCoreError, ClientError
-
         try:
             async with asyncio.timeout(SECONDS):
                 await self._client.put_object(

@@ -1,25 +1,23 @@
-"""One worker: builds its parts, runs its consumers until it is told to stop, and closes everything."""
+"""One worker: builds its parts, runs its consumers until the event `stop` is set, and closes everything."""
 
 import asyncio
-import importlib
 import logging
 import math
 from contextlib import AsyncExitStack, suppress
 from functools import partial
-from typing import Any
 
 from gazecrop.commands.work.consumer import Consumer
 from gazecrop.commands.work.metrics import WorkMetrics
 from gazecrop.commands.work.monitor import Monitor
 from gazecrop.commands.work.pictures import Pictures
 from gazecrop.commands.work.queue import Output, Queue
-from gazecrop.engine import Engine, open_engine
-from gazecrop.errors import GazecropError, StoreAway
+from gazecrop.engine import Engine, open_engine, sources_of
+from gazecrop.errors import StoreAway
 from gazecrop.jobs.stream import DEAD_LENGTH
 from gazecrop.keys import Keys
 from gazecrop.metrics import Metrics
 from gazecrop.settings import Settings
-from gazecrop.sources.fetch import Sources
+from gazecrop.sources.extras import load
 from gazecrop.sources.urls import parse_prefix
 from gazecrop.store.redis_link import Link
 
@@ -27,6 +25,7 @@ log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 5.0  # between two looks at the length of the streams
 WEBHOOKS_AT_ONCE = 16
+RESULTS = "GAZECROP_WORK_RESULTS"
 
 
 async def work(settings: Settings, stop: asyncio.Event, name: str) -> None:
@@ -36,19 +35,12 @@ async def work(settings: Settings, stop: asyncio.Event, name: str) -> None:
     of_work = WorkMetrics(metrics.registry)
     keys = Keys([settings.metrics_key] if settings.metrics_key else [])
     async with AsyncExitStack() as stack:
-        # No limit of the wait: a job that waits for its turn has nobody who waits for its answer.
+        # No limit of the wait: no client holds a connection open for the answer to a job.
         engine = await open_engine(settings, metrics, max_wait=math.inf)
         stack.push_async_callback(engine.close)
         link = Link(settings.redis_url)
         stack.push_async_callback(link.close)
-        sources = await stack.enter_async_context(
-            Sources(
-                settings.sources,
-                private=settings.sources_private,
-                max_bytes=settings.max_bytes,
-                seconds=settings.body_seconds,
-            )
-        )
+        sources = await stack.enter_async_context(sources_of(settings))
         stream, idle = settings.work_stream, settings.work_idle_seconds
         dead = Output(f"{stream}:dead", {}, DEAD_LENGTH)
         results = Output(f"{stream}:results", {}, settings.work_results_length)
@@ -56,7 +48,7 @@ async def work(settings: Settings, stop: asyncio.Event, name: str) -> None:
         to_webhook = "webhook" in settings.work_results
         sidecars = None
         if "object" in settings.work_results:
-            writer = _load("sidecars", "remote").Sidecars()
+            writer = load("gazecrop.commands.work.sidecars", "remote", RESULTS).Sidecars()
             sidecars = (await stack.enter_async_context(writer)).write
         jobs = Queue(link, stream, settings.work_group, name, idle)
         messages = Queue(link, webhooks.stream, settings.work_group, name, idle)
@@ -89,7 +81,7 @@ async def work(settings: Settings, stop: asyncio.Event, name: str) -> None:
         }
         queues = {"jobs": jobs}
         if to_webhook:
-            module = _load("webhooks", "sources")
+            module = load("gazecrop.commands.work.webhooks", "sources", RESULTS)
             secrets = [secret.get_secret_value() for secret in settings.work_webhook_secrets]
             webhook = module.Webhook(settings.work_webhook, secrets)
             stack.push_async_callback(webhook.close)
@@ -144,16 +136,3 @@ async def _look(queues: dict[str, Queue], metrics: WorkMetrics, monitor: Monitor
                     metrics.waiting.labels(name).set(await queue.length())
         rounds += 1
         await asyncio.sleep(1.0)
-
-
-def _load(module: str, extra: str) -> Any:
-    """Imported here, so that a worker without it needs no extra."""
-    try:
-        found = importlib.import_module(f"gazecrop.commands.work.{module}")
-        if extra == "remote":
-            importlib.import_module("aiobotocore.session")
-    except ImportError as error:
-        raise GazecropError(
-            log=f"GAZECROP_WORK_RESULTS needs the extra [{extra}] (pip install 'gazecrop[{extra}]'): {error}"
-        ) from None
-    return found

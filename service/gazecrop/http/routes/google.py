@@ -146,7 +146,7 @@ def _content(image: Mapping[str, Any], parts: Parts) -> tuple[str, bytes]:
     data = decode_base64(content, "image.content")
     limit = parts.settings.max_bytes
     if len(data) > limit:
-        raise BodyTooLarge(f"The limit of a picture is {limit:,} bytes.", limit=limit, received=len(data))
+        raise BodyTooLarge.of_picture(limit, received=len(data))
     return identify(data, parts.id_key), data
 
 
