@@ -258,8 +258,7 @@ class Pipeline:
             detail = "No person has set a focus for this picture"
             detail += " and each of these ratios." if known.profiles else "."
             raise BadParameters.one("policy", detail, fix="Use policy=auto.")
-        crop, options = known.picture.cropper.crop, wanted.options
-        return [crop(ratio, options, at) for ratio, at in zip(wanted.ratios, points, strict=True)]
+        return known.picture.cropper.crops(wanted.ratios, wanted.options, points)
 
     async def crops_aside(self, known: Known, wanted: Wanted) -> list[Crop]:
         """`crops`, with a costly query in a thread: 16 ratios with 25 constraints and 5 candidates take 0.06 to 0.25 s,

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 from fractions import Fraction
 from math import floor
 
@@ -7,14 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gazecrop.crop.balance import Weights
+from gazecrop.crop.balance import Balance, Weights
 from gazecrop.crop.confidence import Calibration, Logistic
 from gazecrop.crop.cropping import Cropper, Options, Policy, box_size
 from gazecrop.crop.grid import SaliencyGrid
-from gazecrop.crop.placing import Box, Constraint
+from gazecrop.crop.objects import Object
+from gazecrop.crop.placing import Box, Constraint, Field, place
 from gazecrop.crop.ratios import Ratio, parse_ratio
 from tests.helpers import brute
-from tests.helpers.brute import Constraints, grids
+from tests.helpers.brute import Constraints, grids, objects
 
 Ratios = st.one_of(
     st.sampled_from(["1:1", "16:9", "1.91:1", "9:16", "20:1", "1:20", "3:1", "0.8", "1.7778"]),
@@ -369,3 +371,38 @@ def test_sixteen_constraints_of_each_kind_and_five_candidates() -> None:
     )
     assert constraints[0].met(crop.box, 4000, 3000)
     assert constraints[1] in crop.unmet  # the same square kept and avoided
+
+
+@given(
+    grids(side=60), objects(), st.lists(Ratios, min_size=1, max_size=8), st.sampled_from(["auto", "window"])
+)
+@settings(deadline=None, max_examples=150)
+def test_crops_of_several_ratios_are_those_of_single_ones(
+    grid: SaliencyGrid, found: tuple[Object, ...], ratios: list[Ratio], policy: Policy
+) -> None:
+    """And their boxes are those of `place`, which finds boxes of any kind."""
+    grid = replace(grid, objects=found)
+    options = Options(policy)
+    fitted = Calibration((0.5, 1.0, -0.3, 0.2), 0.1, balanced=Logistic((0.4, 0.9, -0.2, 0.1), 0.3))
+    together = Cropper(grid, fitted).crops(ratios, options, [None] * len(ratios))
+    assert together == [Cropper(grid, fitted).crop(ratio, options) for ratio in ratios]
+    field = Field(grid)
+    value = Balance(field, grid.levels, found, fitted.balance) if policy == "auto" else None
+    for ratio, crop in zip(ratios, together, strict=True):
+        size = box_size(ratio, grid.width, grid.height)
+        assert crop.box == place(field, *size, value=value)
+        assert (crop.importance, crop.centred) == tuple(
+            field.sum(box) / field.total
+            for box in (crop.box, Box((grid.width - size[0]) // 2, (grid.height - size[1]) // 2, *size))
+        )
+
+
+def test_a_focus_of_one_profile_changes_its_crop_alone() -> None:
+    levels = np.ones((4, 6), np.uint8)
+    levels[0, 0] = 31
+    cropper = Cropper(SaliencyGrid(levels, 600, 400))
+    square, wide = parse_ratio("1:1"), parse_ratio("3:1")
+    alone = cropper.crops([square, wide], Options(), [None, None])
+    found = cropper.crops([square, wide], Options(), [(0.9, 0.9), None])
+    assert [crop.policy for crop in found] == ["focus", "balanced"]
+    assert found[1] == alone[1] and found[0] != alone[0]

@@ -133,7 +133,7 @@ class Axis:
         np.cumsum(levels[:-1] * (squares[1:] - squares[:-1]), out=moved[1:])
         moved -= levels * squares
         self._total = float(heights[-1])
-        self._borders = borders
+        self._borders, self._beside = borders, profile.beside
         self._objects = [_along(low, high, side, half) for low, high, half in objects]
         self._sizes = sorted(one.size for one in self._objects)
         self._kept: dict[int, _Fitting] = {}
@@ -149,10 +149,58 @@ class Axis:
             parts += [fitting.all, fitting.all - length]
         return np.concatenate(parts)
 
+    def best(self, lengths: Sequence[int]) -> list[int]:
+        """For each length the offset of the box with the largest value, as `Profile.best` finds it: 6 lengths at once
+        take a third of the time. The candidates are the same ones; those that reach out of the picture are moved to its
+        ends, which are candidates anyway."""
+        beside, count = self._beside, len(self._beside)
+        sizes = np.array(lengths, np.int64)[:, None]
+        rooms = self.side - sizes
+        more = (
+            2 * max((len(self._fitting(length).ends) for length in lengths), default=0)
+            if self._objects
+            else 0
+        )
+        offsets = np.empty((len(lengths), 2 * count + 2 + more), np.int64)
+        offsets[:, :count] = beside
+        np.subtract(beside, sizes, out=offsets[:, count : 2 * count])
+        np.floor_divide(rooms, 2, out=offsets[:, 2 * count : 2 * count + 1])
+        np.subtract(rooms, offsets[:, 2 * count : 2 * count + 1], out=offsets[:, 2 * count + 1 :])
+        if more:
+            for row, length in zip(offsets, lengths, strict=True):
+                ends = self._fitting(length).ends
+                row[2 * count + 2 : 2 * count + 2 + len(ends)] = ends
+                np.subtract(ends, length, out=row[len(row) - len(ends) :])
+        np.maximum(offsets, 0, out=offsets)
+        np.minimum(offsets, rooms, out=offsets)
+        values = self._values(offsets, sizes)
+        if self._objects:
+            for found, row, length in zip(values, offsets, lengths, strict=True):
+                found -= self._costs(row, length)
+        best: list[tuple[int, int] | None] = [None] * len(lengths)
+        highest = values == values.max(axis=1, keepdims=True)
+        for at, offset in zip(highest.nonzero()[0].tolist(), offsets[highest].tolist(), strict=True):
+            key = abs(2 * offset - self.side + lengths[at]), offset
+            if (least := best[at]) is None or key < least:
+                best[at] = key
+        return [key[1] for key in best if key is not None]
+
     def values(self, offsets: Ints, length: int) -> Floats:
         """Of the boxes [offset, offset + length) over the whole other axis."""
+        found = self._values(offsets, length)
+        if self._objects:
+            found -= self._costs(offsets, length)
+        return found
+
+    def _costs(self, offsets: Ints, length: int) -> Floats:
+        """Of the objects that the boxes do not hold whole."""
+        costs: Floats = self._fitting(length).costs(np.concatenate((offsets, offsets + length))) / _COSTS
+        return costs
+
+    def _values(self, offsets: Ints, length: int | Ints) -> Floats:
+        """Without the objects. `offsets`: of any shape, with `length` in one that fits."""
         # Few calls of numpy: each takes about 0.5 us, the numbers next to nothing.
-        edges = np.empty((2, len(offsets)), np.int64)
+        edges = np.empty((2, *offsets.shape), np.int64)
         np.multiply(offsets, self.cells, out=edges[0])
         np.add(edges[0], length * self.cells, out=edges[1])
         place = edges.astype(np.float64)
@@ -177,8 +225,6 @@ class Axis:
             twice /= np.maximum(inside, 1, out=inside)
             twice *= self.mass
             found -= twice
-        if self._objects:
-            found -= self._fitting(length).costs(np.concatenate((offsets, offsets + length))) / _COSTS
         return found
 
     def _fitting(self, length: int) -> _Fitting:

@@ -1,12 +1,13 @@
 """Grid + ratio + policy -> crop. Pure: everything in a crop answer is computed from the grid alone."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from math import floor
 from typing import Literal, NamedTuple, get_args
 
-from gazecrop.crop.balance import Balance, Weights
+from gazecrop.crop.balance import Axis, Balance, Weights
 from gazecrop.crop.confidence import BEATS, Calibration, compared
 from gazecrop.crop.grid import SaliencyGrid
 from gazecrop.crop.objects import KINDS, Held, Kind, held
@@ -51,6 +52,18 @@ class Options:
     overlays: tuple[Constraint, ...] = ()
     fields: tuple[str, ...] = ()
     careful: float = CAREFUL
+
+    @property
+    def plain(self) -> bool:
+        """Without what only some requests ask for: the largest box by its saliency or its value, along one axis."""
+        return (
+            self.policy in ("auto", "balanced", "window")
+            and not self.constraints
+            and not self.overlays
+            and self.candidates == 1
+            and self.auto_zoom is None
+            and self.zoom == 1
+        )
 
 
 class Crop(NamedTuple):  # made in a quarter of the time of a frozen dataclass
@@ -143,9 +156,79 @@ class Cropper:
         outside = (99 * p, 100 * q) if 99 * p * d > 100 * n * q else (n, d)
         return simplest((n, d), inside), simplest(outside, (p, q))
 
+    def crops(
+        self, ratios: Sequence[Ratio], options: Options, points: Sequence[tuple[float, float] | None]
+    ) -> list[Crop]:
+        """The crops of several ratios, as `crop` finds each. `points`: the focus of each ratio."""
+        if options.plain and (options.policy != "auto" or not any(points)):
+            return self._plain(ratios, options)
+        return [self.crop(ratio, options, at) for ratio, at in zip(ratios, points, strict=True)]
+
+    def _plain(self, ratios: Sequence[Ratio], options: Options) -> list[Crop]:
+        """The crops of plain options, all of an axis at once: ten of one map take half of the time of ten calls."""
+        wide, high = self.grid.width, self.grid.height
+        sizes = [_largest(ratio, wide, high) for ratio in ratios]
+        balance = self._balance(options.protect) if options.policy != "window" else None
+        widths = [width for width, height in sizes if height == high]
+        heights = [height for _, height in sizes if height != high]
+        across = iter(_best(self.field.across, balance.across if balance else None, widths) if widths else ())
+        down = iter(_best(self.field.down, balance.down if balance else None, heights) if heights else ())
+        boxes = [
+            Box(next(across), 0, width, high) if height == high else Box(0, next(down), width, height)
+            for width, height in sizes
+        ]
+        return [self._along(ratio, box, options) for ratio, box in zip(ratios, boxes, strict=True)]
+
+    def _plainly(self, ratio: Ratio, options: Options) -> Crop:
+        """The crop of plain options."""
+        field, (width, height) = self.field, _largest(ratio, self.grid.width, self.grid.height)
+        balance = self._balance(options.protect) if options.policy != "window" else None
+        if height == field.height:
+            box = Box(field.across.best(width, balance.across if balance else None), 0, width, height)
+        else:
+            box = Box(0, field.down.best(height, balance.down if balance else None), width, height)
+        return self._along(ratio, box, options)
+
+    def _along(self, ratio: Ratio, box: Box, options: Options) -> Crop:
+        """The crop with this box, the best one of plain options: it has the picture's height or its width."""
+        grid, field, fitted = self.grid, self.field, self._calibration
+        x, y, width, height = box
+        profile, length, offset = (
+            (field.across, width, x) if height == grid.height else (field.down, height, y)
+        )
+        side, total = profile.side, field.total
+        middle = (side - length) // 2
+        # One axis alone is cut: the share of the area is that of its length.
+        area = (width * height) / (grid.width * grid.height)
+        importance = centred = profile.sum(offset, length) / total
+        chance, confidence = 0.5, None
+        if offset != middle:
+            centred = profile.sum(middle, length) / total
+            beats = fitted.beats if fitted is not None else BEATS
+            chance = beats(compared(importance, centred, area, abs(offset - middle) / side))
+        window = options.policy == "window"
+        if fitted is not None and not grid.flat:  # as it was calibrated
+            confident = fitted.confidence if window else fitted.confidence_balanced
+            confidence = confident(importance, centred, area)
+        return Crop(
+            ratio,
+            box,
+            "window" if window else "balanced",
+            importance,
+            centred,
+            length == side,
+            chance,
+            True,
+            confidence,
+            objects=self._held(box, options.protect) if grid.objects else None,
+            fields=options.fields,
+        )
+
     def crop(self, ratio: Ratio, options: Options, focus: tuple[float, float] | None = None) -> Crop:
         """The crop of one ratio. `focus`: the point that a person set, in fractions; policy `focus` requires it."""
         grid, field = self.grid, self.field
+        if options.plain and (focus is None or options.policy != "auto"):
+            return self._plainly(ratio, options)
         policy: Applied = options.policy
         if policy == "auto":
             policy = "balanced" if focus is None else "focus"
@@ -307,6 +390,21 @@ def box_size(ratio: Ratio, width: int, height: int, zoom: Fraction = Fraction(1)
     else:
         box = _half_up(width * d, n), _half_up(width * q * d, p * n)
     return min(max(box[0], 1), width), min(max(box[1], 1), height)
+
+
+def _largest(ratio: Ratio, width: int, height: int) -> tuple[int, int]:
+    """`box_size` without a zoom."""
+    p, q = ratio.numerator, ratio.denominator
+    if width * q > height * p:
+        return max((2 * height * p + q) // (2 * q), 1), height
+    return width, max((2 * width * q + p) // (2 * p), 1)
+
+
+def _best(profile: Profile, axis: Axis | None, lengths: list[int]) -> list[int]:
+    """The offsets of the best windows of these lengths."""
+    if axis is not None and len(lengths) > 1:
+        return axis.best(lengths)
+    return [profile.best(length, axis) for length in lengths]
 
 
 def _half_up(numerator: int, denominator: int) -> int:

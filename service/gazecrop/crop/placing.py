@@ -135,7 +135,10 @@ class Profile:
         self.levels = array("q", levels.astype(np.int64).tobytes())
         self.levels.append(0)
         self._cumulative = array("q", self.heights.astype(np.int64).tobytes())
-        self._beside_heights = np.interp(self.edges.units, self.edges.borders, self.heights)
+
+    @cached_property
+    def _beside_heights(self) -> Floats:
+        return np.interp(self.edges.units, self.edges.borders, self.heights)
 
     @property
     def beside(self) -> Ints:

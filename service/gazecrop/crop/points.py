@@ -1,12 +1,14 @@
 """The salient points of a grid: separated local maxima with scores, finer than a cell. The same as in gazecrop.js."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gazecrop.crop.grid import SaliencyGrid
 
+Floats = NDArray[np.float64]
 MOST = 5
 APART = 0.15  # of a side: nearer maxima are one point
 LEAST = 0.2  # of the highest score
@@ -29,18 +31,23 @@ def find(grid: SaliencyGrid) -> tuple[Point, ...]:
     """
     if grid.flat:
         return ()
-    smooth = _binomial(_binomial(grid.levels.astype(np.int64)).T).T
+    smooth = _smooth(grid)
     rows, columns = smooth.shape
-    edged = _edged(_edged(smooth, 1).T, 1).T
+    edged = np.empty((rows + 2, columns + 2))
+    edged[1:-1, 1:-1] = smooth
+    edged[0, 1:-1], edged[-1, 1:-1] = smooth[0], smooth[-1]
+    edged[:, 0], edged[:, -1] = edged[:, 1], edged[:, -2]
     highest = _highest(_highest(edged).T).T
-    top = int(smooth.max())
-    candidates = np.argwhere((smooth == highest) & (smooth >= LEAST * top)).tolist()
-    candidates.sort(key=lambda cell: -int(smooth[cell[0], cell[1]]))
+    top = float(smooth.max())
+    found_rows, found_columns = ((smooth == highest) & (smooth >= LEAST * top)).nonzero()
+    heights = smooth[found_rows, found_columns].tolist()
+    candidates = list(zip(found_rows.tolist(), found_columns.tolist(), heights, strict=True))
+    candidates.sort(key=lambda cell: -cell[2])
 
     points: list[Point] = []
-    for row, column in candidates:
-        above, here, below = (int(edged[row + step, column + 1]) for step in (0, 1, 2))
-        left, right = int(edged[row + 1, column]), int(edged[row + 1, column + 2])
+    for row, column, here in candidates:
+        above, below = edged.item(row, column + 1), edged.item(row + 2, column + 1)
+        left, right = edged.item(row + 1, column), edged.item(row + 1, column + 2)
         x = (column + 0.5 + _vertex(left, here, right)) / columns
         y = (row + 0.5 + _vertex(above, here, below)) / rows
         if all(max(abs(x - other.x), abs(y - other.y)) >= APART for other in points):
@@ -50,27 +57,31 @@ def find(grid: SaliencyGrid) -> tuple[Point, ...]:
     return tuple(points)
 
 
-def _binomial(values: NDArray[np.int64]) -> NDArray[np.int64]:
-    """(1, 4, 6, 4, 1) down the rows, edges repeated."""
-    padded = _edged(values, 2)
-    rows = len(values)
-    a, b, c, d, e = (padded[step : step + rows] for step in range(5))
-    smooth: NDArray[np.int64] = a + e + 4 * (b + d) + 6 * c
+def _smooth(grid: SaliencyGrid) -> Floats:
+    """(1, 4, 6, 4, 1) along both axes, edges repeated: integers below 2^13. As products of matrices `find` takes 29 us,
+    as sums of shifted arrays 48."""
+    smooth: Floats = _binomial(grid.rows) @ grid.levels.astype(np.float64) @ _binomial(grid.columns).T
     return smooth
 
 
-def _edged(values: NDArray[np.int64], by: int) -> NDArray[np.int64]:
-    """The first and the last row repeated; np.pad takes ten times as long."""
-    return np.concatenate((values[:1],) * by + (values,) + (values[-1:],) * by)
+@lru_cache(maxsize=64)
+def _binomial(cells: int) -> Floats:
+    """[cells, cells]: the matrix of that smoothing along one axis."""
+    matrix = np.zeros((cells, cells))
+    for cell in range(cells):
+        for step, weight in enumerate((1, 4, 6, 4, 1), -2):
+            matrix[cell, min(max(cell + step, 0), cells - 1)] += weight
+    matrix.flags.writeable = False
+    return matrix
 
 
-def _highest(values: NDArray[np.int64]) -> NDArray[np.int64]:
+def _highest(values: Floats) -> Floats:
     """The highest of each row, the one above and the one below; not of the outermost."""
-    highest: NDArray[np.int64] = np.maximum(np.maximum(values[:-2], values[1:-1]), values[2:])
+    highest: Floats = np.maximum(np.maximum(values[:-2], values[1:-1]), values[2:])
     return highest
 
 
-def _vertex(before: int, here: int, after: int) -> float:
+def _vertex(before: float, here: float, after: float) -> float:
     """The vertex, between -0.5 and 0.5, of the parabola through three neighbours; 0 on a plateau."""
     bend = before - 2 * here + after
     return (before - after) / (2 * bend) if bend else 0.0
