@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from docs.drawings.imports import IMPORTS
 from tests.helpers.shipping import ROOT, text
 
 PROJECT = tomllib.loads(text("pyproject.toml"))
@@ -133,6 +134,30 @@ def test_the_locks_cover_the_project() -> None:
     for extra in ("cuda", "heic", "otel", "sources"):
         wanted = {name(r) for r in PROJECT["project"]["optional-dependencies"][extra]}
         assert wanted <= pins(f"docker/{extra}.lock").keys()
+
+
+# Modules of other systems, which run them; and pydantic_core, whose version pydantic fixes.
+NOT_NAMED = {"django", "thumbor", "tornado", "wagtail", "pydantic_core"}
+MODULES = {"PIL": "pillow", "opentelemetry": "opentelemetry-sdk", "python_multipart": "python-multipart"}
+
+
+def test_what_the_package_imports_is_named() -> None:
+    """Not only what another package happens to bring: that may end with its next release."""
+    project = PROJECT["project"]
+    stated = [
+        *project["dependencies"],
+        *(each for extra in project["optional-dependencies"].values() for each in extra),
+    ]
+    named = {re.split(r"[^A-Za-z0-9._-]", each, maxsplit=1)[0].lower() for each in stated}
+    roots = {
+        used.partition(".")[0]
+        for module, all_used in IMPORTS.items()
+        if module.split(".")[0] == "gazecrop"
+        for used in all_used
+    }
+    others = roots - sys.stdlib_module_names - {"gazecrop"} - NOT_NAMED
+    assert {"numpy", "httpcore", "idna"} <= others
+    assert {MODULES.get(root, root).replace("_", "-") for root in others} <= named
 
 
 def test_no_document_installs_from_a_registry() -> None:

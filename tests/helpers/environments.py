@@ -1,12 +1,13 @@
 """Virtual environments of other systems, made once under the checkout: `.venv-NAME`, which git ignores.
 
-Gazecrop is in them in the versions of its lock, beside the other system in an exact version.
+The other system has an exact version. Gazecrop is beside it in the versions of its lock, or not at all.
 """
 
 import fcntl
 import hashlib
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.helpers.shipping import ROOT
@@ -19,9 +20,18 @@ EDITABLE = ("--no-deps", "--no-build-isolation", "--editable", ".")
 def python_environment(name: str, *packages: str) -> Path:
     """The environment's `bin`. The lock is installed last, as Gazecrop needs its versions: thumbor states an older
     Pillow, and runs with this one."""
-    folder = ROOT / f".venv-{name}"
     lock = (ROOT / "requirements.lock").read_bytes()
-    wanted = hashlib.sha256(b"\0".join([lock, *(each.encode() for each in packages)])).hexdigest()
+    return _python(name, lock, [packages, LOCKED, EDITABLE])
+
+
+def python_environment_apart(name: str, *packages: str) -> Path:
+    """The environment's `bin`, without Gazecrop: for servers and for clients that speak to it over HTTP alone."""
+    return _python(name, b"", [packages])
+
+
+def _python(name: str, lock: bytes, steps: Sequence[tuple[str, ...]]) -> Path:
+    folder = ROOT / f".venv-{name}"
+    wanted = hashlib.sha256(b"\0".join([lock, *(each.encode() for each in steps[0])])).hexdigest()
     stamp = folder / "stamp"
     folder.mkdir(exist_ok=True)
     with (folder / "lock").open("w") as file:
@@ -29,7 +39,7 @@ def python_environment(name: str, *packages: str) -> Path:
         if not stamp.exists() or stamp.read_text() != wanted:
             _run(sys.executable, "-m", "venv", "--clear", str(folder / "python"))
             python = str(folder / "python" / "bin" / "python")
-            for step in (packages, LOCKED, EDITABLE):
+            for step in steps:
                 _run(python, *PIP, *step)
             stamp.write_text(wanted)
     return folder / "python" / "bin"

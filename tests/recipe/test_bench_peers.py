@@ -1,10 +1,14 @@
 """The benchmark beside other croppers: how it counts, and that its chart is current."""
 
 import json
+from pathlib import Path
 
 import numpy as np
+import pytest
 
 from docs.drawings import peers as chart
+from model_store.recipe import data
+from model_store.recipe.judge import bench_peers
 from model_store.recipe.judge.bench_peers import cuts, ours, percent
 from model_store.recipe.metrics import Box
 
@@ -34,3 +38,14 @@ def test_the_chart_is_current() -> None:
         "smartcrop.js",
         "sharp attention",
     } <= rows.keys()
+
+
+def test_what_is_missing_is_said_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench_peers, "DATA", tmp_path)
+    monkeypatch.setattr(data, "WORK", tmp_path / "work")
+    for missing in ("objects.json.gz", "work"):
+        with pytest.raises(SystemExit) as stop:
+            bench_peers.main(bench_peers.Options())
+        line = str(stop.value)
+        assert missing in line and "-m model_store.recipe.data`" in line and "\n" not in line
+        (tmp_path / "objects.json.gz").touch()

@@ -13,6 +13,7 @@ import gzip
 import importlib.metadata
 import json
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -226,8 +227,19 @@ def objects_of(keys: list[str]) -> dict[str, list[np.ndarray]]:
     }
 
 
+def readable() -> data.Pictures:
+    """What the data stage made of the pictures. Raises SystemExit, in one line, where it or the data is not there."""
+    try:
+        with open(DATA / "objects.json.gz", "rb"):
+            return data.read("gaze")
+    except FileNotFoundError as error:
+        program = f"{sys.executable} -m model_store.recipe.data"
+        reason = f"{error.filename} does not exist; set GAZECROP_DATA to the folder with the pictures"
+        raise SystemExit(f"{reason}, and run `{program}` (2 minutes) first") from None
+
+
 def main(options: Options) -> None:
-    gaze = data.read("gaze")
+    gaze = readable()
     chosen = gaze.where("val")
     if options.pictures:
         chosen = chosen[np.linspace(0, len(chosen) - 1, options.pictures).astype(int)]

@@ -24,12 +24,15 @@ def pictures_at(source: str) -> list[tuple[str, str]]:
     itself. A folder of https is one whose page links to its files. Raises NoRemote, OSError."""
     files, path = _file_system(source)
     scheme = source.partition("://")[0]
-    if is_picture(path.partition("?")[0]):
-        return [(source, source)]
+    web = scheme in ("http", "https")
+    one = is_picture(path.partition("?")[0] if web else path)
     try:
-        if "*" in path or (scheme not in ("http", "https") and glob.has_magic(path)):
-            found = sorted(files.glob(path))
-            return [(url, url) for url in (_url(each, scheme) for each in found) if is_picture(url)]
+        if "*" in path or (not web and glob.has_magic(path)):
+            urls = [_url(each, scheme) for each in sorted(files.glob(path))]
+            if urls or not one:  # else the name of one picture, with a ? or a [ in it
+                return [(url, url) for url in urls if is_picture(url)]
+        if one:
+            return [(source, source)]
         folder = _url(path, scheme).rstrip("/") + "/"
         urls = sorted(_url(each, scheme) for each in files.find(path.rstrip("/") + "/"))
     except Exception as error:  # of the file system's own libraries
