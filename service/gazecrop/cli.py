@@ -18,7 +18,7 @@ COMMANDS = {
         "fairness and stability of the crops, and what another network would change",
     ),
     "reports": ("gazecrop.commands.reports", "the reports that people sent"),
-    "doctor": ("gazecrop.commands.doctor", "checks the network, the store and the settings"),
+    "doctor": ("gazecrop.commands.doctor.command", "checks the network, the store and the settings"),
 }
 
 

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from gazecrop.commands.doctor.sources import of_sources
+from gazecrop.settings import Settings
 from tests.conftest import serving
 from tests.helpers.buckets import credentials, s3_server
 from tests.helpers.contract import client
@@ -83,3 +85,15 @@ def test_a_bucket_that_does_not_answer_is_an_error_of_the_source(
         answer = api.post("/v1/images", json={"url": "s3://photos/in/a.jpg"})
         assert (answer.status_code, answer.json()["type"]) == (502, "/problems/source_failed")
         assert api.post("/v1/images", content=jpeg()).status_code == 201
+
+
+async def test_the_doctor_reads_the_prefixes(s3: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in credentials(s3).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("GAZECROP_SOURCES", "s3://photos/in/,s3://gone/")
+    photos, gone = await of_sources(Settings())
+    assert (photos.state, photos.text) == ("ok", "s3://photos/in/ answers")
+    assert gone.state == "warn" and "NoSuchBucket" in gone.text
+    for name, value in credentials("http://127.0.0.1:1").items():
+        monkeypatch.setenv(name, value)
+    assert [found.state for found in await of_sources(Settings())] == ["warn", "warn"]

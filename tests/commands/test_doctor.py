@@ -1,12 +1,15 @@
 import shutil
+import sys
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
 
 import pytest
+from redis import Redis
 
 from gazecrop.cli import main
 from gazecrop.model import Model
 from tests.conftest import RedisServer, free_port
+from tests.helpers.origins import head, origin, redirect, whole
 
 
 @pytest.fixture(autouse=True)
@@ -182,3 +185,81 @@ def test_a_full_disk_fails(
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1_000_000))
     status, found, out = doctor(capsys)
     assert (status, found["store"]) == (1, ["FAIL"]) and "is full" in out
+
+
+def test_prefixes_that_answer_and_that_do_not(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with origin({b"/photos/gazecrop-doctor": head("403 Forbidden", length=0)}) as source:
+        site = f"http://127.0.0.1:{source.port}"
+        source.answers |= {
+            b"/broken/gazecrop-doctor": head("500 Internal Server Error", length=0),
+            b"/away/gazecrop-doctor": redirect("http://127.0.0.2/login"),
+            b"/large/gazecrop-doctor": whole(bytes(30_000)),
+        }
+        prefixes = [f"{site}/{name}/" for name in ("none", "photos", "broken", "away", "large")]
+        monkeypatch.setenv("GAZECROP_MAX_BYTES", "20000")
+        monkeypatch.setenv("GAZECROP_SOURCES", ",".join([*prefixes, "http://127.0.0.1:1/"]))
+        monkeypatch.setenv("GAZECROP_SOURCES_PRIVATE", "127.0.0.0/8")
+        status, found, out = doctor(capsys)
+        assert status == 0 and found["sources"] == ["ok", "warn", "warn", "warn", "ok", "warn"]
+        assert (
+            f"{prefixes[1]} answers 403" in out and "status 500" in out and "outside GAZECROP_SOURCES" in out
+        )
+        monkeypatch.delenv("GAZECROP_SOURCES_PRIVATE")
+        _, found, out = doctor(capsys)
+        assert set(found["sources"]) == {"warn"} and "GAZECROP_SOURCES_PRIVATE" in out
+
+
+def test_an_extra_that_is_missing_fails(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("aiobotocore", "aiobotocore.session", "aiobotocore.config"):
+        monkeypatch.setitem(sys.modules, name, None)
+    for name in ("gazecrop.sources.bucket", "gazecrop.commands.work.sidecars"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.setenv("GAZECROP_SOURCES", "s3://photos/")
+    monkeypatch.setenv("GAZECROP_WORK_STREAM", "jobs")
+    monkeypatch.setenv("GAZECROP_WORK_RESULTS", "object")
+    monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1")
+    status, found, out = doctor(capsys)
+    assert (
+        status == 1
+        and found["sources"] == found["worker"] == ["FAIL"]
+        and out.count("needs the extra [remote]") == 2
+    )
+
+
+def test_a_worker_without_its_settings_or_its_redis_fails(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GAZECROP_WORK_STREAM", "jobs")
+    status, found, out = doctor(capsys)
+    assert (status, found["worker"]) == (1, ["FAIL"]) and "set REDIS_URL" in out
+    monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1")
+    status, found, _ = doctor(capsys)
+    assert (status, found["worker"]) == (1, ["FAIL"])
+    monkeypatch.setenv("GAZECROP_ID_KEY", "a key")
+    status, found, _ = doctor(capsys)
+    assert (status, found["worker"]) == (0, ["warn"])
+
+
+@pytest.mark.redis
+def test_the_stream_and_its_dead_letters(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, redis_server: RedisServer
+) -> None:
+    monkeypatch.setenv("GAZECROP_WORK_STREAM", "jobs")
+    monkeypatch.setenv("REDIS_URL", redis_server.url + "?socket_timeout=2")
+    status, found, out = doctor(capsys)
+    assert (status, found["worker"]) == (0, ["ok"]) and "0 jobs in the stream jobs" in out
+    with Redis.from_url(redis_server.url) as redis:
+        redis.xadd("jobs", {"url": "x"})
+        redis.xadd("jobs:dead", {"url": "x", "error": "e"})
+    status, found, out = doctor(capsys)
+    assert (status, found["worker"]) == (0, ["ok", "warn"])
+    assert "1 jobs in the stream jobs" in out and "1 dead letters in jobs:dead" in out
+    with Redis.from_url(redis_server.url) as redis:
+        redis.delete("jobs")
+        redis.set("jobs", "no stream")
+    status, found, out = doctor(capsys)
+    assert (status, found["worker"]) == (1, ["FAIL"]) and "WRONGTYPE" in out

@@ -119,6 +119,30 @@ def test_passing_errors_are_retried_and_then_dead_letters(workers: Workers) -> N
     assert b"503" in dead[b"error"]
 
 
+def test_dead_letters_are_put_back(workers: Workers) -> None:
+    """Jobs as jobs, without what was added to them; a webhook's messages as its messages."""
+    job, result = (
+        {"image": jpeg(), "id": "again"},
+        {"job": "1-1", "id": "told", "status": "201", "document": "{}"},
+    )
+    for fields in (job, result):
+        workers.redis.xadd(f"{STREAM}:dead", fields | {"error": "e", "tries": "5", "entry": "1-1"})  # type: ignore[arg-type]
+    program = [str(Path(sys.executable).with_name("gazecrop")), "work", "--retry-dead"]
+    environment = {"REDIS_URL": workers.server.url + "?socket_timeout=1", "GAZECROP_WORK_STREAM": STREAM}
+    for moved in (2, 0):
+        done = subprocess.run(
+            program, env=environment, cwd=workers.folder, capture_output=True, text=True, timeout=60
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout == f"{moved} dead letters are back in their streams\n"
+    assert not workers.dead()
+    [(_, message)] = workers.redis.xrange(f"{STREAM}:webhooks")  # type: ignore[misc]
+    assert message == {name.encode(): value.encode() for name, value in result.items()}
+    workers.running()
+    until(workers.all_done, 60)
+    assert [fields[b"id"] for fields in workers.results()] == [b"again"]
+
+
 def test_a_job_that_ends_its_workers_is_a_dead_letter(workers: Workers) -> None:
     """A worker that dies cannot count its tries: Redis does."""
     workers.redis.xgroup_create(STREAM, "gazecrop", "0", mkstream=True)

@@ -19,7 +19,7 @@ from tests.conftest import command
 from tests.helpers.shipping import ROOT, text, variables
 
 CHART = ROOT / "k8s/chart"
-CUSTOM = {"ScaledObject", "ServiceMonitor", "PrometheusRule"}
+CUSTOM = {"ScaledObject", "ServiceMonitor", "PodMonitor", "PrometheusRule"}
 
 
 def values(name: str) -> dict[str, Any]:
@@ -81,6 +81,7 @@ def kustomized(overlay: str) -> list[dict[str, Any]]:
         ("base", {"redis": {"enabled": False}}),
         ("overlays/cpu", {}),
         ("overlays/gpu", values("values-gpu.yaml")),
+        ("overlays/worker", {"worker": {"enabled": True}}),
     ],
 )
 @pytest.mark.long
@@ -130,12 +131,43 @@ def test_every_value_has_its_effect(tmp_path: Path) -> None:
     assert not {"HorizontalPodAutoscaler", "ServiceMonitor"} & {kind for kind, _ in objects}
 
 
+@pytest.mark.long
+def test_every_value_of_the_worker_has_its_effect(tmp_path: Path) -> None:
+    web = {"ports": [{"port": 9000, "protocol": "TCP"}]}
+    given = {
+        "secret": "other",
+        "settings": {"GAZECROP_WORK_STREAM": "mine", "AWS_DEFAULT_REGION": "eu-central-1"},
+        "egress": [web],
+        "redis": {"enabled": False},
+        "worker": {"enabled": True, "replicas": 5, "resources": {"limits": {"memory": "4Gi"}}},
+    }
+    objects = comparable(rendered(given, tmp_path))
+    worker = objects["Deployment", "gazecrop-worker"]["spec"]
+    [container] = worker["template"]["spec"]["containers"]
+    [service] = objects["Deployment", "gazecrop"]["spec"]["template"]["spec"]["containers"]
+    assert worker["replicas"] == 5 and container["resources"]["limits"] == {"memory": "4Gi"}
+    for one in (container, service):
+        named = [variable["name"] for variable in one["env"]]
+        assert len(set(named)) == len(named)
+        given_values = {variable["name"]: variable.get("value") for variable in one["env"]}
+        assert given_values["GAZECROP_WORK_STREAM"] == "mine"
+        assert given_values["AWS_DEFAULT_REGION"] == "eu-central-1"
+        assert one["envFrom"] == [{"secretRef": {"name": "other"}}]
+        [redis] = [variable for variable in one["env"] if variable["name"] == "REDIS_URL"]
+        assert redis["valueFrom"]["secretKeyRef"] == {"name": "other", "key": "REDIS_URL"}
+    for name in ("gazecrop", "gazecrop-worker"):
+        assert objects["NetworkPolicy", name]["spec"]["egress"][-1] == web
+    plain = comparable(rendered({}, tmp_path))
+    assert not [key for key in plain if key[1] == "gazecrop-worker"]
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
         {"redis": {"enable": False}},
         {"settings": {"MAX_WAIT_SECONDS": 1}},
         {"autoscaling": {"minReplicas": "two"}},
+        {"worker": {"replica": 1}},
     ],
 )
 @pytest.mark.long

@@ -122,6 +122,40 @@ def test_the_policy_can_be_narrowed(site: Path) -> None:
     assert [p["port"] for p in rule["ports"]] == ["http"] and policy["spec"]["egress"]
 
 
+def test_a_worker_and_egress_are_added(site: Path) -> None:
+    file = site / "kustomization.yaml"
+    file.write_text(file.read_text().replace("overlays/cpu", "overlays/worker"))
+    patches = [
+        {"path": "egress.yaml", "target": {"kind": "NetworkPolicy", "name": name}}
+        for name in ("gazecrop", "gazecrop-worker")
+    ]
+    assert "patches: [{path: egress.yaml, target: {kind: NetworkPolicy, name: gazecrop}}]" in text(
+        "k8s/README.md"
+    )
+    objects = change(site, patches=patches)
+    policies = {o["metadata"]["name"]: o["spec"].get("egress", []) for o in kinds(objects, "NetworkPolicy")}
+    assert len(policies["gazecrop"]) == 3 and len(policies["gazecrop-worker"]) == 4
+    web = {"ports": [{"port": 443, "protocol": "TCP"}]}
+    assert policies["gazecrop"][-1] == policies["gazecrop-worker"][-1] == web
+    pods = [deployment["spec"]["template"]["spec"] for deployment in kinds(objects, "Deployment")]
+    assert (
+        len(pods) == 2 and len({container["image"] for pod in pods for container in pod["containers"]}) == 1
+    )
+    for o in objects:
+        kubernetes_validate.validate(o, "1.34", strict=True)
+
+
+def test_a_worker_beside_a_redis_of_one_s_own(site: Path) -> None:
+    file = site / "kustomization.yaml"
+    file.write_text(file.read_text().replace("overlays/cpu", "base"))
+    objects = change(site, components=["../k8s/components/worker"])
+    for deployment in kinds(objects, "Deployment"):
+        [container] = deployment["spec"]["template"]["spec"]["containers"]
+        [url] = [variable for variable in container["env"] if variable["name"] == "REDIS_URL"]
+        assert url["valueFrom"] == {"secretKeyRef": {"name": "gazecrop", "key": "REDIS_URL"}}
+    assert len(kinds(objects, "Deployment")) == 2 and not kinds(objects, "StatefulSet")
+
+
 def test_the_secret_is_made_by_the_command() -> None:
     [commands] = [block for block in blocks("k8s/README.md", "sh") if "create secret" in block]
     secret = commands[commands.index("kubectl create secret") :].strip()

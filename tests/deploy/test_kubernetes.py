@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from gazecrop import __version__
+from gazecrop.commands.work.command import refusal
 from gazecrop.concurrency.budget import Budget
 from gazecrop.picture.containers.walk import Walk
 from gazecrop.picture.memory import of_crop, of_map
@@ -18,9 +19,10 @@ from gazecrop.settings import Settings
 from tests.conftest import command
 from tests.helpers.shipping import ROOT, dockerfile, documents, variables
 
-OVERLAYS = ["base", "overlays/cpu", "overlays/gpu"]
+OVERLAYS = ["base", "overlays/cpu", "overlays/gpu", "overlays/worker"]
 # Kinds that kubernetes-validate has no schema for.
-CUSTOM = {"Kustomization", "Component", "ScaledObject", "ServiceMonitor", "PrometheusRule"}
+CUSTOM = {"Kustomization", "Component", "ScaledObject", "ServiceMonitor", "PodMonitor", "PrometheusRule"}
+WORKER = "gazecrop-worker"
 
 
 @cache
@@ -36,9 +38,9 @@ def one(objects: list[dict[str, Any]], kind: str, name: str = "gazecrop") -> dic
     return found
 
 
-def pod(objects: list[dict[str, Any]]) -> tuple[dict[str, Any], dict[str, Any]]:
+def pod(objects: list[dict[str, Any]], name: str = "gazecrop") -> tuple[dict[str, Any], dict[str, Any]]:
     """The pod's spec and its container's."""
-    spec: dict[str, Any] = one(objects, "Deployment")["spec"]["template"]["spec"]
+    spec: dict[str, Any] = one(objects, "Deployment", name)["spec"]["template"]["spec"]
     [container] = spec["containers"]
     return spec, container
 
@@ -226,6 +228,14 @@ def test_the_operator_s_objects_follow_their_schemas() -> None:
     """The few rules of monitoring.coreos.com/v1 that these depend on."""
     objects = render("overlays/gpu")
     monitor, rules = one(objects, "ServiceMonitor"), one(objects, "PrometheusRule")
+    worker, workers = one(objects, "PodMonitor", WORKER), one(render("overlays/worker"), "Deployment", WORKER)
+    pods = workers["spec"]["template"]
+    assert worker["apiVersion"] == monitor["apiVersion"]
+    assert worker["spec"]["selector"]["matchLabels"].items() <= pods["metadata"]["labels"].items()
+    # The name of Prometheus' job, which the alerts have, is the value of this label.
+    assert pods["metadata"]["labels"][worker["spec"]["jobLabel"]] == WORKER
+    [port] = pods["spec"]["containers"][0]["ports"]
+    assert [e["port"] for e in worker["spec"]["podMetricsEndpoints"]] == [port["name"]]
     assert monitor["apiVersion"] == rules["apiVersion"] == "monitoring.coreos.com/v1"
     service = one(objects, "Service")
     assert monitor["spec"]["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
@@ -234,3 +244,45 @@ def test_the_operator_s_objects_follow_their_schemas() -> None:
         for rule in group["rules"]:
             assert rule.keys() <= {"alert", "expr", "for", "labels", "annotations"}
             assert all(isinstance(v, str) for v in (*rule["labels"].values(), *rule["annotations"].values()))
+
+
+def environment(container: dict[str, Any]) -> dict[str, Any]:
+    return {e["name"]: e.get("value", e.get("valueFrom")) for e in container["env"]}
+
+
+def test_a_worker_runs_as_the_service_does_and_shares_its_stream_and_ids() -> None:
+    objects = render("overlays/worker")
+    spec, container = pod(objects, WORKER)
+    ours, service = pod(objects)
+    assert spec["securityContext"] == ours["securityContext"]
+    for name in ("securityContext", "volumeMounts", "envFrom", "image"):
+        assert container[name] == service[name]
+    assert spec["terminationGracePeriodSeconds"] > 1 + Settings().drain_seconds  # a read waits for a second
+    assert spec["enableServiceLinks"] is False and container["args"] == ["gazecrop", "work"]
+    of_worker, of_service = environment(container), environment(service)
+    assert of_worker.keys() <= variables()
+    for name in ("GAZECROP_ID_KEY", "REDIS_URL", "GAZECROP_WORK_STREAM", "GAZECROP_WORKERS"):
+        assert of_worker[name] == of_service[name], name
+    [port] = container["ports"]
+    assert of_worker["GAZECROP_WORK_PORT"] == str(port["containerPort"])
+    assert port["containerPort"] == Settings.model_fields["work_port"].default
+    assert {v["httpGet"]["port"] for k, v in container.items() if k.endswith("Probe")} == {port["name"]}
+    settings = Settings(
+        redis_url=of_worker["REDIS_URL"], work_stream=of_worker["GAZECROP_WORK_STREAM"], memory_megabytes=2147
+    )
+    assert refusal(settings) is None
+    assert int(container["resources"]["limits"]["memory"].removesuffix("Mi")) * 2**20 >= 2147e6
+
+
+def test_a_worker_reaches_redis_and_the_web() -> None:
+    objects = render("overlays/worker")
+    labels = one(objects, "Deployment", WORKER)["spec"]["template"]["metadata"]["labels"]
+    policy = one(objects, "NetworkPolicy", WORKER)["spec"]
+    assert policy["podSelector"]["matchLabels"].items() <= labels.items()
+    assert policy["ingress"] == [{"ports": [{"port": "metrics", "protocol": "TCP"}]}]
+    *known, web = policy["egress"]
+    assert known == one(objects, "NetworkPolicy")["spec"]["egress"]
+    assert [p["port"] for p in web["ports"]] == [443]
+    [admitted] = one(objects, "NetworkPolicy", "gazecrop-redis")["spec"]["ingress"][0]["from"]
+    [expression] = admitted["podSelector"]["matchExpressions"]
+    assert expression["operator"] == "In" and set(expression["values"]) == {"gazecrop", WORKER}

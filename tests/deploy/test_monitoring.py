@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import yaml
+from prometheus_client import CollectorRegistry, generate_latest
 
+from gazecrop.commands.work.metrics import WorkMetrics
 from tests.conftest import Server
 from tests.helpers.shipping import ROOT, documents, text
 
@@ -67,6 +69,9 @@ def test_every_queried_metric_exists(server: Server, picture: bytes) -> None:
     urllib.request.urlopen(f"{server.url}/v1/images", data=picture).close()
     with urllib.request.urlopen(f"{server.url}/metrics") as answer:
         page = answer.read().decode()
+    workers = CollectorRegistry()
+    WorkMetrics(workers)
+    page += generate_latest(workers).decode()
     suffixes = {"histogram": ("_bucket", "_sum", "_count"), "counter": ("",), "gauge": ("",)}
     given: dict[str, set[str]] = {}  # sample name -> labels seen on it
     for name, kind in re.findall(r"^# TYPE ((?:gazecrop|process)_\w+) (\w+)$", page, re.M):
@@ -76,7 +81,7 @@ def test_every_queried_metric_exists(server: Server, picture: bytes) -> None:
     for where, expression in expressions():
         for name, matchers in re.findall(r"\b((?:gazecrop|process)_\w+)(?:\{([^}]*)\})?", expression):
             assert name in given, f"{where} names {name}, which /metrics does not have"
-            used = set(re.findall(r"(\w+)\s*=~?\"", matchers)) - TARGET
+            used = set(re.findall(r"(\w+)\s*(?:=~?|!=)\"", matchers)) - TARGET
             assert not given[name] or used <= given[name], (
                 f"{where}: {name} has no label {used - given[name]}"
             )

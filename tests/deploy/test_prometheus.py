@@ -1,19 +1,25 @@
-"""A real Prometheus scrapes a real server: no panel of the dashboard is empty, no rule fails."""
+"""A real Prometheus scrapes a real server and a real worker: no panel of the dashboard is empty, no rule fails, and
+alerts fire."""
 
 import json
+import re
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 import yaml
+from redis import Redis
 
-from tests.conftest import Server, command, free_port, serving
+from tests.conftest import RedisServer, Server, command, free_port, serving
+from tests.helpers.contract import until
 from tests.helpers.shipping import ROOT, text
+from tests.helpers.workers import Workers
 
 
 def locust(url: str) -> subprocess.Popen[bytes]:
@@ -36,32 +42,37 @@ def server(tmp_path: Path) -> Iterator[Server]:
         yield running
 
 
-@pytest.fixture
-def prometheus(server: Server, tmp_path: Path) -> Iterator[httpx.Client]:
-    """With the configuration of Compose, the server's own address in place of its names, after the load test."""
+@contextmanager
+def prometheus(folder: Path, alerts: str, **targets: str) -> Iterator[httpx.Client]:
+    """With the configuration of Compose, an address (`host:port`, or none) in place of the names of each job, `_` in
+    its name for `-`. `alerts`: the file of rules."""
     configuration: dict[str, Any] = yaml.safe_load(text("docker/prometheus.yml"))
     configuration["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
-    [scrape] = configuration["scrape_configs"]
-    del scrape["dns_sd_configs"]
-    scrape["static_configs"] = [{"targets": [server.url.removeprefix("http://")]}]
-    (tmp_path / "prometheus.yml").write_text(yaml.safe_dump(configuration))
-    (tmp_path / "alerts.yml").write_text(text("docker/alerts.yml"))
+    for scrape in configuration["scrape_configs"]:
+        del scrape["dns_sd_configs"]
+        if address := targets.get(scrape["job_name"].replace("-", "_")):
+            scrape["static_configs"] = [{"targets": [address]}]
+    (folder / "prometheus.yml").write_text(yaml.safe_dump(configuration))
+    (folder / "alerts.yml").write_text(alerts)
     address = f"127.0.0.1:{free_port()}"
     program = [
         command("prometheus"),
-        f"--config.file={tmp_path}/prometheus.yml",
+        f"--config.file={folder}/prometheus.yml",
         f"--web.listen-address={address}",
     ]
-    log = (tmp_path / "log").open("wb")
-    process = subprocess.Popen([*program, f"--storage.tsdb.path={tmp_path}/data"], stdout=log, stderr=log)
+    log = (folder / "log").open("wb")
+    process = subprocess.Popen([*program, f"--storage.tsdb.path={folder}/data"], stdout=log, stderr=log)
+
+    def ready() -> bool:
+        assert process.poll() is None, (folder / "log").read_text()
+        try:
+            return httpx.get(f"http://{address}/-/ready").status_code == 200
+        except httpx.TransportError:
+            return False
+
     try:
-        load, deadline = locust(server.url), time.monotonic() + 120
-        while load.poll() is None:
-            assert time.monotonic() < deadline
-            errors(server.url)
-            time.sleep(0.5)
-        assert process.poll() is None, (tmp_path / "log").read_text()
-        with httpx.Client(base_url=f"http://{address}/api/v1") as client:
+        until(ready, 60)
+        with httpx.Client(base_url=f"http://{address}/api/v1", timeout=20) as client:
             yield client
     finally:
         process.terminate()
@@ -70,30 +81,81 @@ def prometheus(server: Server, tmp_path: Path) -> Iterator[httpx.Client]:
 
 
 @pytest.mark.long
-def test_no_panel_is_empty_and_no_rule_fails(prometheus: httpx.Client) -> None:
-    empty = []
-    for panel in json.loads(text("docker/grafana/gazecrop.json"))["panels"]:
-        for target in panel["targets"]:
-            query = target["expr"].replace("$namespace", ".*").replace("$instance", ".*")
-            answer = prometheus.get("/query", params={"query": query}).raise_for_status().json()
-            values = [float(one["value"][1]) for one in answer["data"]["result"]]
-            if not values or all(value != value for value in values):
-                empty.append((panel["title"], target["expr"]))
-    # A limit is drawn where the container has one; here there may be none.
-    assert [title for title, expression in empty if "< +Inf" not in expression] == []
-    [group] = prometheus.get("/rules").raise_for_status().json()["data"]["groups"]
-    assert {rule["health"] for rule in group["rules"]} == {"ok"}
-    assert {rule["name"]: rule["state"] for rule in group["rules"] if rule["state"] == "firing"} == {}
+def test_no_panel_is_empty_and_no_rule_fails(server: Server, tmp_path: Path) -> None:
+    """After the load test."""
+    address = server.url.removeprefix("http://")
+    with prometheus(tmp_path, text("docker/alerts.yml"), gazecrop=address) as client:
+        load, deadline = locust(server.url), time.monotonic() + 120
+        while load.poll() is None:
+            assert time.monotonic() < deadline
+            errors(server.url)
+            time.sleep(0.5)
+        empty = []
+        for panel in json.loads(text("docker/grafana/gazecrop.json"))["panels"]:
+            for target in panel["targets"]:
+                query = target["expr"].replace("$namespace", ".*").replace("$instance", ".*")
+                answer = client.get("/query", params={"query": query}).raise_for_status().json()
+                values = [float(one["value"][1]) for one in answer["data"]["result"]]
+                if not values or all(value != value for value in values):
+                    empty.append((panel["title"], target["expr"]))
+        # A limit is drawn where the container has one; here there may be none.
+        assert [title for title, expression in empty if "< +Inf" not in expression] == []
+        [group] = client.get("/rules").raise_for_status().json()["data"]["groups"]
+        assert {rule["health"] for rule in group["rules"]} == {"ok"}
+        assert {rule["name"]: rule["state"] for rule in group["rules"] if rule["state"] == "firing"} == {}
+
+
+def firing(client: httpx.Client) -> dict[str, str]:
+    """The job of each alert that fires, by the alert's name."""
+    alerts = client.get("/alerts").raise_for_status().json()["data"]["alerts"]
+    return {
+        alert["labels"]["alertname"]: alert["labels"].get("job", "")
+        for alert in alerts
+        if alert["state"] == "firing"
+    }
+
+
+SOON = re.sub(
+    r"\bfor: \d+m$", "for: 2s", text("docker/alerts.yml"), flags=re.M
+)  # the waits are promtool's test
 
 
 @pytest.mark.long
-def test_the_alert_of_a_server_that_stopped_fires(prometheus: httpx.Client, server: Server) -> None:
-    """`for` of a minute is not waited for: pending is the state before it."""
-    server.stop()
-    deadline = time.monotonic() + 15
-    while True:
-        alerts = prometheus.get("/alerts").json()["data"]["alerts"]
-        if {alert["labels"]["alertname"] for alert in alerts} >= {"GazecropDown", "GazecropAllDown"}:
-            return
-        assert time.monotonic() < deadline, alerts
-        time.sleep(0.5)
+def test_the_alert_of_a_server_that_stopped_fires_and_ends(tmp_path: Path) -> None:
+    """The rules that ship, with their waits shortened; the server comes back on the same port."""
+    assert SOON.count("for: 2s") == text("docker/alerts.yml").count("for: ")
+    port = free_port()
+    with prometheus(tmp_path, SOON, gazecrop=f"127.0.0.1:{port}") as client:
+        with serving(tmp_path, port=port):
+            until(lambda: not {"GazecropDown", "GazecropAllDown"} & firing(client).keys(), 30)
+        until(lambda: {"GazecropDown", "GazecropAllDown"} <= firing(client).keys(), 30)
+        assert firing(client)["GazecropDown"] == "gazecrop"
+        with serving(tmp_path, port=port):
+            until(lambda: not {"GazecropDown", "GazecropAllDown"} & firing(client).keys(), 30)
+
+
+@pytest.mark.long
+@pytest.mark.redis
+def test_the_alerts_of_a_worker_fire(tmp_path: Path, redis_server: RedisServer) -> None:
+    """A job that is given up; then the worker stops."""
+    with Redis.from_url(redis_server.url) as redis:
+        workers = Workers(tmp_path, redis_server, redis)
+        try:
+            worker = workers.running(
+                GAZECROP_WORK_TRIES="1",
+                GAZECROP_SOURCES="https://127.0.0.1:1/",
+                GAZECROP_SOURCES_PRIVATE="127.0.0.1/32",
+            )
+            with prometheus(tmp_path, SOON, gazecrop_worker=f"127.0.0.1:{worker.port}") as client:
+                query = {
+                    "query": 'gazecrop_work_entries_total{job="gazecrop-worker", queue="jobs", result="dead"}'
+                }
+                until(lambda: client.get("/query", params=query).json()["data"]["result"] != [], 30)
+                assert "GazecropDeadLetters" not in firing(client)
+                workers.add(url="https://127.0.0.1:1/a.jpg")
+                until(lambda: "GazecropDeadLetters" in firing(client), 60)
+                assert len(workers.dead()) == 1
+                assert worker.stop() == 0
+                until(lambda: firing(client).get("GazecropDown") == "gazecrop-worker", 30)
+        finally:
+            workers.end()

@@ -23,9 +23,14 @@ def main(argv: Sequence[str]) -> int:
         prog="gazecrop work",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="Exit status: 0, it was stopped by SIGTERM or SIGINT; 2, it could not start.",
+        epilog="Exit status: 0, stopped by SIGTERM or SIGINT, or --retry-dead is done; 2, it could not start.",
     )
-    parser.parse_args(argv)
+    parser.add_argument(
+        "--retry-dead",
+        action="store_true",
+        help="work on nothing: put the dead letters back into their streams, print how many, and end",
+    )
+    options = parser.parse_args(argv)
     settings = read_settings()
     if problem := refusal(settings):
         print(f"gazecrop work: {problem}", file=sys.stderr)
@@ -36,7 +41,8 @@ def main(argv: Sequence[str]) -> int:
     logging.basicConfig(level=settings.log_level.upper(), handlers=[logs.Handler(settings)])
     for warning in unknown_variables(os.environ):
         logging.getLogger("gazecrop").warning(warning)
-    return exit_status("work", lambda: asyncio.run(run(settings)))
+    call = again if options.retry_dead else run
+    return exit_status("work", lambda: asyncio.run(call(settings)))
 
 
 def refusal(settings: Settings) -> str | None:
@@ -64,4 +70,11 @@ async def run(settings: Settings) -> int:
     except SettingsError as error:
         print(f"gazecrop work: {error}", file=sys.stderr)
         return 2
+    return 0
+
+
+async def again(settings: Settings) -> int:
+    from gazecrop.commands.work.dead import retry_dead
+
+    print(f"{await retry_dead(settings)} dead letters are back in their streams")
     return 0

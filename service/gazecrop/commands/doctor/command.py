@@ -1,6 +1,8 @@
-"""gazecrop doctor: checks the network, the store, the address and the settings of this environment.
+"""gazecrop doctor: checks the network, the store, the address and the settings of this environment; where
+GAZECROP_SOURCES is set also whether each prefix answers, and where GAZECROP_WORK_STREAM is set the worker.
 
-Exit status 0: the server would start; 1: it would not (see the lines FAIL). Warnings do not change the status.
+Exit status 0: the server would start, and the worker that is set up; 1: one would not (see the lines FAIL). Warnings do
+not change the status.
 """
 
 import argparse
@@ -13,19 +15,20 @@ import socket
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from importlib.metadata import packages_distributions, version
 from importlib.util import find_spec
 from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
-from typing import Literal
 
 import numpy as np
 from PIL import Image
 
 from gazecrop import __version__
+from gazecrop.commands.doctor.finding import Finding, State
+from gazecrop.commands.doctor.sources import of_sources
+from gazecrop.commands.doctor.worker import of_worker
 from gazecrop.console.environment import read_settings
 from gazecrop.console.options import exit_status
 from gazecrop.crop.cropping import Cropper, Options
@@ -43,13 +46,6 @@ from gazecrop.store.reserve import BYTES as RESERVE_BYTES
 
 FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF")
 RUNS = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    state: Literal["ok", "warn", "FAIL"]
-    about: str
-    text: str
 
 
 def main(argv: Sequence[str]) -> int:
@@ -93,6 +89,10 @@ def examine(settings: Settings) -> Iterator[Finding]:
     if settings.tracing:
         yield _tracing()
     yield from asyncio.run(_store(settings))
+    if settings.sources:
+        yield from asyncio.run(of_sources(settings))
+    if settings.work_stream:
+        yield from asyncio.run(of_worker(settings))
     yield _address(settings)
     if model is not None:
         yield _speed(model)
@@ -163,7 +163,7 @@ async def _store(settings: Settings) -> list[Finding]:
         problems = await store.check()
     except StoreAway as error:
         # With GAZECROP_ID_KEY set the server starts without its store and answers with `X-Degraded: store`.
-        state: Literal["warn", "FAIL"] = "warn" if settings.id_key else "FAIL"
+        state: State = "warn" if settings.id_key else "FAIL"
         return [Finding(state, "store", str(error))]
     finally:
         await store.close()
