@@ -86,7 +86,7 @@ class App:
         self.api.add_exception_handler(ClientGone, self._on_client_gone)
         self.api.add_exception_handler(HTTPException, self._on_http_error)
         self.api.add_exception_handler(RequestValidationError, self._on_invalid)
-        self._front = Front(self.api)
+        self._front = Front(self.api, images.upload_picture, self._failed)
         self._outer: ASGIApp = self._front
         if settings.cors_origins:
             self._outer = Cors(self._outer, settings.cors_origins)
@@ -168,9 +168,12 @@ class App:
 
     async def _on_error(self, request: Request, error: Exception) -> Response:
         assert isinstance(error, GazecropError)  # the class it is registered for
+        return self._failed(error, request.scope["path"])
+
+    def _failed(self, error: GazecropError, path: str) -> Response:
         if isinstance(error, PictureError):
             self.metrics.decode_error(error.slug)
-        return problems.answer(error, request.scope["path"])
+        return problems.answer(error, path)
 
     async def _on_client_gone(self, request: Request, error: Exception) -> Response:
         return Response(status_code=499)  # nginx's number, for the metrics; the client has left

@@ -4,10 +4,9 @@ Metric children (one time series each) are cached in dicts: `labels()` costs mor
 """
 
 import asyncio
-import contextlib
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from prometheus_client import (
     CollectorRegistry,
@@ -239,6 +238,21 @@ class Metrics:
             self._sample()
 
 
+class _Timed:
+    """A block of one stage; a class, as a generator's context manager takes three times as long."""
+
+    __slots__ = ("_began", "_stage", "_stages")
+
+    def __init__(self, stages: "Stages", stage: str) -> None:
+        self._stages, self._stage = stages, stage
+
+    def __enter__(self) -> None:
+        self._began = time.perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        self._stages.add(self._stage, time.perf_counter() - self._began)
+
+
 class Stages:
     """The stages of one request, in the order in which they ended. A stage entered twice has the sum; a stage that was
     not needed is absent: `store` after a hit in memory, `crop` when the answer itself was cached."""
@@ -250,13 +264,8 @@ class Stages:
         self._metrics = metrics
         self.seconds: dict[str, float] = {}
 
-    @contextlib.contextmanager
-    def time(self, stage: str) -> Iterator[None]:
-        began = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.add(stage, time.perf_counter() - began)
+    def time(self, stage: str) -> "_Timed":
+        return _Timed(self, stage)
 
     def add(self, stage: str, seconds: float) -> None:
         self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds

@@ -6,10 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
 from gazecrop.concurrency.bodies import Bodies
 from gazecrop.crop.grid import SaliencyGrid
+from gazecrop.errors import GazecropError, NotAPicture
 from gazecrop.http.front import (
     CACHED_BODY_BYTES,
     CACHED_RESPONSES,
@@ -122,6 +125,37 @@ async def test_the_cache_stays_below_12_megabytes(front: Front) -> None:
         + sys.getsizeof(cache) / CACHED_RESPONSES
     )
     assert CACHED_RESPONSES * entry < 12e6
+
+
+async def test_an_upload_bypasses_the_framework_with_its_errors() -> None:
+    seen: list[str] = []
+
+    async def framework(scope: Scope, receive: Receive, send: Send) -> None:
+        seen.append(f"framework {scope['method']} {scope['path']}")
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+
+    async def upload(request: Request) -> Response:
+        seen.append(f"upload {request.scope['gazecrop.route']} {(await request.body()).decode()}")
+        if request.query_params:
+            raise NotAPicture("no")
+        return Response(b"made")
+
+    def failed(error: GazecropError, path: str) -> Response:
+        seen.append(f"{type(error).__name__} {path}")
+        return Response(b"failed")
+
+    front = Front(framework, upload, failed)
+    parts: Any = SimpleNamespace(keys=None, metrics_keys=Keys(()), bodies=Bodies(1000))
+    front.parts = parts
+    assert await ask(front, "/v1/images", "POST", b"x") == b"made"
+    assert await ask(front, "/v1/images?zoom=9", "POST", b"y") == b"failed"
+    for method, path in (("GET", "/v1/images"), ("POST", "/v1/images/"), ("OPTIONS", "/v1/images")):
+        await ask(front, path, method)
+    assert seen == [
+        "upload /v1/images x",
+        *("upload /v1/images y", "NotAPicture /v1/images"),
+        *("framework GET /v1/images", "framework POST /v1/images/", "framework OPTIONS /v1/images"),
+    ]
 
 
 async def test_a_body_of_google_s_format_counts_with_all_that_is_decoded_from_it() -> None:

@@ -131,13 +131,26 @@ class Gate:
             release_body()
             raise
 
+        answer: asyncio.Future[T] = loop.create_future()
+
         def end() -> None:
             release_body()
             self.leave(place)
 
+        def deliver(job: Future[T]) -> None:
+            end()
+            if answer.done():  # the caller was cancelled
+                return
+            if job.cancelled():
+                answer.cancel()
+            elif (error := job.exception()) is not None:
+                answer.set_exception(error)
+            else:
+                answer.set_result(job.result())
+
         def ended(job: Future[T]) -> None:
             with suppress(RuntimeError):  # the loop was closed in the meantime
-                loop.call_soon_threadsafe(end)
+                loop.call_soon_threadsafe(deliver, job)
 
         try:
             started()
@@ -145,8 +158,12 @@ class Gate:
         except BaseException:
             end()
             raise
-        job.add_done_callback(ended)
-        return await asyncio.wrap_future(job)
+        job.add_done_callback(ended)  # one for both: asyncio.wrap_future would wake the loop a second time
+        try:
+            return await answer
+        except asyncio.CancelledError:
+            job.cancel()  # if it has not begun
+            raise
 
     async def enter(self, size: int, deadline: float | None = None, cost: float = 0.0) -> Place:
         """Waits for its turn; `leave` must follow. `deadline` is a time of `time.monotonic()`.

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
@@ -18,6 +19,7 @@ from gazecrop.crop.zooming import LEAST_FILL, MOST_FILL, AutoZoom
 from gazecrop.errors import BadParameters
 
 MOST_CONSTRAINTS = 16  # of each kind
+CACHED_CHARACTERS = 256  # a longer query is parsed each time
 CROPPING = frozenset(
     {
         "ratios",
@@ -61,11 +63,11 @@ class Wanted:
 
 def parse(query: str, allowed: frozenset[str] = CROPPING) -> Wanted:
     """Parses a raw query string. Raises BadParameters with every wrong parameter in `errors`."""
-    return _parse_cached(query, allowed) if len(query) < 256 else _parse(query, allowed)
+    return _parse_cached(query, allowed) if len(query) < CACHED_CHARACTERS else _parse(query, allowed)
 
 
 def _parse(query: str, allowed: frozenset[str]) -> Wanted:
-    wanted, errors = parse_collecting_errors(query, allowed)
+    wanted, errors = _parse_collecting(query, allowed)
     if errors:
         raise BadParameters(errors)
     return wanted
@@ -74,6 +76,13 @@ def _parse(query: str, allowed: frozenset[str]) -> Wanted:
 def parse_collecting_errors(query: str, allowed: frozenset[str]) -> tuple[Wanted, list[dict[str, Any]]]:
     """As `parse`, but returns the errors, for callers that parse further parameters from `extra` and report all errors
     together. Raises BadParameters only for a query string that cannot be decoded."""
+    if len(query) < CACHED_CHARACTERS:
+        with suppress(BadParameters):
+            return _parse_cached(query, allowed), []
+    return _parse_collecting(query, allowed)
+
+
+def _parse_collecting(query: str, allowed: frozenset[str]) -> tuple[Wanted, list[dict[str, Any]]]:
     try:
         pairs = parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=64)
     except ValueError:

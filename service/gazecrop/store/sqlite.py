@@ -92,6 +92,7 @@ class SqliteStore:
         connection = open_file(path)
         self._writer = Writer(connection, path, self._evict)
         try:
+            (self._page_size,) = connection.execute("PRAGMA page_size").fetchone()
             self._reader = Reader(path, self._writer.away)
             self._shrink(connection)
         except sqlite3.Error as error:
@@ -110,10 +111,11 @@ class SqliteStore:
 
     def _excess(self, connection: Connection) -> float:
         """The share of the pages in use that is above the limit; negative below it."""
-        (size,) = connection.execute("PRAGMA page_size").fetchone()
         (pages,) = connection.execute("PRAGMA page_count").fetchone()
         (free,) = connection.execute("PRAGMA freelist_count").fetchone()
-        return float(1 - (self._limit + sqlite_reports.total(connection)) / ((pages - free) * size))
+        return float(
+            1 - (self._limit + sqlite_reports.total(connection)) / ((pages - free) * self._page_size)
+        )
 
     def _shrink(self, connection: Connection) -> None:
         """After the limit was lowered between two starts: evicts down to it and returns the pages to the disk."""

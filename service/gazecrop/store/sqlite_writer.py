@@ -52,6 +52,7 @@ class Writer(threading.Thread):
         self._reserve = Reserve(path.with_name(f"{path.name}-reserve"))
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._closed = False
+        self._synchronous: bool | None = None  # as last set
 
     async def run_job(self, work: Callable[[Connection], T], *, durable: bool, small: bool = False) -> T:
         """Runs `work` in a transaction and returns its result after the commit; durable: on disk. small: a change of a
@@ -158,8 +159,10 @@ class Writer(threading.Thread):
     def _begin(self, *, durable: bool) -> None:
         if durable and not self.is_there():
             raise self.away("was removed or replaced while in use; restart the server")
-        # In WAL mode FULL flushes the whole log to disk at each commit.
-        self._connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+        if durable != self._synchronous:
+            # In WAL mode FULL flushes the whole log to disk at each commit.
+            self._connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+            self._synchronous = durable
         # IMMEDIATE: a transaction that starts with a read fails at its first write when another process writes.
         self._connection.execute("BEGIN IMMEDIATE")
 
