@@ -2,7 +2,7 @@
 cannot say so."""
 
 import asyncio
-import time
+import threading
 import tracemalloc
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -11,7 +11,7 @@ import pytest
 from redis.asyncio import Redis
 
 from gazecrop.errors import StoreAway
-from gazecrop.store import redis_tracking, sqlite_reader
+from gazecrop.store import redis_pool, redis_tracking, sqlite_reader
 from gazecrop.store.base import Condition, Entry, Record, Store
 from gazecrop.store.memory import REREAD_SECONDS, MapCache
 from gazecrop.store.redis import RedisStore
@@ -168,12 +168,12 @@ async def test_a_slow_file_is_read_in_a_thread(
         assert store.quick and await cache.get(A)
     assert not store.quick
     reader = store._reader
-    hung, read = asyncio.Event(), reader.read
+    hung, go_on, read = asyncio.Event(), threading.Event(), reader.read
     loop = asyncio.get_running_loop()
 
     def slow(query: str, id: str) -> list[sqlite_reader.Row]:
         loop.call_soon_threadsafe(hung.set)
-        time.sleep(0.05)
+        assert go_on.wait(60)
         return read(query, id)
 
     monkeypatch.setattr(reader, "read", slow)
@@ -181,10 +181,13 @@ async def test_a_slow_file_is_read_in_a_thread(
     reading = [asyncio.create_task(cache.get(A)) for _ in range(5)]
     await hung.wait()  # the loop runs while the file is read
     assert not any(one.done() for one in reading)
+    go_on.set()
     assert all(await asyncio.gather(*reading)) and await store.get_focus(A) is None
+    go_on.clear()
     monkeypatch.setattr(sqlite_reader, "PATIENCE_SECONDS", 0.01)
     with pytest.raises(StoreAway):
         await store.get(B)
+    go_on.set()
     monkeypatch.setattr(reader, "_slow_until", 0.0)
     assert store.quick
 
@@ -410,9 +413,11 @@ async def test_a_user_with_a_password_and_another_database(
 
 @pytest.mark.redis
 async def test_after_a_fail_over_the_old_server_confirms_nothing(
-    open_cache: OpenCache, start: Start, clock: Clock
+    open_cache: OpenCache, start: Start, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is a replica that cannot follow: it would never report what the new primary changes."""
+    """It is a replica that cannot follow: it would never report what the new primary changes. A connection whose role
+    is due to be checked leads to the new one at once."""
+    monkeypatch.setattr(redis_pool, "ROLE_SECONDS", 0.0)
     old, new = start(), start()
     new.follow(old)
     proxy = Proxy(old)
@@ -423,11 +428,11 @@ async def test_after_a_fail_over_the_old_server_confirms_nothing(
         old.client.replicaof("127.0.0.1", "1")
         proxy.target = new
         await open_cache(f"redis://127.0.0.1:{new.port}").delete(A)
-        began = time.monotonic()
-        while await cache.get(A) is not None:
-            assert time.monotonic() - began < 5.0
-            clock.now += 0.6
-            await asyncio.sleep(0.2)
+        clock.now += 1.01  # what was confirmed before is no longer fresh
+        assert await cache.get(A) is None
+        async with asyncio.timeout(20):
+            while cache.store.watch.confirmed > 0:  # the connection for the reports is given up
+                await asyncio.sleep(0.005)
         await hold(cache, clock)  # with the new one
         assert await cache.get(A) and cache.reads == 0
         assert new.client.info("clients")["tracking_clients"] == 1  # the proxy's
