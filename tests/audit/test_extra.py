@@ -67,7 +67,7 @@ def test_one_line_names_what_to_install(
     output = capsys.readouterr()
     assert output.err == (
         f"gazecrop audit: {missing} is missing: install the extra [audit], "
-        "for example pip install 'gazecrop[audit]'\n"
+        "for example pip install '.[audit]' in the checkout\n"
     )
     assert not Path("gazecrop-audit").exists()
 

@@ -1,7 +1,9 @@
 """`gazecrop work`: real workers, a real Redis, real HTTP servers."""
 
 import json
+import os
 import random
+import re
 import subprocess
 import sys
 import threading
@@ -93,6 +95,30 @@ def test_jobs_their_results_and_the_service_beside_it(
 
     answer = httpx.get(f"{server.url}/v1/images/{document['id']}", params={"ratios": "16:9"})
     assert answer.status_code == 200 and answer.content == results["bytes"][b"document"]
+
+
+def test_the_page_s_commands_run(workers: Workers, tmp_path: Path) -> None:
+    """The worker of the first block, in the background, with a job that redis-cli adds from a file."""
+    page = (Path(__file__).parents[2] / "docs/worker.md").read_text()
+    [code] = [block for block in re.findall(r"^```shell\n(.*?)^```$", page, re.M | re.S) if "XADD" in block]
+    cli = f"redis-cli -s {workers.server.path}"
+    code = code.replace("redis://127.0.0.1:6379/0", f"{workers.server.url}?socket_timeout=2")
+    setting, work, add, show = code.replace("redis-cli", cli).splitlines()
+    wait = f"until [ $({cli} XLEN jobs:results) = 1 ]; do sleep 0.1; done"
+    script = "\n".join([setting, f"{work} &", "worker=$!", add, wait, show, "kill $worker", "wait $worker"])
+    (tmp_path / "photo.jpg").write_bytes(jpeg())
+    environment = os.environ | {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "GAZECROP_DEVICE": "cpu",
+        "GAZECROP_HOST": "127.0.0.1",
+        "GAZECROP_WORK_PORT": "0",
+    }
+    program = ["bash", "-euo", "pipefail", "-c", script]
+    done = subprocess.run(program, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    printed = done.stdout.splitlines()
+    assert printed[printed.index("id") + 1] == "42" and printed[printed.index("status") + 1] == "201"
+    assert len(json.loads(printed[printed.index("document") + 1])["crops"]) == 2
 
 
 def test_passing_errors_are_retried_and_then_dead_letters(workers: Workers) -> None:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from PIL import Image, ImageOps
 
 from tests.conftest import Server, command
 from tests.helpers.environments import node_environment
-from tests.helpers.shipping import ROOT
+from tests.helpers.shipping import ROOT, text
 
 pytestmark = pytest.mark.long
 HELPER = ROOT / "service" / "gazecrop" / "integrations" / "sharp"
@@ -139,3 +140,13 @@ def test_errors(
     assert "crops" in run(**same, ask={"url": f"{url}/", "key": "right", "parameters": {"policy": "careful"}})
     other = run(**same | {"ratio": "7:5"}, ask={"url": url, "key": "right", "ratios": ["1:1"]})
     assert other["name"] == "RangeError" and "1:1" in other["error"]
+
+
+def test_the_page_s_example_runs(folder: Path, photo: Callable[[str], Path], server: Server) -> None:
+    [code] = re.findall(r"^```text\n(import .*?)^```$", text("docs/integrations.md"), re.M | re.S)
+    (folder / "page.js").write_text(code.replace("http://127.0.0.1:8000", server.url))
+    (folder / "photo.jpg").write_bytes(photo("rocket").read_bytes())
+    done = subprocess.run(["node", "page.js"], cwd=folder, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    with Image.open(folder / "wide.webp") as cut:
+        assert cut.size == (640, 360)  # the picture's own width: nothing is enlarged

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ from PIL import Image, ImageOps
 import gazecrop
 from tests.conftest import Server, free_port
 from tests.helpers.environments import python_environment
+from tests.helpers.shipping import text
 from tests.integrations.test_sharp import turned
 from tests.integrations.test_thumbor import place
 
@@ -26,17 +28,11 @@ GAZECROP_URL = os.environ.get("SERVICE")
 GAZECROP_API_KEY = "right"
 GAZECROP_TIMEOUT = 30
 """
-MODELS = """
-from django.db import models
-from gazecrop.integrations.django import keep_focal_point
-
-class Photo(models.Model):
-    file = models.ImageField()
-    focal_x = models.FloatField(null=True, blank=True)
-    focal_y = models.FloatField(null=True, blank=True)
-
-keep_focal_point(Photo, "file", x="focal_x", y="focal_y")
-"""
+# The model of the page.
+[MODELS] = re.findall(
+    r"^```text\n(from gazecrop\.integrations\.django.*?)^```$", text("docs/integrations.md"), re.M | re.S
+)
+MODELS = f"from django.db import models\n{MODELS}"
 PROGRAM = """
 import json, logging, sys
 import django

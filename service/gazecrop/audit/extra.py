@@ -12,7 +12,7 @@ def require(*modules: str) -> None:
             import_module(module)
         except ImportError:
             raise SourceError(
-                f"{module} is missing: install the extra [audit], for example pip install 'gazecrop[audit]'"
+                f"{module} is missing: install the extra [audit], for example pip install '.[audit]' in the checkout"
             ) from None
 
 

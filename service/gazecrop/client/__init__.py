@@ -9,7 +9,7 @@ try:
     import httpx as httpx
 except ImportError:
     raise ImportError(
-        "gazecrop.Client needs httpx, the extra [client]: pip install 'gazecrop[client]'"
+        "gazecrop.Client needs httpx, the extra [client]: pip install 'PATH/TO/gazecrop[client]'"
     ) from None
 
 from gazecrop.client.asynchronous import AsyncClient

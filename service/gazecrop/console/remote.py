@@ -58,7 +58,9 @@ def _file_system(url: str) -> tuple[Any, str]:
         found: tuple[Any, str] = url_to_fs(url)
     except ImportError as error:
         scheme = url.partition("://")[0]
-        raise NoRemote(f"{scheme}:// needs the extra [remote]: pip install 'gazecrop[remote]'") from error
+        raise NoRemote(
+            f"{scheme}:// needs the extra [remote]: pip install '.[remote]' in the checkout"
+        ) from error
     return found
 
 

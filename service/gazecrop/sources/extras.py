@@ -11,6 +11,5 @@ def load(module: str, extra: str, setting: str) -> Any:
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        raise GazecropError(
-            log=f"{setting} needs the extra [{extra}] (pip install 'gazecrop[{extra}]'): {error}"
-        ) from None
+        how = f"pip install '.[{extra}]' in the checkout; EXTRA=sources for an image"
+        raise GazecropError(log=f"{setting} needs the extra [{extra}] ({how}): {error}") from None
