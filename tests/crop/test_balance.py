@@ -1,6 +1,7 @@
 """Policy `balanced` against values computed apart: with fractions, box by box, pixel by pixel."""
 
 import math
+import tracemalloc
 from collections.abc import Iterable
 from dataclasses import replace
 from fractions import Fraction
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gazecrop.crop.balance import Balance, Weights
+from gazecrop.crop.balance import MOST_FOUND, Balance, Weights
 from gazecrop.crop.confidence import Calibration
 from gazecrop.crop.cropping import Cropper, Options, box_size
 from gazecrop.crop.grid import SaliencyGrid
@@ -200,3 +201,35 @@ def test_weights_come_from_the_manifest() -> None:
         Weights.from_manifest(entry | {"face": -0.1})
     with pytest.raises(ValueError, match="not 0 to 1"):
         Weights.from_manifest(entry | {"face": float("nan")})
+
+
+def test_offsets_are_kept_and_bounded() -> None:
+    """The second time a length is asked for, alone or with others, nothing is computed."""
+    levels = np.random.default_rng(3).integers(1, 32, (30, 40), np.uint8)
+    field = Field(SaliencyGrid(levels, 1600, 1200))
+    axis = Balance(field, levels, (), WEIGHTS).across
+    lengths = [700, 900, 1200, 900, 1600]
+    alone = [field.across.best(length, axis) for length in lengths]
+    assert axis.best(lengths, field.across) == alone == axis.best(lengths, field.across)
+    assert axis.best([900], field.across) == alone[1:2] and len(axis.found) == 4
+    axis.found[900] = 3
+    assert axis.best([900, 700], field.across) == [3, alone[0]]
+    for length in range(100, 300):
+        axis.best([length], field.across)
+        assert len(axis.found) <= MOST_FOUND
+
+
+def test_the_kept_offsets_count_as_memory() -> None:
+    levels = np.random.default_rng(3).integers(1, 32, (30, 40), np.uint8)
+    croppers = [Cropper(SaliencyGrid(levels, 1600, 1200)) for _ in range(200)]
+    ratios = [parse_ratio(f"{width}:20") for width in range(7, 27)]
+    for cropper in croppers:
+        cropper.crop(ratios[0], BALANCED)
+    counted = sum(cropper.size for cropper in croppers)
+    tracemalloc.start()
+    for cropper in croppers:
+        cropper.crops(ratios, BALANCED, [None] * len(ratios))
+    held = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    counted = sum(cropper.size for cropper in croppers) - counted
+    assert 0 < held <= 1.1 * counted, (held, counted)

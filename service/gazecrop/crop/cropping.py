@@ -28,6 +28,7 @@ GOOD, TIGHT = 0.80, 0.60  # of the importance
 # sums of one axis and of each row, a subject.
 CELLS = 1200
 PLAIN, PROFILE, LEVELS, BALANCE, AXIS, ROWS, SUBJECT = 4_500, 3_000, 10_100, 500, 1_900, 40_000, 500
+FOUND = 100  # of a kept offset
 MOST_SUBJECTS = 16  # kept for one map; one takes up to 2 ms to find
 CAREFUL = 0.8  # the least chance of beating the centre crop with which policy `careful` leaves it
 
@@ -131,7 +132,11 @@ class Cropper:
             parts += LEVELS
         for balance in self._balances.values():
             its = balance.computed
-            parts += BALANCE + AXIS * (("across" in its) + ("down" in its)) + ROWS * ("_rows" in its)
+            parts += BALANCE + ROWS * ("_rows" in its)
+            if "across" in its:
+                parts += AXIS + FOUND * len(balance.across.found)
+            if "down" in its:
+                parts += AXIS + FOUND * len(balance.down.found)
         parts += SUBJECT * len(self._subjects)
         return parts * max(self.grid.levels.size, CELLS) // CELLS
 
@@ -184,9 +189,9 @@ class Cropper:
         field, (width, height) = self.field, _largest(ratio, self.grid.width, self.grid.height)
         balance = self._balance(options.protect) if options.policy != "window" else None
         if height == field.height:
-            box = Box(field.across.best(width, balance.across if balance else None), 0, width, height)
+            box = Box(_best(field.across, balance.across if balance else None, (width,))[0], 0, width, height)
         else:
-            box = Box(0, field.down.best(height, balance.down if balance else None), width, height)
+            box = Box(0, _best(field.down, balance.down if balance else None, (height,))[0], width, height)
         return self._along(ratio, box, options)
 
     def _along(self, ratio: Ratio, box: Box, options: Options) -> Crop:
@@ -400,11 +405,11 @@ def _largest(ratio: Ratio, width: int, height: int) -> tuple[int, int]:
     return width, max((2 * width * q + p) // (2 * p), 1)
 
 
-def _best(profile: Profile, axis: Axis | None, lengths: list[int]) -> list[int]:
+def _best(profile: Profile, axis: Axis | None, lengths: Sequence[int]) -> list[int]:
     """The offsets of the best windows of these lengths."""
-    if axis is not None and len(lengths) > 1:
-        return axis.best(lengths)
-    return [profile.best(length, axis) for length in lengths]
+    if axis is not None:
+        return axis.best(lengths, profile)
+    return [profile.best(length) for length in lengths]
 
 
 def _half_up(numerator: int, denominator: int) -> int:
