@@ -1,6 +1,7 @@
 """The response cache of the hot route: bounded, and cleared by a DELETE. (Its responses: tests/api/test_crops.py.)"""
 
 import sys
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,13 +13,16 @@ from starlette.types import Message, Receive, Scope, Send
 
 from gazecrop.concurrency.bodies import Bodies
 from gazecrop.crop.grid import SaliencyGrid
-from gazecrop.errors import GazecropError, NotAPicture
+from gazecrop.crop.params import Wanted, one_ratio, parse
+from gazecrop.errors import BadParameters, GazecropError, NotAPicture
 from gazecrop.http.front import (
     CACHED_BODY_BYTES,
     CACHED_RESPONSES,
     CACHED_TARGET_CHARS,
     GOOGLE_BODY_FACTOR,
+    ONE,
     Front,
+    one_crop,
 )
 from gazecrop.http.problems import GOOGLE
 from gazecrop.keys import Keys
@@ -172,3 +176,39 @@ async def test_a_body_of_google_s_format_counts_with_all_that_is_decoded_from_it
     for path in ("/v1/images", GOOGLE):
         await ask(front, path, "POST", b"x" * 100)
     assert held == [100, 100 * GOOGLE_BODY_FACTOR] and bodies.held == 0
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        *(
+            "",
+            "v=1a",
+            "v=",
+            "v=%41",
+            "v=a&policy=window",
+            "policy=window&v=0123456789",
+            "&v=1",
+            "policy=window",
+        ),
+        *(
+            "zoom=1.5&keep=0.1,0.1,0.2,0.2&v=abc",
+            "policy=centre&v=a&v=b",
+            "v=a&v=b",
+            "%76=a&v=b",
+            "zoom=9&v=a",
+        ),
+        *("ratios=1:1&v=a", "v=a&", "v=é", "&".join(["protect=face"] * 64 + ["v=a"]), "x" * 300 + "&v=a"),
+        *("policy=" + "%63entre&v=1", "V=a", "v=" + "a" * 40, "&" * 70 + "v=a"),
+    ],
+)
+def test_a_version_set_aside_changes_nothing(query: str) -> None:
+    def found(how: Callable[[], Wanted]) -> object:
+        try:
+            return how()
+        except BadParameters as error:
+            return error.members
+
+    whole = found(lambda: parse(query, ONE).of(one_ratio("16:9")))
+    for _ in range(2):
+        assert found(lambda: one_crop(query, "16:9")) == whole
