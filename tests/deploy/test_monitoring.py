@@ -37,10 +37,10 @@ def dashboard() -> dict[str, Any]:
     return found
 
 
-def test_the_dashboard_has_its_fourteen_panels() -> None:
+def test_the_dashboard_has_its_sixteen_panels() -> None:
     panels = dashboard()["panels"]
-    assert len(panels) == 14 and len({p["id"] for p in panels}) == 14
-    assert len({(p["gridPos"]["x"], p["gridPos"]["y"]) for p in panels}) == 14
+    assert len(panels) == 16 and len({p["id"] for p in panels}) == 16
+    assert len({(p["gridPos"]["x"], p["gridPos"]["y"]) for p in panels}) == 16
 
 
 def test_the_dashboard_s_variables_select_everywhere() -> None:

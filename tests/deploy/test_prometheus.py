@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from redis import Redis
 
 from tests.conftest import RedisServer, Server, command, free_port, serving
 from tests.helpers.contract import until
+from tests.helpers.pictures import jpeg
 from tests.helpers.shipping import ROOT, text
 from tests.helpers.workers import Workers
 
@@ -81,14 +82,25 @@ def prometheus(folder: Path, alerts: str, **targets: str) -> Iterator[httpx.Clie
 
 
 @pytest.mark.long
-def test_no_panel_is_empty_and_no_rule_fails(server: Server, tmp_path: Path) -> None:
-    """After the load test."""
-    address = server.url.removeprefix("http://")
-    with prometheus(tmp_path, text("docker/alerts.yml"), gazecrop=address) as client:
+@pytest.mark.redis
+def test_no_panel_is_empty_and_no_rule_fails(
+    server: Server, redis_server: RedisServer, tmp_path: Path
+) -> None:
+    """During the load test, with a worker beside the server."""
+    with ExitStack() as stack:
+        redis = stack.enter_context(Redis.from_url(redis_server.url))
+        workers = Workers(tmp_path, redis_server, redis)
+        stack.callback(workers.end)
+        targets = {
+            "gazecrop": server.url.removeprefix("http://"),
+            "gazecrop_worker": f"127.0.0.1:{workers.running().port}",
+        }
+        client = stack.enter_context(prometheus(tmp_path, text("docker/alerts.yml"), **targets))
         load, deadline = locust(server.url), time.monotonic() + 120
         while load.poll() is None:
             assert time.monotonic() < deadline
             errors(server.url)
+            workers.add(image=jpeg())
             time.sleep(0.5)
         empty = []
         for panel in json.loads(text("docker/grafana/gazecrop.json"))["panels"]:
