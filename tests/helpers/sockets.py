@@ -1,6 +1,7 @@
 """A small ASGI app behind the server's protocol, in a thread, and raw sockets to it."""
 
 import contextlib
+import re
 import socket
 from collections.abc import Generator
 from dataclasses import dataclass
@@ -67,6 +68,19 @@ def everything(client: socket.socket) -> bytes:
         while chunk := client.recv(65536):
             answer += chunk
     return answer
+
+
+def whole_answer(client: socket.socket) -> bytes:
+    """One answer, however many pieces its head and its body arrive in, and what is already there behind it."""
+    answer = b""
+    while True:
+        part = client.recv(65536)
+        assert part, answer
+        answer += part
+        head, end, content = answer.partition(b"\r\n\r\n")
+        length = re.search(rb"(?i)\r\ncontent-length: (\d+)", head)
+        if end and length is not None and len(content) >= int(length[1]):
+            return answer
 
 
 @contextlib.contextmanager

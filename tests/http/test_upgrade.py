@@ -9,7 +9,7 @@ import pytest
 
 from tests.conftest import Server, command
 from tests.helpers.pictures import jpeg
-from tests.helpers.sockets import MB, Running, serving
+from tests.helpers.sockets import MB, Running, serving, whole_answer
 
 OFFERS = {
     "h2c": b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABk\r\n",
@@ -69,7 +69,7 @@ def test_the_body_is_read(running: Running, offer: bytes, chunked: bool, late: b
                 client.sendall(body[size // 2 :])
             else:
                 client.sendall(head + body)
-            answer = client.recv(65536)
+            answer = whole_answer(client)
             assert bodies(answer) == [b"%d" % size], answer[:200]
 
 
@@ -90,7 +90,7 @@ def test_a_request_without_a_body_is_answered_at_once(running: Running, offer: b
     with running.connect() as client:
         for _ in range(2):
             client.sendall(b"GET /read HTTP/1.1\r\nHost: x\r\n" + offer + b"\r\n")
-            assert bodies(client.recv(65536)) == [b"0"]
+            assert bodies(whole_answer(client)) == [b"0"]
 
 
 def test_limits_apply_behind_an_offer(running: Running, offer: bytes) -> None:
