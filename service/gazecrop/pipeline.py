@@ -263,7 +263,7 @@ class Pipeline:
     async def crops_aside(self, known: Known, wanted: Wanted) -> list[Crop]:
         """`crops`, with a costly query in a thread: 16 ratios with 25 constraints and 5 candidates take 0.06 to 0.25 s,
         which would block the event loop. Raises as `crops`, and Overloaded."""
-        if cost(wanted) <= CHEAP:
+        if wanted.options.plain or cost(wanted) <= CHEAP:
             return self.crops(known, wanted)
         return await self.in_thread(lambda: self.crops(known, wanted))
 

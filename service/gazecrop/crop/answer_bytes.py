@@ -16,8 +16,10 @@ def crop_bytes(crop: Crop, cropper: Cropper) -> bytes:
     wide, high = grid.width, grid.height
     profile = f'"profile":"{ratio.profile}",' if ratio.profile else ""
     confidence = "null" if crop.confidence is None else repr(round(crop.confidence, 3))
-    more = answers.seldom(crop, cropper)
-    between = orjson.dumps(more)[1:-1].decode() + "," if more else ""
+    verdict, between = crop.verdict, ""
+    if crop.objects or crop.alternatives or crop.unmet or crop.zoom is not None or verdict == "poor":
+        more = answers.seldom(crop, cropper)
+        between = orjson.dumps(more)[1:-1].decode() + ","
     css = ""
     if width == wide or height == high:
         css = f'"css":{{"object-position":"{answers.object_position(crop.box, wide, high)}"}},'
@@ -38,7 +40,7 @@ def crop_bytes(crop: Crop, cropper: Cropper) -> bytes:
         f'"importance_fraction":{round(crop.importance, 4)!r},"centre_fraction":{round(crop.centred, 4)!r},'
         f'"gain":{round(crop.importance - crop.centred, 4) + 0.0!r},'
         f'"beats_centre":{round(crop.beats_centre, 3)!r},"confidence":{confidence},'
-        f'"verdict":"{crop.verdict}","policy":"{crop.policy}",{between}{css}'
+        f'"verdict":"{verdict}","policy":"{crop.policy}",{between}{css}'
         f'"links":{{"imgproxy":"crop:{width}:{height}:nowe:{x}:{y}","sharp":"rotate().extract('
         f'{{ left: {x}, top: {y}, width: {width}, height: {height} }})"{upright}}}{fields}}}'
     ).encode()

@@ -146,9 +146,14 @@ class Profile:
         return self.edges.beside
 
     @property
+    def whole(self) -> int:
+        """The saliency of the whole picture without the factor across."""
+        return self._cumulative[-1]
+
+    @property
     def total(self) -> int:
         """The saliency of the whole picture."""
-        return self._cumulative[-1] * self._across
+        return self.whole * self._across
 
     def sum(self, offset: int, length: int) -> int:
         return self.inside(offset, length) * self._across
