@@ -92,6 +92,7 @@ system:
 system-all: system
 	@.ci/apt "command -v nginx" nginx-light || true
 	@.ci/apt "command -v npm" npm || true
+	@.ci/apt "command -v sqlite3" sqlite3 || true
 	@.ci/apt "command -v buildah" buildah || true
 	@.ci/apt "command -v debootstrap" debootstrap || true
 	@.ci/apt "command -v crun" crun || true

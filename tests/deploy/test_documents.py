@@ -5,16 +5,18 @@ import re
 import shutil
 import subprocess
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import httpx
 import kubernetes_validate
 import pytest
 import yaml
 
 from gazecrop import __version__
 from gazecrop.store.redis_url import parse
-from tests.conftest import command
+from tests.conftest import Server, command
 from tests.helpers.shipping import ROOT, text, variables
 
 PAGES = ["k8s/README.md", "docs/docker.md", "docs/nginx.md", "docs/gpu.md", "docs/tracing.md"]
@@ -166,6 +168,25 @@ def test_the_secret_is_made_by_the_command() -> None:
     made = json.loads(done.stdout)
     assert (made["metadata"]["name"], made["metadata"]["namespace"]) == ("gazecrop", "gazecrop")
     assert made["data"].keys() <= variables() and {len(v) for v in made["data"].values()} == {88, 44}
+
+
+@pytest.mark.long
+def test_a_backup_of_a_running_server_has_its_focal_points(
+    start_server: Callable[..., Server], picture: bytes, tmp_path: Path
+) -> None:
+    [line] = re.findall(r'^sqlite3 data/gazecrop\.db "\.backup copy\.db"', text("docs/upgrades.md"), re.M)
+    first = start_server(GAZECROP_ID_KEY="k")
+    id = httpx.post(f"{first.url}/v1/images", content=picture).json()["id"]
+    focus = f"/v1/images/{id}/focus"
+    assert httpx.put(first.url + focus, json={"x": 0.25, "y": 0.75}).status_code == 201
+    command("sqlite3")
+    # The page's folder is the server's default one, data.
+    subprocess.run(["sh", "-c", line], cwd=first.data_dir.parent, check=True)
+    (tmp_path / "restored").mkdir()
+    (first.data_dir.parent / "copy.db").rename(tmp_path / "restored/gazecrop.db")
+    second = start_server(GAZECROP_ID_KEY="k", GAZECROP_DATA_DIR=str(tmp_path / "restored"))
+    assert httpx.get(second.url + focus).json() == httpx.get(first.url + focus).json()
+    assert httpx.get(f"{second.url}/v1/images/{id}/crops/1:1").status_code == 200
 
 
 def test_addresses_of_redis_are_understood() -> None:
