@@ -93,6 +93,8 @@ def test_a_folder_of_http_and_resuming(site: tuple[str, Path], tmp_path: Path) -
     listed = answers(tmp_path / "listed")
     assert listed[f"{url}/a.jpg"]["crops"] == found["a.jpg"]["crops"]
     assert listed[f"{url}/none.jpg"]["error"]["type"] == "/problems/file_unreadable"
+    # A query is no glob: signatures have any characters.
+    assert [item.path for item in pictures_of(f"{url}/a.jpg?sig=a*b")] == [f"{url}/a.jpg?sig=a*b"]
 
 
 OBJECTS = {

@@ -25,9 +25,10 @@ def pictures_at(source: str) -> list[tuple[str, str]]:
     files, path = _file_system(source)
     scheme = source.partition("://")[0]
     web = scheme in ("http", "https")
-    one = is_picture(path.partition("?")[0] if web else path)
+    name = path.partition("?")[0] if web else path  # without a query
+    one = is_picture(name)
     try:
-        if "*" in path or (not web and glob.has_magic(path)):
+        if "*" in name or (not web and glob.has_magic(name)):
             urls = [_url(each, scheme) for each in sorted(files.glob(path))]
             if urls or not one:  # else the name of one picture, with a ? or a [ in it
                 return [(url, url) for url in urls if is_picture(url)]
