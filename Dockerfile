@@ -1,6 +1,6 @@
 # The service as `make serve` sets it up: the same hashed locks, nothing else. `docker compose up` runs it with Redis.
-# PYTHON pins the base: docs/docker.md. The one place that names it.
-ARG PYTHON=python:3.12-slim
+# The base, by the digest of its index for all processors: docs/docker.md says how to move it. The one place that names it.
+ARG PYTHON=python:3.12.14-slim-trixie@sha256:78387bc3881b8273120a12ebe6c1ab22b018ccc2c9adf565ae1ac9b536e184ea
 # EXTRA=cuda for GPUs (2.5 GB; the host gives the driver only) or EXTRA=heic, EXTRA=otel, EXTRA=sources (pictures by URL, the worker)
 ARG EXTRA=
 # A stage for each lock: a change of one leaves the other images' layers as they are.

@@ -1,7 +1,8 @@
 #!/bin/sh
 # docker/build-without-docker.sh STORAGE: builds the Dockerfile as it is with buildah, without a daemon, as root, into the
-# image `gazecrop` of the folder STORAGE. For machines that reach no registry of images: the base, which the Dockerfile names
-# python:3.12-slim, is a Debian with its own Python, made by debootstrap. It is for tests; publish what `docker build` makes.
+# image `gazecrop` of the folder STORAGE. For machines that reach no registry of images: in place of the base, which the
+# Dockerfile pins by its digest, is a Debian with its own Python, made by debootstrap. It is for tests; publish what
+# `docker build` makes.
 # Needed: buildah and debootstrap. The folder of the certificates and pip's configuration are those of this machine.
 set -e
 storage=$1
@@ -14,7 +15,7 @@ cd "$(dirname "$0")/.."
 export STORAGE_DRIVER=vfs BUILDAH_ISOLATION=chroot
 buildah() { command buildah --root "$storage/images" --runroot "$storage/run" "$@"; }
 
-base=docker.io/library/python:3.12-slim
+base=localhost/python-of-debian
 if ! buildah inspect --type image "$base" >/dev/null 2>&1; then
     debootstrap --variant=minbase --include=python3,python3-venv,ca-certificates bookworm "$storage/debian" >"$storage/debootstrap.log"
     container=$(buildah from scratch)
@@ -30,4 +31,4 @@ echo "cafile=/etc/ssl/certs/ca-certificates.crt" >"$storage/npmrc"
 buildah build --pull=never --layers --format docker --tag gazecrop \
     --volume /etc/ssl/certs:/etc/ssl/certs:ro --volume "$storage/pip.conf:/etc/pip.conf:ro" \
     --volume "$storage/npmrc:/root/.npmrc:ro" \
-    --build-arg "REVISION=$(git rev-parse HEAD)" .
+    --build-arg "PYTHON=$base" --build-arg "REVISION=$(git rev-parse HEAD)" .
