@@ -9,14 +9,15 @@ class Body:
     """A backbone of inverted residual blocks.
 
     `stream`, `stride` and `kernel` have one entry per block: the residual stream that the block adds to, its stride and
-    its kernel. `streams` has the channels of each stream, unpruned. The first `frozen` blocks end at 1/8 of the
-    picture's size, the blocks before `coarse` at 1/16.
+    its kernel. `streams` has the channels of each stream, unpruned. The first `quarter` blocks end at 1/4 of the
+    picture's size, the first `frozen` ones at 1/8, the blocks before `coarse` at 1/16.
     """
 
     stream: tuple[int, ...]
     stride: tuple[int, ...]
     kernel: tuple[int, ...]
     streams: tuple[int, ...]
+    quarter: int
     frozen: int
     coarse: int
 
@@ -30,7 +31,7 @@ class Body:
         ]
         stream, stride, kernel = zip(*blocks, strict=True)
         reductions = [i for i, one in enumerate(stride) if one == 2]  # to 1/4, 1/8, 1/16, 1/32
-        return cls(stream, stride, kernel, tuple(one[0] for one in stages), reductions[2], reductions[3])
+        return cls(stream, stride, kernel, tuple(one[0] for one in stages), *reductions[1:])
 
 
 # MobileNetV2 (Sandler et al. 2018), and EfficientNet-Lite (Tan and Le 2019, arXiv 1905.11946, without
@@ -65,6 +66,7 @@ BODIES = {
     ),
 }
 STEM, EXPANSION = 32, 6
+QUARTER = 1  # the stream that ends at 1/4
 TAPS = (2, 4, 6)  # the streams that the decoder reads, at 1/8, 1/16 and 1/32
 
 

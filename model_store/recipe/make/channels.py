@@ -10,7 +10,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from model_store.recipe.make.backbones import BODIES, TAPS, Widths
+from model_store.recipe.make.backbones import BODIES, QUARTER, TAPS, Widths
 from model_store.recipe.make.network import CHANNELS, KINDS, Student
 
 # ONNX Runtime's blocked kernels process 16 channels at once and are not used for a depthwise layer of another width, so
@@ -74,7 +74,7 @@ def cost(w: Widths, shape: tuple[int, int] = (240, 320)) -> int:
         inputs_ = (w.streams[TAPS[0]], w.streams[TAPS[1]], w.decoder)
         total += width_ * sum(areas[tap] * n for tap, n in zip(TAPS, inputs_, strict=True))
         total += (areas[TAPS[0]] + areas[TAPS[1]]) * (2 * width_ + 25) * inner
-        total += areas[TAPS[0]] * width_ * OUTPUTS
+        total += areas[TAPS[0]] * width_ * (OUTPUTS + 4 * w.streams[QUARTER])
     return total + areas[TAPS[0]] * w.decoder
 
 
@@ -111,6 +111,7 @@ def sliced(student: Student, keep: dict[str, Tensor]) -> Student:
         cut(f"decoder.{part}.project", decoder, inner)
     cut("decoder.head", None, decoder)
     if w.objects:
+        cut("objects.finest", None, kept[f"stream.{QUARTER}"])
         for i, into in enumerate((kept[f"stream.{TAPS[0]}"], kept[f"stream.{TAPS[1]}"], decoder)):
             cut(f"objects.lateral.{i}", None, into)
         layers = [

@@ -47,6 +47,7 @@ class Options:
     teachers: bool = True  # use the teachers' maps; without them only human gaze
     frozen: bool = False  # the layers up to 1/8 do not learn
     detector: bool = False  # only the layers of the second output learn
+    often: int = 1  # times that a picture with objects is in an epoch
     harmed: float = 0.0  # share of pictures that are blurred, dark, turned, tilted or bordered: harm.py
     mirror: float = (
         0.0  # weight of the divergence between the maps of a picture and its mirror image; halves the batch
@@ -187,6 +188,7 @@ def main(options: Options) -> None:
         harmed=options.harmed,
         objects=options.objects > 0,
         zoomed=options.zoomed,
+        often=options.often,
         without=options.without,
         smoke=options.smoke,
     )

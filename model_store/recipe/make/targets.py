@@ -17,7 +17,7 @@ from model_store.recipe import data
 from model_store.recipe.make.network import CHANNELS, KINDS
 
 WIDTH = 6.0  # of a box, in standard deviations of the score around its centre
-NEAR = 0.4  # cells with at least this score learn the box
+NEAR = 0.25  # cells with at least this score learn the box
 SMALL = 0.025  # of the side: a smaller object is neither right nor wrong
 # Weight of the box beside the score. With 1, most boxes of small faces overlapped their label by less than half: recall
 # on "val" at a precision of 0.9 was 0.02 of the faces of 0.04 to 0.08, and 0.45 with an overlap of 0.3 as enough.
