@@ -50,7 +50,9 @@ def test_one_that_dies_at_once_is_started_after_growing_pauses() -> None:
     times: list[float] = []
     assert process.stdout
     while len(times) < 4:
-        if process.stdout.readline().startswith("up 1 "):
+        line = process.stdout.readline()
+        assert line, "it has ended"
+        if line.startswith("up 1 "):
             times.append(time.monotonic())
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=30)
@@ -65,6 +67,7 @@ def test_one_whose_loop_hangs_is_killed_and_replaced() -> None:
     lines: list[str] = []
     while sum(line.startswith("ended") for line in lines) < 2:
         lines.append(process.stdout.readline())
+        assert lines[-1], "it has ended"
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=30)
     assert process.returncode == 0
@@ -86,6 +89,13 @@ def test_a_stop_ends_the_children() -> None:
             return False
 
     until(lambda: not any(map(exist, pids)))
+
+
+def test_a_process_may_be_ready_before_its_parent_writes_its_number() -> None:
+    [seat] = Board(1).seats
+    seat.open()
+    seat.take(11)
+    assert seat.ready and seat.pid == 11
 
 
 def test_the_board() -> None:

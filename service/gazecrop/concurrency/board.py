@@ -56,7 +56,7 @@ class Seat:
         return time.monotonic() - self._board.get(self.row, _BEAT) / 1000
 
     def take(self, pid: int) -> None:
-        self.leave()
+        """Of an empty row. What the process wrote into it before stays: it may run before its parent does."""
         self.beat()
         self._board.set(self.row, _PID, pid)
 
