@@ -149,7 +149,7 @@ def test_dead_letters_are_put_back(workers: Workers) -> None:
     """Jobs as jobs, without what was added to them; a webhook's messages as its messages."""
     job, result = (
         {"image": jpeg(), "id": "again"},
-        {"job": "1-1", "id": "told", "status": "201", "document": "{}"},
+        {"job": "1-1", "id": "result", "status": "201", "document": "{}"},
     )
     for fields in (job, result):
         workers.redis.xadd(f"{STREAM}:dead", fields | {"error": "e", "tries": "5", "entry": "1-1"})  # type: ignore[arg-type]

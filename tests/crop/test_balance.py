@@ -219,6 +219,30 @@ def test_offsets_are_kept_and_bounded() -> None:
         assert len(axis.found) <= MOST_FOUND
 
 
+def test_several_lengths_have_the_candidates_of_single_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where an object fits into one of the lengths only, nothing else is a candidate of the other: here memory that is
+    not written holds the offset of the best of all boxes, which may be between candidates."""
+    empty, rng, between = np.empty, np.random.default_rng(5), 0
+    for _ in range(10):
+        levels = rng.integers(24, 32, (30, 40)).astype(np.uint8)
+        field = Field(SaliencyGrid(levels, 1600, 1200))
+        face = Object("face", 60, 20, 200, 60, 127)
+        balance = Balance(field, levels, [face], Weights(0, 1, 0.05, 0.05))
+        alone = [field.across.best(length, balance.across) for length in (300, 1000)]
+        best = int(balance.across.values(np.arange(1301), 300).argmax())
+        between += best != alone[0]
+
+        def written(*shape: Any, best: int = best, **more: Any) -> Any:
+            found = empty(*shape, **more)
+            found[...] = best
+            return found
+
+        monkeypatch.setattr(np, "empty", written)
+        assert balance.across.best([300, 1000], field.across) == alone
+        monkeypatch.undo()
+    assert between
+
+
 def test_the_kept_offsets_count_as_memory() -> None:
     levels = np.random.default_rng(3).integers(1, 32, (30, 40), np.uint8)
     croppers = [Cropper(SaliencyGrid(levels, 1600, 1200)) for _ in range(200)]

@@ -171,21 +171,16 @@ class Axis:
         beside, count = self._beside, len(self._beside)
         sizes = np.array(lengths, np.int64)[:, None]
         rooms = self.side - sizes
-        more = (
-            2 * max((len(self._fitting(length).ends) for length in lengths), default=0)
-            if self._objects
-            else 0
-        )
-        offsets = np.empty((len(lengths), 2 * count + 2 + more), np.int64)
+        ends = [self._fitting(length).ends for length in lengths] if self._objects else []
+        middle = 2 * count
+        offsets = np.empty((len(lengths), middle + 2 + 2 * max(map(len, ends), default=0)), np.int64)
         offsets[:, :count] = beside
-        np.subtract(beside, sizes, out=offsets[:, count : 2 * count])
-        np.floor_divide(rooms, 2, out=offsets[:, 2 * count : 2 * count + 1])
-        np.subtract(rooms, offsets[:, 2 * count : 2 * count + 1], out=offsets[:, 2 * count + 1 :])
-        if more:
-            for row, length in zip(offsets, lengths, strict=True):
-                ends = self._fitting(length).ends
-                row[2 * count + 2 : 2 * count + 2 + len(ends)] = ends
-                np.subtract(ends, length, out=row[len(row) - len(ends) :])
+        np.subtract(beside, sizes, out=offsets[:, count:middle])
+        offsets[:, middle:] = rooms // 2  # also where a length has fewer objects that fit than another
+        np.subtract(rooms, offsets[:, middle : middle + 1], out=offsets[:, middle + 1 : middle + 2])
+        for row, length, at in zip(offsets, lengths, ends, strict=False):
+            row[middle + 2 : middle + 2 + len(at)] = at
+            np.subtract(at, length, out=row[len(row) - len(at) :])
         np.maximum(offsets, 0, out=offsets)
         np.minimum(offsets, rooms, out=offsets)
         values = self._values(offsets, sizes)

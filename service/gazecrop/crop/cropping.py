@@ -174,7 +174,7 @@ class Cropper:
     def _plain(self, ratios: Sequence[Ratio], options: Options) -> list[Crop]:
         """The crops of plain options, all of an axis at once: ten of one map take half of the time of ten calls."""
         wide, high = self.grid.width, self.grid.height
-        sizes = [_largest(ratio, wide, high) for ratio in ratios]
+        sizes = [box_size(ratio, wide, high) for ratio in ratios]
         balance = self._balance(options.protect) if options.policy != "window" else None
         widths = [width for width, height in sizes if height == high]
         heights = [height for _, height in sizes if height != high]
@@ -185,16 +185,6 @@ class Cropper:
             for width, height in sizes
         ]
         return [self._along(ratio, box, options) for ratio, box in zip(ratios, boxes, strict=True)]
-
-    def _plainly(self, ratio: Ratio, options: Options) -> Crop:
-        """The crop of plain options."""
-        field, (width, height) = self.field, _largest(ratio, self.grid.width, self.grid.height)
-        balance = self._balance(options.protect) if options.policy != "window" else None
-        if height == field.height:
-            box = Box(_best(field.across, balance.across if balance else None, (width,))[0], 0, width, height)
-        else:
-            box = Box(0, _best(field.down, balance.down if balance else None, (height,))[0], width, height)
-        return self._along(ratio, box, options)
 
     def _along(self, ratio: Ratio, box: Box, options: Options) -> Crop:
         """The crop with this box, the best one of plain options: it has the picture's height or its width."""
@@ -235,7 +225,7 @@ class Cropper:
         """The crop of one ratio. `focus`: the point that a person set, in fractions; policy `focus` requires it."""
         grid, field = self.grid, self.field
         if options.plain and (focus is None or options.policy != "auto"):
-            return self._plainly(ratio, options)
+            return self._plain((ratio,), options)[0]
         policy: Applied = options.policy
         if policy == "auto":
             policy = "balanced" if focus is None else "focus"
@@ -397,14 +387,6 @@ def box_size(ratio: Ratio, width: int, height: int, zoom: Fraction = Fraction(1)
     else:
         box = _half_up(width * d, n), _half_up(width * q * d, p * n)
     return min(max(box[0], 1), width), min(max(box[1], 1), height)
-
-
-def _largest(ratio: Ratio, width: int, height: int) -> tuple[int, int]:
-    """`box_size` without a zoom."""
-    p, q = ratio.numerator, ratio.denominator
-    if width * q > height * p:
-        return max((2 * height * p + q) // (2 * q), 1), height
-    return width, max((2 * width * q + p) // (2 * p), 1)
 
 
 def _best(profile: Profile, axis: Axis | None, lengths: Sequence[int]) -> list[int]:

@@ -121,18 +121,26 @@ def candidates(output: NDArray[np.floating], least: Sequence[float], most: int =
     finite = np.isfinite(values).all(axis=1)
     if not finite.all():
         kinds, cells, values = kinds[finite], cells[finite], values[finite]
-    grid = np.array((columns, rows))
-    middles = values[:, 1:3] + 0.5
-    middles[:, 0] += cells % columns
-    middles[:, 1] += cells // columns
-    middles /= grid
-    halves = np.exp(np.minimum(values[:, 3:], _LONGEST)) / (2 * grid)
-    boxes = np.concatenate((middles - halves, middles + halves), axis=1)
-    boxes = np.minimum(np.maximum(boxes, 0.0), 1.0)
+    sides = columns, rows, columns, rows
+    boxes = _clipped(np.concatenate(_ends(values.T, cells % columns, cells // columns)).T / sides)
     kept = np.flatnonzero(((boxes[:, 2:] - boxes[:, :2]) >= _LEAST_SIDE).all(axis=1))
     kept = kept[_apart(kinds[kept], boxes[kept])]
-    means = _means(planes, kinds[kept], cells[kept], columns) / (columns, rows, columns, rows)
-    return Candidates(kinds[kept], np.minimum(np.maximum(means, 0.0), 1.0), values[kept, 0])
+    means = _clipped(_means(planes, kinds[kept], cells[kept], columns) / sides)
+    return Candidates(kinds[kept], means, values[kept, 0])
+
+
+def _ends(channels: Floats, across: NDArray[np.int64], down: NDArray[np.int64]) -> tuple[Floats, Floats]:
+    """(left, top) and (right, bottom) of boxes in cells, [2, ...] each. channels: [CHANNELS, ...]; across, down: of the
+    cell of each."""
+    middles = channels[1:3] + (across + 0.5, down + 0.5)
+    halves = np.exp(np.minimum(channels[3:], _LONGEST)) / 2
+    return middles - halves, middles + halves
+
+
+def _clipped(boxes: Floats) -> Floats:
+    """To the picture."""
+    found: Floats = np.minimum(np.maximum(boxes, 0.0), 1.0)
+    return found
 
 
 _STEPS = np.arange(-_VOTERS, _VOTERS + 1)
@@ -153,13 +161,11 @@ def _means(
     values = planes.reshape(-1)[index + channels].astype(np.float64)  # [channels, n, voters]
     values[~np.isfinite(values)] = np.nan  # of which no comparison is true
     scores = 1 / (1 + np.exp(np.minimum(-values[0], 500.0)))
-    middles = values[1:3] + (across + 0.5, down + 0.5)
-    halves = np.exp(np.minimum(values[3:], _LONGEST)) / 2
-    first, last = middles - halves, middles + halves
+    first, last = _ends(values, across, down)
     own = slice(_PEAK, _PEAK + 1)
     shared = np.minimum(last, last[..., own]) - np.maximum(first, first[..., own])
     np.maximum(shared, 0.0, out=shared)
-    areas = 4 * halves[0] * halves[1]
+    areas = (last[0] - first[0]) * (last[1] - first[1])
     votes = shared[0] * shared[1] * (1 + _ALIKE) >= _ALIKE * (areas + areas[:, own])
     votes &= inside
     votes &= scores >= _LIKELY * scores[:, own]

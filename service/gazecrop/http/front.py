@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gazecrop.crop.answer_bytes import crop_bytes, crops_bytes
-from gazecrop.crop.params import CROPPING, Wanted, one_ratio, parse
+from gazecrop.crop.params import CACHED_CHARACTERS, CROPPING, Wanted, one_ratio, parse
 from gazecrop.errors import GazecropError
 from gazecrop.http import caching, problems
 from gazecrop.http.auth import AZURE_HEADERS, GOOGLE_HEADERS, check
@@ -30,7 +30,6 @@ CACHED_RESPONSES, CACHED_BODY_BYTES, CACHED_TARGET_CHARS = 4096, 2048, 256
 # Bytes in memory for each byte of a body in Google's format: the JSON, the parser's copy, the strings, the decoded
 # pictures. Peak of a fresh server: 3.0 for 2 to 16 pictures in 40 MB, 3.4 for one in 27 MB, 3.8 in base64url.
 GOOGLE_BODY_FACTOR = 4
-LONG_QUERY = 256  # characters; a longer one is parsed each time
 _VERSION = re.compile(r"v=[0-9a-zA-Z]{1,32}")
 # What may be a version, too, or be more parameters than are allowed: it is parsed as a whole.
 _VERSIONED = re.compile(r"v=|%|(.*&){16}")
@@ -157,10 +156,10 @@ def one_crop(query: str, ratio: str) -> Wanted:
 
     A version at the end is set aside: it is another one for each picture, so that the whole query is seldom known."""
     options, _, last = query.rpartition("&")
-    if _VERSION.fullmatch(last) and len(options) < LONG_QUERY and _VERSIONED.search(options) is None:
+    if _VERSION.fullmatch(last) and len(options) < CACHED_CHARACTERS and _VERSIONED.search(options) is None:
         asked = _one(options, ratio)
         return Wanted(asked.ratios, asked.options, {"v": last[2:]})
-    return (_one if len(query) < LONG_QUERY else _one.__wrapped__)(query, ratio)
+    return (_one if len(query) < CACHED_CHARACTERS else _one.__wrapped__)(query, ratio)
 
 
 @lru_cache(maxsize=1024)

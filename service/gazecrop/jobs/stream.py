@@ -7,7 +7,7 @@ NAME:dead      what failed too often, with `error`, the newest DEAD_LENGTH
 """
 
 from collections.abc import Awaitable, Mapping, Sequence
-from typing import cast
+from typing import NamedTuple, cast
 
 from gazecrop.errors import Overloaded
 from gazecrop.store.redis_link import Link
@@ -30,6 +30,19 @@ if redis.call('XLEN', KEYS[1]) + #entries > tonumber(ARGV[1]) then return 0 end
 for _, call in ipairs(entries) do redis.call(unpack(call)) end
 return 1
 """
+
+
+class Names(NamedTuple):
+    """Of the streams, as above."""
+
+    jobs: str
+    results: str
+    webhooks: str
+    dead: str
+
+    @classmethod
+    def of(cls, stream: str) -> "Names":
+        return cls(stream, f"{stream}:results", f"{stream}:webhooks", f"{stream}:dead")
 
 
 def flat(fields: Mapping[bytes, bytes]) -> list[bytes]:

@@ -2,16 +2,11 @@
 
 from gazecrop.commands.doctor.finding import Finding, State
 from gazecrop.commands.work.command import refusal
+from gazecrop.commands.work.writers import writer
 from gazecrop.errors import GazecropError, StoreAway
-from gazecrop.jobs.stream import SECONDS
+from gazecrop.jobs.stream import SECONDS, Names
 from gazecrop.settings import Settings
-from gazecrop.sources.extras import load
 from gazecrop.store.redis_link import Link
-
-_EXTRAS = {
-    "object": ("gazecrop.commands.work.sidecars", "remote"),
-    "webhook": ("gazecrop.commands.work.webhooks", "sources"),
-}
 
 
 async def of_worker(settings: Settings) -> list[Finding]:
@@ -19,8 +14,7 @@ async def of_worker(settings: Settings) -> list[Finding]:
         return [Finding("FAIL", "worker", problem)]
     try:
         for result in settings.work_results:
-            if result in _EXTRAS:
-                load(*_EXTRAS[result], "GAZECROP_WORK_RESULTS")
+            writer(result)
         return await _of_stream(settings)
     except StoreAway as error:
         # As for the store: with GAZECROP_ID_KEY set a worker starts, and waits for its Redis.
@@ -31,19 +25,19 @@ async def of_worker(settings: Settings) -> list[Finding]:
 
 
 async def _of_stream(settings: Settings) -> list[Finding]:
-    stream, url = settings.work_stream, settings.redis_url
+    names, url = Names.of(settings.work_stream), settings.redis_url
     assert url  # see `refusal`
     link = Link(url)
     try:
         waiting, dead = [
             int(await link.run(lambda name=name: link.client.xlen(name), SECONDS))  # type: ignore[misc]
-            for name in (stream, f"{stream}:dead")
+            for name in (names.jobs, names.dead)
         ]
     finally:
         await link.close()
     goes_to = " and ".join(settings.work_results)
-    found = [Finding("ok", "worker", f"{waiting} jobs in the stream {stream}; results go to {goes_to}")]
+    found = [Finding("ok", "worker", f"{waiting} jobs in the stream {names.jobs}; results go to {goes_to}")]
     if dead:
-        text = f"{dead} dead letters in {stream}:dead; `gazecrop work --retry-dead` tries them again"
+        text = f"{dead} dead letters in {names.dead}; `gazecrop work --retry-dead` tries them again"
         found.append(Finding("warn", "worker", text))
     return found

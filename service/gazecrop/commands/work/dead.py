@@ -1,6 +1,6 @@
 """Puts dead letters back into the streams that they came from."""
 
-from gazecrop.jobs.stream import SECONDS
+from gazecrop.jobs.stream import SECONDS, Names
 from gazecrop.settings import Settings
 from gazecrop.store.redis_link import Link
 
@@ -27,8 +27,8 @@ return 1
 async def retry_dead(settings: Settings) -> int:
     """How many were moved: those that are there now. Raises StoreAway."""
     assert settings.redis_url
-    stream, link = settings.work_stream, Link(settings.redis_url)
-    keys = (f"{stream}:dead", stream, f"{stream}:webhooks")
+    names, link = Names.of(settings.work_stream), Link(settings.redis_url)
+    keys = names.dead, names.jobs, names.webhooks
     try:
         moved = 0
         # Not until there are none: a webhook that has gone makes the same one a dead letter again at once.

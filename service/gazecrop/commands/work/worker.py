@@ -11,13 +11,13 @@ from gazecrop.commands.work.metrics import WorkMetrics
 from gazecrop.commands.work.monitor import Monitor
 from gazecrop.commands.work.pictures import Pictures
 from gazecrop.commands.work.queue import Output, Queue
+from gazecrop.commands.work.writers import writer
 from gazecrop.engine import Engine, open_engine, sources_of
 from gazecrop.errors import StoreAway
-from gazecrop.jobs.stream import DEAD_LENGTH
+from gazecrop.jobs.stream import DEAD_LENGTH, Names
 from gazecrop.keys import Keys
 from gazecrop.metrics import Metrics
 from gazecrop.settings import Settings
-from gazecrop.sources.extras import load
 from gazecrop.sources.urls import parse_prefix
 from gazecrop.store.redis_link import Link
 
@@ -25,7 +25,6 @@ log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 5.0  # between two looks at the length of the streams
 WEBHOOKS_AT_ONCE = 16
-RESULTS = "GAZECROP_WORK_RESULTS"
 
 
 async def work(settings: Settings, stop: asyncio.Event, name: str) -> None:
@@ -41,22 +40,22 @@ async def work(settings: Settings, stop: asyncio.Event, name: str) -> None:
         link = Link(settings.redis_url)
         stack.push_async_callback(link.close)
         sources = await stack.enter_async_context(sources_of(settings))
-        stream, idle = settings.work_stream, settings.work_idle_seconds
-        dead = Output(f"{stream}:dead", {}, DEAD_LENGTH)
-        results = Output(f"{stream}:results", {}, settings.work_results_length)
-        webhooks = Output(f"{stream}:webhooks", {})
+        streams, idle = Names.of(settings.work_stream), settings.work_idle_seconds
+        dead = Output(streams.dead, {}, DEAD_LENGTH)
+        results = Output(streams.results, {}, settings.work_results_length)
+        webhooks = Output(streams.webhooks, {})
         to_webhook = "webhook" in settings.work_results
         sidecars = None
         if "object" in settings.work_results:
-            writer = load("gazecrop.commands.work.sidecars", "remote", RESULTS).Sidecars()
-            sidecars = (await stack.enter_async_context(writer)).write
-        jobs = Queue(link, stream, settings.work_group, name, idle)
+            opened = await stack.enter_async_context(writer("object").Sidecars())
+            sidecars = opened.write
+        jobs = Queue(link, streams.jobs, settings.work_group, name, idle)
         messages = Queue(link, webhooks.stream, settings.work_group, name, idle)
         pictures = Pictures(
             engine,
             sources,
             metrics,
-            jobs=stream,
+            jobs=streams.jobs,
             prefixes=[url for url in map(parse_prefix, settings.sources) if url.scheme == "s3"],
             max_bytes=settings.max_bytes,
             results=results if "stream" in settings.work_results else None,
@@ -81,7 +80,7 @@ async def work(settings: Settings, stop: asyncio.Event, name: str) -> None:
         }
         queues = {"jobs": jobs}
         if to_webhook:
-            module = load("gazecrop.commands.work.webhooks", "sources", RESULTS)
+            module = writer("webhook")
             secrets = [secret.get_secret_value() for secret in settings.work_webhook_secrets]
             webhook = module.Webhook(settings.work_webhook, secrets)
             stack.push_async_callback(webhook.close)
@@ -98,7 +97,7 @@ async def work(settings: Settings, stop: asyncio.Event, name: str) -> None:
         stack.callback(monitor.close)
         for queue, consumer in consumers.items():
             of_work.running.labels(queue).set_function(partial(_running, consumer))
-        log.info("working on %s as %s, metrics on port %d", stream, name, monitor.port)
+        log.info("working on %s as %s, metrics on port %d", streams.jobs, name, monitor.port)
         watching = [
             asyncio.create_task(metrics.watch_loop()),
             asyncio.create_task(engine.maps.watch()),
