@@ -2,15 +2,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from redis import Redis
 
 from tests.conftest import RedisServer
-from tests.helpers.workers import Workers
+from tests.helpers.workers import Workers, workers_of
 
 
 @pytest.fixture
 def workers(tmp_path: Path, redis_server: RedisServer) -> Iterator[Workers]:
-    with Redis.from_url(redis_server.url) as redis:
-        found = Workers(tmp_path, redis_server, redis)
+    with workers_of(tmp_path, redis_server) as found:
         yield found
-        found.end()

@@ -14,13 +14,12 @@ from typing import Any
 import httpx
 import pytest
 import yaml
-from redis import Redis
 
 from tests.conftest import RedisServer, Server, command, free_port, serving
-from tests.helpers.contract import until
+from tests.helpers.contract import ready, until
 from tests.helpers.pictures import jpeg
 from tests.helpers.shipping import ROOT, text
-from tests.helpers.workers import Workers
+from tests.helpers.workers import workers_of
 
 
 def locust(url: str) -> subprocess.Popen[bytes]:
@@ -63,16 +62,8 @@ def prometheus(folder: Path, alerts: str, **targets: str) -> Iterator[httpx.Clie
     ]
     log = (folder / "log").open("wb")
     process = subprocess.Popen([*program, f"--storage.tsdb.path={folder}/data"], stdout=log, stderr=log)
-
-    def ready() -> bool:
-        assert process.poll() is None, (folder / "log").read_text()
-        try:
-            return httpx.get(f"http://{address}/-/ready").status_code == 200
-        except httpx.TransportError:
-            return False
-
     try:
-        until(ready, 60)
+        until(ready(f"http://{address}/-/ready", process, folder / "log"), 60)
         with httpx.Client(base_url=f"http://{address}/api/v1", timeout=20) as client:
             yield client
     finally:
@@ -88,9 +79,7 @@ def test_no_panel_is_empty_and_no_rule_fails(
 ) -> None:
     """During the load test, with a worker beside the server."""
     with ExitStack() as stack:
-        redis = stack.enter_context(Redis.from_url(redis_server.url))
-        workers = Workers(tmp_path, redis_server, redis)
-        stack.callback(workers.end)
+        workers = stack.enter_context(workers_of(tmp_path, redis_server))
         targets = {
             "gazecrop": server.url.removeprefix("http://"),
             "gazecrop_worker": f"127.0.0.1:{workers.running().port}",
@@ -150,24 +139,20 @@ def test_the_alert_of_a_server_that_stopped_fires_and_ends(tmp_path: Path) -> No
 @pytest.mark.redis
 def test_the_alerts_of_a_worker_fire(tmp_path: Path, redis_server: RedisServer) -> None:
     """A job that is given up; then the worker stops."""
-    with Redis.from_url(redis_server.url) as redis:
-        workers = Workers(tmp_path, redis_server, redis)
-        try:
-            worker = workers.running(
-                GAZECROP_WORK_TRIES="1",
-                GAZECROP_SOURCES="https://127.0.0.1:1/",
-                GAZECROP_SOURCES_PRIVATE="127.0.0.1/32",
-            )
-            with prometheus(tmp_path, SOON, gazecrop_worker=f"127.0.0.1:{worker.port}") as client:
-                query = {
-                    "query": 'gazecrop_work_entries_total{job="gazecrop-worker", queue="jobs", result="dead"}'
-                }
-                until(lambda: client.get("/query", params=query).json()["data"]["result"] != [], 30)
-                assert "GazecropDeadLetters" not in firing(client)
-                workers.add(url="https://127.0.0.1:1/a.jpg")
-                until(lambda: "GazecropDeadLetters" in firing(client), 60)
-                assert len(workers.dead()) == 1
-                assert worker.stop() == 0
-                until(lambda: firing(client).get("GazecropDown") == "gazecrop-worker", 30)
-        finally:
-            workers.end()
+    with workers_of(tmp_path, redis_server) as workers:
+        worker = workers.running(
+            GAZECROP_WORK_TRIES="1",
+            GAZECROP_SOURCES="https://127.0.0.1:1/",
+            GAZECROP_SOURCES_PRIVATE="127.0.0.1/32",
+        )
+        with prometheus(tmp_path, SOON, gazecrop_worker=f"127.0.0.1:{worker.port}") as client:
+            query = {
+                "query": 'gazecrop_work_entries_total{job="gazecrop-worker", queue="jobs", result="dead"}'
+            }
+            until(lambda: client.get("/query", params=query).json()["data"]["result"] != [], 30)
+            assert "GazecropDeadLetters" not in firing(client)
+            workers.add(url="https://127.0.0.1:1/a.jpg")
+            until(lambda: "GazecropDeadLetters" in firing(client), 60)
+            assert len(workers.dead()) == 1
+            assert worker.stop() == 0
+            until(lambda: firing(client).get("GazecropDown") == "gazecrop-worker", 30)

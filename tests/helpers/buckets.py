@@ -2,14 +2,12 @@
 
 import os
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
-
 from tests.conftest import free_port
-from tests.helpers.contract import until
+from tests.helpers.contract import ready, until
 from tests.helpers.environments import python_environment_apart
 
 MOTO = "moto[server]==5.2.5"
@@ -52,19 +50,8 @@ def _running(program: list[str], port: int, path: str) -> Iterator[str]:
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "STORAGE_"))}
     server = subprocess.Popen(program, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        until(_answers(url + path, server), 60)
+        until(ready(url + path, server), 60)
         yield url
     finally:
         server.terminate()
         server.wait()
-
-
-def _answers(url: str, server: "subprocess.Popen[bytes]") -> Callable[[], bool]:
-    def answers() -> bool:
-        assert server.poll() is None, "the server has ended"
-        try:
-            return httpx.get(url).status_code < 500
-        except httpx.TransportError:
-            return False
-
-    return answers

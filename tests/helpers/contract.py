@@ -5,9 +5,11 @@ Each test of the HTTP interface is thus also one of the documentation.
 
 import re
 import socket
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
@@ -117,6 +119,19 @@ def until(holds: Callable[[], T], seconds: float = 20) -> T:
         assert time.monotonic() < deadline, f"not true within {seconds} s"
         time.sleep(0.005)
     return found
+
+
+def ready(url: str, process: "subprocess.Popen[bytes]", log: Path | None = None) -> Callable[[], bool]:
+    """For `until`: whether the server of this process answers, without a 5xx. Fails the test when it has ended."""
+
+    def holds() -> bool:
+        assert process.poll() is None, "the server has ended" if log is None else log.read_text()
+        try:
+            return httpx.get(url).status_code < 500
+        except httpx.TransportError:
+            return False
+
+    return holds
 
 
 def begin_upload(

@@ -4,7 +4,8 @@ import os
 import subprocess
 import sys
 import urllib.request
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -102,3 +103,13 @@ class Workers:
         for worker in self.started:
             if worker.process.poll() is None:
                 worker.kill()
+
+
+@contextmanager
+def workers_of(folder: Path, server: RedisServer) -> Iterator[Workers]:
+    with Redis.from_url(server.url) as redis:
+        found = Workers(folder, server, redis)
+        try:
+            yield found
+        finally:
+            found.end()

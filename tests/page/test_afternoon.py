@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -17,23 +17,13 @@ from playwright.sync_api import expect
 from tests.conftest import command, free_port
 from tests.deploy.test_prometheus import SOON, firing
 from tests.deploy.test_systemd import blocks, environment
-from tests.helpers.contract import until
+from tests.helpers.contract import ready, until
 from tests.helpers.nginx import nginx
 from tests.helpers.page import Open, open_about
 from tests.helpers.pictures import jpeg
 from tests.helpers.shipping import text
 
 pytestmark = [pytest.mark.long, pytest.mark.browser, pytest.mark.redis]
-
-
-def ready(url: str) -> Callable[[], bool]:
-    def ready() -> bool:
-        try:
-            return httpx.get(url).status_code == 200
-        except httpx.TransportError:
-            return False
-
-    return ready
 
 
 @contextmanager
@@ -91,10 +81,10 @@ def test_from_the_pages_to_a_crop_and_an_alert(open_page: Open, tmp_path: Path) 
             f"--storage.tsdb.path={tmp_path}/metrics",
             f"--web.listen-address=127.0.0.1:{metrics}",
         ]
-        started.enter_context(running(program, tmp_path / "prometheus.log"))
-        for port in ports.values():
-            until(ready(f"http://127.0.0.1:{port}/readyz"), 60)
-        until(ready(f"http://127.0.0.1:{metrics}/-/ready"), 60)
+        prometheus = started.enter_context(running(program, tmp_path / "prometheus.log"))
+        for port, replica in zip(ports.values(), replicas, strict=True):
+            until(ready(f"http://127.0.0.1:{port}/readyz", replica, tmp_path / f"{port}.log"), 60)
+        until(ready(f"http://127.0.0.1:{metrics}/-/ready", prometheus, tmp_path / "prometheus.log"), 60)
 
         # A picture through the page, behind the prefix, with the key.
         shown = open_page(f"http://127.0.0.1:{web}/crops")
