@@ -21,6 +21,7 @@ from model_store.recipe.make import (
     export,
     finetune,
     harm,
+    latency,
     learn,
     losses,
     prune,
@@ -31,6 +32,7 @@ from model_store.recipe.make import (
 from model_store.recipe.make.backbones import BODIES, Widths
 from model_store.recipe.make.material import Batch, fonts, recoloured
 from model_store.recipe.make.network import Student, multiply_adds, with_objects
+from model_store.recipe.options import STORE
 
 SMALL = Widths(
     stem=8, streams=(8, 8, 8, 16, 16, 24, 32), decoder=16, inner=(16, 16, 16),
@@ -127,7 +129,7 @@ def test_fisher_estimate_is_half_the_mean_squared_mask_gradient() -> None:
     pixels = torch.randint(0, 255, (3, 64, 96, 3), dtype=torch.uint8)
     target = torch.softmax(torch.randn(3, 96), 1).view(3, 8, 12)
 
-    same = repeat(Batch(pixels, torch.zeros_like(target), target))
+    same = repeat(Batch(pixels, torch.zeros_like(target), target, pixels))
     found = prune.fisher(student, same, prune.Options(probes=1))
     for group in ("hidden.4", "stream.3", "decoder.0"):
         squares = []
@@ -311,12 +313,13 @@ def test_maps_move_with_harmed_pictures() -> None:
 
 
 def test_the_mirror_loss_penalises_maps_that_differ() -> None:
+    """Those of a picture and of its twin, a poorer copy, mirrored."""
     torch.manual_seed(5)
     student = Student(SMALL).eval()
-    pixels = torch.randint(0, 255, (2, 64, 96, 3), dtype=torch.uint8)
+    pixels, twins = torch.randint(0, 255, (2, 2, 64, 96, 3), dtype=torch.uint8)
     soft = torch.softmax(torch.randn(2, 96), 1).view(2, 8, 12)
-    batch = Batch(pixels, torch.zeros_like(soft), soft)
-    other = Batch(pixels.flip(2), torch.zeros_like(soft), soft.flip(2))
+    batch = Batch(pixels, torch.zeros_like(soft), soft, twins)
+    other = Batch(twins.flip(2), torch.zeros_like(soft), soft.flip(2), twins.flip(2))
     with torch.no_grad():
         plain = [distil.step_loss(student, one, distil.Weights(0.5)) for one in (batch, other)]
         small, large = (
@@ -324,6 +327,39 @@ def test_the_mirror_loss_penalises_maps_that_differ() -> None:
         )
     assert torch.allclose(small, (plain[0] + plain[1]) / 2, atol=1e-4)
     assert large > small
+
+
+def test_the_time_of_a_layer_is_that_of_its_nodes() -> None:
+    nodes = {
+        "/Transpose": 1.0, "/stem/Clip_output_0_nchwc": 2.0, "/blocks.0/Clip_output_0_nchwc": 3.0, "ReorderOutput": 4.0,
+        "/blocks.1/Clip_output_0_nchwc": 5.0, "/blocks.1/Clip_1_output_0_nchwc": 6.0, "/blocks.1/project/Conv": 7.0,
+        "/decoder/lateral.0/Conv_token_2": 8.0, "/decoder/Resize": 9.0, "/decoder/fine/reduce/Conv": 10.0,
+    }  # fmt: skip
+    assert latency.by_layer(nodes) == {
+        "stem": 3.0, "blocks.0.depthwise": 7.0, "blocks.1.expand": 5.0, "blocks.1.depthwise": 6.0,
+        "blocks.1.project": 7.0, "decoder.lateral.0": 17.0, "decoder.fine.reduce": 10.0,
+    }  # fmt: skip
+
+
+def test_every_layer_that_can_be_pruned_has_a_time() -> None:
+    """By the profile of both kinds of files that ship, and a network of the same widths takes all of it."""
+    widths = shipped.student(STORE / "gaze-2.onnx").widths
+    for end in ("", ".int8"):
+        table = latency.measured(STORE / f"gaze-2{end}.onnx", 2)
+        assert {name for name, _, _ in latency.sides(widths)} <= set(table)
+        cost = latency.timed(table, widths)
+        assert abs(cost(widths) - sum(table.values())) < 1
+        thinner = channels.resized(widths, "hidden.1", channels.width(widths, "hidden.1") - 16)
+        assert cost(thinner) < cost(widths)
+
+
+def test_a_cost_in_time_chooses_what_saves_time() -> None:
+    student = Student(SMALL)
+    rises = {group: torch.ones(channels.width(SMALL, group)) for group in channels.sites(student)}
+    table = {name: 1000.0 if name == "blocks.14.depthwise" else 1.0 for name, _, _ in latency.sides(SMALL)}
+    cost = latency.timed(table, SMALL)
+    kept = prune.choose(student, rises, 0.9 * cost(SMALL), cost)
+    assert [group for group, rise in rises.items() if len(kept[group]) < len(rise)] == ["hidden.14"]
 
 
 def test_gradients_of_parts_are_those_of_the_batch() -> None:

@@ -60,11 +60,14 @@ class Batch:
     pixels: Tensor
     human: Tensor
     teacher: Tensor
+    twins: (
+        Tensor  # the same pictures in the other quality and in their own colours; harmed ones as in `pixels`
+    )
     objects: Targets | None = None
 
     def part(self, which: slice) -> "Batch":
         objects = None if self.objects is None else self.objects.part(which)
-        return Batch(self.pixels[which], self.human[which], self.teacher[which], objects)
+        return Batch(self.pixels[which], self.human[which], self.teacher[which], self.twins[which], objects)
 
 
 def fonts() -> list[str]:
@@ -170,30 +173,40 @@ class Material:
             yield from self.epoch()
 
     def _batch(self, rows: np.ndarray) -> Batch:
-        pixels = np.stack(
-            [(self.poor if self.draw.random() < self.worn else self.clean)[which][i] for which, i in rows]
+        copies = [
+            (self.poor, self.clean) if self.draw.random() < self.worn else (self.clean, self.poor)
+            for _ in rows
+        ]
+        pixels, twins = (
+            np.stack([each[one][which][i] for each, (which, i) in zip(copies, rows, strict=True)])
+            for one in (0, 1)
         )
         maps = np.stack([[self.hard[which][i], self.soft[which][i]] for which, i in rows])
-        x, y = torch.from_numpy(pixels), torch.from_numpy(maps)
+        x, y, other = torch.from_numpy(pixels), torch.from_numpy(maps), torch.from_numpy(twins)
         flipped = torch.from_numpy(np.flatnonzero(self.draw.random(len(rows)) < 0.5))
-        x[flipped], y[flipped] = x[flipped].flip(2), y[flipped].flip(3)
+        x[flipped], y[flipped], other[flipped] = (
+            x[flipped].flip(2),
+            y[flipped].flip(3),
+            other[flipped].flip(2),
+        )
         boxes = [self.labels[which].boxes[i] for which, i in rows] if self.labels else [NONE] * len(rows)
         for i in flipped:
             boxes[i] = boxes[i] * [1, -1, 1, 1, 1] + np.outer(1 - boxes[i][:, 3], [0, 1, 0, 0, 0])
         chosen = self.draw.random(len(rows))
         for i in np.flatnonzero(chosen < self.harmed):
             x[i], y[i], motion = harm.any_of(x[i], y[i], self.draw)
-            boxes[i] = harm.moved(boxes[i], motion)
+            boxes[i], other[i] = harm.moved(boxes[i], motion), x[i]
         for i in np.flatnonzero(chosen > 1 - self.zoomed):
             x[i], motion = harm.zoomed(x[i], self.draw)
             boxes[i], y[i] = harm.moved(boxes[i], motion), 0
             if self.draw.random() < WRITTEN:
                 x[i], words = harm.written(x[i], self.fonts, self.draw)
                 boxes[i] = np.concatenate([uncovered(boxes[i], words), words])
-        other = torch.from_numpy(np.flatnonzero(self.draw.random(len(rows)) < self.coloured))
-        if len(other):
-            x[other] = recoloured(x[other], self.torch_draw)
+            other[i] = x[i]
+        some = torch.from_numpy(np.flatnonzero(self.draw.random(len(rows)) < self.coloured))
+        if len(some):
+            x[some] = recoloured(x[some], self.torch_draw)
         if not self.labels:
-            return Batch(x, y[:, 0], y[:, 1])
+            return Batch(x, y[:, 0], y[:, 1], other)
         labelled = np.array([self.labels[which].labelled[i] for which, i in rows])
-        return Batch(x, y[:, 0], y[:, 1], targets(boxes, labelled))
+        return Batch(x, y[:, 0], y[:, 1], other, targets(boxes, labelled))

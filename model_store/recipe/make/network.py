@@ -105,9 +105,10 @@ class Separable(nn.Module):
 
 
 def enlarged(x: Tensor, like: Tensor) -> Tensor:
-    """Bilinear, to the size of `like`, as plain numbers, so that they are constants of the exported graph."""
-    rows, columns = (int(n) for n in like.shape[-2:])
-    return F.interpolate(x, (rows, columns), mode="bilinear")
+    """Bilinear, to the size of `like`, by factors that are constants of the exported graph: computing sizes takes the
+    runtime longer than resizing."""
+    factors = [int(n) / int(m) for n, m in zip(like.shape[-2:], x.shape[-2:], strict=True)]
+    return F.interpolate(x, scale_factor=factors, mode="bilinear")
 
 
 class Decoder(nn.Module):

@@ -8,11 +8,16 @@ example n's loss with respect to a mask on k, which is the sum over all position
 with the smallest rise per multiply-add saved (in the layers before and after as well) are removed from the network, and
 each round is followed by training on teachers' maps and human gaze. The control has the same cost and as many steps of
 training, but is uniformly thinner; its maps are chosen by the norm of their weights.
+
+    python -m model_store.recipe.make.prune --name=slim --start=gaze-2 --time=gaze-2 --objects=0.15 --rounds=1
+
+With `--time` the cost of a map is its microseconds in ONNX Runtime instead, by the tables of latency.py: the mean of
+its shares of the int8 file's time and of the fp32 file's.
 """
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,13 +25,16 @@ import torch
 from torch import Tensor
 
 from model_store.recipe import data
-from model_store.recipe.make import channels
-from model_store.recipe.make.distil import judge, loss
+from model_store.recipe.make import channels, latency
+from model_store.recipe.make.backbones import Widths
+from model_store.recipe.make.distil import Weights, judge, step_loss
 from model_store.recipe.make.learn import Learner
 from model_store.recipe.make.material import Batch, Material
 from model_store.recipe.make.network import Student, multiply_adds
 from model_store.recipe.make.plain import load, save
 from model_store.recipe.options import parse
+
+Cost = Callable[[Widths], float]
 
 
 @dataclass(frozen=True)
@@ -37,7 +45,9 @@ class Options:
     without: str = ""  # a collection left out
     rounds: int = 6  # leave 0.185 G of 0.611 G; the aim was at most 0.2 G
     thin: bool = True  # also make the control, of the last round's cost
-    factor: float = 0.82  # share of the multiply-adds that each round leaves: 0.30 after six
+    factor: float = 0.82  # share of the cost that each round leaves: 0.30 after six
+    time: str = ""  # name of the network whose table of latency.py has the cost; empty: multiply-adds
+    objects: float = 0.0  # weight of the second output's loss
     probes: int = 10  # batches for the estimate of a round
     steps: int = 100  # of training after each round
     batch: int = 16
@@ -51,7 +61,7 @@ class Options:
 
 def rise(student: Student, batch: Batch, options: Options) -> Tensor:
     """Mean loss of a batch."""
-    return loss(student(batch.pixels), batch.human, batch.teacher, options.human)
+    return step_loss(student, batch, Weights(options.human, objects=options.objects))
 
 
 def fisher(student: Student, batches: Iterator[Batch], options: Options) -> dict[str, Tensor]:
@@ -83,22 +93,36 @@ def fisher(student: Student, batches: Iterator[Batch], options: Options) -> dict
     return rises
 
 
-def choose(student: Student, rises: dict[str, Tensor], limit: float) -> dict[str, Tensor]:
+def cost_of(options: Options) -> Cost:
+    """Multiply-adds, or the share of the measured time, 1 for the network that was measured."""
+    if not options.time:
+        return channels.cost
+    folder = data.folder(options.smoke)
+    tables = json.loads((folder / f"latency-{options.time}.json").read_text())
+    whole = load(folder / f"{options.time}.pt").widths
+    costs = [(latency.timed(table, whole), sum(table.values())) for table in tables.values()]
+    return lambda widths: sum(cost(widths) / total for cost, total in costs) / len(costs)
+
+
+def choose(
+    student: Student, rises: dict[str, Tensor], limit: float, cost: Cost = channels.cost
+) -> dict[str, Tensor]:
     """The maps that stay, by group, so that the cost is at most `limit`. Blocks of maps are removed one by one, each
-    time the one with the smallest rise per multiply-add."""
+    time the one with the smallest rise per cost saved."""
     order = {group: rise.argsort(descending=True) for group, rise in rises.items()}
     widths = student.widths
-    while channels.cost(widths) > limit:
-        now, best = channels.cost(widths), (float("inf"), "", 0)
+    while cost(widths) > limit:
+        now, best = cost(widths), (float("inf"), "", 0)
         for group, ranked in order.items():
             step = channels.STEP[group.partition(".")[0]]
             have = channels.width(widths, group)
             left = (have - 1) // step * step  # the first cut brings a width to a multiple of the step
             if left < step:
                 continue
-            saved = now - channels.cost(channels.resized(widths, group, left))
+            saved = now - cost(channels.resized(widths, group, left))
             rise = float(rises[group][ranked[left:have]].sum())
-            best = min(best, (rise / saved, group, left))
+            if saved > 0:
+                best = min(best, (rise / saved, group, left))
         widths = channels.resized(widths, best[1], best[2])
     return {group: ranked[: channels.width(widths, group)].sort().values for group, ranked in order.items()}
 
@@ -167,6 +191,7 @@ def main(options: Options) -> None:
         without=options.without,
         worn=0.0,
         coloured=0.0,
+        objects=options.objects > 0,
         smoke=options.smoke,
     )
     batches, started = material.forever(), time.time()
@@ -189,13 +214,14 @@ def main(options: Options) -> None:
     def checkpoint(name: str) -> Student:
         return load(folder / f"{name}.pt").requires_grad_(True)
 
-    whole = channels.cost(checkpoint(options.start).widths)
+    cost = cost_of(options)
+    whole = cost(checkpoint(options.start).widths)
     if not log:
         note(f"{options.name}-0", checkpoint(options.start))
     for k in range(1, options.rounds + 1):
         if not (folder / f"{options.name}-{k}.pt").exists():
             student = checkpoint(f"{options.name}-{k - 1}")
-            keep = choose(student, fisher(student, batches, options), whole * options.factor**k)
+            keep = choose(student, fisher(student, batches, options), whole * options.factor**k, cost)
             note(
                 f"{options.name}-{k}",
                 train(channels.sliced(student, keep), batches, options.steps, options),
