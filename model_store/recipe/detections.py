@@ -24,8 +24,8 @@ SAME = 0.5  # intersection over union of a right box with its label
 CELLS = 400  # of each kind, the highest: a crowd of 100 faces has several cells a face
 BINS = 10  # of a table of calibration
 
-# uint8[height, width, 3] -> float32[10, rows, columns], the network's output `objects`.
-Finder = Callable[[np.ndarray], np.ndarray]
+# uint8[height, width, 3] -> boxes without overlaps.
+Finder = Callable[[np.ndarray], Candidates]
 
 
 @dataclass(frozen=True)
@@ -52,9 +52,8 @@ def scenes(
     shapes: tuple[tuple[int, int], ...],
     split: str,
     limit: int = 0,
-    least: float = -np.inf,
 ) -> list[Scene]:
-    """The labelled pictures of a split, with the boxes of at least this logit; `limit`: at most so many, 0: all."""
+    """The labelled pictures of a split, with the boxes found; `limit`: at most so many, 0: all."""
     listed = json.loads(gzip.decompress((DATA / "objects.json.gz").read_bytes()))
     made: list[Scene] = []
     for sample in data.samples("gaze"):
@@ -67,11 +66,15 @@ def scenes(
                 np.array(listed[name].get(sample["key"], []), np.float64).reshape(-1, 5).T[:4]
             )
             labels[kind] = np.stack((x, y, x + width, y + height), axis=1)
-        output = find(data.picture(sample["jpg"], shapes))
-        made.append(Scene(sample["key"], labels, candidates(output, [least] * len(KINDS), CELLS)))
+        made.append(Scene(sample["key"], labels, find(data.picture(sample["jpg"], shapes))))
         if len(made) == limit:
             break
     return made
+
+
+def all_of(output: np.ndarray, least: float = -np.inf) -> Candidates:
+    """Of the network's output `objects`, float32[10, rows, columns]: the boxes of at least this logit."""
+    return candidates(output, [least] * len(KINDS), CELLS)
 
 
 def sizes(boxes: np.ndarray) -> np.ndarray:

@@ -168,7 +168,7 @@ def test_calibration_reads_the_file_itself(shards: Path) -> None:
     """Before the manifest has an entry `objects`."""
     write_store(shards, {"fp32": network(objects=True)})
     find = calibrate_objects.finder(shards / "warm.fp32.onnx")
-    [only] = detections.scenes(find, (SHAPE,), "train", least=calibrate_objects.FLOOR)
+    [only] = detections.scenes(find, (SHAPE,), "train")
     assert only.found.logits.min() >= calibrate_objects.FLOOR
     found_faces = hits([only], "face")
     assert found_faces.labels == 1 and found_faces.right[found_faces.logits > 0].tolist() == [True]

