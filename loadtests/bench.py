@@ -17,7 +17,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
 from PIL import Image
@@ -229,6 +229,22 @@ def of_processes(pictures: list[bytes]) -> None:
     row("rate of small uploads, 2 processes over 1, 16 connections", statistics.median(pairs), ">= 1.6")
 
 
+def of_servers(pictures: list[bytes]) -> None:
+    """The row of small pictures uploaded to four servers in turn, as by a balancer, and to one, all over one Redis."""
+    with cold.redis() as url, ExitStack() as stack:
+        if url is None:
+            return
+        servers = [stack.enter_context(started("gazecrop", "serve", REDIS_URL=url)) for _ in range(4)]
+        pairs = []
+        for start in range(0, 600, 200):
+            part = [data for each in pictures[start : start + 200] for data in variants(each, 1)]
+            one = cost(servers[0], "/v1/images", part, 201)
+            part = [data for each in part for data in variants(each, 1)]
+            each = [cost(server, "/v1/images", part[k::4], 201) for k, server in enumerate(servers)]
+            pairs.append(one / statistics.fmean(each))
+    row("uploads per CPU second, 4 servers over one Redis, over 1", statistics.median(pairs), ">= 0.9")
+
+
 def memory_per_megapixel(data: bytes) -> None:
     """The rows of the peak of one request, over the picture's megapixels. Each in a server of its own: an allocator
     keeps what an earlier request took."""
@@ -335,6 +351,7 @@ def main() -> None:
         )
     cold_gets(pictures)
     of_processes(cold.small_pictures(pictures))
+    of_servers(cold.small_pictures(pictures))
 
     by_time, by_cpu = zip(*library.ratios(pictures, os.cpu_count() or 1), strict=True)
     row("speed of `gazecrop batch` over processes of the bare stages", statistics.median(by_time), ">= 0.9")
