@@ -285,6 +285,32 @@ async def test_uploads_that_are_being_read_count_as_ahead_for_a_while(
     assert gate.expected_wait() == 0, "slow senders do not refuse everyone else"
 
 
+async def test_an_upload_that_was_read_counts_as_ahead_until_it_is_at_the_gate(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Identifying a file may take longer than reading it: what is admitted meanwhile would be read to be refused."""
+    now = [100.0]
+    monkeypatch.setattr("gazecrop.concurrency.pace.monotonic", lambda: now[0])
+    gate = Gate(budget=1000, slots=1, max_wait=4)
+    gate.pace = Steady()
+
+    async def upload() -> None:
+        gate.pace.announce().read()
+        now[0] += 2
+        other = Gate(budget=1000)
+        other.leave(await other.enter(1))
+        assert gate.expected_wait() == pytest.approx(1)
+        place = await gate.enter(1)
+        assert gate.pace.announced() == 0
+        gate.leave(place)
+
+    await asyncio.create_task(upload())
+    assert gate.expected_wait() == 0
+    gate.pace.announce().read()
+    now[0] += 11
+    assert gate.expected_wait() == 0, "one that never comes is forgotten"
+
+
 async def test_beyond_half_of_the_wait_the_newest_is_first() -> None:
     gate = Gate(budget=1000, slots=1, max_wait=10)
     gate.pace = Steady()

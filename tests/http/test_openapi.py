@@ -8,7 +8,7 @@ import httpx
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, settings
-from schemathesis.specs.openapi.checks import positive_data_acceptance
+from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 from schemathesis.specs.openapi.schemas import OpenApiSchema
 
 from gazecrop.app import create_app
@@ -105,7 +105,10 @@ def check(case: Any, fuzzed: Server, real: tuple[bytes, str]) -> None:
     if isinstance(case.body, bytes) and len(case.body) % 2 and case.media_type != "application/json":
         case.body = picture
     # That check has no rules beyond JSON schema: ratios from 1:20 to 20:1, boxes inside the picture, real pictures.
-    case.call_and_validate(base_url=fuzzed.url, excluded_checks=[positive_data_acceptance])
+    excluded = [positive_data_acceptance]
+    if isinstance(case.body, dict) and any(value == [] for value in case.body.values()):
+        excluded.append(negative_data_rejection)  # a form has no field for an empty array: it is not sent
+    case.call_and_validate(base_url=fuzzed.url, excluded_checks=excluded)
 
 
 # 503, 504 and 507 are documented responses; 500 is not.

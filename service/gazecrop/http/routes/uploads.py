@@ -7,6 +7,7 @@ from typing import Any, Generic, TypeVar
 from blake3 import blake3
 from fastapi import Request
 
+from gazecrop.concurrency.pace import arrived
 from gazecrop.crop.params import Wanted, parse_collecting_errors
 from gazecrop.engine import IDS
 from gazecrop.errors import BadParameters, Draining, NotAPicture, Unavailable
@@ -64,7 +65,11 @@ async def read_upload(
     if body.is_form(request.scope["headers"]):
         id, upload = await _read(request, renders, deadline)
         query = "&".join(part for part in (query, upload.query) if part)
-        wanted, parsed = parse(query)
+        try:
+            wanted, parsed = parse(query)
+        except BadParameters:
+            arrived()
+            raise
     else:
         wanted, parsed = parse(query)
         id, upload = await _read(request, renders, deadline)
@@ -87,8 +92,10 @@ async def _read(request: Request, renders: bool, deadline: float | None) -> tupl
             hasher = blake3(key=parts.id_key)
             url = by_url.url_of(upload.data)
             upload = body.Upload(await by_url.fetch(request, url, deadline, hasher.update))
-    finally:
+    except BaseException:
         announced.arrive()
+        raise
+    announced.read()
     return hasher.hexdigest(IDS), upload
 
 
@@ -107,15 +114,18 @@ def refuse_early(parts: Parts, *, renders: bool = False) -> None:
 
 async def analysed(request: Request, id: str, data: bytes, deadline: float | None) -> tuple[Known, bool]:
     """The map of an upload, and whether it is new. Raises as Pipeline.upload, and ClientGone."""
-    parts = parts_of(request)
-    if (in_memory := parts.pipeline.find_in_memory(id)) is not None:
-        known, created = in_memory, False
-    else:
-        work = parts.pipeline.upload(id, data, stages_of(request.scope), deadline)
-        try:
-            known, created = await cancel_on_disconnect(request, work)
-        except NotAPicture as error:
-            raise explain_mistake(data) or error from None
-    grid = known.picture.cropper.grid
-    parts.metrics.input_megapixels.observe(grid.width * grid.height / 1e6)
-    return known, created
+    try:
+        parts = parts_of(request)
+        if (in_memory := parts.pipeline.find_in_memory(id)) is not None:
+            known, created = in_memory, False
+        else:
+            work = parts.pipeline.upload(id, data, stages_of(request.scope), deadline)
+            try:
+                known, created = await cancel_on_disconnect(request, work)
+            except NotAPicture as error:
+                raise explain_mistake(data) or error from None
+        grid = known.picture.cropper.grid
+        parts.metrics.input_megapixels.observe(grid.width * grid.height / 1e6)
+        return known, created
+    finally:
+        arrived()
