@@ -21,7 +21,6 @@ from model_store.recipe.make import (
     distil,
     export,
     finetune,
-    latency,
     maps,
     plain,
     prune,
@@ -53,7 +52,7 @@ STUDENTS: tuple[dict[str, Any], ...] = (
     },
 )
 # Then from the transformer's maps, with the second output. Crop scores on "val": 60.8 (draft), 59.5 (boxes), 60.8 (the
-# blend of both, and `apart` and `whole`, in which only the second output's layers learn).
+# blend of both, and the last two, in which only the second output's layers learn). The last one ships.
 WITH_OBJECTS: dict[str, Any] = {"kinds": "gaze,photos,squashed", "int8": True, "harmed": 0.2}
 OBJECT_STUDENTS: tuple[dict[str, Any], ...] = (
     WITH_OBJECTS
@@ -85,45 +84,8 @@ OBJECT_STUDENTS: tuple[dict[str, Any], ...] = (
     },
     WITH_OBJECTS
     | {
-        "name": "gaze-2-whole",
-        "start": "gaze-2-apart",
-        "epochs": 4,
-        "rate": 1.5e-3,
-        "detector": True,
-        "objects": 1.0,
-        "zoomed": 0.3,
-        "harmed": 0.15,
-        "often": 2,
-    },
-)
-# Then what costs most time for what it brings is removed (crop score 59.7 after that), and all layers learn again, from
-# composed pictures, too; at last only the second output's. The last one ships.
-SLIM = prune.Options(
-    name="slim",
-    start="gaze-2-whole",
-    time="gaze-2-whole",
-    objects=0.15,
-    rounds=1,
-    factor=0.93,
-    thin=False,
-    probes=20,
-)
-SLIM_STUDENTS: tuple[dict[str, Any], ...] = (
-    WITH_OBJECTS
-    | {
-        "name": "gaze-2-slim",
-        "start": "slim-1",
-        "kinds": "gaze,photos,squashed,composed",
-        "epochs": 2,
-        "rate": 8e-4,
-        "mirror": 0.7,
-        "objects": 0.25,
-        "zoomed": 0.12,
-    },
-    WITH_OBJECTS
-    | {
         "name": "gaze-2",
-        "start": "gaze-2-slim",
+        "start": "gaze-2-apart",
         "epochs": 4,
         "rate": 1.5e-3,
         "detector": True,
@@ -159,16 +121,15 @@ def stages(smoke: bool) -> Stages:
         "transformer": lambda: finetune.main(
             replace(TRANSFORMER, epochs=few or TRANSFORMER.epochs, smoke=smoke)
         ),
-        "its maps": lambda: maps.main(maps.Options(members=TRANSFORMER.name, smoke=smoke)),
+        "its maps": lambda: maps.main(
+            maps.Options(members=TRANSFORMER.name, shards="gaze,photos", smoke=smoke)
+        ),
         "detect": lambda: detect.main(detect.Options(smoke=smoke)),
         **{f"distil {one['name']}": student(one) for one in OBJECT_STUDENTS[:2]},
         "blend": lambda: blend.main(blend.Options(smoke=smoke)),
         **{f"distil {one['name']}": student(one) for one in OBJECT_STUDENTS[2:]},
-        "latency": lambda: latency.main(latency.Options(name=SLIM.time, smoke=smoke)),
-        "prune by time": lambda: prune.main(replace(SLIM, probes=few or SLIM.probes, smoke=smoke)),
-        **{f"distil {one['name']}": student(one) for one in SLIM_STUDENTS},
         "export": lambda: export.main(
-            export.Options(checkpoint=SLIM_STUDENTS[-1]["name"], name=SHIPPED, smoke=smoke)
+            export.Options(checkpoint=OBJECT_STUDENTS[-1]["name"], name=SHIPPED, smoke=smoke)
         ),
         "int8": lambda: quantise.main(quantise.Options(name=SHIPPED, smoke=smoke)),
         "objects": lambda: calibrate_objects.main(calibrate_objects.Options(name=SHIPPED, smoke=smoke)),

@@ -129,7 +129,7 @@ def test_fisher_estimate_is_half_the_mean_squared_mask_gradient() -> None:
     pixels = torch.randint(0, 255, (3, 64, 96, 3), dtype=torch.uint8)
     target = torch.softmax(torch.randn(3, 96), 1).view(3, 8, 12)
 
-    same = repeat(Batch(pixels, torch.zeros_like(target), target, pixels))
+    same = repeat(Batch(pixels, torch.zeros_like(target), target))
     found = prune.fisher(student, same, prune.Options(probes=1))
     for group in ("hidden.4", "stream.3", "decoder.0"):
         squares = []
@@ -313,20 +313,22 @@ def test_maps_move_with_harmed_pictures() -> None:
 
 
 def test_the_mirror_loss_penalises_maps_that_differ() -> None:
-    """Those of a picture and of its twin, a poorer copy, mirrored."""
+    """Those of a picture and its mirror image, or of a picture and its twin's."""
     torch.manual_seed(5)
     student = Student(SMALL).eval()
-    pixels, twins = torch.randint(0, 255, (2, 2, 64, 96, 3), dtype=torch.uint8)
+    pixels, poor = torch.randint(0, 255, (2, 2, 64, 96, 3), dtype=torch.uint8)
     soft = torch.softmax(torch.randn(2, 96), 1).view(2, 8, 12)
-    batch = Batch(pixels, torch.zeros_like(soft), soft, twins)
-    other = Batch(twins.flip(2), torch.zeros_like(soft), soft.flip(2), twins.flip(2))
-    with torch.no_grad():
-        plain = [distil.step_loss(student, one, distil.Weights(0.5)) for one in (batch, other)]
-        small, large = (
-            distil.step_loss(student, batch, distil.Weights(0.5, weight)) for weight in (1e-6, 1.0)
-        )
-    assert torch.allclose(small, (plain[0] + plain[1]) / 2, atol=1e-4)
-    assert large > small
+    for twins in (None, poor):
+        batch = Batch(pixels, torch.zeros_like(soft), soft, None, twins)
+        image = (pixels if twins is None else twins).flip(2)
+        other = Batch(image, torch.zeros_like(soft), soft.flip(2))
+        with torch.no_grad():
+            plain = [distil.step_loss(student, one, distil.Weights(0.5)) for one in (batch, other)]
+            small, large = (
+                distil.step_loss(student, batch, distil.Weights(0.5, weight)) for weight in (1e-6, 1.0)
+            )
+        assert torch.allclose(small, (plain[0] + plain[1]) / 2, atol=1e-4)
+        assert large > small
 
 
 def test_the_time_of_a_layer_is_that_of_its_nodes() -> None:

@@ -69,9 +69,7 @@ def density(name: str) -> Callable[[np.ndarray], np.ndarray]:
 def main(options: Options) -> None:
     torch.set_num_threads(1)
     people = [with_digest(person) for person in read_people(Path(options.people))]
-    [cell] = [
-        one for one in cells(people, LABELS) if (one.set, one.text) == (options.set, options.cell)
-    ]
+    [cell] = [one for one in cells(people, LABELS) if (one.set, one.text) == (options.set, options.cell)]
     numbers, known = pairs.person_numbers(people), measures()
     for name in options.networks.split(","):
         context = Context(from_function(name, density(name)), Maps(), {}, options.threads)

@@ -50,8 +50,9 @@ class Options:
     often: int = 1  # times that a picture with objects is in an epoch
     harmed: float = 0.0  # share of pictures that are blurred, dark, turned, tilted or bordered: harm.py
     mirror: float = (
-        0.0  # weight of the divergence between the maps of a picture and its twin; halves the batch
+        0.0  # weight of the divergence between the maps of a picture and its mirror image; halves the batch
     )
+    twins: bool = False  # `mirror` takes the mirror image of a copy in the other quality
     objects: float = 0.0  # weight of the second output's loss; with 0 a student without it does not get it
     zoomed: float = 0.0  # share of pictures with other scales and words, for the second output alone
     int8: bool = False  # round weights to int8 while they learn
@@ -87,11 +88,12 @@ class Weights:
 
 
 def step_loss(student: Student, whole: Batch, weights: Weights, part: slice = slice(None)) -> Tensor:
-    """Loss of a part of a batch; with `mirror` of its mirrored twins as well, plus the divergence of both maps."""
+    """Loss of a part of a batch; with `mirror` of its mirror images as well, plus the divergence of both maps."""
     batch = whole.part(part)
     pixels, its = batch.pixels, batch.objects
     if weights.mirror:
-        pixels = torch.cat([pixels, batch.twins.flip(2)])
+        other = pixels if batch.twins is None else batch.twins
+        pixels = torch.cat([pixels, other.flip(2)])
         its = its and its.followed_by(its.mirrored())
     log_p, objects = student.both(pixels)
     one = log_p[: len(batch.pixels)]
@@ -189,6 +191,7 @@ def main(options: Options) -> None:
         objects=options.objects > 0,
         zoomed=options.zoomed,
         often=options.often,
+        twins=options.twins,
         without=options.without,
         smoke=options.smoke,
     )

@@ -1,6 +1,6 @@
 """The time of each layer in ONNX Runtime, for pruning by time instead of multiply-adds. Seconds.
 
-    python -m model_store.recipe.make.latency --name=gaze-2-whole      # of a checkpoint, as fp32 and int8
+    python -m model_store.recipe.make.latency --name=gaze-2      # of a checkpoint, as fp32 and int8
 
 Multiply-adds are not time: of gaze-2 in int8, the stem and the first depthwise layer have 13 % of the multiply-adds and
 25 % of the time. A table has the median microseconds of every layer of an exported file on one thread, by the runtime's
@@ -35,7 +35,7 @@ LANES = 16
 
 @dataclass(frozen=True)
 class Options:
-    name: str = "gaze-2-whole"  # of the checkpoint; the tables are in latency-NAME.json
+    name: str = "gaze-2"  # of the checkpoint; the tables are in latency-NAME.json
     runs: int = 100
     pictures: int = 16  # for the ranges of int8, which the time does not depend on
     smoke: bool = False

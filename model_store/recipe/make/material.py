@@ -55,19 +55,19 @@ def recoloured(pixels: Tensor, generator: torch.Generator) -> Tensor:
 
 @dataclass(frozen=True)
 class Batch:
-    """Pictures uint8 [n, h, w, 3]; human and teachers' maps float32 [n, rows, columns], zeros where there is no map."""
+    """Pictures uint8 [n, h, w, 3]; human and teachers' maps float32 [n, rows, columns], zeros where there is no map.
+    `twins`: the same pictures in the other quality and in their own colours; harmed ones as in `pixels`."""
 
     pixels: Tensor
     human: Tensor
     teacher: Tensor
-    twins: (
-        Tensor  # the same pictures in the other quality and in their own colours; harmed ones as in `pixels`
-    )
     objects: Targets | None = None
+    twins: Tensor | None = None
 
     def part(self, which: slice) -> "Batch":
         objects = None if self.objects is None else self.objects.part(which)
-        return Batch(self.pixels[which], self.human[which], self.teacher[which], self.twins[which], objects)
+        twins = None if self.twins is None else self.twins[which]
+        return Batch(self.pixels[which], self.human[which], self.teacher[which], objects, twins)
 
 
 def fonts() -> list[str]:
@@ -115,10 +115,12 @@ class Material:
         objects: bool = False,
         zoomed: float = 0.0,
         often: int = 1,
+        twins: bool = False,
         without: str = "",
         smoke: bool = False,
     ) -> None:
         self.size, self.worn, self.coloured, self.harmed, self.zoomed = size, worn, coloured, harmed, zoomed
+        self.twins = twins
         self.reseed(seed)
         self.gaze = data.read("gaze", smoke)
         shards = [name for name in ("photos", "composed") if name in kinds]
@@ -172,41 +174,40 @@ class Material:
         while True:
             yield from self.epoch()
 
+    def _copies(self, rows: np.ndarray, poor: np.ndarray) -> Tensor:
+        """uint8 [n, h, w, 3]: the poor copies where `poor` is true."""
+        pairs = zip(poor, rows, strict=True)
+        return torch.from_numpy(
+            np.stack([(self.poor if it else self.clean)[which][i] for it, (which, i) in pairs])
+        )
+
     def _batch(self, rows: np.ndarray) -> Batch:
-        copies = [
-            (self.poor, self.clean) if self.draw.random() < self.worn else (self.clean, self.poor)
-            for _ in rows
-        ]
-        pixels, twins = (
-            np.stack([each[one][which][i] for each, (which, i) in zip(copies, rows, strict=True)])
-            for one in (0, 1)
-        )
-        maps = np.stack([[self.hard[which][i], self.soft[which][i]] for which, i in rows])
-        x, y, other = torch.from_numpy(pixels), torch.from_numpy(maps), torch.from_numpy(twins)
+        poor = self.draw.random(len(rows)) < self.worn
+        x, twins = self._copies(rows, poor), self._copies(rows, ~poor) if self.twins else None
+        y = torch.from_numpy(np.stack([[self.hard[which][i], self.soft[which][i]] for which, i in rows]))
         flipped = torch.from_numpy(np.flatnonzero(self.draw.random(len(rows)) < 0.5))
-        x[flipped], y[flipped], other[flipped] = (
-            x[flipped].flip(2),
-            y[flipped].flip(3),
-            other[flipped].flip(2),
-        )
+        x[flipped], y[flipped] = x[flipped].flip(2), y[flipped].flip(3)
         boxes = [self.labels[which].boxes[i] for which, i in rows] if self.labels else [NONE] * len(rows)
         for i in flipped:
             boxes[i] = boxes[i] * [1, -1, 1, 1, 1] + np.outer(1 - boxes[i][:, 3], [0, 1, 0, 0, 0])
         chosen = self.draw.random(len(rows))
         for i in np.flatnonzero(chosen < self.harmed):
             x[i], y[i], motion = harm.any_of(x[i], y[i], self.draw)
-            boxes[i], other[i] = harm.moved(boxes[i], motion), x[i]
+            boxes[i] = harm.moved(boxes[i], motion)
         for i in np.flatnonzero(chosen > 1 - self.zoomed):
             x[i], motion = harm.zoomed(x[i], self.draw)
             boxes[i], y[i] = harm.moved(boxes[i], motion), 0
             if self.draw.random() < WRITTEN:
                 x[i], words = harm.written(x[i], self.fonts, self.draw)
                 boxes[i] = np.concatenate([uncovered(boxes[i], words), words])
-            other[i] = x[i]
-        some = torch.from_numpy(np.flatnonzero(self.draw.random(len(rows)) < self.coloured))
-        if len(some):
-            x[some] = recoloured(x[some], self.torch_draw)
+        if twins is not None:
+            twins[flipped] = twins[flipped].flip(2)
+            changed = torch.from_numpy((chosen < self.harmed) | (chosen > 1 - self.zoomed))
+            twins[changed] = x[changed]
+        other = torch.from_numpy(np.flatnonzero(self.draw.random(len(rows)) < self.coloured))
+        if len(other):
+            x[other] = recoloured(x[other], self.torch_draw)
         if not self.labels:
-            return Batch(x, y[:, 0], y[:, 1], other)
+            return Batch(x, y[:, 0], y[:, 1], None, twins)
         labelled = np.array([self.labels[which].labelled[i] for which, i in rows])
-        return Batch(x, y[:, 0], y[:, 1], other, targets(boxes, labelled))
+        return Batch(x, y[:, 0], y[:, 1], targets(boxes, labelled), twins)

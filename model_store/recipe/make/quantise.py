@@ -2,10 +2,10 @@
 
     python -m model_store.recipe.make.quantise --name=gaze-0
 
-Expected: maps move by 0.010 of total variation. Convolutions, sums and resizing are quantised; resizing in float,
-between a dequantisation and a quantisation, took 2 % more time and moved maps no less. The heads and the softmax stay
-float because they take hardly any time and determine the map's tails; so does the stem. 1.6 times as fast as fp32 on an
-EPYC with VNNI, 2.3 times on a Xeon (with S8 activations: 1.2 times).
+Expected for gaze-1: maps move by 0.010 of total variation. Convolutions and sums are quantised. Resizing, the heads and
+the softmax stay float because they take hardly any time and determine the map's tails; so does the stem. (With resizing
+in int8 `gaze-2` takes 1 to 2 % less time, and its maps move no more.) 1.6 times as fast as fp32 on an EPYC with VNNI,
+2.3 times on a Xeon (with S8 activations: 1.2 times).
 """
 
 import json
