@@ -267,14 +267,23 @@ async def test_the_queue_is_as_long_as_the_wait_that_is_allowed() -> None:
         assert error.value.headers["Retry-After"] == "5"  # 9.5 s of work in two slots
 
 
-async def test_uploads_that_are_being_read_count_as_ahead_for_a_while(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Else all uploads of the time that one body takes would be admitted to the same free slot."""
+@pytest.fixture
+def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The time of the pace, in its only item."""
     now = [100.0]
     monkeypatch.setattr("gazecrop.concurrency.pace.monotonic", lambda: now[0])
+    return now
+
+
+def steady() -> Gate:
     gate = Gate(budget=1000, slots=1, max_wait=4)
     gate.pace = Steady()
+    return gate
+
+
+async def test_uploads_that_are_being_read_count_as_ahead_for_a_while(now: list[float]) -> None:
+    """Else all uploads of the time that one body takes would be admitted to the same free slot."""
+    gate = steady()
     announced = [gate.pace.announce() for _ in range(5)]
     assert gate.expected_wait() == pytest.approx(5)
     with pytest.raises(Overloaded):
@@ -285,17 +294,11 @@ async def test_uploads_that_are_being_read_count_as_ahead_for_a_while(
     assert gate.expected_wait() == 0, "slow senders do not refuse everyone else"
 
 
-async def test_an_upload_that_was_read_counts_as_ahead_until_it_is_at_the_gate(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_an_upload_that_was_read_counts_as_ahead_until_it_is_at_the_gate(now: list[float]) -> None:
     """Identifying a file may take longer than reading it: what is admitted meanwhile would be read to be refused."""
-    now = [100.0]
-    monkeypatch.setattr("gazecrop.concurrency.pace.monotonic", lambda: now[0])
-    gate = Gate(budget=1000, slots=1, max_wait=4)
-    gate.pace = Steady()
+    gate = steady()
 
     async def upload() -> None:
-        gate.pace.announce().read()
         now[0] += 2
         other = Gate(budget=1000)
         other.leave(await other.enter(1))
@@ -304,11 +307,18 @@ async def test_an_upload_that_was_read_counts_as_ahead_until_it_is_at_the_gate(
         assert gate.pace.announced() == 0
         gate.leave(place)
 
-    await asyncio.create_task(upload())
+    with gate.pace.coming():
+        await asyncio.create_task(upload())
     assert gate.expected_wait() == 0
-    gate.pace.announce().read()
-    now[0] += 11
-    assert gate.expected_wait() == 0, "one that never comes is forgotten"
+    with gate.pace.coming():
+        assert gate.expected_wait() == pytest.approx(1)
+        now[0] += 11
+        assert gate.expected_wait() == 0, "one that takes very long is not counted"
+    with gate.pace.coming():
+        gate.pace.announce()
+        now[0] += 1.1
+        assert gate.expected_wait() == pytest.approx(1), "a slow sender behind it is not counted longer"
+    assert gate.expected_wait() == 0, "nor one that failed before"
 
 
 async def test_beyond_half_of_the_wait_the_newest_is_first() -> None:

@@ -1,11 +1,12 @@
-"""Mixed load for a long time, with faults thrown in: what is answered, and whether memory, descriptors or threads grow.
+"""Mixed load with faults for a long time: what is answered, and whether memory, descriptors or threads grow.
 
     python -m tests.faults.mixed --minutes=60
 
 Two servers behind nginx on one Redis. Eight clients upload, crop, render, focus, report and delete; some files are
 broken, some clients leave. In turn Redis hangs or is read-only, the second server is killed or restarted; the first
-one runs to the end and is measured. An answer is *unexpected* when its status is none of the request's; a request
-that has none may be one of those in flight when a server was killed. A 503 with Retry-After is *told to wait*.
+one runs to the end and is measured. Unexpected: an answer with a status that is not one of the request's. Without an
+answer: a 502, a 504 or a lost connection, allowed for the requests in flight when a server is killed. A 503 with
+Retry-After is a refusal: allowed and counted.
 """
 
 import argparse
@@ -17,9 +18,9 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -27,11 +28,10 @@ from urllib.parse import urlsplit
 import httpx
 import numpy as np
 
-from tests.conftest import RedisServer, free_port
+from tests.conftest import RedisServer
 from tests.faults.hostile import files
-from tests.faults.servers import Fleet
+from tests.faults.servers import Fleet, fleet
 from tests.faults.store import replicate
-from tests.helpers.nginx import answers, nginx, shipped
 from tests.helpers.pictures import encode, jpeg
 from tests.helpers.samples import SAMPLES, scene
 
@@ -63,7 +63,7 @@ class Client:
     answers: Counter[str] = field(default_factory=Counter)
     unexpected: Counter[str] = field(default_factory=Counter)
     broken: int = 0
-    waits: int = 0
+    refused: int = 0
     kept: list[str] = field(default_factory=list)
 
     def run(self) -> None:
@@ -88,7 +88,7 @@ class Client:
             return None
         self.answers[f"{method} {answer.status_code}"] += 1
         if answer.status_code == 503 and "retry-after" in answer.headers:
-            self.waits += 1
+            self.refused += 1
         elif answer.status_code in (502, 504):  # of nginx: the server was killed
             self.broken += 1
         elif answer.status_code not in expected:
@@ -212,23 +212,6 @@ def restarted(redis: RedisServer, servers: Fleet) -> None:
 FAULTS: tuple[Callable[[RedisServer, Fleet], None], ...] = (hang, killed, read_only, restarted)
 
 
-@contextmanager
-def deployment(folder: Path) -> Iterator[tuple[RedisServer, Fleet, str]]:
-    redis, port = RedisServer(folder / "s"), free_port()
-    redis.start()
-    servers = Fleet(folder, f"{redis.url}?socket_timeout=1", 2)
-    try:
-        for index in (0, 1):
-            servers.start(index)
-        with nginx(shipped(port, servers.urls), folder):
-            url = f"http://127.0.0.1:{port}"
-            answers(url)
-            yield redis, servers, url
-    finally:
-        servers.close()
-        redis.stop()
-
-
 def slope(rows: list[tuple[float, dict[str, float]]], name: str) -> float:
     """By least squares, an hour, of the rows after the warm ones."""
     rows = [row for row in rows if row[0] >= WARM * rows[-1][0]]
@@ -238,8 +221,8 @@ def slope(rows: list[tuple[float, dict[str, float]]], name: str) -> float:
 def mixed(minutes: float, apart: float = APART, pause: float = PAUSE) -> tuple[bool, list[str]]:
     """Whether all was as it should be, and the lines of the report. Slopes are for the reader: an hour shows them."""
     rows: list[tuple[float, dict[str, float]]] = []
-    thrown, stop, hostile = Counter[str](), threading.Event(), files(short=False)
-    with tempfile.TemporaryDirectory(prefix="gazecrop-mixed-") as name, deployment(Path(name)) as place:
+    injected, stop, hostile = Counter[str](), threading.Event(), files(short=False)
+    with tempfile.TemporaryDirectory(prefix="gazecrop-mixed-") as name, fleet(Path(name), 2) as place:
         redis, servers, url = place
         clients = [Client(url, random.Random(seed), hostile, stop, pause) for seed in range(CLIENTS)]
         with ThreadPoolExecutor(CLIENTS) as threads:
@@ -249,9 +232,9 @@ def mixed(minutes: float, apart: float = APART, pause: float = PAUSE) -> tuple[b
                 while (now := time.monotonic() - began) < 60 * minutes:
                     rows.append((now, measured(servers.servers[0].process.pid)))
                     if now >= after:
-                        fault = FAULTS[thrown.total() % len(FAULTS)]
+                        fault = FAULTS[injected.total() % len(FAULTS)]
                         fault(redis, servers)
-                        thrown[fault.__name__] += 1
+                        injected[fault.__name__] += 1
                         after = time.monotonic() - began + apart
                     stop.wait(EVERY)
             finally:
@@ -264,11 +247,11 @@ def mixed(minutes: float, apart: float = APART, pause: float = PAUSE) -> tuple[b
             lost = sum(client.get(f"/v1/images/{id}").status_code != 200 for id in kept)
     total = sum((client.answers for client in clients), Counter[str]())
     unexpected = sum((client.unexpected for client in clients), Counter[str]())
-    broken, waits = sum(client.broken for client in clients), sum(client.waits for client in clients)
-    allowed = CLIENTS * thrown["killed"]
+    broken, refused = sum(client.broken for client in clients), sum(client.refused for client in clients)
+    allowed = CLIENTS * injected["killed"]
     lines = [
         f"{total.total()} answers: {json.dumps(dict(sorted(total.items())))}",
-        f"faults: {dict(thrown)}, told to wait: {waits}, tracebacks: {tracebacks}",
+        f"faults: {dict(injected)}, refused with Retry-After: {refused}, tracebacks: {tracebacks}",
         f"unexpected: {unexpected.total()} {dict(unexpected.most_common(10))}",
         f"without an answer: {broken} (in flight at a kill: at most {allowed}), lost: {lost} of {len(kept)}",
     ]

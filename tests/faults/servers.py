@@ -48,27 +48,27 @@ class Fleet:
 
 
 @contextmanager
-def fleet(trial: Trial) -> Iterator[tuple[Fleet, str]]:
+def fleet(folder: Path, count: int) -> Iterator[tuple[RedisServer, Fleet, str]]:
     """With the URL of nginx, which has the shipped configuration."""
-    redis = RedisServer(trial.folder / "s")
+    redis = RedisServer(folder / "s")
     port = free_port()
     with ExitStack() as stack:
         redis.start()
         stack.callback(redis.stop)
-        servers = Fleet(trial.folder, f"{redis.url}?socket_timeout=1", 2 if trial.short else 4)
+        servers = Fleet(folder, f"{redis.url}?socket_timeout=1", count)
         stack.callback(servers.close)
-        for index in range(len(servers.urls)):
+        for index in range(count):
             servers.start(index)
-        stack.enter_context(nginx(shipped(port, servers.urls), trial.folder))
+        stack.enter_context(nginx(shipped(port, servers.urls), folder))
         url = f"http://127.0.0.1:{port}"
         answers(url)
-        yield servers, url
+        yield redis, servers, url
 
 
 @fault("kill")
 def kill(trial: Trial) -> Row:
     """kill -9: what was in flight at that server may fail, and nothing else."""
-    with fleet(trial) as (servers, url):
+    with fleet(trial.folder, 2 if trial.short else 4) as (_, servers, url):
         with Load(url, CLIENTS) as load:
             load.run(0.5 if trial.short else 3)
             servers.servers[0].process.kill()
@@ -85,7 +85,7 @@ def kill(trial: Trial) -> Row:
 @fault("restart")
 def restart(trial: Trial) -> Row:
     """Each in turn by SIGTERM. Clients try a 503 again after its Retry-After."""
-    with fleet(trial) as (servers, url):
+    with fleet(trial.folder, 2 if trial.short else 4) as (_, servers, url):
         with Load(url, CLIENTS, patient=True) as load:
             for index in range(len(servers.urls)):
                 load.run(0.3 if trial.short else 1)

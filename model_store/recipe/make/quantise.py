@@ -77,12 +77,7 @@ def write(plain: Path, path: Path, work: Path, pictures: int, *, smoke: bool) ->
         activation_type=QuantType.QUInt8,
         weight_type=QuantType.QInt8,
         per_channel=True,
-        op_types_to_quantize=[
-            "Conv",
-            "Add",
-            "Clip",
-            "Resize",
-        ],  # Clip: else ranges are taken before ReLU6 cuts them
+        op_types_to_quantize=["Conv", "Add", "Clip"],  # Clip: else ranges are taken before ReLU6 cuts them
         nodes_to_exclude=floats(prepared),
         calibrate_method=CalibrationMethod.MinMax,
     )

@@ -17,7 +17,7 @@ from typing import TypeVar
 
 from gazecrop.concurrency.bodies import keep_body
 from gazecrop.concurrency.budget import Budget
-from gazecrop.concurrency.pace import Pace, arrived
+from gazecrop.concurrency.pace import Pace
 from gazecrop.errors import DeadlinePassed, Overloaded
 
 T = TypeVar("T")
@@ -172,7 +172,7 @@ class Gate:
         over, `DeadlinePassed` when the deadline passes before the turn comes. A cancelled waiter leaves the queue, and
         gives back a turn that came at the same moment.
         """
-        arrived(self.pace)
+        self.pace.arrived()
         self._budget.check(size)
         place = Place(size, cost)
         if self._must_wait(size):

@@ -1,12 +1,15 @@
 """How fast this process works, measured: an exponential average of seconds for each unit of cost."""
 
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
+from math import inf
 from time import monotonic
 
 _KEPT = 0.95  # of the average after each piece of work: about the last 20 count
 # Seconds for which an admitted upload counts as work ahead: while it is being read, and then until it is at the gate.
-_READING, _PROBING = 1.0, 10.0
+_READING, _IDENTIFYING = 1.0, 10.0
 
 
 class Pace:
@@ -29,14 +32,30 @@ class Pace:
         return self._seconds / self._cost
 
     def announce(self) -> "_Announced":
-        """Counts one more piece of work that will arrive: an upload that was admitted, while its body is read and the
-        file is identified. Without that, all uploads that begin within this time would be admitted to the same free
-        place, read, and then refused. It stops counting after a second of reading, so that slow senders cannot refuse
-        everyone else. It belongs to the current request: see `arrived`."""
-        one = _Announced(self, monotonic() + _READING)
+        """Counts one more piece of work that will arrive: an upload that was admitted and whose body is being read.
+        Without that, all uploads that begin within one body's time would be admitted to the same free place. It stops
+        counting after a second, so that slow senders cannot refuse everyone else."""
+        one = _Announced(monotonic() + _READING)
         self._announced.append(one)
-        _current.set(one)
         return one
+
+    @contextmanager
+    def coming(self) -> Iterator[None]:
+        """Counts one more piece of work until it is at the gate (`arrived`) or this ends: an upload that was read,
+        while it is looked up and identified. Else others would be admitted in that time, read, and then refused."""
+        one = _Announced(monotonic() + _IDENTIFYING)
+        self._announced.append(one)
+        before = _coming.set((self, one))
+        try:
+            yield
+        finally:
+            one.arrive()
+            _coming.reset(before)
+
+    def arrived(self) -> None:
+        """What the current request counts as coming here is at the gate."""
+        if (coming := _coming.get()) is not None and coming[0] is self:
+            coming[1].arrive()
 
     def announced(self) -> int:
         """How many pieces of work will arrive, each of about the cost `mean`."""
@@ -49,25 +68,14 @@ class Pace:
 class _Announced:
     """`until`: when it stops counting."""
 
-    __slots__ = ("pace", "until")
+    __slots__ = ("until",)
 
-    def __init__(self, pace: Pace, until: float) -> None:
-        self.pace, self.until = pace, until
-
-    def read(self) -> None:
-        """Its body is there."""
-        self.until = monotonic() + _PROBING
+    def __init__(self, until: float) -> None:
+        self.until = until
 
     def arrive(self) -> None:
-        """It is at the gate, or will not come."""
-        self.until = 0.0
+        self.until = -inf
 
 
 # A context variable, because tasks inherit it from the request that starts them.
-_current: ContextVar[_Announced | None] = ContextVar("announced", default=None)
-
-
-def arrived(at: Pace | None = None) -> None:
-    """What the current request has announced is at the gate with this pace, or (None) will not come."""
-    if (one := _current.get()) is not None and at in (None, one.pace):
-        one.arrive()
+_coming: ContextVar[tuple[Pace, _Announced] | None] = ContextVar("coming", default=None)

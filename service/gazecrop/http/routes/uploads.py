@@ -7,7 +7,6 @@ from typing import Any, Generic, TypeVar
 from blake3 import blake3
 from fastapi import Request
 
-from gazecrop.concurrency.pace import arrived
 from gazecrop.crop.params import Wanted, parse_collecting_errors
 from gazecrop.engine import IDS
 from gazecrop.errors import BadParameters, Draining, NotAPicture, Unavailable
@@ -65,11 +64,7 @@ async def read_upload(
     if body.is_form(request.scope["headers"]):
         id, upload = await _read(request, renders, deadline)
         query = "&".join(part for part in (query, upload.query) if part)
-        try:
-            wanted, parsed = parse(query)
-        except BadParameters:
-            arrived()
-            raise
+        wanted, parsed = parse(query)
     else:
         wanted, parsed = parse(query)
         id, upload = await _read(request, renders, deadline)
@@ -92,10 +87,8 @@ async def _read(request: Request, renders: bool, deadline: float | None) -> tupl
             hasher = blake3(key=parts.id_key)
             url = by_url.url_of(upload.data)
             upload = body.Upload(await by_url.fetch(request, url, deadline, hasher.update))
-    except BaseException:
+    finally:
         announced.arrive()
-        raise
-    announced.read()
     return hasher.hexdigest(IDS), upload
 
 
@@ -114,18 +107,16 @@ def refuse_early(parts: Parts, *, renders: bool = False) -> None:
 
 async def analysed(request: Request, id: str, data: bytes, deadline: float | None) -> tuple[Known, bool]:
     """The map of an upload, and whether it is new. Raises as Pipeline.upload, and ClientGone."""
-    try:
-        parts = parts_of(request)
-        if (in_memory := parts.pipeline.find_in_memory(id)) is not None:
-            known, created = in_memory, False
-        else:
-            work = parts.pipeline.upload(id, data, stages_of(request.scope), deadline)
-            try:
+    parts = parts_of(request)
+    if (in_memory := parts.pipeline.find_in_memory(id)) is not None:
+        known, created = in_memory, False
+    else:
+        work = parts.pipeline.upload(id, data, stages_of(request.scope), deadline)
+        try:
+            with parts.gate.pace.coming():
                 known, created = await cancel_on_disconnect(request, work)
-            except NotAPicture as error:
-                raise explain_mistake(data) or error from None
-        grid = known.picture.cropper.grid
-        parts.metrics.input_megapixels.observe(grid.width * grid.height / 1e6)
-        return known, created
-    finally:
-        arrived()
+        except NotAPicture as error:
+            raise explain_mistake(data) or error from None
+    grid = known.picture.cropper.grid
+    parts.metrics.input_megapixels.observe(grid.width * grid.height / 1e6)
+    return known, created
