@@ -42,7 +42,7 @@ APART = 60.0  # seconds between two faults
 HANGS = 3.0  # seconds that Redis hangs or is read-only
 EVERY = 5.0  # seconds between two measurements of the first server
 WARM = 0.25  # of the time, which is not in the slopes: caches fill
-FRESH = 1.5  # seconds after which every server knows of a deletion, or says that it cannot ask the store
+FRESH = 1.5  # seconds after which every server knows of a deletion, or answers with X-Degraded
 QUERIES = (
     "crops/1:1", "crops/16:9?protect=face", "crops/9:16?policy=window", "crops?ratios=4:5,2:1,1:1",
     "crops/1:1?zoom=auto", "crops/3:1?overlay=0,0.5,1,0.5", "crops/1:1?protect=none",

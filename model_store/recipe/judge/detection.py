@@ -122,7 +122,7 @@ def report(count: int, found: dict[str, Any]) -> list[str]:
 
 
 def tools() -> Finder:
-    """YuNet and RapidOCR with hardly any least score. Both take BGR."""
+    """YuNet and RapidOCR, their boxes of a score of LEAST or more. Both take BGR."""
     from model_store.recipe.make import detect
 
     detectors = (detect.face_detector(LEAST), detect.line_detector(LEAST))

@@ -2,8 +2,8 @@
 
     python -m model_store.recipe.make.latency --name=gaze-2      # of a checkpoint, as fp32 and int8
 
-Multiply-adds are not time: of gaze-2 in int8, the stem and the first depthwise layer have 13 % of the multiply-adds and
-25 % of the time. A table has the median microseconds of every layer of an exported file on one thread, by the runtime's
+Multiply-adds are not time: of gaze-2 in int8, the stem and the first depthwise layer have 10 % of the multiply-adds and
+24 % of the time. A table has the median microseconds of every layer of an exported file on one thread, by the runtime's
 own profile; nodes between two layers (sums, reordering, rounding) count with the layer before them. The time of a
 network of other widths is computed from it: a 1x1 layer's is in proportion to its inputs times its outputs, a depthwise
 layer's to its maps, each in blocks of 16 as the kernels work.
