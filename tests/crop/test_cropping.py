@@ -387,7 +387,7 @@ def test_crops_of_several_ratios_are_those_of_single_ones(
     together = Cropper(grid, fitted).crops(ratios, options, [None] * len(ratios))
     assert together == [Cropper(grid, fitted).crop(ratio, options) for ratio in ratios]
     field = Field(grid)
-    value = Balance(field, grid.levels, found, fitted.balance) if policy == "auto" else None
+    value = Balance(field, found, fitted.balance) if policy == "auto" else None
     for ratio, crop in zip(ratios, together, strict=True):
         size = box_size(ratio, grid.width, grid.height)
         assert crop.box == place(field, *size, value=value)

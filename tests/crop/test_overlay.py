@@ -70,7 +70,7 @@ def test_values_are_as_documented(
     size = box_size(ratio, grid.width, grid.height, zoom)
     x, y = data.draw(st.integers(0, grid.width - size[0])), data.draw(st.integers(0, grid.height - size[1]))
     field = Field(grid)
-    base = Balance(field, grid.levels, found, Weights()) if balanced else None
+    base = Balance(field, found, Weights()) if balanced else None
     at = np.array([x]), np.array([y])
     [[start]] = (base.values(*at, *size) if base else field.sums(*at, *size) / field.total).tolist()
     [[value]] = Overlaid(field, found, overlays, size, base).values(*at, *size).tolist()
@@ -117,7 +117,7 @@ def test_no_candidate_is_better(
     crop = Cropper(grid).crop(ratio, Options(policy, zoom, overlays=overlays))
     size = crop.box.width, crop.box.height
     field = Field(grid)
-    base = Balance(field, grid.levels, found, Weights()) if policy == "balanced" else None
+    base = Balance(field, found, Weights()) if policy == "balanced" else None
     measure = Overlaid(field, found, overlays, size, base)
     both, none = size[0] < grid.width and size[1] < grid.height, np.zeros(1, np.int64)
     xs = field.across.bends(size[0], measure.across, both=both) if size[0] < grid.width else none

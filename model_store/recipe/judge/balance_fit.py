@@ -170,7 +170,7 @@ def candidates(scenes: Iterable[Scene]) -> Candidates:
     rows: dict[str, list[Any]] = {each.name: [] for each in fields(Candidates)}
     for scene in scenes:
         grid, scene_field = scene.grid, Field(scene.grid)
-        measures = [Balance(scene_field, grid.levels, grid.objects, each) for each in units]
+        measures = [Balance(scene_field, grid.objects, each) for each in units]
         for name in metrics.judged_ratios(grid.width, grid.height):
             width, height = box_size(RATIOS[name], grid.width, grid.height)
             axis = 0 if width < grid.width else 1

@@ -28,7 +28,7 @@ GOOD, TIGHT = 0.80, 0.60  # of the importance
 # Bytes of memory for 30 x 40 cells: of a cropper with points and spans, the sums of one axis, of both, a balance, its
 # sums of one axis and of each row, a subject.
 CELLS = 1200
-PLAIN, PROFILE, LEVELS, BALANCE, AXIS, ROWS, SUBJECT = 4_500, 3_000, 10_100, 500, 1_900, 40_000, 500
+PLAIN, PROFILE, LEVELS, BALANCE, AXIS, ROWS, SUBJECT = 4_500, 3_000, 10_100, 500, 1_900, 30_000, 500
 FOUND = 100  # of a kept offset
 MOST_SUBJECTS = 16  # kept for one map; one takes up to 2 ms to find
 CAREFUL = 0.8  # the least chance of beating the centre crop with which policy `careful` leaves it
@@ -343,7 +343,7 @@ class Cropper:
     def _balance(self, protect: tuple[Kind, ...]) -> Balance:
         if (found := self._balances.get(protect)) is None:
             objects = [each for each in self.grid.objects if each.kind in protect]
-            found = self._balances[protect] = Balance(self.field, self.grid.levels, objects, self._weights)
+            found = self._balances[protect] = Balance(self.field, objects, self._weights)
         return found
 
     def _held(self, box: Box, protect: tuple[Kind, ...]) -> Held | None:
@@ -392,7 +392,7 @@ def box_size(ratio: Ratio, width: int, height: int, zoom: Fraction = Fraction(1)
 def _best(profile: Profile, axis: Axis | None, lengths: Sequence[int]) -> list[int]:
     """The offsets of the best windows of these lengths."""
     if axis is not None:
-        return axis.best(lengths, profile)
+        return axis.best(lengths)
     return [profile.best(length) for length in lengths]
 
 
