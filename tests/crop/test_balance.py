@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gazecrop.crop.balance import MOST_FOUND, Balance, Weights
+from gazecrop.crop.balance import Balance, Weights
+from gazecrop.crop.balance_axis import MOST_FOUND
 from gazecrop.crop.confidence import Calibration
 from gazecrop.crop.cropping import Cropper, Options, box_size
 from gazecrop.crop.grid import SaliencyGrid

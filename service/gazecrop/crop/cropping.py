@@ -8,7 +8,8 @@ from functools import cached_property
 from math import floor
 from typing import Literal, NamedTuple, get_args
 
-from gazecrop.crop.balance import Axis, Balance, Weights
+from gazecrop.crop.balance import Balance, Weights
+from gazecrop.crop.balance_axis import Axis
 from gazecrop.crop.confidence import BEATS, Calibration, compared
 from gazecrop.crop.grid import SaliencyGrid
 from gazecrop.crop.objects import KINDS, Held, Kind, held

@@ -1,7 +1,7 @@
 /**
  * Gazecrop's portable map: decodes `saliency.encoded` and computes the same crops as the server, to the pixel.
- * One file, no dependencies, no requests. It mirrors gazecrop/crop/{grid,objects,points,placing,balance,sliding,
- * confidence,zooming,overlay,fields,markup,cropping,ratios}.py by name.
+ * One file, no dependencies, no requests. It mirrors gazecrop/crop/{grid,objects,points,placing,balance,balance_axis,
+ * sliding,confidence,zooming,overlay,fields,markup,cropping,ratios}.py by name.
  *
  *     import { decode, crop } from "./gazecrop.js";
  *     const { box } = crop(decode(document.saliency.encoded), "16:9");
@@ -532,7 +532,7 @@ function slide(box, aim, point, objects, constraints, grid) {
   return best;
 }
 
-// ---- policy `balanced`, in the same order of operations as balance.py
+// ---- policy `balanced`, in the same order of operations as balance.py and balance_axis.py
 
 /** Sums and moments up to any place along an axis: in cell c, before[c] + levels[c] u and moved[c] + levels[c] u u. */
 class Tables {
