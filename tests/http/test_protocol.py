@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from gazecrop.http import protocol
+from gazecrop.http import discard, protocol
 from tests.helpers.contract import until
 from tests.helpers.sockets import LARGE, MB, Running, everything, serving, whole_answer
 
@@ -123,28 +124,51 @@ def test_an_endless_unread_body_does_not(running: Running) -> None:
         client.sendall(b"POST /ignore HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
         assert whole_answer(client).endswith(b"ignored")
         with pytest.raises(OSError):
-            while True:  # the server stops reading after LINGER_BYTES
+            while True:  # the server stops reading after discard.LINGER_BYTES
                 client.sendall(b"%x\r\n%b\r\n" % (MB, b"x" * MB))
 
 
 def test_bodies_of_refused_requests_are_discarded_at_a_limited_rate(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of all connections together; every client still gets its answer."""
-    monkeypatch.setattr(protocol, "DISCARDED_BYTES", 100_000)
-    counted: dict[protocol.State, list[int]] = {}  # of each server: `running` has ticks, too
-    tick = protocol.State.tick
+    monkeypatch.setattr(discard, "DISCARDED_BYTES", 100_000)
+    counted: dict[discard.Discarder, list[int]] = {}  # of each server: `running` has ticks, too
+    tick = discard.Discarder.tick
 
-    def count(state: protocol.State) -> None:
-        counted.setdefault(state, []).append(state._discarded)
-        tick(state)
+    def count(discarder: discard.Discarder) -> None:
+        counted.setdefault(discarder, []).append(discarder._discarded)
+        tick(discarder)
 
-    monkeypatch.setattr(protocol.State, "tick", count)
+    monkeypatch.setattr(discard.Discarder, "tick", count)
     clients = 3
     with serving() as server, ThreadPoolExecutor(clients) as threads:
         request = POST + b"Content-Length: 4000000\r\n\r\n", bytes(4 * MB)
         for answer in threads.map(lambda _: server.ask(*request), range(clients)):
             assert answer.startswith(b"HTTP/1.1 413 ") and answer.endswith(b"body_too_large")
-    # Each connection may read one piece, of 256 KiB, before the limit stops it.
-    assert 0 < max(counted[server.server._state]) <= 100_000 + clients * 2**18
+    # Each connection may read one piece before the limit stops it.
+    assert 0 < max(counted[server.server._state.discarder]) <= 100_000 + clients * discard.PIECE
+
+
+def test_refused_connections_give_their_descriptors_back() -> None:
+    with serving() as server:
+        before = len(os.listdir("/proc/self/fd"))
+        for _ in range(5):
+            answer = server.ask(POST + b"Content-Length: 50000000\r\n\r\n", bytes(MB))
+            assert answer.startswith(b"HTTP/1.1 413 ")
+        until(lambda: not server.server.server_state.connections)
+        assert len(os.listdir("/proc/self/fd")) <= before
+
+
+def test_without_descriptors_for_discarding_a_refused_connection_is_closed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def dup(descriptor: int) -> int:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(os, "dup", dup)
+    with serving() as server, server.connect() as client:
+        client.sendall(POST + b"Content-Length: 50000000\r\n\r\n")
+        assert everything(client).startswith(b"HTTP/1.1 413 ")
+        until(lambda: not server.server.server_state.connections)
 
 
 @pytest.mark.parametrize("last", [b"\r\n", LAST])

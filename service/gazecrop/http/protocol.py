@@ -6,7 +6,6 @@ Refusals here are plain text.
 """
 
 import asyncio
-from collections import deque
 from typing import cast
 
 import httptools
@@ -15,16 +14,14 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from gazecrop.http.crowd import Crowd
+from gazecrop.http.discard import Discarder, Sink
 from gazecrop.http.upgrade import continuing_parser, substitute_head
 
 HEAD_BYTES = 32_768  # request line, headers and trailers; nginx takes 4 times 8 kB
 HEAD_SECONDS = 10.0  # for a whole head, from its first byte or the start of the connection
 # Of a body that the application does not read, before the connection is closed.
 UNREAD_BYTES, UNREAD_SECONDS = 262_144, 5.0
-LINGER_BYTES, LINGER_SECONDS = 64 * 2**20, 10.0  # read and discarded after a refusal
-# Of all connections together that are discarded from one tick of the server to the next, 0.1 s. The rest waits in the
-# kernel, and its senders with it.
-DISCARDED_BYTES = 8 * 2**20
+LINGER_SECONDS = 10.0  # after a refusal
 # A client that reads its answer more slowly than so many bytes in so many seconds is cut off: until then its answer
 # stays in memory. nginx's send_timeout is 60 s for any byte.
 ANSWER_BYTES, ANSWER_SECONDS = 65_536, 30.0
@@ -38,22 +35,7 @@ class State(ServerState):
 
     def __init__(self) -> None:
         super().__init__()
-        self._discarded = 0
-        self._waiting: deque[Protocol] = deque()
-
-    def discard(self, connection: "Protocol", size: int) -> None:
-        """Counts bytes that were read and dropped. Above the limit the connection is not read until the next tick."""
-        self._discarded += size
-        if self._discarded > DISCARDED_BYTES:
-            connection.flow.pause_reading()
-            self._waiting.append(connection)
-
-    def tick(self) -> None:
-        """To be called every 0.1 s. Those that waited longest are read first."""
-        self._discarded = 0
-        waiting, self._waiting = self._waiting, deque()
-        for connection in waiting:
-            connection.flow.resume_reading()
+        self.discarder = Discarder()
 
 
 class Protocol(HttpToolsProtocol):
@@ -69,7 +51,7 @@ class Protocol(HttpToolsProtocol):
         self._pending = 0  # bytes fed to the parser that have produced no event yet
         self._unread, self._unread_since = 0, 0.0
         self._lingering = False
-        self._discarded = 0
+        self._sink: Sink | None = None
         # Bytes of answers that the client has not taken, and the time since when it should take more of them.
         self._unsent, self._unsent_since = 0, 0.0
         if not self._crowd.enter(self, self.client[0] if self.client else ""):
@@ -78,6 +60,8 @@ class Protocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._crowd.leave(self)
+        if self._sink is not None:
+            self._sink.close()
         super().connection_lost(exc)
 
     def close_idle(self) -> None:
@@ -86,11 +70,6 @@ class Protocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         if self._lingering:
-            self._discarded += len(data)
-            if self._discarded > LINGER_BYTES:
-                self.transport.close()
-            else:
-                self._state.discard(self, len(data))
             return
         if self._head_since is None and not self._in_body:
             self._head_since = self.loop.time()
@@ -204,7 +183,14 @@ class Protocol(HttpToolsProtocol):
         self._unset_keepalive_if_required()
         if self.transport.can_write_eof():
             self.transport.write_eof()
-        self.flow.resume_reading()
+        self.flow.pause_reading()
+        try:
+            descriptor = self.transport.get_extra_info("socket").fileno()
+            self._sink = Sink(self.loop, self._state.discarder, descriptor, self.transport.close)
+        except OSError:
+            self.transport.close()
+            return
+        self._sink.read()
         self.loop.call_later(LINGER_SECONDS, self.transport.close)
 
     def shutdown(self) -> None:

@@ -49,6 +49,7 @@ async def read_upload(
     Raises BadParameters with every wrong parameter, Draining, Overloaded, BodyTooLarge, BodyTooSlow, ClientGone,
     SourceError, DeadlinePassed (both of a URL), and what `further` raises.
     """
+    refuse_early(parts_of(request), renders=renders)
     deadline_errors: Errors = []
     deadline = deadline_of(request, deadline_errors)
 
@@ -62,20 +63,19 @@ async def read_upload(
 
     query = raw_query(request.scope)
     if body.is_form(request.scope["headers"]):
-        id, upload = await _read(request, renders, deadline)
+        id, upload = await _read(request, deadline)
         query = "&".join(part for part in (query, upload.query) if part)
         wanted, parsed = parse(query)
     else:
         wanted, parsed = parse(query)
-        id, upload = await _read(request, renders, deadline)
+        id, upload = await _read(request, deadline)
     return Upload(id, upload.data, query, wanted, parsed, deadline)
 
 
-async def _read(request: Request, renders: bool, deadline: float | None) -> tuple[str, body.Upload]:
-    """The id and the body. Refuses before it is read when an upload would have to wait too long."""
+async def _read(request: Request, deadline: float | None) -> tuple[str, body.Upload]:
+    """The id and the body."""
     parts = parts_of(request)
     settings = parts.settings
-    refuse_early(parts, renders=renders)
     announced = parts.gate.pace.announce()
     hasher = blake3(key=parts.id_key)
     try:
