@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -146,6 +147,52 @@ def test_bodies_of_refused_requests_are_discarded_at_a_limited_rate(monkeypatch:
             assert answer.startswith(b"HTTP/1.1 413 ") and answer.endswith(b"body_too_large")
     # Each connection may read one piece before the limit stops it.
     assert 0 < max(counted[server.server._state.discarder]) <= 100_000 + clients * discard.PIECE
+
+
+class Written:
+    """In place of a protocol and its transport: what is written, and whether it was closed."""
+
+    def __init__(self) -> None:
+        self.transport, self.parts, self.closed = self, list[bytes](), False
+
+    def write(self, data: bytes) -> None:
+        self.parts.append(data)
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def close_after_response(self) -> None:
+        self.closed = True
+
+
+def answering(has_body: bool = True) -> tuple[Written, protocol._AnswerTransport]:
+    written = Written()
+    return written, protocol._AnswerTransport(cast(protocol.Protocol, written), has_body)
+
+
+def test_the_head_of_an_answer_is_sent_with_its_body() -> None:
+    written, answer = answering()
+    answer.write(protocol.CONTINUE)
+    for part in (b"head", b"body", b"more"):
+        answer.write(part)
+    assert written.parts == [protocol.CONTINUE, b"headbody", b"more"]
+
+
+def test_a_head_is_not_joined_to_a_large_body_nor_kept_without_one() -> None:
+    large = bytes(protocol.JOINED_BYTES + 1)
+    written, answer = answering()
+    answer.write(b"head")
+    answer.write(large)
+    assert written.parts == [b"head", large]
+
+    written, answer = answering(has_body=False)
+    answer.write(b"head")
+    assert written.parts == [b"head"]
+
+    written, answer = answering()
+    answer.write(b"head")
+    answer.close()  # the application failed before the body
+    assert (written.parts, written.closed) == ([b"head"], True)
 
 
 def test_refused_connections_give_their_descriptors_back() -> None:
