@@ -23,9 +23,15 @@ def environment() -> dict[str, str]:
 
 
 def test_the_environment_is_of_settings() -> None:
-    assert environment().keys() <= variables()
+    assert environment().keys() - {"GLIBC_TUNABLES"} <= variables()
     assert {"REDIS_URL", "GAZECROP_ID_KEY", "GAZECROP_API_KEYS", "GAZECROP_DATA_DIR"} <= environment().keys()
     assert environment()["PORT"] == "%i"  # systemd puts the instance's name there
+
+
+def test_large_pages_are_the_same_everywhere() -> None:
+    value = environment()["GLIBC_TUNABLES"]
+    assert f"ENV GLIBC_TUNABLES={value}\n" in text("Dockerfile")
+    assert re.search(rf"^serve .*: export GLIBC_TUNABLES \?= {re.escape(value)}$", text("Makefile"), re.M)
 
 
 def test_the_unit_waits_for_the_drain() -> None:
