@@ -130,13 +130,14 @@ def protected(one: Object, width: int, height: int, picture: tuple[int, int]) ->
     if one.kind == "text" or fits(one.left, one.top, one.right, one.bottom):
         return one
     beside, above, below = (Fraction(share, 20) for share in HEAD)
-    face_width = Fraction(one.right - one.left) / (1 + 2 * beside)
-    face_height = Fraction(one.bottom - one.top) / (1 + above + below)
+    # Both edges of a head may have been rounded outwards.
+    width_of_face = Fraction(max(one.right - one.left - 2, 0)) / (1 + 2 * beside)
+    height_of_face = Fraction(max(one.bottom - one.top - 2, 0)) / (1 + above + below)
     face = (
-        floor(one.left + beside * face_width) if one.left else 0,
-        floor(one.top + above * face_height) if one.top else 0,
-        ceil(one.right - beside * face_width) if one.right < 255 else 255,
-        ceil(one.bottom - below * face_height) if one.bottom < 255 else 255,
+        one.left + floor(beside * width_of_face) if one.left else 0,
+        one.top + floor(above * height_of_face) if one.top else 0,
+        one.right - floor(beside * width_of_face) if one.right < 255 else 255,
+        one.bottom - floor(below * height_of_face) if one.bottom < 255 else 255,
     )
     return Object("face", *face, one.score) if fits(*face) else one
 
