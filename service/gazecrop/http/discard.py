@@ -16,7 +16,7 @@ LINGER_BYTES = 64 * 2**20  # of one connection, before it is closed
 # Of all connections together from one tick of the server to the next, 0.1 s: 8 ms of the event loop. The rest waits in
 # the kernel, and its senders with it.
 DISCARDED_BYTES = 64 * 2**20
-PIECE = 2**18  # bytes at a time
+PIECE = 2**20  # bytes at a time
 _nowhere = bytearray(PIECE)
 
 

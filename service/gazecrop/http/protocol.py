@@ -191,7 +191,7 @@ class Protocol(HttpToolsProtocol):
         except OSError:
             self.transport.close()
             return
-        self._sink.read()
+        self._state.discarder.wait(self._sink)
         self.loop.call_later(LINGER_SECONDS, self.transport.close)
 
     def shutdown(self) -> None:
