@@ -1,6 +1,6 @@
 """What the memory holds: the records of many pictures, as stored, and the decoded maps of a few of them."""
 
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
@@ -61,7 +61,10 @@ class Slots(Generic[T]):
         self._maps: OrderedDict[str, Found[T]] = OrderedDict()
         self._sizes: dict[str, int] = {}  # of the maps, when last measured
         self._records_bytes = self._maps_bytes = 0
-        self._used: deque[str] = deque()  # ids of maps that were handed out, to be measured
+        self._uses = 0  # of maps
+        self._used: dict[
+            str, int
+        ] = {}  # maps to be measured: their ids and the numbers of these uses, in their order
 
     def __len__(self) -> int:
         return len(self._slots)
@@ -135,9 +138,12 @@ class Slots(Generic[T]):
         self._handed_out(id)
 
     def _handed_out(self, id: str) -> None:
-        self._used.append(id)
-        if len(self._used) > MEASURED_AFTER:
-            self._measure(self._used.popleft())
+        self._uses += 1
+        self._used.setdefault(id, self._uses)
+        first = next(iter(self._used))
+        if self._uses - self._used[first] >= MEASURED_AFTER:
+            del self._used[first]
+            self._measure(first)
 
     def _measure(self, id: str) -> None:
         if (found := self._maps.get(id)) is None:
