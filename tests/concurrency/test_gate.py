@@ -346,6 +346,33 @@ async def test_one_that_has_waited_too_long_is_refused_with_the_time_of_what_is_
     assert (gate.waiting, gate.inside, gate.bytes_inside) == (0, 0, 0)
 
 
+async def test_after_one_waited_in_vain_only_short_waits_are_let_in(now: list[float]) -> None:
+    """A quarter of the wait, until there is less than an eighth of it."""
+    gate = Gate(budget=1000, slots=1, max_wait=0.1)
+    gate.pace = Steady()
+    gate.pace.mean = 0.013  # of each that is announced
+    announced = [gate.pace.announce() for _ in range(5)]
+    gate.refuse_if_full()
+    async with visitors(gate, 1):
+        with pytest.raises(Overloaded, match="too long"):
+            await gate.enter(1)
+        with pytest.raises(Overloaded, match="full"):
+            gate.refuse_if_full()
+        async with visitors(gate, 1):
+            assert gate.waiting == 1, "what has been read may wait as long as before"
+    for each in announced[1:]:
+        each.arrive()
+    gate.refuse_if_full()
+    announced.append(gate.pace.announce())
+    with pytest.raises(Overloaded, match="full"):
+        gate.refuse_if_full()
+    for each in announced:
+        each.arrive()
+    gate.refuse_if_full()
+    announced = [gate.pace.announce() for _ in range(5)]
+    gate.refuse_if_full()
+
+
 async def test_memory_that_lets_fewer_run_at_once_lengthens_the_expected_wait() -> None:
     gate = Gate(budget=10, slots=4, max_wait=100)
     gate.pace = Steady()
