@@ -20,13 +20,14 @@ from gazecrop.errors import GazecropError
 from gazecrop.http import caching, problems
 from gazecrop.http.auth import AZURE_HEADERS, GOOGLE_HEADERS, check
 from gazecrop.parts import Parts
+from gazecrop.settings import Settings
 
 IMAGES, METRICS, UPLOADS = "/v1/images/", "/metrics", "/v1/images"
 AZURES = ("/computervision/", "/vision/")
 MANY = CROPPING | {"v"}
 ONE = MANY - {"ratios"}
-# Limits of the response cache: 11 MB at most, as an entry takes 2.6 kB with Python's overhead.
-CACHED_RESPONSES, CACHED_BODY_BYTES, CACHED_TARGET_CHARS = 4096, 2048, 256
+# Limits of the response cache: 11 MB at most, as an entry takes 3.1 kB with Python's overhead.
+CACHED_RESPONSES, CACHED_BODY_BYTES, CACHED_TARGET_CHARS = 3600, 2048, 256
 # Bytes in memory for each byte of a body in Google's format: the JSON, the parser's copy, the strings, the decoded
 # pictures. Peak of a fresh server: 3.0 for 2 to 16 pictures in 40 MB, 3.4 for one in 27 MB, 3.8 in base64url.
 GOOGLE_BODY_FACTOR = 4
@@ -34,7 +35,8 @@ _VERSION = re.compile(r"v=[0-9a-zA-Z]{1,32}")
 # What may be a version, too, or be more parameters than are allowed: it is parsed as a whole.
 _VERSIONED = re.compile(r"v=|%|(.*&){16}")
 Headers = list[tuple[bytes, bytes]]
-Cache = OrderedDict[tuple[str, str], bytes]  # (version, target) -> body
+Answer = tuple[str, Headers, bytes]  # ETag, the headers of freshness, body
+Cache = OrderedDict[tuple[str, str], Answer]  # by (version, target)
 Upload = Callable[[Request], Awaitable[Response]]
 
 
@@ -123,18 +125,16 @@ class Front:
         known = await pipeline.find(steps[0], stages)
         version = known.version
         target = f"{path}?{query}"
-        tag = caching.etag(version, target)
-        private = bool(parts.settings.api_keys)
-        control = caching.control(
-            parts.settings.cache_control, wanted.extra.get("v"), version, private=private
-        )
-        headers = [(b"etag", tag.encode()), (b"cache-control", control.encode())]
-        if known.degraded:
-            headers.append((b"x-degraded", b"store"))
+        kept = cache.get((version, target))
+        if kept is not None:
+            tag, fresh, body = kept
+        else:
+            tag, body = caching.etag(version, target), None
+            fresh = _freshness(parts.settings, tag, wanted.extra.get("v"), version)
+        headers = fresh if not known.degraded else [*fresh, (b"x-degraded", b"store")]
         for name, value in scope["headers"]:
             if name == b"if-none-match" and caching.matches(value.decode("latin-1"), tag):
                 return await _respond(send, 304, headers, b"")
-        body = cache.get((version, target))
         if body is None:
             cropper = known.picture.cropper
             began = time.perf_counter()
@@ -146,9 +146,9 @@ class Front:
                     body = b'{"crops":' + crops_bytes(crops, cropper) + b"}"
             finally:
                 stages.add("crop", time.perf_counter() - began)
-            _store(cache, version, target, body)
-        headers += [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
-        await _respond(send, 200, headers, body)
+            _store(cache, version, target, (tag, fresh, body))
+        entity = (b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))
+        await _respond(send, 200, [*headers, *entity], body)
 
 
 def one_crop(query: str, ratio: str) -> Wanted:
@@ -168,9 +168,15 @@ def _one(query: str, ratio: str) -> Wanted:
     return parse(query, ONE).of(one_ratio(ratio))
 
 
-def _store(cache: Cache, version: str, target: str, body: bytes) -> None:
-    if len(body) <= CACHED_BODY_BYTES and len(target) <= CACHED_TARGET_CHARS:
-        cache[version, target] = body
+def _freshness(settings: Settings, tag: str, requested: str | None, version: str) -> Headers:
+    private = bool(settings.api_keys)
+    control = caching.control(settings.cache_control, requested, version, private=private)
+    return [(b"etag", tag.encode()), (b"cache-control", control.encode())]
+
+
+def _store(cache: Cache, version: str, target: str, answer: Answer) -> None:
+    if len(answer[2]) <= CACHED_BODY_BYTES and len(target) <= CACHED_TARGET_CHARS:
+        cache[version, target] = answer
         if len(cache) > CACHED_RESPONSES:
             cache.popitem(last=False)
 
