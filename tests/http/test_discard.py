@@ -72,6 +72,7 @@ def test_above_the_limit_of_all_a_connection_waits_for_the_next_tick(
     server, client = pair
     monkeypatch.setattr(discard, "DISCARDED_BYTES", 100)
     monkeypatch.setattr(discard, "PIECE", 200)
+    monkeypatch.setattr(discard, "TICK_SECONDS", 60.0)
     discarder, ended = Discarder(), asyncio.Event()
 
     async def run() -> list[int]:
@@ -102,5 +103,21 @@ def test_without_descriptors_it_raises(
     async def run() -> None:
         with pytest.raises(OSError, match="Too many"):
             Sink(asyncio.get_running_loop(), Discarder(), pair[0].fileno(), lambda: None)
+
+    asyncio.run(run())
+
+
+def test_one_that_waits_is_read_without_anything_else(pair: tuple[socket.socket, socket.socket]) -> None:
+    server, client = pair
+    discarder = Discarder()
+
+    async def run() -> None:
+        ended = asyncio.Event()
+        sink = Sink(asyncio.get_running_loop(), discarder, server.fileno(), ended.set)
+        discarder.wait(sink)
+        client.sendall(bytes(500))
+        client.shutdown(socket.SHUT_WR)
+        await asyncio.wait_for(ended.wait(), 10)
+        sink.close()
 
     asyncio.run(run())

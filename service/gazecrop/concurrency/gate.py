@@ -23,9 +23,9 @@ from gazecrop.errors import DeadlinePassed, Overloaded
 T = TypeVar("T")
 
 LATE = "The deadline passed before the work began."
-# Shares of the longest wait. After one has waited too long, a new one is admitted only to a wait of less than the
-# first, until one finds less than the second. Newest first, under a lasting overload as many wait in vain as are
-# served, and each of them was read and identified: 8 % of the time at 3 times the capacity.
+# Shares of `max_wait`. After one has waited too long, those that would wait longer than the first share are refused,
+# until the expected wait is below the second. Otherwise, as the newest is first, as many would wait in vain as are
+# served during a lasting overload, and reading and identifying them took 8 % of the time at 3 times the capacity.
 CROWDED, RELIEVED = 1 / 4, 1 / 8
 
 
@@ -46,8 +46,8 @@ class Gate:
     budget: of bytes, alone or shared with other gates. slots: how many may be inside at once, whatever their size
     (None: any number). max_queue: how many may wait, None for any number. max_wait: seconds that one may wait; the next
     is refused while the work ahead takes longer, and above half of it the newest is admitted first, so that those that
-    are served were not waiting long. Once that made one wait in vain, less is let in (CROWDED). `shed` is called with
-    the reason for each one refused: queue, wait or late.
+    are served were not waiting long. After one has waited in vain, fewer are admitted (CROWDED). `shed` is called
+    with the reason for each one refused: queue, wait or late.
     """
 
     def __init__(

@@ -13,19 +13,20 @@ from collections import deque
 from collections.abc import Callable
 
 LINGER_BYTES = 64 * 2**20  # of one connection, before it is closed
-# Of all connections together from one tick of the server to the next, 0.1 s: 8 ms of the event loop. The rest waits in
-# the kernel, and its senders with it.
-DISCARDED_BYTES = 64 * 2**20
+# Of all connections together from one tick to the next: 8 ms of the event loop. The rest waits in the kernel, and its
+# senders with it.
+DISCARDED_BYTES, TICK_SECONDS = 64 * 2**20, 0.1
 PIECE = 2**20  # bytes at a time
 _nowhere = bytearray(PIECE)
 
 
 class Discarder:
-    """What all connections of a server share."""
+    """What all connections of a server share. It ticks while bytes are counted or a sink waits."""
 
     def __init__(self) -> None:
         self._discarded = 0
         self._waiting: deque[Sink] = deque()
+        self._timer: asyncio.TimerHandle | None = None
 
     @property
     def is_full(self) -> bool:
@@ -33,18 +34,27 @@ class Discarder:
 
     def count(self, size: int) -> None:
         self._discarded += size
+        self._schedule()
 
     def wait(self, sink: "Sink") -> None:
         """The sink reads on at the next tick."""
         self._waiting.append(sink)
+        self._schedule()
 
     def tick(self) -> None:
-        """To be called every 0.1 s. Those that waited longest are read first."""
+        """Those that waited longest are read first."""
+        self._timer = None
         self._discarded = 0
         for _ in range(len(self._waiting)):
             if self.is_full:
                 break
             self._waiting.popleft().read()
+        if self._waiting:
+            self._schedule()
+
+    def _schedule(self) -> None:
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(TICK_SECONDS, self.tick)
 
 
 class Sink:

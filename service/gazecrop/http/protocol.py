@@ -70,7 +70,7 @@ class Protocol(HttpToolsProtocol):
         self.transport.close()
 
     def data_received(self, data: bytes) -> None:
-        if self._lingering:
+        if self._lingering:  # read before the transport was paused
             return
         if self._head_since is None and not self._in_body:
             self._head_since = self.loop.time()

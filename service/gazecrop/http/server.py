@@ -96,7 +96,6 @@ class Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
     async def on_tick(self, counter: int) -> bool:
-        self._state.discarder.tick()
         if counter % 10 == 0:  # of 0.1 s
             self._check()
             if self._seat is not None:
@@ -111,7 +110,6 @@ class Server(uvicorn.Server):
         in_progress = set(self.server_state.tasks)
         while in_progress and time.monotonic() < deadline and not self.force_exit:
             await asyncio.wait(in_progress, timeout=0.1)
-            self._state.discarder.tick()
             in_progress = {task for task in in_progress if not task.done()}
             self._check()
             if self._seat is not None:

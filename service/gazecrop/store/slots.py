@@ -64,7 +64,7 @@ class Slots(Generic[T]):
         self._uses = 0  # of maps
         self._used: dict[
             str, int
-        ] = {}  # maps to be measured: their ids and the numbers of these uses, in their order
+        ] = {}  # ids of maps to be measured, and the numbers of these uses, ascending
 
     def __len__(self) -> int:
         return len(self._slots)
