@@ -123,9 +123,8 @@ class Balance:
             bounds[~allowed] = -np.inf
         bounds = bounds.ravel()
         least, needed = np.inf, float(bounds.max()) - _NEAR
-        while (
-            needed < least
-        ):  # once more where a box that has not been valued may be better than all that have
+        # A second time where a box that has not been valued may be better than all that have.
+        while needed < least:
             least = needed
             near = (bounds >= least).nonzero()[0]
             rows = near // len(xs)
