@@ -169,13 +169,15 @@ def rate(server: Server, path: str, bodies: list[bytes], connections: int) -> fl
 
 
 def closed_rate(server: Server, files: list[Path]) -> float:
-    """Uploads per second over 16 connections of one process, for three seconds."""
-    command = [sys.executable, "-m", "loadtests.closed", str(server.port), "16", "3", *map(str, files)]
+    """Uploads per second over 16 connections of one process."""
+    seconds = 3
+    command = [sys.executable, "-m", "loadtests.closed", str(server.port), "16", str(seconds)]
+    command += map(str, files)
     answers: dict[str, int] = json.loads(
         subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout
     )
     assert answers.keys() <= {"200", "201"}, answers
-    return sum(answers.values()) / 3
+    return sum(answers.values()) / seconds
 
 
 def get_rate(server: Server, paths: list[str], count: int, *, fresh: bool = False) -> float:

@@ -1,6 +1,6 @@
 """The metrics, and the stages of one request. `http/observe.py` measures them.
 
-Metric children (one time series each) are cached in dicts: `labels()` costs more than the increment.
+Metric children (one time series each) are cached: `labels()` costs more than the increment.
 """
 
 import asyncio
@@ -165,7 +165,7 @@ class Metrics:
         self._follow(self._queue_depth.labels(gate), waiting)
         if expected_wait is not None:
             self._follow(self._expected_wait.labels(gate), expected_wait)
-        shed = lru_cache(lambda reason: self._shed.labels(gate, reason))  # a tenth of what `labels` takes
+        shed = lru_cache(lambda reason: self._shed.labels(gate, reason))
         return lambda reason: shed(reason).inc()
 
     def _model_info(self) -> Callable[[dict[str, str]], None]:

@@ -28,7 +28,7 @@ def test_all_that_a_client_sends_is_dropped_until_it_closes_its_half(
 
     async def run() -> int:
         loop, ended = asyncio.get_running_loop(), asyncio.Event()
-        sink = Sink(loop, discarder, server.fileno(), ended.set)
+        sink = Sink(discarder, server.fileno(), ended.set)
         sink.read()
         await loop.run_in_executor(None, client.sendall, bytes(5 * MB))
         assert not ended.is_set()
@@ -52,7 +52,7 @@ def test_a_client_that_sends_too_much_is_ended(
     ended: list[bool] = []
 
     async def run() -> None:
-        sink = Sink(asyncio.get_running_loop(), Discarder(), server.fileno(), lambda: ended.append(True))
+        sink = Sink(Discarder(), server.fileno(), lambda: ended.append(True))
         client.sendall(bytes(1000))
         await asyncio.sleep(0.05)
         sink.read()
@@ -76,7 +76,7 @@ def test_above_the_limit_of_all_a_connection_waits_for_the_next_tick(
     discarder, ended = Discarder(), asyncio.Event()
 
     async def run() -> list[int]:
-        sink = Sink(asyncio.get_running_loop(), discarder, server.fileno(), ended.set)
+        sink = Sink(discarder, server.fileno(), ended.set)
         client.sendall(bytes(500))
         client.shutdown(socket.SHUT_WR)
         await asyncio.sleep(0.05)
@@ -102,7 +102,7 @@ def test_without_descriptors_it_raises(
 
     async def run() -> None:
         with pytest.raises(OSError, match="Too many"):
-            Sink(asyncio.get_running_loop(), Discarder(), pair[0].fileno(), lambda: None)
+            Sink(Discarder(), pair[0].fileno(), lambda: None)
 
     asyncio.run(run())
 
@@ -113,7 +113,7 @@ def test_one_that_waits_is_read_without_anything_else(pair: tuple[socket.socket,
 
     async def run() -> None:
         ended = asyncio.Event()
-        sink = Sink(asyncio.get_running_loop(), discarder, server.fileno(), ended.set)
+        sink = Sink(discarder, server.fileno(), ended.set)
         discarder.wait(sink)
         client.sendall(bytes(500))
         client.shutdown(socket.SHUT_WR)

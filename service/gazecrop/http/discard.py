@@ -62,14 +62,8 @@ class Sink:
     client has closed its half or has sent too much; `close` must follow. It has a descriptor of its own, since an event
     loop does not watch one that belongs to a transport. Raises OSError when no descriptor is left."""
 
-    def __init__(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        discarder: Discarder,
-        descriptor: int,
-        done: Callable[[], object],
-    ) -> None:
-        self._loop, self._discarder, self._done = loop, discarder, done
+    def __init__(self, discarder: Discarder, descriptor: int, done: Callable[[], object]) -> None:
+        self._loop, self._discarder, self._done = asyncio.get_running_loop(), discarder, done
         self._socket = socket.socket(fileno=os.dup(descriptor))
         self._left = LINGER_BYTES
         self._watched = False

@@ -187,7 +187,7 @@ class Protocol(HttpToolsProtocol):
         self.flow.pause_reading()
         try:
             descriptor = self.transport.get_extra_info("socket").fileno()
-            self._sink = Sink(self.loop, self._state.discarder, descriptor, self.transport.close)
+            self._sink = Sink(self._state.discarder, descriptor, self.transport.close)
         except OSError:
             self.transport.close()
             return
