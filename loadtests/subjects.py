@@ -52,4 +52,4 @@ class Subjects:
 if __name__ == "__main__":
     settings = Settings()
     service = create_app(settings)
-    serve(Subjects(service), settings, service.drain)
+    serve(Subjects(service), settings, service.drain, service.refuse)

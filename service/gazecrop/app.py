@@ -24,6 +24,7 @@ from gazecrop.http.cors import Cors
 from gazecrop.http.front import Front
 from gazecrop.http.observe import Observe
 from gazecrop.http.openapi.document import Api
+from gazecrop.http.protocol import Headers
 from gazecrop.http.routes import (
     azure,
     azure_thumbnail,
@@ -38,6 +39,7 @@ from gazecrop.http.routes import (
     rendering,
     reports,
 )
+from gazecrop.http.shedding import refuse_upload
 from gazecrop.http.tracing import open_tracing
 from gazecrop.jobs.stream import Jobs
 from gazecrop.keys import Keys
@@ -101,6 +103,14 @@ class App:
         """Makes /readyz answer 503. Requests under way continue."""
         if self._front.parts is not None:
             self._front.parts.draining = True
+
+    def refuse(self, method: bytes, target: bytes, headers: Headers) -> bytes | None:
+        """The answer to a request that need not be made (http/shedding.py). None where traces or CORS headers are
+        wanted, which are the application's."""
+        parts = self._front.parts
+        if parts is None or self._observe.begin is not None or self.settings.cors_origins:
+            return None
+        return refuse_upload(parts, method, target, headers)
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, api: FastAPI) -> AsyncIterator[None]:

@@ -19,6 +19,7 @@ import pytest
 from starlette.types import ASGIApp
 
 from gazecrop.app import create_app
+from gazecrop.http.protocol import Refuse, never
 from gazecrop.http.server import Server, make_server
 from gazecrop.parts import Parts
 from gazecrop.settings import Settings
@@ -26,12 +27,15 @@ from gazecrop.settings import Settings
 
 @contextmanager
 def listening(
-    app: ASGIApp, settings: Settings, draining: Callable[[], object] = lambda: None
+    app: ASGIApp,
+    settings: Settings,
+    draining: Callable[[], object] = lambda: None,
+    refuse: Refuse = never,
 ) -> Iterator[tuple[int, Server]]:
     """The product's server in a thread, with its port. It ends with the block, also when the block fails."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
-        server = make_server(app, settings, draining)
+        server = make_server(app, settings, draining, refuse=refuse)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:
@@ -109,5 +113,5 @@ def holdable(folder: Path, **settings: Any) -> Iterator[Held]:
                 environment.delenv(name)
         made = Settings(device="cpu", data_dir=folder, log_level="error", **settings)
     app = create_app(made)
-    with listening(app, made, app.drain) as (port, _):
+    with listening(app, made, app.drain, app.refuse) as (port, _):
         yield Held(f"http://127.0.0.1:{port}", app.api.state.parts)

@@ -12,6 +12,7 @@ from starlette.types import Receive, Scope, Send
 from gazecrop.errors import GazecropError
 from gazecrop.http.body import read_body
 from gazecrop.http.observe import Observe
+from gazecrop.http.protocol import Refuse, never
 from gazecrop.http.server import Server
 from gazecrop.metrics import Metrics
 from gazecrop.settings import Settings
@@ -22,7 +23,8 @@ LARGE = 32 * MB  # more than the kernel's buffers of a connection
 
 
 async def app(scope: Scope, receive: Receive, send: Send) -> None:
-    """/read takes 1 MB at most; /ignore and /large do not read; /trailers shows its headers after the body."""
+    """/read takes 1 MB at most; /ignore and /large do not read; /trailers shows its headers after the body; /once reads
+    until it has something, /pieces says how often it read, both without a limit."""
     if scope["type"] == "lifespan":
         while (message := await receive())["type"] != "lifespan.shutdown":
             await send({"type": f"{message['type']}.complete"})
@@ -32,6 +34,15 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
     status, headers, body = 200, [], b"ignored"
     if scope["path"] == "/large":
         body = bytes(LARGE)
+    elif scope["path"] == "/once":
+        while not (body := (await receive())["body"]):
+            pass
+        body = b"%d" % len(body)
+    elif scope["path"] == "/pieces":
+        count = 1
+        while (await receive())["more_body"]:
+            count += 1
+        body = b"%d" % count
     elif scope["path"] != "/ignore":
         try:
             body = b"%d" % len(await read_body(receive, scope["headers"], MB, 30, blake3()))
@@ -84,8 +95,8 @@ def whole_answer(client: socket.socket) -> bytes:
 
 
 @contextlib.contextmanager
-def serving() -> Generator[Running]:
+def serving(refuse: Refuse = never) -> Generator[Running]:
     metrics = Metrics()
     settings = Settings(PORT=0, drain_seconds=5, log_level="error")
-    with listening(Observe(app, metrics), settings) as (port, server):
+    with listening(Observe(app, metrics), settings, refuse=refuse) as (port, server):
         yield Running(port, server, metrics)

@@ -1,123 +1,135 @@
 import asyncio
-import os
 import socket
 from collections.abc import Iterator
+from typing import cast
 
 import pytest
 
 from gazecrop.http import discard
-from gazecrop.http.discard import Discarder, Sink
+from gazecrop.http.discard import Discarder
 from tests.helpers.sockets import MB
 
 
+class Transport:
+    """What the discarder uses of a transport."""
+
+    def __init__(self, own: socket.socket) -> None:
+        self._own = own
+        self.closed = False
+
+    def get_extra_info(self, name: str) -> socket.socket:
+        assert name == "socket"
+        return self._own
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def close(self) -> None:
+        self.closed = True
+
+    @property
+    def real(self) -> asyncio.Transport:
+        return cast(asyncio.Transport, self)
+
+
 @pytest.fixture
-def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
-    """Both ends of a TCP connection, the server's first."""
-    with socket.create_server(("127.0.0.1", 0)) as listener, socket.socket() as client:
-        client.connect(listener.getsockname())
-        server, _ = listener.accept()
-        with server:
+def pairs() -> Iterator[list[tuple[Transport, socket.socket]]]:
+    """Both ends of three TCP connections, the server's first."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        found = []
+        for _ in range(3):
+            client = socket.create_connection(listener.getsockname())
+            server, _ = listener.accept()
             server.setblocking(False)
-            yield server, client
+            found.append((server, client))
+        yield [(Transport(server), client) for server, client in found]
+        for server, client in found:
+            server.close()
+            client.close()
 
 
-def test_all_that_a_client_sends_is_dropped_until_it_closes_its_half(
-    pair: tuple[socket.socket, socket.socket],
-) -> None:
-    server, client = pair
+Pairs = list[tuple[Transport, socket.socket]]
+
+
+async def until_closed(transport: Transport) -> None:
+    async with asyncio.timeout(10):
+        while not transport.closed:
+            await asyncio.sleep(0.01)
+
+
+def test_all_that_a_client_sends_is_dropped_until_it_closes_its_half(pairs: Pairs) -> None:
+    transport, client = pairs[0]
 
     async def run() -> int:
-        loop, ended = asyncio.get_running_loop(), asyncio.Event()
-        sink = Sink(discarder, server.fileno(), ended.set)
-        sink.read()
-        await loop.run_in_executor(None, client.sendall, bytes(5 * MB))
-        assert not ended.is_set()
+        discarder = Discarder()
+        discarder.add(transport.real)
+        await asyncio.to_thread(client.sendall, bytes(5 * MB))
+        assert not transport.closed
         client.shutdown(socket.SHUT_WR)
-        await asyncio.wait_for(ended.wait(), 10)
-        sink.close()
-        sink.read()  # as a tick might
-        return discarder._discarded
+        await until_closed(transport)
+        left = discarder._left[transport.real]
+        discarder.tick()  # it is closed, and stays until it is removed
+        discarder.remove(transport.real)
+        assert not discarder._left
+        return discard.LINGER_BYTES - left
 
-    discarder = Discarder()
     assert asyncio.run(run()) == 5 * MB
-    server.sendall(b"answer")
+    pairs[0][0]._own.sendall(b"answer")
     assert client.recv(16) == b"answer"
 
 
-def test_a_client_that_sends_too_much_is_ended(
-    pair: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    server, client = pair
-    monkeypatch.setattr(discard, "LINGER_BYTES", 1000)
-    ended: list[bool] = []
+def test_a_client_that_resets_its_connection_is_closed(pairs: Pairs) -> None:
+    transport, client = pairs[0]
 
     async def run() -> None:
-        sink = Sink(Discarder(), server.fileno(), lambda: ended.append(True))
+        discarder = Discarder()
+        discarder.add(transport.real)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        client.close()
+        await until_closed(transport)
+
+    asyncio.run(run())
+
+
+def test_a_client_that_sends_too_much_is_ended(pairs: Pairs, monkeypatch: pytest.MonkeyPatch) -> None:
+    transport, client = pairs[0]
+    monkeypatch.setattr(discard, "LINGER_BYTES", 1000)
+
+    async def run() -> None:
+        discarder = Discarder()
+        discarder.add(transport.real)
         client.sendall(bytes(1000))
-        await asyncio.sleep(0.05)
-        sink.read()
-        assert not ended
-        client.sendall(b"x")
-        while not ended:
+        while discarder._left[transport.real]:
             await asyncio.sleep(0.01)
-        sink.close()
+        assert not transport.closed
+        client.sendall(b"x")
+        await until_closed(transport)
 
-    asyncio.run(asyncio.wait_for(run(), 10))
-    assert ended == [True]
+    asyncio.run(asyncio.wait_for(run(), 20))
 
 
-def test_above_the_limit_of_all_a_connection_waits_for_the_next_tick(
-    pair: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
+def test_without_time_one_connection_is_read_in_a_tick_the_oldest_first(
+    pairs: Pairs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    server, client = pair
-    monkeypatch.setattr(discard, "DISCARDED_BYTES", 100)
+    monkeypatch.setattr(discard, "READING_SECONDS", -1.0)
     monkeypatch.setattr(discard, "PIECE", 200)
     monkeypatch.setattr(discard, "TICK_SECONDS", 60.0)
-    discarder, ended = Discarder(), asyncio.Event()
 
-    async def run() -> list[int]:
-        sink = Sink(discarder, server.fileno(), ended.set)
-        client.sendall(bytes(500))
-        client.shutdown(socket.SHUT_WR)
+    async def run() -> list[list[int]]:
+        discarder = Discarder()
+        for transport, client in pairs:
+            discarder.add(transport.real)
+            client.sendall(bytes(300))
+            client.shutdown(socket.SHUT_WR)
         await asyncio.sleep(0.05)
-        sink.read()
-        sums = []
-        while not ended.is_set():
-            await asyncio.sleep(0.02)  # nothing is read meanwhile
-            sums.append(discarder._discarded)
+        found = []
+        while discarder._left:
             discarder.tick()
-        sink.close()
-        return sums
+            found.append([discard.LINGER_BYTES - left for left in discarder._left.values()])
+            for transport, _ in pairs:
+                if transport.closed:
+                    discarder.remove(transport.real)
+        return found
 
-    assert asyncio.run(asyncio.wait_for(run(), 10)) == [200, 200, 100]
-
-
-def test_without_descriptors_it_raises(
-    pair: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def dup(descriptor: int) -> int:
-        raise OSError(24, "Too many open files")
-
-    monkeypatch.setattr(os, "dup", dup)
-
-    async def run() -> None:
-        with pytest.raises(OSError, match="Too many"):
-            Sink(Discarder(), pair[0].fileno(), lambda: None)
-
-    asyncio.run(run())
-
-
-def test_one_that_waits_is_read_without_anything_else(pair: tuple[socket.socket, socket.socket]) -> None:
-    server, client = pair
-    discarder = Discarder()
-
-    async def run() -> None:
-        ended = asyncio.Event()
-        sink = Sink(discarder, server.fileno(), ended.set)
-        discarder.wait(sink)
-        client.sendall(bytes(500))
-        client.shutdown(socket.SHUT_WR)
-        await asyncio.wait_for(ended.wait(), 10)
-        sink.close()
-
-    asyncio.run(run())
+    first = [[200, 0, 0], [300, 0, 0], [300, 0, 0]]
+    assert asyncio.run(run()) == [*first, *(row[:2] for row in first), *(row[:1] for row in first)]

@@ -13,6 +13,8 @@ from typing import cast
 import pytest
 
 from gazecrop.http import discard, protocol
+from gazecrop.http import server as server_module
+from gazecrop.http.request_body import CONTINUE
 from tests.helpers.contract import until
 from tests.helpers.sockets import LARGE, MB, Running, everything, serving, whole_answer
 
@@ -129,24 +131,26 @@ def test_an_endless_unread_body_does_not(running: Running) -> None:
                 client.sendall(b"%x\r\n%b\r\n" % (MB, b"x" * MB))
 
 
-def test_bodies_of_refused_requests_are_discarded_at_a_limited_rate(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of all connections together; every client still gets its answer."""
-    monkeypatch.setattr(discard, "DISCARDED_BYTES", 100_000)
-    counted: dict[discard.Discarder, list[int]] = {}  # of each server: `running` has ticks, too
-    tick = discard.Discarder.tick
-
-    def count(discarder: discard.Discarder) -> None:
-        counted.setdefault(discarder, []).append(discarder._discarded)
-        tick(discarder)
-
-    monkeypatch.setattr(discard.Discarder, "tick", count)
+def test_bodies_of_refused_requests_are_discarded_in_a_limited_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One connection in a tick; every client still gets its answer."""
+    monkeypatch.setattr(discard, "READING_SECONDS", -1.0)
+    monkeypatch.setattr(discard, "TICK_SECONDS", 0.01)
     clients = 3
     with serving() as server, ThreadPoolExecutor(clients) as threads:
         request = POST + b"Content-Length: 4000000\r\n\r\n", bytes(4 * MB)
         for answer in threads.map(lambda _: server.ask(*request), range(clients)):
             assert answer.startswith(b"HTTP/1.1 413 ") and answer.endswith(b"body_too_large")
-    # Each connection may read one piece before the limit stops it.
-    assert 0 < max(counted[server.server._state.discarder]) <= 100_000 + clients * discard.PIECE
+
+
+def test_a_refused_connection_makes_room_for_another_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It counts as idle: its client has its answer."""
+    monkeypatch.setattr(server_module, "CONNECTIONS", 5)
+    with serving() as server, contextlib.ExitStack() as clients:
+        for _ in range(12):
+            client = clients.enter_context(server.connect())
+            client.sendall(POST + b"Content-Length: 50000000\r\n\r\n")
+            assert whole_answer(client).startswith(b"HTTP/1.1 413 ")
+        assert len(server.server.server_state.connections) <= 6
 
 
 class Written:
@@ -172,10 +176,10 @@ def answering(has_body: bool = True) -> tuple[Written, protocol._AnswerTransport
 
 def test_the_head_of_an_answer_is_sent_with_its_body() -> None:
     written, answer = answering()
-    answer.write(protocol.CONTINUE)
+    answer.write(CONTINUE)
     for part in (b"head", b"body", b"more"):
         answer.write(part)
-    assert written.parts == [protocol.CONTINUE, b"headbody", b"more"]
+    assert written.parts == [CONTINUE, b"headbody", b"more"]
 
 
 def test_a_head_is_not_joined_to_a_large_body_nor_kept_without_one() -> None:
@@ -203,19 +207,6 @@ def test_refused_connections_give_their_descriptors_back() -> None:
             assert answer.startswith(b"HTTP/1.1 413 ")
         until(lambda: not server.server.server_state.connections)
         assert len(os.listdir("/proc/self/fd")) <= before
-
-
-def test_without_descriptors_for_discarding_a_refused_connection_is_closed(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def dup(descriptor: int) -> int:
-        raise OSError(24, "Too many open files")
-
-    monkeypatch.setattr(os, "dup", dup)
-    with serving() as server, server.connect() as client:
-        client.sendall(POST + b"Content-Length: 50000000\r\n\r\n")
-        assert everything(client).startswith(b"HTTP/1.1 413 ")
-        until(lambda: not server.server.server_state.connections)
 
 
 @pytest.mark.parametrize("last", [b"\r\n", LAST])

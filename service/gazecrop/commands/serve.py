@@ -38,7 +38,7 @@ def main(argv: Sequence[str]) -> int:
     from gazecrop.http.server import serve
 
     app = create_app(settings)
-    serve(app, settings, app.drain)
+    serve(app, settings, app.drain, app.refuse)
     return 0
 
 
@@ -58,7 +58,7 @@ def _serve_processes(settings: Settings) -> int:
 
             share = settings.share()
             app = create_app(share, Shared(folder, seat.row, board.pids))
-            serve_shared(app, share, app.drain, sockets, seat, alive)
+            serve_shared(app, share, app.drain, app.refuse, sockets, seat, alive)
             return 0
 
         def forget_gauges(row: int) -> None:

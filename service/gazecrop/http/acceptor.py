@@ -21,7 +21,7 @@ PAUSE_SECONDS = 0.1  # when there are no descriptors left
 
 class Acceptor:
     def __init__(
-        self, sockets: Sequence[socket.socket], make_protocol: Callable[[], asyncio.Protocol], seat: Seat
+        self, sockets: Sequence[socket.socket], make_protocol: Callable[[], asyncio.BaseProtocol], seat: Seat
     ) -> None:
         self._sockets, self._make_protocol, self._seat = sockets, make_protocol, seat
         self._loop = asyncio.get_running_loop()

@@ -1,103 +1,68 @@
-"""Discards what a client still sends after it was refused.
+"""Discards what clients still send after they were refused.
 
 Closing a connection with unread bytes makes the kernel send a reset, and a client that is still sending its body would
 lose the answer. So its bytes are received and dropped for a while (RFC 9112, section 9.6). Linux drops them without
-copying them (MSG_TRUNC, tcp(7)), elsewhere they are copied into one buffer for all. A transport would copy each piece
-twice, into new memory: with 500 refused uploads of 1 MB a second that took a sixth of a core.
+copying them (MSG_TRUNC, tcp(7)), elsewhere they are copied into one buffer for all.
+
+Connections are read ten times a second, as waking for each piece would cost more than the pieces.
 """
 
 import asyncio
-import os
 import socket
-from collections import deque
-from collections.abc import Callable
+import time
+
+from gazecrop.http.transports import borrowed_socket
 
 LINGER_BYTES = 64 * 2**20  # of one connection, before it is closed
-# Of all connections together from one tick to the next: 8 ms of the event loop. The rest waits in the kernel, and its
-# senders with it.
-DISCARDED_BYTES, TICK_SECONDS = 64 * 2**20, 0.1
-PIECE = 2**20  # bytes at a time
-_nowhere = bytearray(PIECE)
+# At most a twentieth of the event loop's time. The rest waits in the kernel, and its senders with it.
+READING_SECONDS, TICK_SECONDS = 0.005, 0.1
+PIECE = 2 * 2**20  # bytes of one connection in a tick
+_nowhere = bytearray(PIECE)  # takes no memory where nothing is copied
 
 
 class Discarder:
-    """What all connections of a server share. It ticks while bytes are counted or a sink waits."""
+    """What all connections of a server share. It ticks while it has any."""
 
     def __init__(self) -> None:
-        self._discarded = 0
-        self._waiting: deque[Sink] = deque()
+        # How many bytes each may still send, the oldest first: when there is too much to read, as many as possible end.
+        self._left: dict[asyncio.Transport, int] = {}
         self._timer: asyncio.TimerHandle | None = None
 
-    @property
-    def is_full(self) -> bool:
-        return self._discarded > DISCARDED_BYTES
-
-    def count(self, size: int) -> None:
-        self._discarded += size
+    def add(self, transport: asyncio.Transport) -> None:
+        """Discards what arrives, which the transport must not read, and closes it when its client has closed or has
+        sent too much. `remove` must follow when it is closed."""
+        self._left[transport] = LINGER_BYTES
         self._schedule()
 
-    def wait(self, sink: "Sink") -> None:
-        """The sink reads on at the next tick."""
-        self._waiting.append(sink)
-        self._schedule()
+    def remove(self, transport: asyncio.Transport) -> None:
+        self._left.pop(transport, None)
 
     def tick(self) -> None:
-        """Those that waited longest are read first."""
         self._timer = None
-        self._discarded = 0
-        for _ in range(len(self._waiting)):
-            if self.is_full:
+        ends = time.thread_time() + READING_SECONDS
+        for transport in list(self._left):
+            self._read(transport)
+            if time.thread_time() > ends:
                 break
-            self._waiting.popleft().read()
-        if self._waiting:
+        if self._left:
             self._schedule()
+
+    def _read(self, transport: asyncio.Transport) -> None:
+        if transport.is_closing():
+            return
+        ours = borrowed_socket(transport)
+        try:
+            size = ours.recv_into(_nowhere, PIECE, socket.MSG_TRUNC)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:  # a reset
+            size = 0
+        finally:
+            ours.detach()
+        self._left[transport] -= size
+        if not size or self._left[transport] < 0:
+            transport.close()
 
     def _schedule(self) -> None:
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(TICK_SECONDS, self.tick)
-
-
-class Sink:
-    """Discards what arrives on one connection, whose transport must not read meanwhile. `done` is called when the
-    client has closed its half or has sent too much; `close` must follow. It has a descriptor of its own, since an event
-    loop does not watch one that belongs to a transport. Raises OSError when no descriptor is left."""
-
-    def __init__(self, discarder: Discarder, descriptor: int, done: Callable[[], object]) -> None:
-        self._loop, self._discarder, self._done = asyncio.get_running_loop(), discarder, done
-        self._socket = socket.socket(fileno=os.dup(descriptor))
-        self._left = LINGER_BYTES
-        self._watched = False
-
-    def read(self) -> None:
-        """One piece; then more when it arrives, or at the next tick."""
-        if self._socket.fileno() < 0:  # closed
-            return
-        try:
-            size = self._socket.recv_into(_nowhere, PIECE, socket.MSG_TRUNC)
-        except (BlockingIOError, InterruptedError):
-            self._watch(True)
-            return
-        except OSError:  # a reset
-            size = 0
-        self._discarder.count(size)
-        self._left -= size
-        if not size or self._left < 0:
-            self._watch(False)
-            self._done()
-        elif self._discarder.is_full:
-            self._watch(False)
-            self._discarder.wait(self)
-        else:
-            self._watch(True)
-
-    def close(self) -> None:
-        self._watch(False)
-        self._socket.close()
-
-    def _watch(self, wanted: bool) -> None:
-        if wanted != self._watched:
-            self._watched = wanted
-            if wanted:
-                self._loop.add_reader(self._socket.fileno(), self.read)
-            else:
-                self._loop.remove_reader(self._socket.fileno())

@@ -43,7 +43,7 @@ class Observe:
         began = time.perf_counter()
         method = scope["method"]
         stages = scope["gazecrop.stages"] = Stages(self._metrics) if self.begin is None else self.begin(scope)
-        request_id = scope["gazecrop.request_id"] = _request_id(scope["headers"])
+        request_id = scope["gazecrop.request_id"] = request_id_of(scope["headers"])
         status, complete = 0, False
         body: float | None = None
         held: list[Message] = []
@@ -93,24 +93,30 @@ class Observe:
                 raise  # part of an answer was sent: closing the connection is the only signal left
         finally:
             seconds, route = time.perf_counter() - began, _route(scope)
-            self._metrics.answer(route, method, status or CLIENT_GONE, seconds, body, stages.exemplar)
             if self.begin is not None:
                 stages.answered(route, method, status or CLIENT_GONE)
-            if route not in PROBES and _access.isEnabledFor(logging.INFO):
-                trace_id = None if stages.exemplar is None else stages.exemplar["trace_id"]
-                taken = dict(stages.seconds)  # a thread may still add stages after the client has left
-                log_access(
-                    Access(
-                        time.time(),
-                        method,
-                        route,
-                        status or CLIENT_GONE,
-                        seconds,
-                        taken,
-                        request_id,
-                        trace_id,
-                    )
-                )
+            record(self._metrics, route, method, status or CLIENT_GONE, seconds, request_id, stages, body)
+
+
+def record(
+    metrics: Metrics,
+    route: str,
+    method: str,
+    status: int,
+    seconds: float,
+    request_id: str,
+    stages: Stages | None = None,
+    body: float | None = None,
+) -> None:
+    """Counts and logs an answered request. `body`: seconds of waiting for its body."""
+    exemplar = stages.exemplar if stages is not None else None
+    metrics.answer(route, method, status, seconds, body, exemplar)
+    if route not in PROBES and _access.isEnabledFor(logging.INFO):
+        trace_id = exemplar["trace_id"] if exemplar else None
+        taken = (
+            dict(stages.seconds) if stages is not None else {}
+        )  # a thread may add stages after the client has left
+        log_access(Access(time.time(), method, route, status, seconds, taken, request_id, trace_id))
 
 
 def _route(scope: Scope) -> str:
@@ -120,7 +126,7 @@ def _route(scope: Scope) -> str:
     return str(route)
 
 
-def _request_id(headers: Iterable[tuple[bytes, bytes]]) -> str:
+def request_id_of(headers: Iterable[tuple[bytes, bytes]]) -> str:
     """The client's `X-Request-Id` if it is short printable ASCII, safe for a log and a header; else a new one."""
     for name, value in headers:
         if name == b"x-request-id" and 0 < len(value) <= 64:

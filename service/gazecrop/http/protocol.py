@@ -6,6 +6,7 @@ Refusals here are plain text.
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import cast
 
 import httptools
@@ -14,12 +15,12 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from gazecrop.http.crowd import Crowd
-from gazecrop.http.discard import Discarder, Sink
+from gazecrop.http.discard import Discarder
+from gazecrop.http.request_body import CONTINUE, RequestBody
 from gazecrop.http.upgrade import continuing_parser, substitute_head
 
 HEAD_BYTES = 32_768  # request line, headers and trailers; nginx takes 4 times 8 kB
 HEAD_SECONDS = 10.0  # for a whole head, from its first byte or the start of the connection
-CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"  # uvicorn's, written before the head of an answer
 JOINED_BYTES = 65_536  # of a part of a body: copying it takes as long as a second write
 # Of a body that the application does not read, before the connection is closed.
 UNREAD_BYTES, UNREAD_SECONDS = 262_144, 5.0
@@ -28,15 +29,25 @@ LINGER_SECONDS = 10.0  # after a refusal
 # stays in memory. nginx's send_timeout is 60 s for any byte.
 ANSWER_BYTES, ANSWER_SECONDS = 65_536, 30.0
 
+Headers = list[tuple[bytes, bytes]]
+# Method, target and headers of a request -> the whole answer, or None where the application is to answer.
+Refuse = Callable[[bytes, bytes, Headers], bytes | None]
+
+
+def never(method: bytes, target: bytes, headers: Headers) -> bytes | None:
+    """A `Refuse` that leaves all requests to the application."""
+    return None
+
 
 class State(ServerState):
-    """What all connections of a server share."""
+    """What all connections of a server share. `refuse` is asked before a request is made."""
 
     crowd: "Crowd[Protocol]"
     draining = False  # every answer closes its connection
 
-    def __init__(self) -> None:
+    def __init__(self, refuse: Refuse) -> None:
         super().__init__()
+        self.refuse = refuse
         self.discarder = Discarder()
 
 
@@ -48,11 +59,11 @@ class Protocol(HttpToolsProtocol):
         self._state = cast(State, self.server_state)
         self._crowd = self._state.crowd
         self._head_since: float | None = self.loop.time()  # None: no head is being received
-        self._in_body = False  # between the end of a head and the end of its body
+        self.in_body = False  # between the end of a head and the end of its body
+        self._body: RequestBody | None = None  # of the last request
         self._pending = 0  # bytes fed to the parser that have produced no event yet
         self._unread, self._unread_since = 0, 0.0
         self._lingering = False
-        self._sink: Sink | None = None
         # Bytes of answers that the client has not taken, and the time since when it should take more of them.
         self._unsent, self._unsent_since = 0, 0.0
         if not self._crowd.enter(self, self.client[0] if self.client else ""):
@@ -61,33 +72,37 @@ class Protocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._crowd.leave(self)
-        if self._sink is not None:
-            self._sink.close()
+        self._state.discarder.remove(self.transport)
         super().connection_lost(exc)
 
     def close_idle(self) -> None:
         """To make room for another one."""
         self.transport.close()
 
-    def data_received(self, data: bytes) -> None:
+    def data_received(self, data: bytes | memoryview) -> None:
         if self._lingering:  # read before the transport was paused
             return
-        if self._head_since is None and not self._in_body:
+        body = self._body
+        if self._head_since is None and not self.in_body:
             self._head_since = self.loop.time()
         self._pending += len(data)
         self._unset_keepalive_if_required()
         self._feed(data)
+        if self.in_body and self._body is not body:
+            self.flow.pause_reading()  # until the application asks for the body
         if self._pending > HEAD_BYTES and not self._lingering and not self.transport.is_closing():
             self._refuse(431, "The head of this request is too large.")
 
-    def _feed(self, data: bytes) -> None:
+    def _feed(self, data: bytes | memoryview) -> None:
         try:
             while True:
                 try:
                     return self.parser.feed_data(data)
                 except httptools.HttpParserUpgrade as offer:
+                    if self._lingering:
+                        return
                     head = substitute_head(self.scope["headers"], self.cycle.keep_alive)
-                    data = head + data[offer.args[0] :]
+                    data = head + bytes(data[offer.args[0] :])
                     self.parser = continuing_parser(self)
         except httptools.HttpParserError:
             self.logger.warning("Invalid HTTP request received.")
@@ -95,30 +110,49 @@ class Protocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._head_since = None
-        self._in_body = True
+        self.in_body = True
         self._crowd.busy(self)
         # The body may have arrived with the head, so the head alone is counted again.
         if self._pending > HEAD_BYTES and self._head_size() > HEAD_BYTES:
             self.app = _head_too_large
+        elif self._refused_early():
+            return
         super().on_headers_complete()
         if self._state.draining:
             self.cycle.keep_alive = False
         self.headers = []  # trailers must not be added to the headers of the current request
         self.cycle.transport = _AnswerTransport(self, self.scope["method"] != "HEAD")  # type: ignore[assignment]
+        self._body = RequestBody(self.cycle, self.transport)
+        self.cycle.receive = self._body.receive  # type: ignore[method-assign, assignment]
+
+    def _refused_early(self) -> bool:
+        if self.cycle is not None and not self.cycle.response_complete:
+            return False  # answers are in the order of requests
+        answer = self._state.refuse(self.parser.get_method(), self.url, self.headers)
+        if answer is None:
+            return False
+        self.server_state.total_requests += 1
+        self.transport.write(answer)
+        self.linger()
+        return True
 
     def on_body(self, body: bytes) -> None:
+        if self._lingering:
+            return
         # Twice, for the framing of chunked bodies: chunks of a few bytes are legal.
         self._pending = max(0, self._pending - 2 * len(body))
         if self.cycle.response_complete:
             self._unread += len(body)
             if self._unread > UNREAD_BYTES:
                 self.linger()
-        super().on_body(body)
+        else:
+            assert self._body is not None
+            self._body.add(body)
 
     def on_message_complete(self) -> None:
-        if self.parser.should_upgrade():
-            return  # the end of the head: the body follows through another parser
-        self._in_body = False
+        if self._lingering or self.parser.should_upgrade():
+            return  # with an offer it is the end of the head: the body follows through another parser
+        self.in_body = False
         self._pending = 0
         super().on_message_complete()
         if self.cycle.response_complete:  # uvicorn's idle timer was stopped by the rest of this body
@@ -130,8 +164,10 @@ class Protocol(HttpToolsProtocol):
             self.server_state.total_requests += 1
             return
         super().on_response_complete()
-        if self._in_body:
+        if self.in_body:
             self._unread, self._unread_since = 0, self.loop.time()
+            assert self._body is not None
+            self._body.end()
         else:
             self._crowd.idle(self)
 
@@ -143,7 +179,7 @@ class Protocol(HttpToolsProtocol):
         if self.cycle is not None and not self.cycle.response_complete:
             return
         now = self.loop.time()
-        if self._in_body:
+        if self.in_body:
             if now - self._unread_since > UNREAD_SECONDS:
                 self.linger()
         elif self._head_since is not None and now - self._head_since > HEAD_SECONDS:
@@ -167,7 +203,7 @@ class Protocol(HttpToolsProtocol):
 
     def close_after_response(self) -> None:
         """At once if the request was read completely, else with lingering."""
-        if self._in_body:
+        if self.in_body:
             self.linger()
         else:
             self.transport.close()
@@ -185,13 +221,10 @@ class Protocol(HttpToolsProtocol):
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self.flow.pause_reading()
-        try:
-            descriptor = self.transport.get_extra_info("socket").fileno()
-            self._sink = Sink(self._state.discarder, descriptor, self.transport.close)
-        except OSError:
-            self.transport.close()
-            return
-        self._state.discarder.wait(self._sink)
+        if self._body is not None:
+            self._body.end()
+        self._state.discarder.add(self.transport)
+        self._crowd.idle(self)
         self.loop.call_later(LINGER_SECONDS, self.transport.close)
 
     def shutdown(self) -> None:

@@ -22,9 +22,10 @@ from uvicorn.middleware.proxy_headers import _TrustedHosts
 from gazecrop.concurrency.board import Seat
 from gazecrop.http import logs
 from gazecrop.http.acceptor import Acceptor
+from gazecrop.http.connection import Connection
 from gazecrop.http.crowd import Crowd
 from gazecrop.http.listener import listen, url_of
-from gazecrop.http.protocol import Protocol, State
+from gazecrop.http.protocol import Protocol, Refuse, State, never
 from gazecrop.settings import Settings
 
 # Keep-alive: longer than the 60 s of common load balancers, which would otherwise reuse a closed connection.
@@ -54,6 +55,7 @@ class Server(uvicorn.Server):
         draining: Callable[[], object],
         connections: int,
         seat: Seat | None,
+        refuse: Refuse,
     ) -> None:
         """seat: of this process, when several share the sockets."""
         super().__init__(config)
@@ -63,7 +65,7 @@ class Server(uvicorn.Server):
         self._acceptor: Acceptor | None = None
         proxies = _TrustedHosts(config.forwarded_allow_ips)
         share = min(SHARE, max(1, connections // 4))
-        self._state = State()
+        self._state = State(refuse)
         self._state.crowd = Crowd(connections, share, proxies.__contains__, self._count)
         self.server_state = self._state
 
@@ -85,8 +87,8 @@ class Server(uvicorn.Server):
         self._acceptor.open()
         self._seat.open()
 
-    def _protocol(self) -> Protocol:
-        return Protocol(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
+    def _protocol(self) -> Connection:
+        return Connection(self.config, self._state, self.lifespan.state)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """A stop during the start ends at once: nothing is under way, and loading a network may take long."""
@@ -140,14 +142,15 @@ def make_server(
     settings: Settings,
     draining: Callable[[], object] = lambda: None,
     seat: Seat | None = None,
+    refuse: Refuse = never,
 ) -> Server:
-    """The server, not started."""
+    """The server, not started. `refuse`: see `State`."""
     connections = _connections()
     config = uvicorn.Config(
         app,
         host=settings.address,
         port=settings.port,
-        http=Protocol,
+        http=Connection,  # type: ignore[arg-type]  # declared as a Protocol, called with four arguments
         ws="none",
         interface="asgi3",
         lifespan="on",
@@ -158,14 +161,13 @@ def make_server(
         timeout_keep_alive=IDLE_SECONDS,
         limit_concurrency=connections + 64,
     )
-    return Server(config, settings.drain_seconds, draining, connections, seat)
+    return Server(config, settings.drain_seconds, draining, connections, seat, refuse)
 
 
 def _connections() -> int:
-    """As many as the descriptors of this process allow, of which a refused one takes two (discard.py). A connection
-    without one left would wait in the kernel."""
+    """As many as the descriptors of this process allow. A connection without one left would wait in the kernel."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = 2 * CONNECTIONS + OWN_DESCRIPTORS
+    wanted = CONNECTIONS + OWN_DESCRIPTORS
     if soft != resource.RLIM_INFINITY and soft < wanted:
         soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
         with contextlib.suppress(OSError, ValueError):
@@ -173,7 +175,7 @@ def _connections() -> int:
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY:
         return CONNECTIONS
-    return min(CONNECTIONS, max(16, (soft - OWN_DESCRIPTORS) // 2))
+    return min(CONNECTIONS, max(16, soft - OWN_DESCRIPTORS))
 
 
 def bind(settings: Settings) -> list[socket.socket]:
@@ -185,22 +187,25 @@ def bind(settings: Settings) -> list[socket.socket]:
         sys.exit(STARTUP_FAILURE)
 
 
-def serve(app: ASGIApp, settings: Settings, draining: Callable[[], object] = lambda: None) -> None:
+def serve(
+    app: ASGIApp, settings: Settings, draining: Callable[[], object] = lambda: None, refuse: Refuse = never
+) -> None:
     """Runs until SIGTERM or SIGINT, then drains: `draining` is called at once, and requests in progress have
     `settings.drain_seconds` to end. Returns afterwards (exit status 0). Raises SystemExit(3) if it could not start."""
-    make_server(app, settings, draining).run(bind(settings))
+    make_server(app, settings, draining, refuse=refuse).run(bind(settings))
 
 
 def serve_shared(
     app: ASGIApp,
     settings: Settings,
     draining: Callable[[], object],
+    refuse: Refuse,
     sockets: list[socket.socket],
     seat: Seat,
     alive: int,
 ) -> None:
     """As `serve`, in one of several processes. It also stops when `alive` becomes readable: the supervisor has died."""
-    server = make_server(app, settings, draining, seat)
+    server = make_server(app, settings, draining, seat, refuse)
 
     def watch() -> None:
         select.select([alive], [], [])
