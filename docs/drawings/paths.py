@@ -12,6 +12,7 @@ WIDTH, HEIGHT, GAP, MARGIN, COLUMNS = 170, 50, 34, 20, 5
 # (the step, the file below service/gazecrop/ that does it). The steps that touch pixels or the network are strong.
 UPLOAD = [
     ("head and limits", "http/protocol.py"),
+    ("refuse if full", "http/shedding.py"),
     ("key, body budget", "http/front.py"),
     ("read and hash the body", "http/body.py"),
     ("known? then answer", "store/memory.py"),
