@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import re
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -58,6 +59,29 @@ def test_behind_an_answered_request(running: Running) -> None:
 def test_behind_an_unanswered_request_the_application_answers_in_order(running: Running) -> None:
     answer = running.ask(post(b"/read", b"12") + post(b"/full", b"123", b"Connection: close\r\n"))
     assert [part[-1:] for part in answer.split(b"HTTP/1.1 200 OK")[1:]] == [b"2", b"3"]
+
+
+def requests(running: Running) -> list[str]:
+    return re.findall("gazecrop_requests_total.*", running.metrics.render()[0].decode())
+
+
+@pytest.mark.parametrize(
+    "behind",
+    [
+        b"DELETE /read HTTP/1.1\r\nHost: x\r\n\r\n",
+        post(b"/full", b"1"),
+        b"no request\r\n\r\n",
+        b"GET / HTTP/1.1\r\nUpgrade: h2c\r\nConnection: upgrade\r\n\r\n",
+    ],
+)
+@pytest.mark.parametrize("size", [0, 8 * MB])
+def test_nothing_behind_it_is_processed(
+    running: Running, behind: bytes, size: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It said that the connection closes; a client that goes on sending still gets its answer."""
+    before = requests(running)
+    assert running.ask(post(b"/full", b"123") + behind, bytes(size)) == BUSY
+    assert requests(running) == before and not caplog.records
 
 
 def test_a_head_that_is_too_large_is_refused_as_one(running: Running) -> None:

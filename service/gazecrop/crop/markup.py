@@ -40,6 +40,9 @@ class Breakpoint:
 def parse_breakpoints(text: str) -> tuple[Breakpoint, ...]:
     """`story@480,1:1@1024,16:9`: each ratio with the width up to which it is used, one without for wider pages. The
     narrowest first. Raises BadParameters with every error."""
+    if not text:
+        detail = "breakpoints is required: for example breakpoints=story@480,1:1@1024,16:9."
+        raise BadParameters.one("breakpoints", detail)
     parts = text.split(",")
     if len(parts) > MOST:
         raise BadParameters.one(

@@ -47,7 +47,9 @@ def parse_ratio(text: str) -> Ratio:
     name = text.strip()
     match = _RATIO.fullmatch(PROFILES.get(name, name))
     if match is None:
-        raise ValueError(f"{text[:40]!r} is neither width:height, nor a number, nor a profile's name.")
+        raise ValueError(
+            f"{text[:40]!r} is neither width:height, nor a number, nor one of {', '.join(PROFILES)}."
+        )
     width, height = Fraction(match[1]), Fraction(match[2] or 1)
     if not width or not height:
         raise ValueError(f"{text[:40]!r} has a side of zero.")

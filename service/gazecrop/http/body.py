@@ -13,6 +13,7 @@ from gazecrop.errors import BadParameters, BodyTooLarge, BodyTooSlow, ClientGone
 from gazecrop.http.multipart import Headers, Malformed, MultipartParser
 
 FIELD = b"file"
+CURL = "curl -F file=@picture.jpg"
 FRAMING = 64_000  # bytes of a multipart body beyond the file: boundaries, part headers, other fields
 MAX_PARTS = 64  # each takes about 10 µs of the event loop, and 20 MB can hold 400,000 of them
 BOUNDARY = 256  # characters; RFC 2046 allows 70
@@ -147,7 +148,7 @@ class _Form:
         except Malformed as error:
             raise _malformed(str(error)) from error
         if not self._files:
-            raise _bad("The form has no field named file.", fix="curl -F file=@picture.jpg")
+            raise _bad("The form has no field named file.", fix=CURL)
         fields = [(name, b"".join(chunks)) for name, chunks in self._fields]
         return Upload(self._file.finish().data, urlencode(fields))
 
@@ -173,7 +174,13 @@ class _Form:
         else:
             self._field_bytes += len(data)
             if self._field_bytes > FRAMING:
-                raise _too_large(FRAMING)
+                name = self._fields[-1][0].decode("utf-8", "replace")[:40]
+                detail = (
+                    f"The fields beside the file are larger than {FRAMING:,} bytes, the last one is {name!r}."
+                )
+                raise _bad(
+                    f"{detail} The picture belongs into the field named file.", limit=FRAMING, fix=CURL
+                )
             self._fields[-1][1].append(data)
 
 

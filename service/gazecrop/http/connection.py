@@ -11,10 +11,7 @@ from uvicorn.config import Config
 
 from gazecrop.http.protocol import Protocol, State
 
-HEAD_READ, BODY_READ = 16_384, 262_144  # bytes of one read
-# Of all connections: what was read is parsed before anything else is read.
-_body_buffer = memoryview(bytearray(BODY_READ))
-_head_buffer = _body_buffer[:HEAD_READ]
+HEAD_READ = 16_384  # bytes of one read
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -29,6 +26,7 @@ class Connection(asyncio.BufferedProtocol):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         self.protocol = Protocol(config, server_state, app_state, _loop)
+        self._buffer = server_state.buffer
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.protocol.connection_made(cast(asyncio.Transport, transport))
@@ -43,7 +41,7 @@ class Connection(asyncio.BufferedProtocol):
         self.protocol.resume_writing()
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        return _body_buffer if self.protocol.in_body else _head_buffer
+        return self._buffer if self.protocol.in_body else self._buffer[:HEAD_READ]
 
     def buffer_updated(self, nbytes: int) -> None:
-        self.protocol.data_received(_body_buffer[:nbytes])
+        self.protocol.data_received(self._buffer[:nbytes])

@@ -2,11 +2,19 @@
 
 import base64
 
-from gazecrop.errors import NotAPicture
+from gazecrop.errors import NotAPicture, PictureError
 from gazecrop.picture.probe import sniff
 
 _START = 96  # bytes that are examined; AVIF's brands are within the first 72 characters of base64
 _FIX = "Send the bytes of the file itself: curl --data-binary @picture.jpg, or curl -F file=@picture.jpg."
+
+
+def explained(error: PictureError, data: bytes, content_type: str) -> PictureError:
+    """The error for this body: that of a known mistake, else `error`, with a fix for curl -d."""
+    mistake = explain_mistake(data) if isinstance(error, NotAPicture) else None
+    if mistake is None and content_type.startswith("application/x-www-form-urlencoded"):
+        error.members.setdefault("fix", "curl -d removes the line ends of a file: use --data-binary.")
+    return mistake or error
 
 
 def explain_mistake(data: bytes) -> NotAPicture | None:

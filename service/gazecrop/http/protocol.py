@@ -20,6 +20,7 @@ from gazecrop.http.request_body import CONTINUE, RequestBody
 from gazecrop.http.upgrade import continuing_parser, substitute_head
 
 HEAD_BYTES = 32_768  # request line, headers and trailers; nginx takes 4 times 8 kB
+BODY_READ = 262_144
 HEAD_SECONDS = 10.0  # for a whole head, from its first byte or the start of the connection
 JOINED_BYTES = 65_536  # of a part of a body: copying it takes as long as a second write
 # Of a body that the application does not read, before the connection is closed.
@@ -49,6 +50,8 @@ class State(ServerState):
         super().__init__()
         self.refuse = refuse
         self.discarder = Discarder()
+        # For one read of any connection: what was read is parsed before anything else is.
+        self.buffer = memoryview(bytearray(BODY_READ))
 
 
 class Protocol(HttpToolsProtocol):
@@ -64,6 +67,7 @@ class Protocol(HttpToolsProtocol):
         self._pending = 0  # bytes fed to the parser that have produced no event yet
         self._unread, self._unread_since = 0, 0.0
         self._lingering = False
+        self._lingers_since = 0.0
         # Bytes of answers that the client has not taken, and the time since when it should take more of them.
         self._unsent, self._unsent_since = 0, 0.0
         if not self._crowd.enter(self, self.client[0] if self.client else ""):
@@ -105,10 +109,14 @@ class Protocol(HttpToolsProtocol):
                     data = head + bytes(data[offer.args[0] :])
                     self.parser = continuing_parser(self)
         except httptools.HttpParserError:
+            if self._lingering:  # behind a request that was refused
+                return
             self.logger.warning("Invalid HTTP request received.")
             self._refuse(400, "Invalid HTTP request received.")
 
     def on_headers_complete(self) -> None:
+        if self._lingering:
+            return
         self._head_since = None
         self.in_body = True
         self._crowd.busy(self)
@@ -174,7 +182,11 @@ class Protocol(HttpToolsProtocol):
     def check(self) -> None:
         """Closes the connection if one of its time limits has passed."""
         self._check_answer()
-        if self._lingering or self.transport.is_closing():
+        if self.transport.is_closing():
+            return
+        if self._lingering:
+            if self.loop.time() - self._lingers_since > LINGER_SECONDS:
+                self.transport.close()
             return
         if self.cycle is not None and not self.cycle.response_complete:
             return
@@ -216,7 +228,7 @@ class Protocol(HttpToolsProtocol):
         """
         if self._lingering or self.transport.is_closing():
             return
-        self._lingering = True
+        self._lingering, self._lingers_since = True, self.loop.time()
         self._unset_keepalive_if_required()
         if self.transport.can_write_eof():
             self.transport.write_eof()
@@ -225,7 +237,6 @@ class Protocol(HttpToolsProtocol):
             self._body.end()
         self._state.discarder.add(self.transport)
         self._crowd.idle(self)
-        self.loop.call_later(LINGER_SECONDS, self.transport.close)
 
     def shutdown(self) -> None:
         if self._lingering:

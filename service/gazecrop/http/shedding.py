@@ -5,6 +5,7 @@ at 30 times the capacity is a tenth of a core. Answer, metrics and log line are 
 """
 
 import time
+from functools import lru_cache
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
@@ -30,11 +31,22 @@ def refuse_upload(parts: Parts, method: bytes, target: bytes, headers: Headers) 
         refuse_early(parts)
     except Unavailable as error:
         id = request_id_of(headers)
-        answer = problems.answer(error)
-        head = [*answer.raw_headers, (b"x-request-id", id.encode())]
-        lines = b"".join(b"%b: %b\r\n" % header for header in head)
+        # mypy takes a class for its instances, which are not hashable.
+        head, body = _answer(type(error), error.detail, tuple(error.headers.items()))  # type: ignore[arg-type]
         record(parts.metrics, UPLOADS, "POST", error.status, time.perf_counter() - began, id)
-        return STATUS_LINE[error.status] + lines + b"\r\n" + bytes(answer.body)
+        return head + b"x-request-id: %b\r\n\r\n%b" % (id.encode(), body)
     except GazecropError:
         pass
     return None
+
+
+@lru_cache(maxsize=64)
+def _answer(
+    kind: type[Unavailable], detail: str, headers: tuple[tuple[str, str], ...]
+) -> tuple[bytes, bytes]:
+    """Head, without its end, and body: the same for all that are refused with one `Retry-After`."""
+    error = kind(detail)
+    error.headers = dict(headers)
+    answer = problems.answer(error)
+    lines = (b"%b: %b\r\n" % header for header in answer.raw_headers)
+    return STATUS_LINE[error.status] + b"".join(lines), bytes(answer.body)

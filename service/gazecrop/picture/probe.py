@@ -26,6 +26,20 @@ from gazecrop.picture.sampling import Sample, sample_of
 FORMATS = ("jpeg", "png", "webp", "avif", "gif", "bmp", "tiff", "heic")
 HEIC_READABLE = importlib.util.find_spec("pillow_heif") is not None  # the extra [heic]
 
+# What is sent instead now and then, by its first bytes.
+_OTHERS = {
+    b"%PDF": "PDF",
+    b"\0\0\0\x0cjP  ": "JPEG 2000",
+    b"\xff\x4f\xff\x51": "JPEG 2000",
+    b"\0\0\0\x0cJXL ": "JPEG XL",
+    b"\xff\x0a": "JPEG XL",
+    b"8BPS": "PSD",
+    b"\0\0\1\0": "ICO",
+    b"<svg": "SVG",
+    b"<!doctype html": "HTML",
+    b"<html": "HTML",
+    b"<?xml": "XML or SVG",
+}
 _AVIF_BRANDS = {b"avif", b"avis"}
 _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"}
 
@@ -97,7 +111,10 @@ def sniff(data: bytes) -> str:
                 f"HEIC is read only where the extra [heic] is installed. Read here: {readable}.",
                 fix="Install the extra [heic] on the server, or send a JPEG.",
             )
-    raise NotAPicture(f"The bytes are not a picture of a format that this server reads: {readable}.")
+    start = data[:64].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    other = next((name for first, name in _OTHERS.items() if start.startswith(first.lower())), None)
+    what = f"a file of the type {other}" if other else "of no type that is known here"
+    raise NotAPicture(f"The bytes are {what}. Formats that are read: {readable}.")
 
 
 def inspect(data: bytes, shapes: Sequence[tuple[int, int]] = ()) -> Header:

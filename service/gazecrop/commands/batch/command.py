@@ -151,5 +151,8 @@ def summary(total: int, unreadable: Iterable[bytes], destination: Path) -> int:
         print(entry.replace("\t", ": "), file=sys.stderr)
     if len(failed) > SHOWN:
         print(f"and {len(failed) - SHOWN:,} more in {destination / 'unreadable.txt'}", file=sys.stderr)
-    print(f"{total - len(failed):,} cropped, {len(failed):,} unreadable: {destination}", file=sys.stderr)
+    print(
+        f"boxes of {total - len(failed):,} pictures, {len(failed):,} unreadable: {destination}",
+        file=sys.stderr,
+    )
     return SOME_UNREADABLE if failed else 0

@@ -55,7 +55,7 @@ def _output(most: int, wanted: Wanted, errors: Errors) -> CropOutput:
 def _side(wanted: Wanted, name: str, errors: Errors) -> int:
     text = wanted.extra.get(name, "")
     if not (text.isascii() and text.isdigit() and len(text) <= 6 and 1 <= int(text) <= LONGEST):
-        detail = f"{name} is required, a whole number of pixels from 1 to {LONGEST}."
+        detail = f"{name} is {'' if text else 'required, '}a whole number of pixels from 1 to {LONGEST}."
         errors.append({"parameter": name, "detail": detail, "limit": LONGEST, "received": text[:40]})
         return 0
     return int(text)

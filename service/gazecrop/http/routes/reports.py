@@ -5,6 +5,7 @@ import asyncio
 import orjson
 from fastapi import APIRouter, Request, Response
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from gazecrop.engine import identify
 from gazecrop.errors import BadParameters, NotAPicture, NotFound
@@ -58,7 +59,7 @@ def _read(parts: Parts, body: bytes) -> tuple[schemas.Report, bytes | None]:
         raise BadParameters.one("body", "The body is not JSON.") from None
     except ValidationError as error:
         errors = [
-            {"parameter": ".".join(map(str, one["loc"]))[:80] or "body", "detail": one["msg"]}
+            {"parameter": ".".join(map(str, one["loc"]))[:80] or "body", "detail": _detail(one)}
             for one in error.errors()[:16]
         ]
         raise BadParameters(errors) from None
@@ -72,3 +73,11 @@ def _read(parts: Parts, body: bytes) -> tuple[schemas.Report, bytes | None]:
     if identify(data, parts.id_key) != report.id:
         raise BadParameters.one("picture", "This is not the picture whose id the report names.")
     return report, data
+
+
+def _detail(error: ErrorDetails) -> str:
+    """A sentence in place of the validator's words."""
+    name = ".".join(map(str, error["loc"]))[:80]
+    if error["type"] == "missing":
+        return f"{name} is required."
+    return f"{name or 'The body'}: {error['msg'][0].lower()}{error['msg'][1:]}."

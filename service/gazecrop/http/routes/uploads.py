@@ -9,9 +9,9 @@ from fastapi import Request
 
 from gazecrop.crop.params import Wanted, parse_collecting_errors
 from gazecrop.engine import IDS
-from gazecrop.errors import BadParameters, Draining, NotAPicture, Unavailable
+from gazecrop.errors import BadParameters, Draining, NotAPicture, PictureUnreadable, Unavailable
 from gazecrop.http import body
-from gazecrop.http.not_pictures import explain_mistake
+from gazecrop.http.not_pictures import explained
 from gazecrop.http.routes import by_url
 from gazecrop.http.routes.disconnect import cancel_on_disconnect
 from gazecrop.http.routes.shared import deadline_of, parts_of, raw_query, stages_of
@@ -115,8 +115,8 @@ async def analysed(request: Request, id: str, data: bytes, deadline: float | Non
         try:
             with parts.gate.pace.coming():
                 known, created = await cancel_on_disconnect(request, work)
-        except NotAPicture as error:
-            raise explain_mistake(data) or error from None
+        except (NotAPicture, PictureUnreadable) as error:
+            raise explained(error, data, request.headers.get("content-type", "")) from None
     grid = known.picture.cropper.grid
     parts.metrics.input_megapixels.observe(grid.width * grid.height / 1e6)
     return known, created
