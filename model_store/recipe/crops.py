@@ -75,6 +75,29 @@ def _session(path: Path, threads: int = 1) -> ort.InferenceSession:
     return session(path, threads)
 
 
+def served_map(path: Path) -> Callable[[bytes], np.ndarray]:
+    """The map of a file by an ONNX file, float32 [rows, columns], as the service makes it: a long picture gets bars,
+    which are cut off again."""
+    run, shape = _session(path, 2), input_shape(path)
+
+    def of(file: bytes) -> np.ndarray:
+        thumbnail = decode(file, Limits(), [shape])
+        density = run.run(None, {"picture": thumbnail.pixels[None]})[0][0]
+        return density[thumbnail.inside.cells(density.shape)]
+
+    return of
+
+
+def on_grid(maps: Iterable[np.ndarray]) -> np.ndarray:
+    """float32 [n, rows, columns]: maps of any size, interpolated to data.GRID; each sums to one."""
+    rows, columns = data.GRID
+    found = [
+        np.asarray(Image.fromarray(m.astype(np.float32)).resize((columns, rows), Image.Resampling.BILINEAR))
+        for m in maps
+    ]
+    return np.stack([m / m.sum() for m in found])
+
+
 def input_shape(path: Path) -> tuple[int, int]:
     _, height, width, _ = _session(path).get_inputs()[0].shape
     return int(height), int(width)
@@ -132,14 +155,9 @@ def function_boxes(function: Function, picture: np.ndarray, size: tuple[int, int
 
 
 def network_cropper(path: Path) -> FileCropper:
-    """Crops by an ONNX file's maps, and decodes the picture as the service does."""
-    run, shape = _session(path, 2), input_shape(path)
-
-    def crop(file: bytes, size: tuple[int, int]) -> dict[str, Box]:
-        pixels = decode(file, Limits(), [shape]).pixels
-        return served_boxes(run.run(None, {"picture": pixels[None]})[0][0], size)
-
-    return crop
+    """Crops by an ONNX file's maps, made as the service makes them."""
+    served = served_map(path)
+    return lambda file, size: served_boxes(served(file), size)
 
 
 def served_cropper(policy: Policy) -> FileCropper:

@@ -21,7 +21,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from gazecrop.picture.decode import Limits, decode
+from gazecrop.picture.decode import reduced
+from gazecrop.picture.load import SIDEWAYS, load_picture, turn_of
+from gazecrop.picture.probe import draft_scale, inspect, nearest_shape
+from gazecrop.picture.space import space_of
 from model_store.recipe.options import DATA, WORK, parse
 
 SIGMA = 0.032  # of the longest side
@@ -65,8 +68,16 @@ def samples(shards: str) -> Iterator[dict[str, Any]]:
 
 
 def picture(data: bytes, shapes: tuple[tuple[int, int], ...] = (SHAPE,)) -> np.ndarray:
-    """uint8[height, width, 3]: decoded as the service does it and stretched to the nearest of `shapes`."""
-    return decode(data, Limits(), shapes).pixels
+    """uint8[height, width, 3]: decoded as the service does it and stretched to the nearest of `shapes`. Networks are
+    trained without the bars that the service gives to long pictures (gazecrop.picture.bars)."""
+    header = inspect(data)
+    rows, columns = nearest_shape(header.width, header.height, shapes)
+    scale = draft_scale(header.width, header.height, columns, rows) if header.format == "jpeg" else 1
+    loaded, box = load_picture(data, header, scale)
+    turn = turn_of(header)
+    size = (rows, columns) if turn in SIDEWAYS else (columns, rows)
+    small = reduced(loaded, size, box, space_of(data, header.walk.colours))
+    return np.asarray(small if turn is None else small.transpose(turn))
 
 
 def density(fixations: np.ndarray, width: float, height: float, grid: tuple[int, int] = GRID) -> np.ndarray:

@@ -320,17 +320,20 @@ def mean_of(thumbnail: Thumbnail, predictions: Sequence[Prediction]) -> Predicti
 
 def as_record(thumbnail: Thumbnail, prediction: Prediction | None, model: Model) -> Record:
     """The network's outputs as a record. None (a picture of one flat colour): the uniform map, without objects."""
-    width, height, rotated = thumbnail.width, thumbnail.height, thumbnail.rotated
+    width, height, rotated, place = thumbnail.width, thumbnail.height, thumbnail.rotated, thumbnail.inside
+    rows, columns = place.cells(model.grid_of(thumbnail.pixels.shape[:2]))
     if prediction is None:
-        rows, columns = model.grid_of(thumbnail.pixels.shape[:2])
-        grid = SaliencyGrid.uniform(rows, columns, width, height, rotated=rotated)
+        down, across = rows.stop - rows.start, columns.stop - columns.start
+        grid = SaliencyGrid.uniform(down, across, width, height, rotated=rotated)
     else:
+        corner, size = (place.left, place.top), (place.width, place.height)
+        parts = (each.part(corner, size, (place.columns, place.rows)) for each in prediction.objects)
         grid = SaliencyGrid.from_density(
-            prediction.density,
+            prediction.density[rows, columns],
             width,
             height,
             symmetry=model.symmetry_threshold,
             rotated=rotated,
-            objects=prediction.objects,
+            objects=[each for each in parts if each is not None],
         )
     return Record(model.name, thumbnail.format, grid.code, thumbnail.orientation, thumbnail.count)

@@ -99,7 +99,7 @@ def test_unreadable_pictures_are_listed(
     assert main(["batch", str(source), str(plain), *OPTIONS]) == 1  # nothing to do: the summary alone
     lines = capsys.readouterr().err.splitlines()
     assert [line.split(":")[0] for line in lines[:-1]] == library.UNREADABLE
-    assert lines[-1].startswith("14 cropped, 2 unreadable")
+    assert lines[-1].startswith("boxes of 14 pictures, 2 unreadable")
 
 
 @pytest.mark.usefixtures("here")
@@ -597,7 +597,7 @@ def test_ray_with_a_killed_worker_gives_the_same_files(tmp_path: Path) -> None:
         lines = running.stderr.read().decode().splitlines()
     assert kept(out) == kept(whole)
     ours = re.compile(
-        rf"\d+ of {MANY + 4}, .* left|(cut|empty)\.jpg: .*|{MANY + 2} cropped, 2 unreadable: .*"
+        rf"\d+ of {MANY + 4}, .* left|(cut|empty)\.jpg: .*|boxes of {MANY + 2} pictures, 2 unreadable: .*"
     )
     assert [line for line in lines if not ours.match(line)] == []  # nothing of Ray's
 

@@ -11,6 +11,7 @@ An ONNX file takes `picture` uint8 [n, h, w, 3] and gives a density. A function 
 """
 
 import importlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,9 +49,9 @@ class Croppers:
     maps: dict[str, np.ndarray]
     rows: dict[str, scores.Row]
 
-    def add_maps(self, name: str, maps: np.ndarray) -> None:
-        self.maps[name] = maps
-        self.add(name, crops.map_boxes(maps, self.judged.sizes), scores.map_row(maps, self.judged))
+    def add_maps(self, name: str, maps: Sequence[np.ndarray] | np.ndarray) -> None:
+        self.maps[name] = crops.on_grid(maps)
+        self.add(name, crops.map_boxes(maps, self.judged.sizes), scores.map_row(self.maps[name], self.judged))
 
     def add(self, name: str, boxes: Boxes, more: scores.Row | None = None) -> None:
         self.boxes[name] = boxes
@@ -66,10 +67,10 @@ def files(options: Options) -> list[Path]:
 
 
 def networks(options: Options, croppers: Croppers) -> None:
-    judged, paths = croppers.judged, files(options)
+    encoded, paths = croppers.judged.files(), files(options)
     for path in paths:
-        pixels = judged.gaze.pixels(crops.input_shape(path))[judged.chosen]
-        croppers.add_maps(path.stem, crops.network_maps(path, pixels))
+        served = crops.served_map(path)
+        croppers.add_maps(path.stem, [served(file) for file in encoded])
     if options.mean:
         croppers.add_maps(options.mean, np.mean([croppers.maps[path.stem] for path in paths], 0))
 

@@ -53,6 +53,26 @@ class Object:
             raise ValueError("the box of an object is empty or outside the picture")
         return cls(kind, *edges, round(min(max(score, 0.0), 1.0) * SCORES))
 
+    def part(self, corner: tuple[int, int], size: tuple[int, int], whole: tuple[int, int]) -> "Object | None":
+        """The same object in a rectangle of the picture, whose corner (left, top) and size are in pixels of the whole.
+        None: it has no part in it."""
+        if size == whole:
+            return self
+
+        def edge(value: int, axis: int) -> int:
+            place = (value * whole[axis] - PARTS * corner[axis]) / size[axis]
+            return round(min(max(place, 0.0), PARTS))
+
+        left, right, top, bottom = (
+            edge(self.left, 0),
+            edge(self.right, 0),
+            edge(self.top, 1),
+            edge(self.bottom, 1),
+        )
+        if left >= right or top >= bottom:
+            return None
+        return Object(self.kind, left, top, right, bottom, self.score)
+
     @property
     def importance(self) -> int:
         """Size times score."""

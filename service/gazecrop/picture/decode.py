@@ -14,6 +14,7 @@ from PIL import Image
 
 from gazecrop.errors import PictureUnreadable, TooManyPixels
 from gazecrop.picture.animation import composed, space_of_canvas
+from gazecrop.picture.bars import Inside, inside, with_bars
 from gazecrop.picture.colour import MID_GREY, lab_to_rgb, reducible
 from gazecrop.picture.containers.walk import MOST_FRAMES
 from gazecrop.picture.load import SIDEWAYS, load_picture, turn_of
@@ -68,9 +69,9 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Thumbnail:
-    """`frames`: uint8 RGB of one of the network's shapes, upright, the picture stretched to it. Of an animation up to
-    five, whose mean by `weights` is the map; those of one colour are left out. `width` and `height`: of the upright
-    picture. `flat`: a picture of one colour in all frames. `count`: frames of the file."""
+    """`frames`: uint8 RGB of one of the network's shapes, upright, the picture in the rectangle `inside`. Of an
+    animation up to five, whose mean by `weights` is the map; those of one colour are left out. `width` and `height`: of
+    the upright picture. `flat`: a picture of one colour in all frames. `count`: frames of the file."""
 
     frames: tuple[NDArray[np.uint8], ...]
     width: int
@@ -78,6 +79,7 @@ class Thumbnail:
     format: str
     orientation: int  # EXIF, 1 to 8: how the stored frame is turned or mirrored
     flat: bool
+    inside: Inside
     weights: tuple[int, ...] = (1,)
     count: int = 1
 
@@ -101,19 +103,28 @@ def decode(
     """
     header = header or inspect(data, shapes)
     limits.check(header)
-    rows, columns = nearest_shape(header.width, header.height, shapes)
-    turn = turn_of(header)
-    size = (rows, columns) if turn in SIDEWAYS else (columns, rows)
+    width, height = header.width, header.height
+    place = inside(width, height, nearest_shape(width, height, shapes))
     if header.sample is not None:
-        return _decode_animation(data, header, header.sample, size)
+        return _decode_animation(data, header, header.sample, place)
+    turn = turn_of(header)
     with unreadable_on_error(header.format):
         picture, box = load_picture(data, header, header.draft)
-        pixels = _upright(reduced(picture, size, box, space_of(data, header.walk.colours)), turn)
-    return Thumbnail((pixels,), header.width, header.height, header.format, header.orientation, flat(pixels))
+        small = reduced(picture, size_before(turn, place), box, space_of(data, header.walk.colours))
+        pixels = _upright(small, turn)
+    one_colour = flat(pixels)
+    pixels = with_bars(pixels, place)
+    return Thumbnail((pixels,), width, height, header.format, header.orientation, one_colour, place)
 
 
-def _decode_animation(data: bytes, header: Header, sample: Sample, size: tuple[int, int]) -> Thumbnail:
+def size_before(turn: Image.Transpose | None, place: Inside) -> tuple[int, int]:
+    """Width and height of the picture in its rectangle before this turn."""
+    return (place.height, place.width) if turn in SIDEWAYS else (place.width, place.height)
+
+
+def _decode_animation(data: bytes, header: Header, sample: Sample, place: Inside) -> Thumbnail:
     space, turn = space_of_canvas(data, header), turn_of(header)
+    size = size_before(turn, place)
     seen, weights = [], []
     with unreadable_on_error(header.format):
         for canvas in composed(data, header, sample.order):
@@ -126,12 +137,13 @@ def _decode_animation(data: bytes, header: Header, sample: Sample, size: tuple[i
     shown = [i for i, pixels in enumerate(seen) if not flat(pixels)]
     kept = shown or [0]
     return Thumbnail(
-        tuple(seen[i] for i in kept),
+        tuple(with_bars(seen[i], place) for i in kept),
         header.width,
         header.height,
         header.format,
         header.orientation,
         not shown,
+        place,
         tuple(weights[i] for i in kept),
         header.frames,
     )

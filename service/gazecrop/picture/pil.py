@@ -14,8 +14,9 @@ from PIL import Image
 from PIL.ImageFile import ImageFile
 
 from gazecrop.errors import PictureError, PictureUnreadable
+from gazecrop.picture.bars import inside, with_bars
 from gazecrop.picture.containers.ifd import orientation_of
-from gazecrop.picture.decode import Thumbnail, flat, reduced
+from gazecrop.picture.decode import Thumbnail, flat, reduced, size_before
 from gazecrop.picture.load import SIDEWAYS, TURNS
 from gazecrop.picture.probe import inspect, nearest_shape, unreadable_on_error
 from gazecrop.picture.space import space_of_image
@@ -68,9 +69,8 @@ def thumbnail_of(image: Image.Image, shapes: Sequence[tuple[int, int]]) -> Thumb
         orientation = orientation_of(image.info.get("exif", b"")) if image.format != "TIFF" else 1
         turn = TURNS.get(orientation)
         width, height = image.size[::-1] if turn in SIDEWAYS else image.size
-        rows, columns = nearest_shape(width, height, shapes)
-        small = reduced(
-            image, (rows, columns) if turn in SIDEWAYS else (columns, rows), None, space_of_image(image)
-        )
+        place = inside(width, height, nearest_shape(width, height, shapes))
+        small = reduced(image, size_before(turn, place), None, space_of_image(image))
         pixels = np.asarray(small if turn is None else small.transpose(turn))
-    return Thumbnail((pixels,), width, height, format, orientation, flat(pixels))
+    one_colour = flat(pixels)
+    return Thumbnail((with_bars(pixels, place),), width, height, format, orientation, one_colour, place)

@@ -13,6 +13,7 @@ from PIL.BmpImagePlugin import BmpImageFile
 from PIL.ImageFile import ImageFile
 
 from gazecrop.errors import GazecropError, NotAPicture, PictureUnreadable
+from gazecrop.picture.bars import inside
 from gazecrop.picture.containers.gif import walk_gif
 from gazecrop.picture.containers.ifd import orientation_of
 from gazecrop.picture.containers.isobmff import colours_of, samples_of
@@ -144,8 +145,8 @@ def _inspect(data: bytes, shapes: Sequence[tuple[int, int]], most: int) -> Heade
         width, height = (walk.height, walk.width) if turned else (walk.width, walk.height)
         draft = 1
         if kind == "jpeg" and shapes:
-            rows, columns = nearest_shape(width, height, shapes)
-            draft = draft_scale(width, height, columns, rows)
+            place = inside(width, height, nearest_shape(width, height, shapes))
+            draft = draft_scale(width, height, place.width, place.height)
         sample = sample_of(walk) if walk.frames else None
         return Header(kind, width, height, walk.orientation, draft, walk, sample)
 
