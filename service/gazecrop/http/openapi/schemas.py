@@ -39,10 +39,19 @@ class Normalized(Schema):
     height: float = Field(ge=0, le=1)
 
 
+Verdict = typing.Annotated[
+    Literal["good", "tight", "poor"],
+    Field(
+        description="good: at least 80 % of the importance is inside; tight: at least 60 %. A crop that cuts through a "
+        "large object is never good."
+    ),
+]
+
+
 class Alternative(Schema):
     box: Box
     importance_fraction: float = Field(ge=0, le=1)
-    verdict: Literal["good", "tight", "poor"]
+    verdict: Verdict
 
 
 class Constraint(Schema):
@@ -122,7 +131,7 @@ class Crop(Schema):
         "ratio would keep, calibrated on human gaze. Null for other policies, if a person decided, the map is flat, or "
         "it is unknown.",
     )
-    verdict: Literal["good", "tight", "poor"]
+    verdict: Verdict
     policy: Literal["window", "point", "centre", "focus", "balanced", "careful", "subject"] = Field(
         description="The one applied; `subject`: that of zoom=auto."
     )
@@ -221,12 +230,12 @@ class Document(Schema):
     image: Picture
     model: str
     focus: FocusPoint
-    points: list[Point]
+    points: list[Point] = Field(description="Up to five separate maxima of the map, the highest first.")
     objects: typing.Annotated[list[Object], Field(min_length=1, max_length=16)] | SkipJsonSchema[None] = (
         absent("The most important first. Absent if there are none.")
     )
-    symmetric: bool
-    flat: bool
+    symmetric: bool = Field(description="The map is nearly its own mirror image: `point` crops the centre.")
+    flat: bool = Field(description="The picture has one colour: all crops are central.")
     good_ratios: Span | None = Field(description="Null for a strip of which no allowed ratio keeps enough.")
     saliency: PortableMap
     crops: list[Crop]
