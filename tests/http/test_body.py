@@ -110,7 +110,7 @@ async def test_the_limit_of_a_form_is_that_of_its_file_and_all_fields_count() ->
     with pytest.raises(BadParameters) as refused:  # as a picture in a field of another name
         other = form((b"image", bytes(FRAMING + 200)))
         await read(*cut(other, 1000), headers=(FORM,), limit=10 * FRAMING)
-    assert "the last one is 'image'. The picture belongs into the field named file." in refused.value.detail
+    assert "'image' is large, and no field is named file" in refused.value.detail
 
 
 @pytest.mark.parametrize(

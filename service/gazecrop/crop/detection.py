@@ -123,10 +123,17 @@ def candidates(output: NDArray[np.floating], least: Sequence[float], most: int =
         kinds, cells, values = kinds[finite], cells[finite], values[finite]
     sides = columns, rows, columns, rows
     boxes = _clipped(np.concatenate(_ends(values.T, cells % columns, cells // columns)).T / sides)
-    kept = np.flatnonzero(((boxes[:, 2:] - boxes[:, :2]) >= _LEAST_SIDE).all(axis=1))
+    kept = np.flatnonzero(_has_area(boxes))
     kept = kept[_apart(kinds[kept], boxes[kept])]
     means = _clipped(_means(planes, kinds[kept], cells[kept], columns) / sides)
+    shown = _has_area(means)  # the mean of boxes far out of the picture may have none in it
+    kept, means = kept[shown], means[shown]
     return Candidates(kinds[kept], means, values[kept, 0])
+
+
+def _has_area(boxes: Floats) -> NDArray[np.bool_]:
+    sides = boxes[:, 2:] - boxes[:, :2]
+    return np.logical_and(sides[:, 0] >= _LEAST_SIDE, sides[:, 1] >= _LEAST_SIDE)
 
 
 def _ends(channels: Floats, across: NDArray[np.int64], down: NDArray[np.int64]) -> tuple[Floats, Floats]:

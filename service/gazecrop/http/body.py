@@ -174,13 +174,13 @@ class _Form:
         else:
             self._field_bytes += len(data)
             if self._field_bytes > FRAMING:
+                if self._files:
+                    raise _too_large(FRAMING)
                 name = self._fields[-1][0].decode("utf-8", "replace")[:40]
                 detail = (
-                    f"The fields beside the file are larger than {FRAMING:,} bytes, the last one is {name!r}."
+                    f"The field {name!r} is large, and no field is named file: the picture belongs there."
                 )
-                raise _bad(
-                    f"{detail} The picture belongs into the field named file.", limit=FRAMING, fix=CURL
-                )
+                raise _bad(detail, limit=FRAMING, fix=CURL)
             self._fields[-1][1].append(data)
 
 

@@ -114,8 +114,8 @@ def sniff(data: bytes) -> str:
             )
     start = data[:64].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     other = next((name for first, name in _OTHERS.items() if start.startswith(first.lower())), None)
-    what = f"a file of the type {other}" if other else "of no type that is known here"
-    raise NotAPicture(f"The bytes are {what}. Formats that are read: {readable}.")
+    found = f" They are a file of the type {other}." if other else ""
+    raise NotAPicture(f"The bytes are not a picture of a format that is read here: {readable}.{found}")
 
 
 def inspect(data: bytes, shapes: Sequence[tuple[int, int]] = ()) -> Header:
