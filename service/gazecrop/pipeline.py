@@ -319,10 +319,11 @@ def mean_of(thumbnail: Thumbnail, predictions: Sequence[Prediction]) -> Predicti
 
 
 def as_record(thumbnail: Thumbnail, prediction: Prediction | None, model: Model) -> Record:
-    """The network's outputs as a record. None (a picture of one flat colour): the uniform map, without objects."""
+    """The network's outputs as a record. None (a picture of one flat colour), or outputs that have all of the density
+    in the bars: the uniform map, without objects."""
     width, height, rotated, place = thumbnail.width, thumbnail.height, thumbnail.rotated, thumbnail.inside
     rows, columns = place.cells(model.grid_of(thumbnail.pixels.shape[:2]))
-    if prediction is None:
+    if prediction is None or not prediction.density[rows, columns].any():
         down, across = rows.stop - rows.start, columns.stop - columns.start
         grid = SaliencyGrid.uniform(down, across, width, height, rotated=rotated)
     else:

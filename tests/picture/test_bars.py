@@ -1,5 +1,8 @@
 """Long pictures in the network's input: bars, the part of the map that is theirs, and their objects."""
 
+from types import SimpleNamespace
+from typing import cast
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,9 +10,13 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import gazecrop
+from gazecrop.crop.grid import SaliencyGrid
 from gazecrop.crop.objects import Object
+from gazecrop.model import Model, Prediction
 from gazecrop.picture.bars import CELL, LIMITS, STRETCHED, inside, with_bars
 from gazecrop.picture.colour import MID_GREY
+from gazecrop.picture.pil import thumbnail_of
+from gazecrop.pipeline import as_record
 from tests.helpers.samples import scene
 
 SHAPE = (240, 320)
@@ -82,6 +89,15 @@ def test_the_map_is_that_of_the_picture_with_bars(size: tuple[int, int]) -> None
 
 def test_a_picture_of_one_colour_has_a_map_of_its_own_cells() -> None:
     grid = gazecrop.look(Image.new("RGB", (1000, 100), (9, 99, 200))).grid
+    assert grid.flat and (grid.rows, grid.columns) == (4, 40)
+
+
+def test_a_density_that_is_in_the_bars_alone_gives_the_uniform_map() -> None:
+    shown = thumbnail_of(scene(1000, 100), (SHAPE,))
+    density = np.zeros((30, 40), np.float32)
+    density[0] = 1 / 40
+    model = SimpleNamespace(grid_of=lambda shape: (30, 40), name="a", symmetry_threshold=0.0)
+    grid = SaliencyGrid.from_code(as_record(shown, Prediction(density), cast(Model, model)).code)
     assert grid.flat and (grid.rows, grid.columns) == (4, 40)
 
 

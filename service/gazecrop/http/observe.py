@@ -113,9 +113,8 @@ def record(
     metrics.answer(route, method, status, seconds, body, exemplar)
     if route not in PROBES and _access.isEnabledFor(logging.INFO):
         trace_id = exemplar["trace_id"] if exemplar else None
-        taken = (
-            dict(stages.seconds) if stages is not None else {}
-        )  # a thread may add stages after the client has left
+        # A copy: a thread may still add stages after the client has left.
+        taken = dict(stages.seconds) if stages is not None else {}
         log_access(Access(time.time(), method, route, status, seconds, taken, request_id, trace_id))
 
 

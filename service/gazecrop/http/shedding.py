@@ -12,18 +12,19 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 from gazecrop.errors import GazecropError, Unavailable
 from gazecrop.http import problems
 from gazecrop.http.auth import check
+from gazecrop.http.front import UPLOADS
 from gazecrop.http.observe import record, request_id_of
 from gazecrop.http.protocol import Headers
 from gazecrop.http.routes.uploads import refuse_early
 from gazecrop.parts import Parts
 
-UPLOADS = "/v1/images"
+_UPLOADS = UPLOADS.encode()
 
 
 def refuse_upload(parts: Parts, method: bytes, target: bytes, headers: Headers) -> bytes | None:
     """The answer to an upload that the queue does not take or that comes while the server drains, else None. None also
     for one without a valid key, which the application refuses."""
-    if method != b"POST" or target.partition(b"?")[0] != UPLOADS.encode():
+    if method != b"POST" or target.partition(b"?")[0] != _UPLOADS:
         return None
     began = time.perf_counter()
     try:
