@@ -7,7 +7,7 @@ from gazecrop.errors import GazecropError
 
 FIXES = {
     "internal_error": "A fault of the server: its log has the traceback. Report it.",
-    "unsupported_picture": "Send JPEG, PNG, WebP, AVIF, GIF, TIFF or BMP, as bytes; `detail` names the type of some other files.",
+    "unsupported_picture": "Send JPEG, PNG, WebP, AVIF, GIF, TIFF or BMP, as bytes; `detail` names some other types.",
     "picture_unreadable": "The file is damaged or ends too early: send the complete original.",
     "too_many_pixels": "Scale the picture down, or raise `GAZECROP_MAX_MEGAPIXELS_JPEG` or `GAZECROP_MAX_MEGAPIXELS`.",
     "bad_parameters": "`errors` lists each wrong parameter with what it may be, often with a `fix`.",
