@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model_store.recipe import crops, metrics
+from model_store.recipe import crops, data, metrics
 from model_store.recipe.crops import Judged, function_boxes, served_boxes
 from model_store.recipe.data import Pictures
 from model_store.recipe.judge import kept, peers
 from model_store.recipe.metrics import RATIOS, Box
+from tests.helpers.pictures import encode
+from tests.helpers.samples import exif, scene
 
 SIZE = (400, 301)
 PICTURE = np.zeros((151, 200, 3), np.uint8)  # the file is half as large as the picture that the observers saw
@@ -113,3 +115,22 @@ def test_boxes_of_a_cropper_are_computed_once_and_stored(
     ((name, boxes, more),) = kept.answers(judged, tmp_path)
     assert (name, boxes, len(calls)) == ("counting", [centres()], 1)
     assert more["moved"] == {"half": 0, "q60": 0, "mirror": 0, "cmyk": 0}
+
+
+def test_maps_of_other_sizes_are_interpolated_to_the_grid() -> None:
+    same = np.random.default_rng(0).random(data.GRID).astype(np.float32)
+    narrow = np.zeros((30, 20), np.float32)
+    narrow[:, :10] = 1  # the left half
+    found = crops.on_grid([same, narrow])
+    assert found.shape == (2, *data.GRID) and found.sum((1, 2)) == pytest.approx([1, 1], rel=1e-5)
+    assert found[0] == pytest.approx(same / same.sum(), rel=1e-5)
+    assert found[1, :, :20].sum() == pytest.approx(1, abs=0.03)
+
+
+def test_pictures_of_the_training_are_stretched_without_bars() -> None:
+    """Also tall ones, which the service gives bars; decoded and turned as it does."""
+    tall = scene(300, 900)
+    stretched = np.asarray(tall.resize((320, 240), Image.Resampling.BILINEAR, reducing_gap=2.0))
+    assert np.array_equal(data.picture(encode(tall, "PNG")), stretched)
+    turned = encode(tall.transpose(Image.Transpose.ROTATE_90), "PNG", exif=exif(6))
+    assert np.abs(data.picture(turned).astype(int) - stretched).max() <= 1
