@@ -78,7 +78,8 @@ def _session(path: Path, threads: int = 1) -> ort.InferenceSession:
 def served_map(path: Path) -> Callable[[bytes], np.ndarray]:
     """The map of a file by an ONNX file, float32 [rows, columns], as the service makes it: a long picture gets bars,
     which are cut off again."""
-    run, shape = _session(path, 2), input_shape(path)
+    run = _session(path, 2)
+    shape = _shape(run)
 
     def of(file: bytes) -> np.ndarray:
         thumbnail = decode(file, Limits(), [shape])
@@ -99,7 +100,11 @@ def on_grid(maps: Iterable[np.ndarray]) -> np.ndarray:
 
 
 def input_shape(path: Path) -> tuple[int, int]:
-    _, height, width, _ = _session(path).get_inputs()[0].shape
+    return _shape(_session(path))
+
+
+def _shape(session: ort.InferenceSession) -> tuple[int, int]:
+    _, height, width, _ = session.get_inputs()[0].shape
     return int(height), int(width)
 
 

@@ -21,10 +21,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from gazecrop.picture.decode import reduced
-from gazecrop.picture.load import SIDEWAYS, load_picture, turn_of
+from gazecrop.picture.decode import stretched
 from gazecrop.picture.probe import draft_scale, inspect, nearest_shape
-from gazecrop.picture.space import space_of
 from model_store.recipe.options import DATA, WORK, parse
 
 SIGMA = 0.032  # of the longest side
@@ -73,11 +71,7 @@ def picture(data: bytes, shapes: tuple[tuple[int, int], ...] = (SHAPE,)) -> np.n
     header = inspect(data)
     rows, columns = nearest_shape(header.width, header.height, shapes)
     scale = draft_scale(header.width, header.height, columns, rows) if header.format == "jpeg" else 1
-    loaded, box = load_picture(data, header, scale)
-    turn = turn_of(header)
-    size = (rows, columns) if turn in SIDEWAYS else (columns, rows)
-    small = reduced(loaded, size, box, space_of(data, header.walk.colours))
-    return np.asarray(small if turn is None else small.transpose(turn))
+    return stretched(data, header, scale, (columns, rows))
 
 
 def density(fixations: np.ndarray, width: float, height: float, grid: tuple[int, int] = GRID) -> np.ndarray:

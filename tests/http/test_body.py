@@ -107,6 +107,9 @@ async def test_the_limit_of_a_form_is_that_of_its_file_and_all_fields_count() ->
     assert (await read(*cut(sent, 1000), headers=(FORM,), limit=len(PICTURE)))[1] == DIGEST
     with pytest.raises(BodyTooLarge):
         await read(*cut(sent, 1000), headers=(FORM,), limit=len(PICTURE) - 1)
+    with pytest.raises(BodyTooLarge):
+        other = form((b"file", b"x"), (b"other", bytes(FRAMING + 200)))
+        await read(*cut(other, 1000), headers=(FORM,), limit=100)
     with pytest.raises(BadParameters) as refused:  # as a picture in a field of another name
         other = form((b"image", bytes(FRAMING + 200)))
         await read(*cut(other, 1000), headers=(FORM,), limit=10 * FRAMING)

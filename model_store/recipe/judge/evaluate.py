@@ -66,8 +66,8 @@ def files(options: Options) -> list[Path]:
     return [STORE / file["file"] for network in networks for file in network["files"].values()]
 
 
-def networks(options: Options, croppers: Croppers) -> None:
-    encoded, paths = croppers.judged.files(), files(options)
+def networks(options: Options, croppers: Croppers, encoded: list[bytes]) -> None:
+    paths = files(options)
     for path in paths:
         served = crops.served_map(path)
         croppers.add_maps(path.stem, [served(file) for file in encoded])
@@ -94,9 +94,9 @@ def main(options: Options) -> None:
     folder = data.folder(options.smoke)
     gaze = data.read("gaze", options.smoke)
     judged = Judged(gaze, gaze.where(options.split))
-    encoded = judged.files() if options.moves or options.functions else []
+    encoded = judged.files()
     croppers = Croppers(judged, {}, {}, {})
-    networks(options, croppers)
+    networks(options, croppers, encoded)
     if options.moves:
         for path in files(options):
             cropper = crops.network_cropper(path)

@@ -66,8 +66,7 @@ class Protocol(HttpToolsProtocol):
         self._body: RequestBody | None = None  # of the last request
         self._pending = 0  # bytes fed to the parser that have produced no event yet
         self._unread, self._unread_since = 0, 0.0
-        self._lingering = False
-        self._lingers_since = 0.0
+        self._lingers_since: float | None = None
         # Bytes of answers that the client has not taken, and the time since when it should take more of them.
         self._unsent, self._unsent_since = 0, 0.0
         if not self._crowd.enter(self, self.client[0] if self.client else ""):
@@ -84,7 +83,7 @@ class Protocol(HttpToolsProtocol):
         self.transport.close()
 
     def data_received(self, data: bytes | memoryview) -> None:
-        if self._lingering:  # read before the transport was paused
+        if self._lingers_since is not None:  # read before the transport was paused
             return
         body = self._body
         if self._head_since is None and not self.in_body:
@@ -94,7 +93,7 @@ class Protocol(HttpToolsProtocol):
         self._feed(data)
         if self.in_body and self._body is not body:
             self.flow.pause_reading()  # until the application asks for the body
-        if self._pending > HEAD_BYTES and not self._lingering and not self.transport.is_closing():
+        if self._pending > HEAD_BYTES and self._lingers_since is None and not self.transport.is_closing():
             self._refuse(431, "The head of this request is too large.")
 
     def _feed(self, data: bytes | memoryview) -> None:
@@ -103,19 +102,19 @@ class Protocol(HttpToolsProtocol):
                 try:
                     return self.parser.feed_data(data)
                 except httptools.HttpParserUpgrade as offer:
-                    if self._lingering:
+                    if self._lingers_since is not None:
                         return
                     head = substitute_head(self.scope["headers"], self.cycle.keep_alive)
                     data = head + bytes(data[offer.args[0] :])
                     self.parser = continuing_parser(self)
         except httptools.HttpParserError:
-            if self._lingering:  # behind a request that was refused
+            if self._lingers_since is not None:  # behind a request that was refused
                 return
             self.logger.warning("Invalid HTTP request received.")
             self._refuse(400, "Invalid HTTP request received.")
 
     def on_headers_complete(self) -> None:
-        if self._lingering:
+        if self._lingers_since is not None:
             return
         self._head_since = None
         self.in_body = True
@@ -145,7 +144,7 @@ class Protocol(HttpToolsProtocol):
         return True
 
     def on_body(self, body: bytes) -> None:
-        if self._lingering:
+        if self._lingers_since is not None:
             return
         # Twice, for the framing of chunked bodies: chunks of a few bytes are legal.
         self._pending = max(0, self._pending - 2 * len(body))
@@ -158,7 +157,7 @@ class Protocol(HttpToolsProtocol):
             self._body.add(body)
 
     def on_message_complete(self) -> None:
-        if self._lingering or self.parser.should_upgrade():
+        if self._lingers_since is not None or self.parser.should_upgrade():
             return  # with an offer it is the end of the head: the body follows through another parser
         self.in_body = False
         self._pending = 0
@@ -168,7 +167,7 @@ class Protocol(HttpToolsProtocol):
             self._crowd.idle(self)
 
     def on_response_complete(self) -> None:
-        if self._lingering:
+        if self._lingers_since is not None:
             self.server_state.total_requests += 1
             return
         super().on_response_complete()
@@ -184,7 +183,7 @@ class Protocol(HttpToolsProtocol):
         self._check_answer()
         if self.transport.is_closing():
             return
-        if self._lingering:
+        if self._lingers_since is not None:
             if self.loop.time() - self._lingers_since > LINGER_SECONDS:
                 self.transport.close()
             return
@@ -226,9 +225,9 @@ class Protocol(HttpToolsProtocol):
         Closing with unread bytes makes the kernel send a reset. A client that is still sending its body would then
         lose the response.
         """
-        if self._lingering or self.transport.is_closing():
+        if self._lingers_since is not None or self.transport.is_closing():
             return
-        self._lingering, self._lingers_since = True, self.loop.time()
+        self._lingers_since = self.loop.time()
         self._unset_keepalive_if_required()
         if self.transport.can_write_eof():
             self.transport.write_eof()
@@ -239,7 +238,7 @@ class Protocol(HttpToolsProtocol):
         self._crowd.idle(self)
 
     def shutdown(self) -> None:
-        if self._lingering:
+        if self._lingers_since is not None:
             self.loop.call_later(1.0, self.transport.close)
         else:
             super().shutdown()

@@ -45,15 +45,16 @@ def inside(width: int, height: int, shape: tuple[int, int]) -> Inside:
     rows, columns = shape
     stretch = (width * rows) / (height * columns)
     across, down = columns // CELL, rows // CELL
+    whole = Inside(0, 0, columns, rows, rows, columns)
     if rows % CELL or columns % CELL:  # of a network with other cells
-        return Inside(0, 0, columns, rows, rows, columns)
+        return whole
     if stretch < LIMITS[0]:
         cells = max(1, round(across * stretch / STRETCHED[0]))
         return Inside((across - cells) // 2 * CELL, 0, cells * CELL, rows, rows, columns)
     if stretch > LIMITS[1]:
         cells = max(1, round(down * STRETCHED[1] / stretch))
         return Inside(0, (down - cells) // 2 * CELL, columns, cells * CELL, rows, columns)
-    return Inside(0, 0, columns, rows, rows, columns)
+    return whole
 
 
 def with_bars(pixels: Pixels, place: Inside) -> Pixels:

@@ -107,32 +107,42 @@ def decode(
     place = inside(width, height, nearest_shape(width, height, shapes))
     if header.sample is not None:
         return _decode_animation(data, header, header.sample, place)
-    turn = turn_of(header)
     with unreadable_on_error(header.format):
-        picture, box = load_picture(data, header, header.draft)
-        small = reduced(picture, size_before(turn, place), box, space_of(data, header.walk.colours))
-        pixels = _upright(small, turn)
-    one_colour = flat(pixels)
-    pixels = with_bars(pixels, place)
-    return Thumbnail((pixels,), width, height, header.format, header.orientation, one_colour, place)
+        pixels = stretched(data, header, header.draft, (place.width, place.height))
+    frame = with_bars(pixels, place)
+    return Thumbnail((frame,), width, height, header.format, header.orientation, flat(pixels), place)
 
 
-def size_before(turn: Image.Transpose | None, place: Inside) -> tuple[int, int]:
-    """Width and height of the picture in its rectangle before this turn."""
-    return (place.height, place.width) if turn in SIDEWAYS else (place.width, place.height)
+def stretched(data: bytes, header: Header, scale: int, size: tuple[int, int]) -> NDArray[np.uint8]:
+    """uint8[height, width, 3]: the first picture of a file, upright, of this `size` (width, height); a JPEG is decoded
+    at 1/scale of its sides. Raises what Pillow raises."""
+    picture, box = load_picture(data, header, scale)
+    return upright(picture, size, turn_of(header), box, space_of(data, header.walk.colours))
+
+
+def upright(
+    picture: Image.Image,
+    size: tuple[int, int],
+    turn: Image.Transpose | None,
+    box: tuple[float, float, float, float] | None,
+    space: Space,
+) -> NDArray[np.uint8]:
+    """uint8[height, width, 3]: as `reduced`, then turned. `size` (width, height): after the turn."""
+    small = reduced(picture, size[::-1] if turn in SIDEWAYS else size, box, space)
+    return np.asarray(small if turn is None else small.transpose(turn))
 
 
 def _decode_animation(data: bytes, header: Header, sample: Sample, place: Inside) -> Thumbnail:
     space, turn = space_of_canvas(data, header), turn_of(header)
-    size = size_before(turn, place)
+    size = place.width, place.height
     seen, weights = [], []
     with unreadable_on_error(header.format):
         for canvas in composed(data, header, sample.order):
             if canvas.index in sample.frames:
-                seen.append(_upright(reduced(canvas.picture, size, None, space), turn))
+                seen.append(upright(canvas.picture, size, turn, None, space))
                 weights.append(sample.weights[sample.frames.index(canvas.index)])
         if not seen:  # a broken frame precedes the first of them: what is shown before it
-            seen.append(_upright(reduced(canvas.picture, size, None, space), turn))
+            seen.append(upright(canvas.picture, size, turn, None, space))
             weights.append(1)
     shown = [i for i, pixels in enumerate(seen) if not flat(pixels)]
     kept = shown or [0]
@@ -147,10 +157,6 @@ def _decode_animation(data: bytes, header: Header, sample: Sample, place: Inside
         tuple(weights[i] for i in kept),
         header.frames,
     )
-
-
-def _upright(small: Image.Image, turn: Image.Transpose | None) -> NDArray[np.uint8]:
-    return np.asarray(small if turn is None else small.transpose(turn))
 
 
 def flat(pixels: NDArray[np.uint8]) -> bool:

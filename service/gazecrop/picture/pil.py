@@ -9,14 +9,13 @@ from collections.abc import Sequence
 from contextlib import suppress
 from io import BytesIO
 
-import numpy as np
 from PIL import Image
 from PIL.ImageFile import ImageFile
 
 from gazecrop.errors import PictureError, PictureUnreadable
 from gazecrop.picture.bars import inside, with_bars
 from gazecrop.picture.containers.ifd import orientation_of
-from gazecrop.picture.decode import Thumbnail, flat, reduced, size_before
+from gazecrop.picture.decode import Thumbnail, flat, upright
 from gazecrop.picture.load import SIDEWAYS, TURNS
 from gazecrop.picture.probe import inspect, nearest_shape, unreadable_on_error
 from gazecrop.picture.space import space_of_image
@@ -70,7 +69,6 @@ def thumbnail_of(image: Image.Image, shapes: Sequence[tuple[int, int]]) -> Thumb
         turn = TURNS.get(orientation)
         width, height = image.size[::-1] if turn in SIDEWAYS else image.size
         place = inside(width, height, nearest_shape(width, height, shapes))
-        small = reduced(image, size_before(turn, place), None, space_of_image(image))
-        pixels = np.asarray(small if turn is None else small.transpose(turn))
-    one_colour = flat(pixels)
-    return Thumbnail((with_bars(pixels, place),), width, height, format, orientation, one_colour, place)
+        pixels = upright(image, (place.width, place.height), turn, None, space_of_image(image))
+    frame = with_bars(pixels, place)
+    return Thumbnail((frame,), width, height, format, orientation, flat(pixels), place)
