@@ -115,18 +115,21 @@ def test_a_crop_is_inside_scored_exactly_and_lists_unmet_constraints(
     assert crop.policy == (policy if policy != "auto" else "balanced" if focus is None else "focus")
     assert 0 < crop.beats_centre < 1 and (crop.beats_centre == 0.5 or (box.x, box.y) != (x, y))
 
-    # The longest beginning of the list that some box meets is met; of the rest, the unmet ones are listed.
+    # Those that some box meets together are met, the first ones before others; of the rest, the unmet ones are listed.
     boxes_asked = [(kind, brute.edges(percent, grid.width, grid.height)) for kind, percent in drawn]
 
-    def met(kept: int, corner: brute.Corner) -> bool:
-        return all(brute.meets(kind, edges, corner, *size) for kind, edges in boxes_asked[:kept])
+    def met(asked: list[tuple[str, tuple[int, ...]]], corner: brute.Corner) -> bool:
+        return all(brute.meets(kind, edges, corner, *size) for kind, edges in asked)
 
     corners = list(brute.corners(grid, *size))
-    kept = max(k for k in range(len(drawn) + 1) if any(met(k, corner) for corner in corners))
+    kept: list[tuple[str, tuple[int, ...]]] = []
+    for one in boxes_asked:
+        if any(met([*kept, one], corner) for corner in corners):
+            kept.append(one)
     assert all(met(kept, (each.x, each.y)) for each, _ in boxes)
     unmet = [
         constraint
-        for constraint, (kind, edges) in list(zip(constraints(drawn), boxes_asked, strict=True))[kept:]
+        for constraint, (kind, edges) in zip(constraints(drawn), boxes_asked, strict=True)
         if not brute.meets(kind, edges, (box.x, box.y), *size)
     ]
     assert list(crop.unmet) == unmet
@@ -135,7 +138,7 @@ def test_a_crop_is_inside_scored_exactly_and_lists_unmet_constraints(
         assert all(score <= crop.importance for score in scores)
 
 
-def test_the_last_constraint_is_dropped_first() -> None:
+def test_a_constraint_that_contradicts_earlier_ones_is_dropped() -> None:
     grid = SaliencyGrid(np.array([[1, 31, 1, 1]], np.uint8), 400, 100)
     left, right, middle = (Constraint("keep", x, 0.2, 0.1, 0.2) for x in (0.0, 0.9, 0.1))
     crop = Cropper(grid).crop(parse_ratio("1:1"), Options("window", constraints=(left, right, middle)))
@@ -145,6 +148,9 @@ def test_the_last_constraint_is_dropped_first() -> None:
     )  # `middle` happens to be met as well
     crop = Cropper(grid).crop(parse_ratio("1:1"), Options("window", constraints=(right, left, middle)))
     assert (crop.box, crop.unmet) == (Box(300, 0, 100, 100), (left, middle))
+    wide = Constraint("keep", 0, 0, 0.5, 1)  # no box is as wide, which must not cost those behind it
+    crop = Cropper(grid).crop(parse_ratio("1:1"), Options("window", constraints=(wide, right)))
+    assert (crop.box, crop.unmet) == (Box(300, 0, 100, 100), (wide,))
     everything = Constraint("avoid", 0, 0, 1, 1)
     crop = Cropper(grid).crop(parse_ratio("1:1"), Options("window", constraints=(everything,)))
     assert (crop.box, crop.unmet) == (Box(100, 0, 100, 100), (everything,))

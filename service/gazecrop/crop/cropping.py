@@ -15,7 +15,7 @@ from gazecrop.crop.grid import SaliencyGrid
 from gazecrop.crop.objects import KINDS, Held, Kind, held
 from gazecrop.crop.overlay import Overlaid
 from gazecrop.crop.overlay import unmet as unmet_overlays
-from gazecrop.crop.placing import Box, Constraint, Field, Profile, place
+from gazecrop.crop.placing import Box, Constraint, Field, Profile, compatible, place
 from gazecrop.crop.points import Point, find
 from gazecrop.crop.ratios import WIDEST, Ratio, simplest
 from gazecrop.crop.sliding import slide
@@ -252,13 +252,16 @@ class Cropper:
             value = Overlaid(field, protected, options.overlays, (width, height), balance)
 
         kept = list(wishes)
-        while (box := place(field, width, height, aim, kept, value=value)) is None:
-            kept.pop()  # the last constraint is dropped first; without constraints there is always a box
+        box = place(field, width, height, aim, kept, value=value)
+        if box is None:
+            kept = compatible(field, width, height, wishes)
+            box = place(field, width, height, aim, kept, value=value)
+            assert box is not None  # some box meets these
         if policy == "careful":
             box = self._careful(box, kept, options)
         elif policy == "focus" and focus is not None and aim is not None and options.auto_zoom is None:
             box = slide(box, aim, focus, protected, kept, (grid.width, grid.height))
-        unmet = [c for c in options.constraints[len(kept) :] if not c.met(box, grid.width, grid.height)]
+        unmet = [c for c in options.constraints if not c.met(box, grid.width, grid.height)]
         if options.overlays:
             unmet += unmet_overlays(options.overlays, box, field, protected, flat=grid.flat)
 

@@ -318,6 +318,15 @@ class Value(Protocol):
     ) -> NDArray[np.float64]: ...
 
 
+def compatible(field: Field, width: int, height: int, constraints: Sequence[Constraint]) -> list[Constraint]:
+    """Those that one box of width x height pixels can meet together: each that agrees with the ones before it."""
+    kept: list[Constraint] = []
+    for each in constraints:
+        if place(field, width, height, (0, 0), [*kept, each]) is not None:
+            kept.append(each)
+    return kept
+
+
 def place(
     field: Field,
     width: int,

@@ -356,6 +356,13 @@ function isMet(constraint, box, grid) {
   return right <= box.x || bottom <= box.y || box.x + box.width <= left || box.y + box.height <= top;
 }
 
+/** The constraints that one box of width x height can meet together: each that agrees with the ones before it. */
+function compatible(grid, width, height, constraints) {
+  const kept = [];
+  for (const each of constraints) if (place(grid, width, height, [0, 0], [...kept, each], [])) kept.push(each);
+  return kept;
+}
+
 /**
  * The best box of width x height. Without `aim` the one with the largest sum or `value`, of equal ones the nearest to the middle;
  * with `aim` the one whose corner is nearest to that pixel. It meets all constraints, and its intersection over union
@@ -1077,15 +1084,18 @@ export function crop(grid, ratio, options = {}) {
   if (!Object.values(weights).every((weight) => weight >= 0 && weight <= 1))
     throw new RangeError("weights must be 0 to 1");
   let value = policy === "balanced" || policy === "careful" ? balance(grid, objects, weights) : null;
-  const kept = [...constraints],
-    overlays = overlaysOf(options.overlays ?? []);
+  const overlays = overlaysOf(options.overlays ?? []);
+  let kept = [...constraints];
   if (overlays.length && policy === "subject") {
     aim = null;
     kept.push(wholeSubject(subject));
   }
   if (overlays.length && !aim) value = overlaid(grid, objects, overlays, width, height, value);
-  let box;
-  while (!(box = place(grid, width, height, aim, kept, [], value))) kept.pop(); // the last one is dropped first
+  let box = place(grid, width, height, aim, kept, [], value);
+  if (!box) {
+    kept = compatible(grid, width, height, kept);
+    box = place(grid, width, height, aim, kept, [], value);
+  }
   if (policy === "careful") box = carefully(grid, box, kept, objects, careful);
   if (policy === "focus" && focus && !automatic && objects.length)
     box = slide(box, aim, [focus.x, focus.y], objects, kept, grid);
@@ -1114,7 +1124,7 @@ export function crop(grid, ratio, options = {}) {
     verdict,
     objects: seen,
     unmet: [
-      ...constraints.slice(kept.length).filter((constraint) => !isMet(constraint, box, grid)),
+      ...constraints.filter((constraint) => !isMet(constraint, box, grid)),
       ...overlays.filter((each) => hides(each, box, grid, objects)),
     ],
     // In two dimensions a later search may find a better one, so they are sorted.
