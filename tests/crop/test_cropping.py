@@ -118,11 +118,11 @@ def test_a_crop_is_inside_scored_exactly_and_lists_unmet_constraints(
     # Those that some box meets together are met, the first ones before others; of the rest, the unmet ones are listed.
     boxes_asked = [(kind, brute.edges(percent, grid.width, grid.height)) for kind, percent in drawn]
 
-    def met(asked: list[tuple[str, tuple[int, ...]]], corner: brute.Corner) -> bool:
+    def met(asked: list[tuple[str, brute.Edges]], corner: brute.Corner) -> bool:
         return all(brute.meets(kind, edges, corner, *size) for kind, edges in asked)
 
     corners = list(brute.corners(grid, *size))
-    kept: list[tuple[str, tuple[int, ...]]] = []
+    kept: list[tuple[str, brute.Edges]] = []
     for one in boxes_asked:
         if any(met([*kept, one], corner) for corner in corners):
             kept.append(one)
