@@ -39,6 +39,25 @@ def test_the_crop_is_the_box_of_the_document(api: httpx.Client) -> None:
     assert np.array_equal(np.asarray(opened(answer)), np.asarray(expected))
 
 
+def test_what_the_box_does_not_meet_is_said(api: httpx.Client) -> None:
+    data = encode(draw(640, 480, disc=(0.8, 0.4)), "PNG")
+    answer = api.post("/v1/crop?ratio=1:1&keep=0,0,1,1&avoid=0,0,0.1,1&overlay=0,0,1,1", content=data)
+    assert answer.headers["x-gazecrop-unmet"] == "keep=0,0,1,1 overlay=0,0,1,1"
+    assert "x-gazecrop-unmet" not in api.post("/v1/crop?ratio=1:1&avoid=0,0,0.1,1", content=data).headers
+
+
+@pytest.mark.parametrize(
+    ("shade", "ground"), [((255, 255, 255), 128), ((245, 245, 250), 128), ((200, 30, 30), 255)]
+)
+def test_a_white_logo_can_be_seen_in_a_jpeg(
+    api: httpx.Client, shade: tuple[int, int, int], ground: int
+) -> None:
+    logo = Image.new("RGBA", (480, 320), (0, 0, 0, 0))
+    logo.paste((*shade, 255), (140, 100, 340, 220))
+    found = np.asarray(crop(api, encode(logo, "PNG"), "ratio=3:2&format=jpeg")).astype(int)
+    assert np.abs(found[160, 240] - shade).max() < 8 and np.abs(found[20, 20] - ground).max() < 8
+
+
 @pytest.mark.parametrize(
     ("query", "size"),
     [

@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gazecrop.crop import answers
-from gazecrop.crop.cropping import Cropper, Options
+from gazecrop.crop.cropping import GOOD, Cropper, Options, verdict
 from gazecrop.crop.grid import SaliencyGrid
 from gazecrop.crop.objects import HEAD, MOST, TWENTIETHS, Object, held, most_important, pack, unpack
 from gazecrop.crop.ratios import parse_ratio
@@ -170,6 +170,17 @@ def test_a_crop_that_cuts_a_large_object_is_never_good() -> None:
     small = Object("face", 120, 51, 140, 71, 127)
     assert cropper(small).crop(parse_ratio("1:1"), Options("window")).verdict == "good"
     assert cropper(FACE).crop(parse_ratio("2:1"), Options("window")).verdict == "good"  # the whole picture
+
+
+def test_alternatives_are_judged_as_crops() -> None:
+    made = cropper(FACE)
+    crop = made.crop(parse_ratio("1:1"), Options("window", candidates=4))
+    answer = answers.crop_answer(crop, made)
+    assert [each["verdict"] for each in answer["alternatives"]] == list(crop.verdicts)
+    assert 2 <= len(crop.verdicts) == len(crop.alternatives)
+    for (box, importance), judged in zip(crop.alternatives, crop.verdicts, strict=True):
+        cut = held([FACE], box.ltrb, (made.grid.width, made.grid.height)).cut
+        assert judged == ("tight" if cut and importance >= GOOD else verdict(importance))
 
 
 def test_a_head_that_does_not_fit_leaves_the_face_protected() -> None:

@@ -203,6 +203,7 @@ def test_every_box_is_the_same_as_the_servers(run: Run) -> None:
             ]
             shares = [other["importance_fraction"] for other in theirs["alternatives"]]
             assert shares == pytest.approx([share for _, share in crop.alternatives], rel=0, abs=1e-12)
+            assert [other["verdict"] for other in theirs["alternatives"]] == list(crop.verdicts)
             assert (theirs["objects"] is None) == (crop.objects is None)
             if crop.objects is not None:
                 seen = theirs["objects"]

@@ -63,9 +63,9 @@ def seldom(crop: Crop, cropper: Cropper) -> dict[str, Any]:
             {
                 "box": box_answer(other),
                 "importance_fraction": round(importance, 4),
-                "verdict": verdict(importance),
+                "verdict": judged,
             }
-            for other, importance in crop.alternatives
+            for (other, importance), judged in zip(crop.alternatives, crop.verdicts, strict=True)
         ]
     return found
 

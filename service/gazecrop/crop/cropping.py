@@ -35,8 +35,11 @@ MOST_SUBJECTS = 16  # kept for one map; one takes up to 2 ms to find
 CAREFUL = 0.8  # the least chance of beating the centre crop with which policy `careful` leaves it
 
 
-def verdict(importance: float) -> Verdict:
-    return "good" if importance >= GOOD else "tight" if importance >= TIGHT else "poor"
+def verdict(importance: float, objects: Held | None = None) -> Verdict:
+    """Never `good` where a large one of the objects is cut through."""
+    if importance >= GOOD and (objects is None or not any(each.large for each in objects.cut)):
+        return "good"
+    return "tight" if importance >= TIGHT else "poor"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,7 @@ class Crop(NamedTuple):  # made in a quarter of the time of a frozen dataclass
     confidence: float | None = None
     unmet: tuple[Constraint, ...] = ()
     alternatives: tuple[tuple[Box, float], ...] = ()
+    verdicts: tuple[Verdict, ...] = ()  # of the alternatives
     objects: Held | None = None
     zoom: Fraction | None = None
     fields: tuple[str, ...] = ()
@@ -101,12 +105,8 @@ class Crop(NamedTuple):  # made in a quarter of the time of a frozen dataclass
 
     @property
     def verdict(self) -> Verdict:
-        """Never `good` where a large object is cut through."""
-        if self.whole:
-            return "good"
-        found = verdict(self.importance)
-        large = self.objects is not None and any(each.large for each in self.objects.cut)
-        return "tight" if found == "good" and large else found
+        """`good` for the whole picture."""
+        return "good" if self.whole else verdict(self.importance, self.objects)
 
 
 class Cropper:
@@ -299,6 +299,9 @@ class Cropper:
             confidence=confidence,
             unmet=tuple(unmet),
             alternatives=tuple([(other, total / field.total) for other, total in others]) if others else (),
+            verdicts=tuple(
+                [verdict(total / field.total, self._held(other, options.protect)) for other, total in others]
+            ),
             objects=self._held(box, options.protect),
             zoom=zoom if options.auto_zoom is not None else None,
             fields=options.fields,

@@ -17,6 +17,7 @@ EXPOSED = (
     "X-Degraded",
     "X-Gazecrop-Box",
     "X-Gazecrop-Id",
+    "X-Gazecrop-Unmet",
     "X-Request-Id",
 )
 

@@ -27,7 +27,7 @@
  *   beats_centre: number,
  *   whole: boolean, verdict: "good"|"tight"|"poor", unmet: Constraint[],
  *   objects: {whole: number, cut: Found[], outside: number, avoidable: Found[]}|null,
- *   alternatives: {box: Box, importance_fraction: number}[], fields?: Object<string, any>}} Crop
+ *   alternatives: {box: Box, importance_fraction: number, verdict: Verdict}[], fields?: Object<string, any>}} Crop
  */
 
 export const PROFILES = Object.freeze({
@@ -1110,8 +1110,6 @@ export function crop(grid, ratio, options = {}) {
   const whole = width === grid.width && height === grid.height,
     [importance_fraction, centre_fraction] = sharesOf(grid, box);
   const seen = grid.objects.length ? held(objects, box, grid) : null;
-  let verdict = whole || importance_fraction >= GOOD ? "good" : importance_fraction >= TIGHT ? "tight" : "poor";
-  if (verdict === "good" && !whole && seen?.cut.some(isLarge)) verdict = "tight";
   return {
     box,
     policy,
@@ -1121,7 +1119,7 @@ export function crop(grid, ratio, options = {}) {
     gain: importance_fraction - centre_fraction,
     beats_centre: beatsCentre(grid, box),
     whole,
-    verdict,
+    verdict: whole ? "good" : verdictOf(importance_fraction, seen),
     objects: seen,
     unmet: [
       ...constraints.filter((constraint) => !isMet(constraint, box, grid)),
@@ -1130,10 +1128,20 @@ export function crop(grid, ratio, options = {}) {
     // In two dimensions a later search may find a better one, so they are sorted.
     alternatives: taken
       .slice(1)
-      .map((other) => ({ box: other, importance_fraction: share(other) }))
+      .map((other) => ({
+        box: other,
+        importance_fraction: share(other),
+        verdict: verdictOf(share(other), held(objects, other, grid)),
+      }))
       .sort((a, b) => b.importance_fraction - a.importance_fraction),
     ...(names.length && { fields: fieldsOf(names, { ...cut, ratio: textOf(ratio), face: wholeFace(grid, box) }) }),
   };
+}
+
+/** Never `good` where a large one of the objects is cut through. */
+function verdictOf(importance, objects) {
+  if (importance >= GOOD && !objects?.cut.some(isLarge)) return "good";
+  return importance >= TIGHT ? "tight" : "poor";
 }
 
 /** A person's point for this profile, else for all. `focus` may be the document's, which may be the network's own. */

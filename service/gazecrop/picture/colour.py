@@ -3,6 +3,7 @@
 import numpy as np
 from PIL import Image, ImageChops, ImageCms
 
+FAINT = 240  # lighter colours can hardly be seen on white
 MID_GREY = 128  # replaces transparent pixels: neither bright nor dark, so that it is not salient
 
 
@@ -57,8 +58,12 @@ def lab_to_rgb(picture: Image.Image) -> Image.Image:
 
 
 def on_white(picture: Image.Image) -> Image.Image:
-    """LA or RGBA -> RGB, composited on white."""
+    """LA or RGBA -> RGB, composited on white; on mid-grey where white would show nothing, as of a white logo."""
     picture = picture.convert("RGBA")
-    ground = Image.new("RGB", picture.size, "white")
-    ground.paste(picture, mask=picture.getchannel("A"))
+    alpha = picture.getchannel("A")
+    for shade in ((255,) * 3, (MID_GREY,) * 3):
+        ground = Image.new("RGB", picture.size, shade)
+        ground.paste(picture, mask=alpha)
+        if np.asarray(ground).min() < FAINT or not alpha.getbbox():
+            break
     return ground

@@ -167,7 +167,7 @@ def stored_box(
 
 
 def encode(result: Cut, format: str, quality: int | None = None) -> bytes:
-    """The encoded file. Transparent pixels become white in JPEG, which has no alpha."""
+    """The encoded file. JPEG has no alpha: transparent pixels are composited as by `on_white`."""
     picture = result.picture
     if picture.mode in ("LA", "RGBA") and picture.getextrema()[-1] == (255, 255):
         picture = picture.convert(picture.mode[:-1])

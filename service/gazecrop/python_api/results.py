@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from gazecrop.crop.answers import crop_answer
-from gazecrop.crop.cropping import Applied, Cropper, Verdict, verdict
+from gazecrop.crop.cropping import Applied, Cropper, Verdict
 from gazecrop.crop.cropping import Crop as Found
 from gazecrop.crop.objects import Held, Object
 from gazecrop.crop.placing import Box, Constraint
@@ -102,8 +102,8 @@ class Crop:
             objects=found.objects,
             unmet=found.unmet,
             alternatives=tuple(
-                Alternative(box, round(importance, 4), verdict(importance))
-                for box, importance in found.alternatives
+                Alternative(box, round(importance, 4), verdict)
+                for (box, importance), verdict in zip(found.alternatives, found.verdicts, strict=True)
             ),
             css=answer.get("css"),
             links=answer["links"],

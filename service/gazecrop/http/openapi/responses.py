@@ -19,6 +19,7 @@ _HEADERS = {
     "X-Degraded": "What was unavailable: `store`.",
     "X-Gazecrop-Box": "x,y,width,height of the crop in pixels of the upright picture.",
     "X-Gazecrop-Id": "The picture's id.",
+    "X-Gazecrop-Unmet": "`unmet` of the crop, such as `keep=0,0,1,1 overlay=0,0.5,1,0.5`. Absent if there is none.",
     "Content-Security-Policy": "Of text/html: nothing of it is loaded or run.",
     "X-Content-Type-Options": "nosniff, of text/html.",
     "Retry-After": "Seconds.",
@@ -31,6 +32,7 @@ _OPTIONAL = {
     "X-Content-Type-Options",
     "Server-Timing",
     "X-Degraded",
+    "X-Gazecrop-Unmet",
     "Connection",
     "Accept-Encoding",
 }

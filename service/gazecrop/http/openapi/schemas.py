@@ -84,7 +84,8 @@ class Objects(Schema):
 
 class Advice(Schema):
     nearest_good_ratio: str | None = Field(
-        description="Null if no other ratio would help: a policy, a zoom or a constraint decided, or none is good."
+        description="Null where the share of importance is not poor, none is good, or a policy, a zoom or a "
+        "constraint decided."
     )
     pad_to: Canvas = Field(description="The smallest canvas of the ratio that contains the whole picture.")
     cut: list[Object] | SkipJsonSchema[None] = absent(

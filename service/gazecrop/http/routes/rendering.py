@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from gazecrop.concurrency.bodies import hold_answer
+from gazecrop.crop.answers import constraint_answer
 from gazecrop.crop.cropping import Crop
 from gazecrop.crop.params import CROPPING, Wanted
 from gazecrop.errors import ClientGone, DeadlinePassed
@@ -51,7 +52,7 @@ EXPLAIN = (CROPPING - {"candidates", "fields"}) | OUTPUT | {"layers"}
     responses=responses(
         {200: CROPPED},
         *(401, 403, 406, 408, 413, 415, 422, 502, 503, 504),
-        headers=("Vary", "X-Degraded", "X-Gazecrop-Id", "X-Gazecrop-Box"),
+        headers=("Vary", "X-Degraded", "X-Gazecrop-Id", "X-Gazecrop-Box", "X-Gazecrop-Unmet"),
     ),
     openapi_extra=crop_upload(
         "ratio", "width", "height", "enlarge", "format", "quality", "animated", *OF_A_BOX
@@ -97,6 +98,9 @@ async def cropped(request: Request, sent: Upload[CropOutput], wanted: Wanted) ->
         max_pixels=output.max_pixels,
     )
     headers = {"X-Gazecrop-Box": f"{box.x},{box.y},{box.width},{box.height}"}
+    if found.unmet:
+        unmet = (constraint_answer(each) for each in found.unmet)
+        headers["X-Gazecrop-Unmet"] = " ".join(f"{each['parameter']}={each['value']}" for each in unmet)
     header = await parts_of(request).pipeline.header(sent.data)
     limits = limits_of(parts_of(request).settings)
     moving = is_kept(header, output.format, output.animated, limits)
