@@ -1,5 +1,7 @@
 """Conversions of pixel modes and colour spaces that Pillow leaves to the caller. Pure."""
 
+from typing import cast
+
 import numpy as np
 from PIL import Image, ImageChops, ImageCms
 
@@ -61,9 +63,10 @@ def on_white(picture: Image.Image) -> Image.Image:
     """LA or RGBA -> RGB, composited on white; on mid-grey where white would show nothing, as of a white logo."""
     picture = picture.convert("RGBA")
     alpha = picture.getchannel("A")
-    for shade in ((255,) * 3, (MID_GREY,) * 3):
-        ground = Image.new("RGB", picture.size, shade)
+    ground = Image.new("RGB", picture.size, "white")
+    ground.paste(picture, mask=alpha)
+    bands = cast(tuple[tuple[int, int], ...], ground.getextrema())
+    if min(low for low, _ in bands) >= FAINT and alpha.getbbox():
+        ground.paste((MID_GREY,) * 3, (0, 0, *picture.size))
         ground.paste(picture, mask=alpha)
-        if np.asarray(ground).min() < FAINT or not alpha.getbbox():
-            break
     return ground
