@@ -54,9 +54,18 @@ def value(grid: SaliencyGrid, box: Box, found: Iterable[Object], weights: Weight
             off_middle += abs(at - Fraction(side, 2)) / side
             off_mass += abs(centre - at) / side
     found_value = mass / total - Fraction(weights.middle) * off_middle - Fraction(weights.mass) * off_mass
-    for each in found:
+    protected = [
+        # A face's box and, with another weight, the head's; `shrunk` has its own tests in test_objects.py.
+        (each, one, Fraction(weight))
+        for each in found
+        for one, weight in (
+            ((each.shrunk, weights.face), (each, weights.head))
+            if each.kind == "face"
+            else ((each, weights.text),)
+        )
+    ]
+    for each, one, weight in protected:
         corner, size = (box.x, box.y), (box.width, box.height)
-        one = each.shrunk  # its own tests are in test_objects.py
         if any(
             Fraction((last - first) * side, 255) > length
             for first, last, side, length in zip(
@@ -64,14 +73,15 @@ def value(grid: SaliencyGrid, box: Box, found: Iterable[Object], weights: Weight
             )
         ):
             continue
-        longer = max(each.right - each.left, each.bottom - each.top)
-        root = max(number for number in range(256) if number * number <= 256 * longer)
-        weight = Fraction(weights.face if each.kind == "face" else weights.text) * root * each.score
+        area = (each.right - each.left) * (each.bottom - each.top)
+        side = max(number for number in range(256) if number * number <= area)
+        root = max(number for number in range(256) if number * number <= 256 * side)
         half = Fraction(
-            math.floor(weight * 1024 + Fraction(1, 2)), 2 * 256 * 127 * 1024
+            math.floor(weight * root * each.score * 1024 + Fraction(1, 2)), 2 * 256 * 127 * 1024
         )  # costs are integers
         share = brute.share_of(one, corner, *size, picture)
-        found_value -= 0 if share >= Fraction(19, 20) else half if share <= Fraction(1, 20) else 2 * half
+        loose = brute.LOOSE[each.kind]
+        found_value -= 0 if share >= 1 - loose else half if share <= loose else 2 * half
     return found_value
 
 
@@ -83,7 +93,7 @@ def test_values_are_as_documented(
     width, height = box_size(ratio, grid.width, grid.height, zoom)
     if (width, height) == (grid.width, grid.height):
         return  # there is one box, whatever its value
-    weights = Weights(*(data.draw(st.sampled_from([0.0, 0.02, 0.3])) for _ in range(4)))
+    weights = Weights(*(data.draw(st.sampled_from([0.0, 0.02, 0.3])) for _ in range(5)))
     x, y = data.draw(st.integers(0, grid.width - width)), data.draw(st.integers(0, grid.height - height))
     balance = Balance(Field(grid), found, weights)
     [[one]] = balance.values(np.array([x]), np.array([y]), width, height).tolist()
@@ -137,7 +147,7 @@ def test_only_what_is_surely_not_the_best_is_left_out(seed: int) -> None:
         corners = rng.integers(0, 200, (seed % 5, 2)).tolist()
         found = [Object("face", x, y, x + 50, y + 40, 127) for x, y in corners]
         field = Field(SaliencyGrid(levels, *rng.integers(100, 4000, 2).tolist()))
-        balance = Balance(field, found, Weights(*rng.choice([0.02, 0.2, 1], 4).tolist()))
+        balance = Balance(field, found, Weights(*rng.choice([0.02, 0.2, 1], 5).tolist()))
         width, height = field.width * 5 // 9, field.height * 4 // 9
         xs = field.across.bends(width, balance.across, both=True)
         ys = field.down.bends(height, balance.down, both=True)
@@ -210,7 +220,7 @@ def test_without_weights_it_is_the_window() -> None:
         for zoom in (Fraction(1), Fraction("1.7")):
             options = Options("window", zoom, candidates=3)
             window = Cropper(grid).crop(parse_ratio("4:5"), options)
-            balanced = Cropper(grid, weights=Weights(0, 0, 0, 0)).crop(
+            balanced = Cropper(grid, weights=Weights(0, 0, 0, 0, 0)).crop(
                 parse_ratio("4:5"), replace(options, policy="balanced")
             )
             assert (balanced.box, balanced.alternatives) == (window.box, window.alternatives)
@@ -218,7 +228,8 @@ def test_without_weights_it_is_the_window() -> None:
 
 def test_weights_come_from_the_manifest() -> None:
     entry = {"middle": 0.1, "mass": 0.2, "face": 0.3, "text": 0.4, "curve": []}
-    assert Weights.from_manifest(entry) == Weights(0.1, 0.2, 0.3, 0.4)
+    assert Weights.from_manifest(entry) == Weights(0.1, 0.2, 0.3, 0.4, 0)
+    assert Weights.from_manifest(entry | {"head": 0.5}) == Weights(0.1, 0.2, 0.3, 0.4, 0.5)
     calibration = {"weights": [0, 0, 0, 0], "intercept": 0}
     assert Calibration.from_manifest(calibration).balance == Weights()
     fitted = Calibration.from_manifest(calibration, {"middle": 0, "mass": 0, "face": 0, "text": 0})

@@ -120,11 +120,11 @@ def test_objects_are_whole_cut_or_outside_by_their_area(
     shares = [brute.share_inside(each, (x, y), *size, (width, height)) for each in found]
     cut = tuple(each for each in found if brute.is_cut(each, (x, y), *size, (width, height)))
     assert seen.cut == cut
-    # Whole: 19 of 20 parts inside, or of a head the face alone (brute.is_cut). Hypothesis found such a head.
-    assert seen.whole == sum(
-        20 * share > 1 and each not in cut for each, share in zip(found, shares, strict=True)
-    )
-    assert seen.outside == sum(20 * share <= 1 for share in shares)
+    # Whole: 19 of 20 parts inside, of a line 32 of 33, or of a head the face alone (brute.is_cut). Hypothesis found
+    # such a head.
+    outside = [share <= brute.LOOSE[each.kind] for each, share in zip(found, shares, strict=True)]
+    assert seen.whole == sum(not out and each not in cut for each, out in zip(found, outside, strict=True))
+    assert seen.outside == sum(outside)
     assert seen.avoidable == tuple(each for each in cut if brute.would_fit(each, *size, (width, height)))
 
 

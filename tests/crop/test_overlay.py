@@ -50,7 +50,7 @@ def hidden(grid: SaliencyGrid, box: Box, overlays: tuple[Constraint, ...]) -> tu
         corner, size = (box.x + left, box.y + top), (right - left, bottom - top)
         under += share(grid, *corner, *size)
         for number, each in enumerate(grid.objects):
-            if brute.share_of(each, corner, *size, (grid.width, grid.height)) > Fraction(1, 20):
+            if brute.share_of(each, corner, *size, (grid.width, grid.height)) > brute.LOOSE[each.kind]:
                 covered.add(number)
     return under, len(covered)
 

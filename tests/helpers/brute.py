@@ -15,6 +15,7 @@ from gazecrop.crop.objects import HEAD, KINDS, Object, most_important
 
 Corner = tuple[int, int]
 Edges = tuple[int, int, int, int]  # left, top, right, bottom
+LOOSE = {"face": Fraction(1, 20), "text": Fraction(1, 33)}  # of an object, on the other side of a box's edge
 
 
 def overlap(a: int, b: int, c: int, d: int) -> int:
@@ -166,8 +167,9 @@ def is_cut(one: Object, corner: Corner, width: int, height: int, picture: tuple[
         share(box, corner, width, height, picture)
         for share, box in ((share_inside, one), (share_of, one.shrunk))
     )
-    alone = face >= Fraction(19, 20) and would_fit(one, width, height, picture)
-    return Fraction(1, 20) < head < Fraction(19, 20) and not alone
+    loose = LOOSE[one.kind]
+    alone = face >= 1 - loose and would_fit(one, width, height, picture)
+    return loose < head < 1 - loose and not alone
 
 
 def would_fit(one: Object, width: int, height: int, picture: tuple[int, int]) -> bool:

@@ -228,14 +228,16 @@ def test_balanced_boxes_are_the_same_on_2000_maps_with_objects(run: Run) -> None
         size = SIZES[seed % len(SIZES)] if seed % 2 else (rng.randint(1, 5000), rng.randint(1, 5000))
         shape = GRIDS[rng.randrange(len(GRIDS))]
         grid = SaliencyGrid.from_density(density(seed % 7, *shape, noise), *size, objects=objects(rng))
-        weights = [0.05, 0.1, 0.02, 0.02] if seed % 3 else [rng.choice([0, rng.random()]) for _ in range(4)]
+        weights = (
+            [0.05, 0.1, 0.02, 0.02, 0.01] if seed % 3 else [rng.choice([0, rng.random()]) for _ in range(5)]
+        )
         cropper, queries = Cropper(grid, weights=Weights(*weights)), []
         for zoom in ("1", "1", rng.choice(["1.5", "2", "3.3"])):
             options = Options("balanced", Fraction(zoom), candidates=rng.choice([1, 1, 1, 2]))
             text = rng.choice([*PROFILES, f"{rng.uniform(0.05, 20):.6f}"])
             crop = cropper.crop(parse_ratio(text), options)
             sent = _options(options, None) | {
-                "weights": dict(zip(("middle", "mass", "face", "text"), weights, strict=True))
+                "weights": dict(zip(("middle", "mass", "face", "text", "head"), weights, strict=True))
             }
             queries.append({"ratio": text, "options": sent})
             expected.append((grid, crop))

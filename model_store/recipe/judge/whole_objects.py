@@ -11,8 +11,8 @@ policy `window`, and whether each bar is met. Half a minute, no torch.
 A picture's map and objects are what the service stores for it: its decoder, the network of the settings, levels and
 255ths. With --detector the objects are the 16 most important of objects.json.gz, found at full resolution. Judged are
 all of the detectors' boxes as they are. Along the axis that a crop slides on, an object is *cut* between 5 and 95 % of
-its box inside, and counts where it is no longer than the crop. Sizes are shares of the picture's width or height,
-whichever is larger.
+its box inside, and counts where it is no longer than the crop. A head is the box of a face, grown as the service grows
+its own. Sizes are shares of the picture's width or height, whichever is larger.
 """
 
 import gzip
@@ -28,7 +28,7 @@ from gazecrop.crop.confidence import Calibration
 from gazecrop.crop.cropping import Cropper, Policy
 from gazecrop.crop.cropping import Options as CropOptions
 from gazecrop.crop.grid import SaliencyGrid
-from gazecrop.crop.objects import Kind, Object, most_important
+from gazecrop.crop.objects import HEAD, TWENTIETHS, Kind, Object, most_important
 from gazecrop.crop.ratios import parse_ratio
 from gazecrop.model import Model
 from gazecrop.pipeline import analyse, limits_of
@@ -41,6 +41,7 @@ from model_store.recipe.options import DATA, ROOT, parse
 LEAST, MOST = 0.05, 0.95  # of an object inside a crop: between, it is cut
 FACES = (0.0, 0.08, 0.16, 1.01)
 LINES = (0.1, 0.2, 0.4)
+HEADS = (0.1, 1.01)
 # The most of each measure: points of crop score below `window`, then percent.
 BARS = {"lost": 0.7, "under": 0.7, "faces": 1.8, "faces .08-.16": 3.0, "faces larger": 9.0, "text .1-.4": 9.0}
 PRODUCT = ROOT.parent / "shared" / "cases" / "k_product_right.jpg"  # one product on plain ground
@@ -73,7 +74,9 @@ class Tally:
     """Pairs of picture and ratio, and pairs of object and ratio: (size, cut)."""
 
     pairs: list[tuple[float, float, float]] = field(default_factory=list)  # kept by crop, centre, best
-    objects: dict[str, list[tuple[float, bool]]] = field(default_factory=lambda: {"faces": [], "text": []})
+    objects: dict[str, list[tuple[float, bool]]] = field(
+        default_factory=lambda: {"faces": [], "text": [], "heads": []}
+    )
 
     def cut(self, kind: str, least: float, most: float) -> float:
         """In percent, of the objects of these sizes; NaN where there are none."""
@@ -93,6 +96,7 @@ class Tally:
             "text .1-.2": self.cut("text", *LINES[:2]),
             "text .2-.4": self.cut("text", *LINES[1:]),
             "text .1-.4": self.cut("text", LINES[0], LINES[-1]),
+            "heads": self.cut("heads", *HEADS),
         }
 
 
@@ -110,16 +114,27 @@ def pictures(split: str) -> Iterator[tuple[str, bytes, dict[str, object], np.nda
 
 
 def detected() -> dict[str, dict[str, np.ndarray]]:
-    """The detectors' boxes, float [n, 5] (x, y, width, height in fractions, score), by picture and kind."""
+    """The detectors' boxes, float [n, 5] (x, y, width, height in fractions, score), by picture and kind; of the faces
+    also the heads."""
     found = json.loads(gzip.decompress((DATA / "objects.json.gz").read_bytes()))
     keys = {key for boxes in found.values() for key in boxes}
-    return {
+    boxes = {
         key: {kind: np.array(found[kind].get(key, []), np.float64).reshape(-1, 5) for kind in found}
         for key in keys
     }
+    return {key: each | {"heads": heads(each["faces"])} for key, each in boxes.items()}
 
 
-NOTHING = {"faces": np.zeros((0, 5)), "text": np.zeros((0, 5))}
+def heads(faces: np.ndarray) -> np.ndarray:
+    """The boxes [n, 5] of faces, grown to heads and clipped to the picture."""
+    beside, above, below = (share / TWENTIETHS for share in HEAD)
+    corners, sizes = faces[:, :2], faces[:, 2:4]
+    first = np.maximum(corners - sizes * (beside, above), 0)
+    last = np.minimum(corners + sizes * (1 + beside, 1 + below), 1)
+    return np.concatenate((first, last - first, faces[:, 4:]), axis=1)
+
+
+NOTHING = {kind: np.zeros((0, 5)) for kind in ("faces", "text", "heads")}
 
 
 def scenes(split: str, limit: int = 0, *, detector: bool = False) -> list[Scene]:

@@ -2,25 +2,26 @@
 
 importance    the share of the picture's saliency in the box, as of policy `window`
 face, text    times the weights (objects.py) of the faces and text lines that the box cuts through, and half of the
-              weights of those outside, of all that it could hold whole; of a face the detector's own box counts, since
-              a head is whole in fewer boxes. People look at faces and text more than a map of 30x40 cells predicts:
-              without a cost of those outside, avoiding a cut loses more of their gaze
+              weights of those outside, of all that it could hold whole. People look at faces and text more than a map
+              of 30x40 cells predicts: without a cost of those outside, avoiding a cut loses more of their gaze
+head          the same for heads; for `face` the detector's own box counts, which is whole in more boxes. A box that is
+              close to the face costs less than one that cuts it: a detector's box ends at the hairline, give or take
 middle        times the distance of the box's middle from the picture's, in shares of the sides, across plus down;
               only in the directions in which the box is smaller than the picture
 mass          times the distance of the box's middle from the centre of mass of the saliency inside it, likewise: a
               lone subject comes to the middle of the box
 
 Candidates are those of `window` (placing.py) and, for each object, the offsets at which it becomes whole or outside,
-with a 20th missing or inside; in two dimensions also those at which all of it is inside or outside along one axis. They
-are finitely many. Values are doubles, computed in the same order as in gazecrop.js from integers that are mostly
-exact, so that both find the same box to the pixel.
+with as much missing or inside as may be; in two dimensions also those at which all of it is inside or outside along one
+axis. They are finitely many. Values are doubles, computed in the same order as in gazecrop.js from integers that are
+mostly exact, so that both find the same box to the pixel.
 
 Moments are about the picture's left or upper edge and doubled: a cell from a to b with level l has l * (b^2 - a^2), in
 the units of placing.py.
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, fields
 from functools import cached_property
 from math import floor
 from typing import Any
@@ -28,8 +29,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gazecrop.crop.balance_axis import COSTS, FINE, Axis, sums_upto, tables_of
-from gazecrop.crop.objects import LOOSE, PARTS, Object
+from gazecrop.crop.balance_axis import COSTS, FINE, Axis, Edges, sums_upto, tables_of
+from gazecrop.crop.objects import PARTS, Object
 from gazecrop.crop.placing import Field, Floats, Ints, product
 
 _SLACK = 1e-9  # of the picture's saliency: more than the rounding of a bound
@@ -45,14 +46,16 @@ class Weights:
 
     middle: float = 0.0169
     mass: float = 0.0211
-    face: float = 0.0352
-    text: float = 0.0592
+    face: float = 0.04
+    text: float = 0.0846
+    head: float = 0.0075
 
     @classmethod
     def from_manifest(cls, entry: dict[str, Any]) -> "Weights":
-        """Raises KeyError or ValueError when the entry `balance` of a network is incomplete or wrong."""
-        found = cls(*(float(entry[name]) for name in ("middle", "mass", "face", "text")))
-        if not all(0 <= each <= 1 for each in (found.middle, found.mass, found.face, found.text)):
+        """Raises KeyError or ValueError when the entry `balance` of a network is incomplete or wrong. One that was
+        fitted before heads had a weight has none."""
+        found = cls(*(float(({"head": 0} | entry)[each.name]) for each in fields(cls)))
+        if not all(0 <= each <= 1 for each in astuple(found)):
             raise ValueError("a weight of `balance` is not 0 to 1")
         return found
 
@@ -63,16 +66,21 @@ class Balance:
 
     def __init__(self, field: Field, objects: Sequence[Object], weights: Weights) -> None:
         self.field, self.weights = field, weights
-        self.objects = [(each.shrunk, _half(each, weights)) for each in objects]
+        self.objects = [
+            (each.shrunk, _half(each, weights.face if each.kind == "face" else weights.text))
+            for each in objects
+        ]
+        if weights.head:
+            self.objects += [(each, _half(each, weights.head)) for each in objects if each.kind == "face"]
 
     @cached_property
     def across(self) -> Axis:
-        edges = [(each.left, each.right, half) for each, half in self.objects]
+        edges = [Edges(each.left, each.right, each.loose, half) for each, half in self.objects]
         return Axis(self.field.across, edges, self.weights.middle, self.weights.mass)
 
     @cached_property
     def down(self) -> Axis:
-        edges = [(each.top, each.bottom, half) for each, half in self.objects]
+        edges = [Edges(each.top, each.bottom, each.loose, half) for each, half in self.objects]
         return Axis(self.field.down, edges, self.weights.middle, self.weights.mass)
 
     @property
@@ -98,13 +106,13 @@ class Balance:
 
     @cached_property
     def _edges(self) -> Ints:
-        """left, right, top, bottom of each object, in 255ths of a pixel, and `_half`: [5, objects, 1]."""
+        """left, right, top, bottom of each object, in 255ths of a pixel, `loose` and `_half`: [6, objects, 1]."""
         wide, high = self.across.side, self.down.side
         edges = [
-            (one.left * wide, one.right * wide, one.top * high, one.bottom * high, half)
+            (one.left * wide, one.right * wide, one.top * high, one.bottom * high, one.loose, half)
             for one, half in self.objects
         ]
-        return np.array(edges, np.int64).reshape(-1, 5).T[:, :, None]
+        return np.array(edges, np.int64).reshape(-1, 6).T[:, :, None]
 
     def values(
         self, xs: Ints, ys: Ints, width: int, height: int, allowed: NDArray[np.bool_] | None = None
@@ -143,8 +151,9 @@ class Balance:
         found -= across.off_middle((2 * xs + width) * across.cells)
         found -= down.off_middle((2 * ys + height) * down.cells)[:, None]
         if self.objects:
-            left, right, top, bottom, half = self._fitting(width, height)
-            wide, high = _uncut(left, right, xs, width), _uncut(top, bottom, ys, height)
+            left, right, top, bottom, loose, half = self._fitting(width, height)
+            wide = _uncut(left, right, loose, xs, width)
+            high = _uncut(top, bottom, loose, ys, height)
             halves = half / COSTS
             found += product((high * halves).T, wide)
             found -= halves.sum()
@@ -152,7 +161,7 @@ class Balance:
 
     def _fitting(self, width: int, height: int) -> Ints:
         """`_edges` of what fits into a box of this size."""
-        left, right, top, bottom, _ = edges = self._edges
+        left, right, top, bottom, _, _ = edges = self._edges
         fits = (right - left <= PARTS * width) & (bottom - top <= PARTS * height)
         return edges[:, fits[:, 0]]
 
@@ -196,25 +205,25 @@ class Balance:
 
     def _costs(self, xs: Ints, ys: Ints, width: int, height: int) -> Ints:
         """Of the objects that the boxes do not hold whole."""
-        left, right, top, bottom, half = self._fitting(width, height)
+        left, right, top, bottom, loose, half = self._fitting(width, height)
         wide = np.minimum(right, PARTS * (xs + width)) - np.maximum(left, PARTS * xs)
         high = np.minimum(bottom, PARTS * (ys + height)) - np.maximum(top, PARTS * ys)
         shared = np.maximum(wide, 0) * np.maximum(high, 0)
         area = (right - left) * (bottom - top)
-        missing = LOOSE * (area - shared) > area
-        cut = missing & (LOOSE * shared > area)
+        missing = loose * (area - shared) > area
+        cut = missing & (loose * shared > area)
         costs: Ints = (half * missing + half * cut).sum(axis=0)
         return costs
 
 
-def _half(each: Object, weights: Weights) -> int:
+def _half(each: Object, weight: float) -> int:
     """What an object outside costs, half of what a cut one does: an integer, so that sums do not depend on their
     order."""
-    return floor((weights.face if each.kind == "face" else weights.text) * each.weight * FINE + 0.5)
+    return floor(weight * each.weight * FINE + 0.5)
 
 
-def _uncut(first: Ints, last: Ints, offsets: Ints, length: int) -> Floats:
-    """Whether boxes at these offsets hold 95 % of each object's length along one axis, as they must to hold it whole:
+def _uncut(first: Ints, last: Ints, loose: Ints, offsets: Ints, length: int) -> Floats:
+    """Whether boxes at these offsets hold enough of each object's length along one axis, as they must to hold it whole:
     [objects, offsets], 0 or 1. `first`, `last`: its edges in 255ths of a pixel, [objects, 1]."""
-    loose, at = (last - first) // LOOSE, PARTS * offsets
-    return ((at <= first + loose) & (at >= last - loose - PARTS * length)).astype(np.float64)
+    missing, at = (last - first) // loose, PARTS * offsets
+    return ((at <= first + missing) & (at >= last - missing - PARTS * length)).astype(np.float64)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gazecrop.crop.objects import LOOSE, PARTS, WEIGHTS
+from gazecrop.crop.objects import PARTS, WEIGHTS
 from gazecrop.crop.placing import Floats, Ints, Profile
 
 FINE = 1024  # parts of a weight: costs are integers
@@ -40,9 +40,19 @@ def sums_upto(tables: Floats, place: Floats) -> Floats:
     return tables[1:]
 
 
+class Edges(NamedTuple):
+    """What boxes should not cut through, along one axis: `low`, `high` in 255ths of the side; up to one part in `loose`
+    may be on the other side of a box's edge; `half`: as of _Along."""
+
+    low: int
+    high: int
+    loose: int
+    half: int
+
+
 class _Along(NamedTuple):
-    """An object along one axis. An edge of a box that could hold it cuts it strictly between the pixels `first` and
-    `last`: more than a 20th of it is then on either side. `low`, `high`: the pixels around all of it; `size` in 255ths
+    """The same in pixels. An edge of a box that could hold it cuts it strictly between the pixels `first` and `last`:
+    more than one part in `loose` is then on either side. `low`, `high`: the pixels around all of it; `size` in 255ths
     of a pixel; `half`: what it costs outside, half of what it costs when cut, in shares of COSTS."""
 
     first: int
@@ -53,9 +63,10 @@ class _Along(NamedTuple):
     half: int
 
 
-def _along(low: int, high: int, side: int, half: int) -> _Along:
-    first = ((LOOSE * low + high - low) * side) // (LOOSE * PARTS)
-    last = -((-(LOOSE * high - high + low) * side) // (LOOSE * PARTS))
+def _along(edges: Edges, side: int) -> _Along:
+    low, high, loose, half = edges
+    first = ((loose * low + high - low) * side) // (loose * PARTS)
+    last = -((-(loose * high - high + low) * side) // (loose * PARTS))
     return _Along(first, last, low * side // PARTS, -(-high * side // PARTS), (high - low) * side, half)
 
 
@@ -91,19 +102,16 @@ class _Fitting:
 
 
 class Axis:
-    """One axis of the picture. `objects`: of each the edges (first, last) in 255ths, and `half` of _Along. `middle`,
-    `mass`: the weights."""
+    """One axis of the picture. `middle`, `mass`: the weights."""
 
-    def __init__(
-        self, profile: Profile, objects: Sequence[tuple[int, int, int]], middle: float, mass: float
-    ) -> None:
+    def __init__(self, profile: Profile, objects: Sequence[Edges], middle: float, mass: float) -> None:
         side = profile.side
         self.side, self.borders = side, profile.edges.borders
         self.cells = len(self.borders) - 1
         unit = 2 * side * self.cells
         self.middle, self.mass = middle / unit, mass / unit
         self._profile, self._total = profile, float(profile.heights[-1])
-        self._objects = [_along(low, high, side, half) for low, high, half in objects]
+        self._objects = [_along(each, side) for each in objects]
         self._sizes = sorted(one.size for one in self._objects)
         self._kept: dict[int, _Fitting] = {}
         self.found: dict[int, int] = {}  # length -> offset of the best box, of those asked for before

@@ -16,7 +16,9 @@ PARTS = 255  # of a side
 SCORES = 127  # the highest score
 WEIGHTS = 256 * SCORES  # the weight of an object as long as the picture that is surely there
 LARGE = 41  # of 255: a side of 16 % of the picture's
-LOOSE = 20  # up to a 20th of an object's area may be missing from a box that holds it, or be in a box that does not
+# Of an object's area, one part in so many may be missing from a box that holds it, or be in a box that does not. A 20th
+# of a line of text is half a letter or a whole one.
+LOOSE: dict[Kind, int] = {"face": 20, "text": 33}
 # A detector's box of a face ends at the hairline, the chin and the cheeks. The head with hair and ears is larger by
 # these 20ths of the box's sides: left and right each, above, below. Where the head does not fit into a crop, the
 # detector's own box is protected (`within`).
@@ -80,10 +82,16 @@ class Object:
 
     @property
     def weight(self) -> int:
-        """In policy `balanced`, 0 to WEIGHTS: the root of its longer side, as a share of the picture's, times the
-        score. On photographs of "train" a root cuts fewer large faces than equal weights do, and fewer small ones than
-        the side itself."""
-        return isqrt(256 * max(self.right - self.left, self.bottom - self.top)) * self.score
+        """In policy `balanced`, 0 to WEIGHTS: the fourth root of its area, as a share of the picture's, times the
+        score. On photographs of "train" such a root cuts fewer large faces than equal weights do, and fewer small ones
+        than the root of the area or of the longer side; a line of text, which is long and thin, does not outweigh a
+        face."""
+        area = (self.right - self.left) * (self.bottom - self.top)
+        return isqrt(256 * isqrt(area)) * self.score
+
+    @property
+    def loose(self) -> int:
+        return LOOSE[self.kind]
 
     @property
     def large(self) -> bool:
@@ -144,7 +152,7 @@ class Object:
     def alone_whole(self, ltrb: tuple[int, int, int, int], picture: tuple[int, int]) -> bool:
         """Whether a box holds 95 % of the face alone."""
         shared, area = self.shrunk.inside(ltrb, picture)
-        return LOOSE * (area - shared) <= area
+        return self.loose * (area - shared) <= area
 
 
 class Held(NamedTuple):
@@ -158,17 +166,19 @@ class Held(NamedTuple):
 
 
 def held(objects: Iterable[Object], ltrb: tuple[int, int, int, int], picture: tuple[int, int]) -> Held:
-    """An object is whole in a box that holds 95 % of its area, outside of one that holds 5 %, cut between. The area is
-    that of the face alone where the head is too large for the box and the face is not; a head is whole as well where
-    the face alone is."""
+    """A face is whole in a box that holds 95 % of its area, outside of one that holds 5 %, cut between; a line of text
+    with 97 and 3 %. The area is that of the face alone where the head is too large for the box and the face is not; a
+    head is whole as well where the face alone is."""
     cut, avoidable, whole, outside = [], [], 0, 0
     size = ltrb[2] - ltrb[0], ltrb[3] - ltrb[1]
     for each in objects:
         protected = each.within(size, picture)
         shared, area = (protected or each).inside(ltrb, picture)
-        if LOOSE * shared <= area:
+        if each.loose * shared <= area:
             outside += 1
-        elif LOOSE * (area - shared) <= area or (protected is not None and each.alone_whole(ltrb, picture)):
+        elif each.loose * (area - shared) <= area or (
+            protected is not None and each.alone_whole(ltrb, picture)
+        ):
             whole += 1
         else:
             cut.append(each)

@@ -4,7 +4,7 @@ The value of a box is that of its policy, the saliency of `window` or the value 
 picture's saliency, less
 
 importance    the share under each overlay: what is covered counts as little as what is left out
-objects       COVERED for each protected object of which an overlay hides more than a 20th
+objects       COVERED for each protected object of which an overlay hides more than a 20th, of a line of text a 33rd
 
 Candidates are those of the policy and, for each object, the offsets at which it is just clear of an overlay. Along one
 axis also those at which a side of an overlay is at the border of a cell, so that the largest value over whole pixels is
@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gazecrop.crop.balance import Balance
-from gazecrop.crop.objects import LOOSE, PARTS, Object
+from gazecrop.crop.objects import PARTS, Object
 from gazecrop.crop.placing import Box, Constraint, Field, Ints
 
 Floats = NDArray[np.float64]
@@ -127,7 +127,7 @@ class Overlaid:
                 across = np.minimum(last, PARTS * (xs + right)) - np.maximum(first, PARTS * (xs + left))
                 down = np.minimum(lower, PARTS * (ys + bottom)) - np.maximum(upper, PARTS * (ys + top))
                 shared = np.maximum(across, 0) * np.maximum(down, 0)[:, None]
-                covered |= LOOSE * shared > (last - first) * (lower - upper)
+                covered |= each.loose * shared > (last - first) * (lower - upper)
             count += covered
         return count
 
@@ -165,9 +165,12 @@ def unmet(
         if not has_pixels(edges):
             continue
         under = Box(box.x + left, box.y + top, right - left, bottom - top)
-        inside = (one.inside(under.ltrb, (field.width, field.height)) for one in objects)
-        if any(LOOSE * shared > area for shared, area in inside) or (
-            not flat and field.sum(under) > MUCH * field.total
-        ):
+        covered = any(_hides(under, one, (field.width, field.height)) for one in objects)
+        if covered or (not flat and field.sum(under) > MUCH * field.total):
             found.append(each)
     return found
+
+
+def _hides(under: Box, one: Object, picture: tuple[int, int]) -> bool:
+    shared, area = one.inside(under.ltrb, picture)
+    return one.loose * shared > area

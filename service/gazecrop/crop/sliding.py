@@ -12,7 +12,7 @@ from math import ceil, floor
 import numpy as np
 from numpy.typing import NDArray
 
-from gazecrop.crop.objects import LOOSE, PARTS, Object
+from gazecrop.crop.objects import PARTS, Object
 from gazecrop.crop.placing import Box, Constraint, Ints, allowed_boxes
 
 
@@ -68,8 +68,8 @@ def _turns(each: Object, axis: int, length: int, side: int) -> list[int]:
     """The offsets at which the object becomes whole, outside, entirely whole or entirely outside along one axis."""
     first, last = (each.left, each.right) if axis == 0 else (each.top, each.bottom)
     ends = [
-        ((LOOSE * first + last - first) * side) // (LOOSE * PARTS),
-        -((-(LOOSE * last - last + first) * side) // (LOOSE * PARTS)),
+        ((each.loose * first + last - first) * side) // (each.loose * PARTS),
+        -((-(each.loose * last - last + first) * side) // (each.loose * PARTS)),
         first * side // PARTS,
         -(-last * side // PARTS),
     ]
@@ -102,6 +102,7 @@ def _cut(
                 (np.maximum(across, 0) * np.maximum(down, 0)[:, None], (right - left) * (bottom - top))
             )
         (shared, area), (alone, face) = shares
-        inside, missing = LOOSE * shared > area, LOOSE * (area - shared) > area
-        count += inside & missing & (LOOSE * (face - alone) > face)
+        loose = both[0].loose
+        inside, missing = loose * shared > area, loose * (area - shared) > area
+        count += inside & missing & (loose * (face - alone) > face)
     return count

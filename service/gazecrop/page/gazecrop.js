@@ -21,7 +21,8 @@
  * @typedef {{policy?: Policy, zoom?: number|string, constraints?: Constraint[], candidates?: number,
  *   overlays?: {x: number, y: number, width: number, height: number}[], fields?: string, fill?: number,
  *   align?: {x: number, y: number}, pixels?: {width: number, height: number},
- *   protect?: string, careful?: number, weights?: {middle: number, mass: number, face: number, text: number},
+ *   protect?: string, careful?: number,
+ *   weights?: {middle: number, mass: number, face: number, text: number, head: number},
  *   focus?: {x: number, y: number, source?: "person"|"model", profiles?: Object<string, {x: number, y: number}>}|null}} Options
  * @typedef {{box: Box, policy: Policy|"subject", zoom: number, importance_fraction: number, centre_fraction: number, gain: number,
  *   beats_centre: number,
@@ -52,13 +53,13 @@ const KINDS = ["face", "text"],
   OBJECT = 256 * SCORES, // the weight of an object as long as the picture that is surely there
   FINE = 1024,
   LARGE = 41,
-  LOOSE = 20, // objects: their edges are in 255ths of a side, scores in 127ths; see objects.py
+  LOOSE = { face: 20, text: 33 }, // objects: their edges are in 255ths of a side, scores in 127ths; see objects.py
   TWENTIETHS = 20,
   HEAD = [1, 3, 1];
 /** Weights of policy `balanced`, in shares of the picture's saliency: see balance.py. */
-export const WEIGHTS = Object.freeze({ middle: 0.0169, mass: 0.0211, face: 0.0352, text: 0.0592 });
+export const WEIGHTS = Object.freeze({ middle: 0.0169, mass: 0.0211, face: 0.04, text: 0.0846, head: 0.0075 });
 /** Weights of `beats_centre`, the chance that people's gaze is kept better than by the centre crop: see confidence.py. */
-export const BEATS = Object.freeze([1.611952, 0.638543, 2.535814, -0.113145]);
+export const BEATS = Object.freeze([1.824677, 0.737261, 3.129649, 0.393959]);
 const CAREFUL = 0.8; // the least such chance with which policy `careful` leaves the centre
 const MOST = 5,
   APART = 0.15,
@@ -246,8 +247,8 @@ function unpack(code, width, height) {
       height: Math.ceil((bottom * height) / PARTS) - y,
     };
     const score = Math.round((100 * (rest % (SCORES + 1))) / SCORES) / 100;
-    const longer = Math.max(right - left, bottom - top),
-      weight = Math.floor(Math.sqrt(256 * longer)) * (rest % (SCORES + 1)); // in policy `balanced`
+    const side = Math.floor(Math.sqrt((right - left) * (bottom - top))),
+      weight = Math.floor(Math.sqrt(256 * side)) * (rest % (SCORES + 1)); // in policy `balanced`
     return { edges: [left, top, right, bottom], kind: KINDS[rest > SCORES ? 1 : 0], box, score, weight };
   });
 }
@@ -455,14 +456,14 @@ function shrunk(object) {
 const within = (object, { width, height }, grid) =>
   [object, shrunk(object)].find((each) => fits(each, width, height, grid));
 
-/** Whether a box holds 95 % of the face alone; a head is then whole, too. */
+/** Whether a box holds the face alone; a head is then whole, too. */
 function isAloneWhole(object, box, grid) {
   const [shared, area] = insideOf(shrunk(object), box, grid);
-  return LOOSE * (area - shared) <= area;
+  return LOOSE[object.kind] * (area - shared) <= area;
 }
 
-/** The objects seen from a box: whole with 95 % of their area inside, outside with 5 %, cut between. The area is that
- * of the face alone where the head is too large for the box and the face is not. */
+/** The objects seen from a box: a face is whole with 95 % of its area inside, outside with 5 %, cut between; a line of text
+ * with 97 and 3 %. The area is that of the face alone where the head is too large for the box and the face is not. */
 function held(objects, box, grid) {
   const cut = [],
     avoidable = [];
@@ -471,8 +472,9 @@ function held(objects, box, grid) {
   for (const each of objects) {
     const protectedBox = within(each, box, grid);
     const [shared, area] = insideOf(protectedBox ?? each, box, grid);
-    if (LOOSE * shared <= area) outside++;
-    else if (LOOSE * (area - shared) <= area || (protectedBox && isAloneWhole(each, box, grid))) whole++;
+    const loose = LOOSE[each.kind];
+    if (loose * shared <= area) outside++;
+    else if (loose * (area - shared) <= area || (protectedBox && isAloneWhole(each, box, grid))) whole++;
     else {
       cut.push(each);
       if (protectedBox) avoidable.push(each);
@@ -574,13 +576,14 @@ class Tables {
 }
 
 /** Along one axis, the pixels at which the first and the last edge of a box must be for the object to be whole in it. */
-const stepsOf = ({ edges }, low, side) => {
+const stepsOf = ({ edges, kind }, low, side) => {
   const first = edges[low],
     last = edges[low + 2],
-    parts = LOOSE * PARTS;
+    loose = LOOSE[kind],
+    parts = loose * PARTS;
   return [
-    Math.floor(((LOOSE * first + last - first) * side) / parts),
-    Math.ceil(((LOOSE * last - last + first) * side) / parts),
+    Math.floor(((loose * first + last - first) * side) / parts),
+    Math.ceil(((loose * last - last + first) * side) / parts),
   ];
 };
 
@@ -597,22 +600,22 @@ const turnsOf = (objects, low, side) => (length, both) =>
 
 /** The measure of boxes of policy `balanced` for `place`. */
 function balance(grid, objects, weights) {
-  const faces = objects.map(shrunk); // of a face the detector's own box counts
+  const costing = (one, weight) => ({ ...one, half: Math.floor(weight * one.weight * FINE + 0.5) });
+  // Of a face the detector's own box, then the head.
+  const costly = objects.map((one) => costing(shrunk(one), one.kind === "face" ? weights.face : weights.text));
+  if (weights.head)
+    costly.push(...objects.filter(({ kind }) => kind === "face").map((one) => costing(one, weights.head)));
   /** (x, y) -> what the objects that the box there cuts, and half of what those outside, cost: a sum of integers. */
   const costsOf = (width, height) => {
-    const fitting = faces
-      .filter((one) => fits(one, width, height, grid))
-      .map((one) => {
-        const weight = one.kind === "face" ? weights.face : weights.text;
-        return { ...one, half: Math.floor(weight * one.weight * FINE + 0.5) };
-      });
+    const fitting = costly.filter((one) => fits(one, width, height, grid));
     return (x, y) => {
       const box = { x, y, width, height };
       let costs = 0;
       for (const one of fitting) {
         const [shared, area] = insideOf(one, box, grid);
-        if (LOOSE * (area - shared) <= area) continue;
-        costs += LOOSE * shared > area ? 2 * one.half : one.half;
+        const loose = LOOSE[one.kind];
+        if (loose * (area - shared) <= area) continue;
+        costs += loose * shared > area ? 2 * one.half : one.half;
       }
       return costs / (2 * OBJECT * FINE);
     };
@@ -669,8 +672,8 @@ function balance(grid, objects, weights) {
     });
   };
   return {
-    turnsX: turnsOf(faces, 0, grid.width),
-    turnsY: turnsOf(faces, 1, grid.height),
+    turnsX: turnsOf(costly, 0, grid.width),
+    turnsY: turnsOf(costly, 1, grid.height),
     of(_, xs, ys, width, height) {
       let value;
       if (height === grid.height) {
@@ -875,10 +878,10 @@ const boxUnder = ([left, top, right, bottom], x, y) => ({
   height: bottom - top,
 });
 
-/** Whether a 20th of the object and more is in the box. */
+/** Whether more of the object is in the box than may be of one that it does not hold. */
 const isUnder = (object, box, grid) => {
   const [shared, area] = insideOf(object, box, grid);
-  return LOOSE * shared > area;
+  return LOOSE[object.kind] * shared > area;
 };
 
 /** Whether an overlay hides a part of an object, or more than MUCH of a map that is not flat. */
