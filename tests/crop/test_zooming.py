@@ -75,6 +75,45 @@ def test_the_subject_is_the_smallest_box_of_all(
     assert min(boxes)[2:] == (subject.top, subject.left, subject.bottom, subject.right)
 
 
+Keep = st.tuples(st.floats(0, 0.9), st.floats(0, 0.9), st.floats(0.01, 0.6), st.floats(0.01, 0.6)).map(
+    lambda box: Constraint("keep", box[0], box[1], min(box[2], 1 - box[0]), min(box[3], 1 - box[1]))
+)
+
+
+@given(grids(side=600, cells=7), objects(), Ratios, Keep)
+@settings(deadline=None, max_examples=300)
+def test_what_must_be_kept_widens_the_box_as_far_as_it_needs(
+    grid: SaliencyGrid, found: tuple[Object, ...], ratio: Any, keep: Constraint
+) -> None:
+    """It is inside wherever the largest box can hold it, with the subject where both fit; else nothing changes."""
+    grid = replace(grid, objects=found)
+    cropper, picture = Cropper(grid), (grid.width, grid.height)
+    plain, kept = cropper.crop(ratio, AUTO), cropper.crop(ratio, replace(AUTO, constraints=(keep,)))
+    subject = find_subject(grid, cropper.points, ("face", "text"))
+    if subject is None:
+        return
+    assert plain.zoom is not None and kept.zoom is not None and kept.zoom <= plain.zoom
+    largest, edges = box_size(ratio, *picture), keep.edges(*picture)
+    around, alone = subject.whole.edges(*picture), edges
+    both = (
+        *(min(pair) for pair in zip(edges[:2], around[:2], strict=True)),
+        *(max(pair) for pair in zip(edges[2:], around[2:], strict=True)),
+    )
+
+    def fits(box: tuple[int, ...], size: tuple[int, int]) -> bool:
+        return box[2] - box[0] <= size[0] and box[3] - box[1] <= size[1]
+
+    if not fits(alone, largest):
+        return
+    assert kept.unmet == ()
+    if fits(both, largest) and fits(around, (plain.box.width, plain.box.height)):
+        assert subject.whole.met(kept.box, *picture)
+    if kept.zoom < plain.zoom:  # a box one pixel smaller would not hold them
+        needed = both if fits(both, largest) else alone
+        size = kept.box.width - 1, kept.box.height - 1
+        assert needed[2] - needed[0] > size[0] or needed[3] - needed[1] > size[1]
+
+
 def test_a_subject_without_a_face_fills_its_share_in_the_middle() -> None:
     """Two of the three rows, the upper ones, hold more than 60 %: 120 x 60 pixels, the middle at 780, 300."""
     near = crop(spot(), "4:3", fill=Fraction(3, 10))

@@ -234,7 +234,7 @@ class Cropper:
         if options.auto_zoom is not None:
             subject = self._subject(options.protect, focus if policy == "focus" else None)
             if subject is not None:
-                zoom = subject.zoom(options.auto_zoom, ratio, grid.width, grid.height)
+                zoom = subject.zoom(options.auto_zoom, ratio, grid.width, grid.height, options.constraints)
                 policy = "subject" if options.policy == "auto" and focus is None else policy
         width, height = box_size(ratio, grid.width, grid.height, zoom)
         aim: tuple[int, int] | None

@@ -5,11 +5,13 @@ the main point and 60 % of the importance. Where a person's focus decides, the f
 cells is the one around it.
 
 A head fills its share by its height, so that heads of several portraits are equally tall; any other subject by the
-larger of its two shares. The box is at most 4 times smaller than the largest one. It is placed with the eyes at a third
+larger of its two shares. The box is at most 4 times smaller than the largest one, and as large as the `keep` boxes and
+the subject need that fit into the largest one together. It is placed with the eyes at a third
 of its height, or the middle of another subject in its middle, as far as the subject stays whole and the picture allows.
 Sizes are exact fractions; places are doubles, computed in the same order in both languages.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil, floor
@@ -53,8 +55,10 @@ class Subject:
     parts: tuple[int, int]
     face: bool
 
-    def zoom(self, auto: AutoZoom, ratio: Ratio, width: int, height: int) -> Fraction:
-        """1 to 4, for a picture of width x height pixels."""
+    def zoom(
+        self, auto: AutoZoom, ratio: Ratio, width: int, height: int, constraints: Iterable[Constraint] = ()
+    ) -> Fraction:
+        """1 to 4, for a picture of width x height pixels. `constraints`: those of kind `keep` stay inside."""
         p, q = ratio.numerator, ratio.denominator
         if width * q > height * p:
             largest = Fraction(height * p, q), Fraction(height)
@@ -68,6 +72,9 @@ class Subject:
             largest[0] / auto.pixels[0],
             largest[1] / auto.pixels[1],
         )
+        if keep := [each.edges(width, height) for each in constraints if each.kind == "keep"]:
+            size = _together([*keep, self.whole.edges(width, height)], largest)
+            zoom = min(zoom, largest[0] / size[0], largest[1] / size[1])
         return min(max(zoom, Fraction(1)), Fraction(CLOSEST))
 
     @property
@@ -86,6 +93,23 @@ class Subject:
             _offset(self.left, self.right, self.parts[0], 0.5, x, size[0], picture[0]),
             _offset(self.top, self.bottom, self.parts[1], EYES if on_eyes else 0.5, y, size[1], picture[1]),
         )
+
+
+def _together(
+    boxes: Iterable[tuple[int, int, int, int]], largest: tuple[Fraction, Fraction]
+) -> tuple[int, int]:
+    """The size of the box, at least one pixel, around those of these boxes, in their order, that fit into the largest
+    one, which has whole pixels, together. Edges are left, top, right, bottom in pixels."""
+    wide, high = (max(floor(side + Fraction(1, 2)), 1) for side in largest)
+    around: tuple[int, int, int, int] | None = None
+    for each in boxes:
+        left, top, right, bottom = each
+        if around is not None:
+            left, top = min(left, around[0]), min(top, around[1])
+            right, bottom = max(right, around[2]), max(bottom, around[3])
+        if right - left <= wide and bottom - top <= high:
+            around = left, top, right, bottom
+    return (1, 1) if around is None else (max(around[2] - around[0], 1), max(around[3] - around[1], 1))
 
 
 def _offset(first: int, last: int, parts: int, at: float, target: float, length: int, side: int) -> int:

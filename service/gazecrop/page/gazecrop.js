@@ -794,8 +794,24 @@ function smallest(grid, row, column) {
   return box;
 }
 
-/** [numerator, denominator], 1 to 4. */
-function subjectZoom({ edges: [left, top, right, bottom], parts, face }, { fill, pixels }, [p, q], grid) {
+/** The size of the box around those of these boxes, in their order, that fit into one of wide x high pixels together. */
+function together(boxes, wide, high) {
+  let around = null;
+  for (const each of boxes) {
+    const ends = (a, b) => [0, 1, 2, 3].map((i) => (i < 2 ? Math.min : Math.max)(a[i], b[i])),
+      edges = around ? ends(each, around) : each;
+    if (edges[2] - edges[0] <= wide && edges[3] - edges[1] <= high) around = edges;
+  }
+  return around ? [0, 1].map((i) => Math.max(around[i + 2] - around[i], 1)) : [1, 1];
+}
+
+/** [numerator, denominator], 1 to 4. Boxes of kind `keep` stay inside where they fit. */
+function subjectZoom(subject, { fill, pixels }, [p, q], grid, constraints) {
+  const {
+    edges: [left, top, right, bottom],
+    parts,
+    face,
+  } = subject;
   const width = BigInt(grid.width),
     height = BigInt(grid.height),
     times = ([a, b], [c, d]) => [a * c, b * d];
@@ -818,6 +834,12 @@ function subjectZoom({ edges: [left, top, right, bottom], parts, face }, { fill,
     times(high, [1n, pixels[1]]),
     [CLOSEST, 1n],
   ];
+  const keep = constraints.filter(({ kind }) => kind === "keep").map((one) => edgesOf(one, grid));
+  if (keep.length) {
+    const largest = boxSize([p, q], grid, [1n, 1n]),
+      size = together([...keep, edgesOf(wholeSubject(subject), grid)], ...largest);
+    limits.push(times(wide, [1n, BigInt(size[0])]), times(high, [1n, BigInt(size[1])]));
+  }
   const zoom = limits.reduce((a, b) => (b[0] * a[1] < a[0] * b[1] ? b : a));
   return zoom[0] < zoom[1] ? [1n, 1n] : zoom;
 }
@@ -1071,7 +1093,7 @@ export function crop(grid, ratio, options = {}) {
     subject = null;
   if (policy === "auto") policy = focus ? "focus" : "balanced";
   if (automatic && (subject = findSubject(grid, objects, policy === "focus" ? focus : null))) {
-    zoom = subjectZoom(subject, automatic, shape, grid);
+    zoom = subjectZoom(subject, automatic, shape, grid, constraints);
     if ((options.policy ?? "auto") === "auto" && !focus) policy = "subject";
   }
   const [width, height] = boxSize(shape, grid, zoom),

@@ -74,8 +74,8 @@ class Object(Schema):
 
 class Objects(Schema):
     """The protected objects, seen from the box: a face is whole with 95 % of its area inside, outside with 5 %, cut
-    between; a line of text with 97 and 3 %. Where a head is too large for the box, the face alone counts if it is not: the head's box without hair, chin and
-    ears."""
+    between; a line of text with 97 and 3 %. Where a head is too large for the box, the face alone counts if it is not:
+    the head's box without hair, chin and ears."""
 
     whole: int = Field(ge=0, le=16)
     cut: list[Object]
