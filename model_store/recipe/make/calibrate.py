@@ -72,7 +72,6 @@ def main(options: Options) -> None:
         maps[side != half] = plain_network.predict(
             network, features_[0, torch.from_numpy(np.flatnonzero(side != half))]
         )
-    np.save(folder / "halves.npy", maps)  # for judge/balance_fit.py: "train" as a network sees new pictures
     x, y = examples(maps, Judged(gaze, every))
     weights, intercept = fit(x, y)
     calibration = Calibration(tuple(weights), intercept)

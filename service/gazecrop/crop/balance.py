@@ -46,9 +46,9 @@ class Weights:
 
     middle: float = 0.0169
     mass: float = 0.0211
-    face: float = 0.04
-    text: float = 0.0846
-    head: float = 0.0075
+    face: float = 0.0284
+    text: float = 0.06
+    head: float = 0.015
 
     @classmethod
     def from_manifest(cls, entry: dict[str, Any]) -> "Weights":
