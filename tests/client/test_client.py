@@ -63,6 +63,9 @@ def test_files(client: Client, picture: bytes) -> None:
     with PILImage.open(io.BytesIO(rendered.data)) as found:
         assert (found.size, found.format) == ((100, 100), "WEBP")
     assert rendered.media_type == "image/webp" and rendered.box and rendered.box.width == rendered.box.height
+    assert rendered.unmet == ()
+    unmet = client.render(picture, ratio="1:3", keep=[(0.1, 0.1, 0.1, 0.1), (0, 0, 1, 1)]).unmet
+    assert unmet == ("keep=0,0,1,1",)
     assert client.explain(picture, ratios=["1:1"]).box is None
     found_map = client.saliency(rendered.id)
     assert (len(found_map.values), len(found_map.values[0])) == (found_map.rows, found_map.columns)

@@ -62,12 +62,14 @@ class Image:
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """A picture file. box: of the crop in pixels of the upright upload; None for an explanation."""
+    """A picture file. box: of the crop in pixels of the upright upload; None for an explanation. unmet: the `keep`,
+    `avoid` and `overlay` boxes that the crop does not meet, such as "keep=0,0,1,1"."""
 
     data: bytes
     media_type: str
     id: str
     box: Box | None
+    unmet: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +143,7 @@ def read_rendered(answer: httpx.Response) -> Rendered:
         media_type=answer.headers["content-type"],
         id=answer.headers["x-gazecrop-id"],
         box=Box(*map(int, box.split(","))) if box else None,
+        unmet=tuple(answer.headers.get("x-gazecrop-unmet", "").split()),
     )
 
 

@@ -273,7 +273,7 @@ class Cropper:
             found.append(other)
         # In two dimensions a later search tries more positions, so that it may find a better box.
         others = (
-            sorted(((each, field.sum(each)) for each in found), key=lambda scored: -scored[1])
+            sorted(((each, field.sum(each) / field.total) for each in found), key=lambda scored: -scored[1])
             if found
             else ()
         )
@@ -298,10 +298,8 @@ class Cropper:
             plain=plain,
             confidence=confidence,
             unmet=tuple(unmet),
-            alternatives=tuple([(other, total / field.total) for other, total in others]) if others else (),
-            verdicts=tuple(
-                [verdict(total / field.total, self._held(other, options.protect)) for other, total in others]
-            ),
+            alternatives=tuple(others),
+            verdicts=tuple([verdict(share, self._held(other, options.protect)) for other, share in others]),
             objects=self._held(box, options.protect),
             zoom=zoom if options.auto_zoom is not None else None,
             fields=options.fields,
