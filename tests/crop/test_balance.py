@@ -54,14 +54,13 @@ def value(grid: SaliencyGrid, box: Box, found: Iterable[Object], weights: Weight
             off_middle += abs(at - Fraction(side, 2)) / side
             off_mass += abs(centre - at) / side
     found_value = mass / total - Fraction(weights.middle) * off_middle - Fraction(weights.mass) * off_mass
+    face = weights.alone if sum(each.kind == "face" for each in found) == 1 else weights.face
     protected = [
         # A face's box and, with another weight, the head's; `shrunk` has its own tests in test_objects.py.
         (each, one, Fraction(weight))
         for each in found
         for one, weight in (
-            ((each.shrunk, weights.face), (each, weights.head))
-            if each.kind == "face"
-            else ((each, weights.text),)
+            ((each.shrunk, face), (each, weights.head)) if each.kind == "face" else ((each, weights.text),)
         )
     ]
     for each, one, weight in protected:
@@ -93,7 +92,7 @@ def test_values_are_as_documented(
     width, height = box_size(ratio, grid.width, grid.height, zoom)
     if (width, height) == (grid.width, grid.height):
         return  # there is one box, whatever its value
-    weights = Weights(*(data.draw(st.sampled_from([0.0, 0.02, 0.3])) for _ in range(5)))
+    weights = Weights(*(data.draw(st.sampled_from([0.0, 0.02, 0.3])) for _ in range(6)))
     x, y = data.draw(st.integers(0, grid.width - width)), data.draw(st.integers(0, grid.height - height))
     balance = Balance(Field(grid), found, weights)
     [[one]] = balance.values(np.array([x]), np.array([y]), width, height).tolist()
@@ -147,7 +146,7 @@ def test_only_what_is_surely_not_the_best_is_left_out(seed: int) -> None:
         corners = rng.integers(0, 200, (seed % 5, 2)).tolist()
         found = [Object("face", x, y, x + 50, y + 40, 127) for x, y in corners]
         field = Field(SaliencyGrid(levels, *rng.integers(100, 4000, 2).tolist()))
-        balance = Balance(field, found, Weights(*rng.choice([0.02, 0.2, 1], 5).tolist()))
+        balance = Balance(field, found, Weights(*rng.choice([0.02, 0.2, 1], 6).tolist()))
         width, height = field.width * 5 // 9, field.height * 4 // 9
         xs = field.across.bends(width, balance.across, both=True)
         ys = field.down.bends(height, balance.down, both=True)
@@ -220,7 +219,7 @@ def test_without_weights_it_is_the_window() -> None:
         for zoom in (Fraction(1), Fraction("1.7")):
             options = Options("window", zoom, candidates=3)
             window = Cropper(grid).crop(parse_ratio("4:5"), options)
-            balanced = Cropper(grid, weights=Weights(0, 0, 0, 0, 0)).crop(
+            balanced = Cropper(grid, weights=Weights(0, 0, 0, 0, 0, 0)).crop(
                 parse_ratio("4:5"), replace(options, policy="balanced")
             )
             assert (balanced.box, balanced.alternatives) == (window.box, window.alternatives)
@@ -228,8 +227,8 @@ def test_without_weights_it_is_the_window() -> None:
 
 def test_weights_come_from_the_manifest() -> None:
     entry = {"middle": 0.1, "mass": 0.2, "face": 0.3, "text": 0.4, "curve": []}
-    assert Weights.from_manifest(entry) == Weights(0.1, 0.2, 0.3, 0.4, 0)
-    assert Weights.from_manifest(entry | {"head": 0.5}) == Weights(0.1, 0.2, 0.3, 0.4, 0.5)
+    assert Weights.from_manifest(entry) == Weights(0.1, 0.2, 0.3, 0.4, 0, 0.3)
+    assert Weights.from_manifest(entry | {"head": 0.5, "alone": 0.6}) == Weights(0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
     calibration = {"weights": [0, 0, 0, 0], "intercept": 0}
     assert Calibration.from_manifest(calibration).balance == Weights()
     fitted = Calibration.from_manifest(calibration, {"middle": 0, "mass": 0, "face": 0, "text": 0})

@@ -229,7 +229,9 @@ def test_balanced_boxes_are_the_same_on_2000_maps_with_objects(run: Run) -> None
         shape = GRIDS[rng.randrange(len(GRIDS))]
         grid = SaliencyGrid.from_density(density(seed % 7, *shape, noise), *size, objects=objects(rng))
         weights = (
-            [0.05, 0.1, 0.02, 0.02, 0.01] if seed % 3 else [rng.choice([0, rng.random()]) for _ in range(5)]
+            [0.05, 0.1, 0.02, 0.02, 0.01, 0.03]
+            if seed % 3
+            else [rng.choice([0, rng.random()]) for _ in range(6)]
         )
         cropper, queries = Cropper(grid, weights=Weights(*weights)), []
         for zoom in ("1", "1", rng.choice(["1.5", "2", "3.3"])):
@@ -237,7 +239,9 @@ def test_balanced_boxes_are_the_same_on_2000_maps_with_objects(run: Run) -> None
             text = rng.choice([*PROFILES, f"{rng.uniform(0.05, 20):.6f}"])
             crop = cropper.crop(parse_ratio(text), options)
             sent = _options(options, None) | {
-                "weights": dict(zip(("middle", "mass", "face", "text", "head"), weights, strict=True))
+                "weights": dict(
+                    zip(("middle", "mass", "face", "text", "head", "alone"), weights, strict=True)
+                )
             }
             queries.append({"ratio": text, "options": sent})
             expected.append((grid, crop))

@@ -25,7 +25,7 @@ def scenes(count: int = 12) -> list[Scene]:
             )
             for kind in ("faces", "text")
         }
-        boxes["heads"] = whole_objects.heads(boxes["faces"])
+        boxes |= {"heads": whole_objects.heads(boxes["faces"]), "lone": boxes["faces"][:1]}
         grid = SaliencyGrid(levels, 400, 300, objects=most_important(whole_objects.objects(boxes)))
         made.append(Scene(f"picture-{number}", grid, draw.random((40, 2)), boxes))
     return made
@@ -36,9 +36,9 @@ def test_the_table_measures_what_the_crops_do() -> None:
     table = balance_fit.candidates(some)
     every = np.ones(len(table.fold), np.bool_)
     for weights in (
-        Weights(0, 0, 0, 0, 0),
-        Weights(0.05, 0.1, 0.05, 0.05, 0.02),
-        Weights(0.3, 0, 0.2, 0, 0.1),
+        Weights(0, 0, 0, 0, 0, 0),
+        Weights(0.05, 0.1, 0.05, 0.05, 0.02, 0.1),
+        Weights(0.3, 0, 0.2, 0, 0.1, 0),
     ):
         found = table.measures(table.choose(weights), every)
         crops = judge(some, "balanced", weights).measures()

@@ -167,6 +167,7 @@ CUT = {
     "text .1-.2": "text of 0.1 to 0.2",
     "text .2-.4": "text of 0.2 to 0.4",
     "heads": "heads",
+    "lone": "lone faces",
 }
 
 

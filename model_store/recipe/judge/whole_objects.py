@@ -12,7 +12,8 @@ A picture's map and objects are what the service stores for it: its decoder, the
 255ths. With --detector the objects are the 16 most important of objects.json.gz, found at full resolution. Judged are
 all of the detectors' boxes as they are. Along the axis that a crop slides on, an object is *cut* between 5 and 95 % of
 its box inside, and counts where it is no longer than the crop. A head is the box of a face, grown as the service grows
-its own. Sizes are shares of the picture's width or height, whichever is larger.
+its own; a lone face is the only one of its picture. Sizes are shares of the picture's width or height, whichever is
+larger.
 """
 
 import gzip
@@ -42,6 +43,8 @@ LEAST, MOST = 0.05, 0.95  # of an object inside a crop: between, it is cut
 FACES = (0.0, 0.08, 0.16, 1.01)
 LINES = (0.1, 0.2, 0.4)
 HEADS = (0.1, 1.01)
+LONE = (0.08, 1.01)
+NOTHING = {kind: np.zeros((0, 5)) for kind in ("faces", "text", "heads", "lone")}
 # The most of each measure: points of crop score below `window`, then percent.
 BARS = {"lost": 0.7, "under": 0.7, "faces": 1.8, "faces .08-.16": 3.0, "faces larger": 9.0, "text .1-.4": 9.0}
 PRODUCT = ROOT.parent / "shared" / "cases" / "k_product_right.jpg"  # one product on plain ground
@@ -75,7 +78,7 @@ class Tally:
 
     pairs: list[tuple[float, float, float]] = field(default_factory=list)  # kept by crop, centre, best
     objects: dict[str, list[tuple[float, bool]]] = field(
-        default_factory=lambda: {"faces": [], "text": [], "heads": []}
+        default_factory=lambda: {kind: [] for kind in NOTHING}
     )
 
     def cut(self, kind: str, least: float, most: float) -> float:
@@ -97,6 +100,7 @@ class Tally:
             "text .2-.4": self.cut("text", *LINES[1:]),
             "text .1-.4": self.cut("text", LINES[0], LINES[-1]),
             "heads": self.cut("heads", *HEADS),
+            "lone": self.cut("lone", *LONE),
         }
 
 
@@ -115,14 +119,17 @@ def pictures(split: str) -> Iterator[tuple[str, bytes, dict[str, object], np.nda
 
 def detected() -> dict[str, dict[str, np.ndarray]]:
     """The detectors' boxes, float [n, 5] (x, y, width, height in fractions, score), by picture and kind; of the faces
-    also the heads."""
+    also the heads, and the face of a picture with only one ("lone")."""
     found = json.loads(gzip.decompress((DATA / "objects.json.gz").read_bytes()))
     keys = {key for boxes in found.values() for key in boxes}
     boxes = {
         key: {kind: np.array(found[kind].get(key, []), np.float64).reshape(-1, 5) for kind in found}
         for key in keys
     }
-    return {key: each | {"heads": heads(each["faces"])} for key, each in boxes.items()}
+    return {
+        key: each | {"heads": heads(faces := each["faces"]), "lone": faces[: len(faces) == 1]}
+        for key, each in boxes.items()
+    }
 
 
 def heads(faces: np.ndarray) -> np.ndarray:
@@ -132,9 +139,6 @@ def heads(faces: np.ndarray) -> np.ndarray:
     first = np.maximum(corners - sizes * (beside, above), 0)
     last = np.minimum(corners + sizes * (1 + beside, 1 + below), 1)
     return np.concatenate((first, last - first, faces[:, 4:]), axis=1)
-
-
-NOTHING = {kind: np.zeros((0, 5)) for kind in ("faces", "text", "heads")}
 
 
 def scenes(split: str, limit: int = 0, *, detector: bool = False) -> list[Scene]:

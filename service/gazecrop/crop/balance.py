@@ -4,6 +4,8 @@ importance    the share of the picture's saliency in the box, as of policy `wind
 face, text    times the weights (objects.py) of the faces and text lines that the box cuts through, and half of the
               weights of those outside, of all that it could hold whole. People look at faces and text more than a map
               of 30x40 cells predicts: without a cost of those outside, avoiding a cut loses more of their gaze
+alone         in place of `face` where the picture has one face: most of its gaze is there, so that keeping it whole
+              costs less than keeping one of many
 head          the same for heads; for `face` the detector's own box counts, which is whole in more boxes. A box that is
               close to the face costs less than one that cuts it: a detector's box ends at the hairline, give or take
 middle        times the distance of the box's middle from the picture's, in shares of the sides, across plus down;
@@ -46,15 +48,17 @@ class Weights:
 
     middle: float = 0.0169
     mass: float = 0.0211
-    face: float = 0.0284
+    face: float = 0.0238
     text: float = 0.06
     head: float = 0.015
+    alone: float = 0.0504
 
     @classmethod
     def from_manifest(cls, entry: dict[str, Any]) -> "Weights":
         """Raises KeyError or ValueError when the entry `balance` of a network is incomplete or wrong. One that was
-        fitted before heads had a weight has none."""
-        found = cls(*(float(({"head": 0} | entry)[each.name]) for each in fields(cls)))
+        fitted before there were `head` and `alone` has none for heads, and for a single face that of any."""
+        entry = {"head": 0, "alone": entry["face"]} | entry
+        found = cls(*(float(entry[each.name]) for each in fields(cls)))
         if not all(0 <= each <= 1 for each in astuple(found)):
             raise ValueError("a weight of `balance` is not 0 to 1")
         return found
@@ -66,12 +70,13 @@ class Balance:
 
     def __init__(self, field: Field, objects: Sequence[Object], weights: Weights) -> None:
         self.field, self.weights = field, weights
+        faces = [each for each in objects if each.kind == "face"]
+        face = weights.alone if len(faces) == 1 else weights.face
         self.objects = [
-            (each.shrunk, _half(each, weights.face if each.kind == "face" else weights.text))
-            for each in objects
+            (each.shrunk, _half(each, face if each.kind == "face" else weights.text)) for each in objects
         ]
         if weights.head:
-            self.objects += [(each, _half(each, weights.head)) for each in objects if each.kind == "face"]
+            self.objects += [(each, _half(each, weights.head)) for each in faces]
 
     @cached_property
     def across(self) -> Axis:

@@ -63,7 +63,7 @@ class Logistic:
 
 
 # Of the shipped network, for maps whose network is not known: the same in gazecrop.js.
-BEATS = Logistic((2.083855, 0.825559, 3.800742, 1.033154))
+BEATS = Logistic((2.0833, 0.825368, 3.798885, 1.031086))
 
 
 @dataclass(frozen=True, slots=True)

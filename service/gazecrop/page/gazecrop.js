@@ -22,7 +22,7 @@
  *   overlays?: {x: number, y: number, width: number, height: number}[], fields?: string, fill?: number,
  *   align?: {x: number, y: number}, pixels?: {width: number, height: number},
  *   protect?: string, careful?: number,
- *   weights?: {middle: number, mass: number, face: number, text: number, head: number},
+ *   weights?: {middle: number, mass: number, face: number, text: number, head: number, alone: number},
  *   focus?: {x: number, y: number, source?: "person"|"model", profiles?: Object<string, {x: number, y: number}>}|null}} Options
  * @typedef {{box: Box, policy: Policy|"subject", zoom: number, importance_fraction: number, centre_fraction: number, gain: number,
  *   beats_centre: number,
@@ -57,9 +57,9 @@ const KINDS = ["face", "text"],
   TWENTIETHS = 20,
   HEAD = [1, 3, 1];
 /** Weights of policy `balanced`, in shares of the picture's saliency: see balance.py. */
-export const WEIGHTS = Object.freeze({ middle: 0.0169, mass: 0.0211, face: 0.0284, text: 0.06, head: 0.015 });
+export const WEIGHTS = Object.freeze({ middle: 0.0169, mass: 0.0211, face: 0.0238, text: 0.06, head: 0.015, alone: 0.0504 });
 /** Weights of `beats_centre`, the chance that people's gaze is kept better than by the centre crop: see confidence.py. */
-export const BEATS = Object.freeze([2.083855, 0.825559, 3.800742, 1.033154]);
+export const BEATS = Object.freeze([2.0833, 0.825368, 3.798885, 1.031086]);
 const CAREFUL = 0.8; // the least such chance with which policy `careful` leaves the centre
 const MOST = 5,
   APART = 0.15,
@@ -601,10 +601,11 @@ const turnsOf = (objects, low, side) => (length, both) =>
 /** The measure of boxes of policy `balanced` for `place`. */
 function balance(grid, objects, weights) {
   const costing = (one, weight) => ({ ...one, half: Math.floor(weight * one.weight * FINE + 0.5) });
+  const faces = objects.filter(({ kind }) => kind === "face"),
+    face = faces.length === 1 ? weights.alone : weights.face;
   // Of a face the detector's own box, then the head.
-  const costly = objects.map((one) => costing(shrunk(one), one.kind === "face" ? weights.face : weights.text));
-  if (weights.head)
-    costly.push(...objects.filter(({ kind }) => kind === "face").map((one) => costing(one, weights.head)));
+  const costly = objects.map((one) => costing(shrunk(one), one.kind === "face" ? face : weights.text));
+  if (weights.head) costly.push(...faces.map((one) => costing(one, weights.head)));
   /** (x, y) -> what the objects that the box there cuts, and half of what those outside, cost: a sum of integers. */
   const costsOf = (width, height) => {
     const fitting = costly.filter((one) => fits(one, width, height, grid));
