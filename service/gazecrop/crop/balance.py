@@ -6,8 +6,8 @@ face, text    times the weights (objects.py) of the faces and text lines that th
               of 30x40 cells predicts: without a cost of those outside, avoiding a cut loses more of their gaze
 alone         in place of `face` where the picture has one face: most of its gaze is there, so that keeping it whole
               costs less than keeping one of many
-head          the same for heads; for `face` the detector's own box counts, which is whole in more boxes. A box that is
-              close to the face costs less than one that cuts it: a detector's box ends at the hairline, give or take
+head          the same for heads; for `face` the detector's own box counts, which is whole in more boxes. A box
+              that cuts only the head costs less than one that cuts the face: a detector's box ends near the hairline
 middle        times the distance of the box's middle from the picture's, in shares of the sides, across plus down;
               only in the directions in which the box is smaller than the picture
 mass          times the distance of the box's middle from the centre of mass of the saliency inside it, likewise: a
