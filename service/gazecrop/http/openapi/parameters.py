@@ -140,7 +140,7 @@ _QUERY: dict[str, dict[str, Any]] = {
         "description": "1 to 4: the box is 1/zoom of the largest in each dimension. auto: the tightest box, at most 4 "
         "times smaller, in which the subject fills `fill`. The subject is the most important protected face with its "
         "head, else the smallest box around the most salient point with 60 % of the importance; with a focus that a "
-        "person set, the face or the box around that point. Boxes to `keep` make it larger where they need that. `POST "
+        "person set, the face or the box around that point. It is larger where boxes to `keep` need that. `POST "
         "/v1/crop` takes no box smaller than its output.",
         "schema": {
             "anyOf": [
