@@ -89,10 +89,10 @@ lock: $(STAMP) ## remake the locks for Python 3.11 to 3.14 (UPGRADE=--upgrade ta
 system:
 	@.ci/apt "command -v redis-server" redis-server || true
 	@.ci/apt "command -v promtool" prometheus || true
+	@.ci/apt "command -v nginx" nginx-light || true
 	@.ci/apt "command -v chromium || command -v chromium-browser" chromium chromium-browser || true
 
 system-all: system
-	@.ci/apt "command -v nginx" nginx-light || true
 	@.ci/apt "command -v npm" npm || true
 	@.ci/apt "command -v sqlite3" sqlite3 || true
 	@.ci/apt "command -v buildah" buildah || true
