@@ -7,8 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
-from gazecrop.crop.cropping import box_size
 from gazecrop.crop.params import one_ratio
+from gazecrop.crop.ratios import box_size
 from tests.conftest import Server
 from tests.helpers.contract import metric
 from tests.helpers.pictures import draw, encode, jpeg

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from gazecrop.crop.balance import Balance, Weights
 from gazecrop.crop.balance_axis import MOST_FOUND
 from gazecrop.crop.confidence import Calibration
-from gazecrop.crop.cropping import Cropper, Options, box_size
+from gazecrop.crop.cropping import Cropper, Options
 from gazecrop.crop.grid import SaliencyGrid
 from gazecrop.crop.objects import Object
 from gazecrop.crop.placing import Box, Constraint, Field
-from gazecrop.crop.ratios import parse_ratio
+from gazecrop.crop.ratios import box_size, parse_ratio
 from tests.helpers import brute
 from tests.helpers.brute import Constraints, grids, objects
 

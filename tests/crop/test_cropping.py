@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from gazecrop.crop.balance import Balance, Weights
 from gazecrop.crop.confidence import Calibration, Logistic
-from gazecrop.crop.cropping import Cropper, Options, Policy, box_size
+from gazecrop.crop.cropping import Cropper, Options, Policy
 from gazecrop.crop.grid import SaliencyGrid
 from gazecrop.crop.objects import Object
 from gazecrop.crop.placing import Box, Constraint, Field, place
-from gazecrop.crop.ratios import Ratio, parse_ratio
+from gazecrop.crop.ratios import Ratio, box_size, parse_ratio
 from tests.helpers import brute
 from tests.helpers.brute import Constraints, grids, objects
 

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from gazecrop.crop.answers import crop_answer
 from gazecrop.crop.balance import Balance, Weights
-from gazecrop.crop.cropping import Cropper, Options, Policy, box_size
+from gazecrop.crop.cropping import Cropper, Options, Policy
 from gazecrop.crop.grid import SaliencyGrid
 from gazecrop.crop.objects import Object
 from gazecrop.crop.overlay import COVERED, Overlaid
 from gazecrop.crop.placing import Box, Constraint, Field
-from gazecrop.crop.ratios import parse_ratio
+from gazecrop.crop.ratios import box_size, parse_ratio
 from gazecrop.crop.zooming import AutoZoom
 from tests.helpers import brute
 from tests.helpers.brute import Constraints, grids, objects

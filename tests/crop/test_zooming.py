@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from gazecrop.crop.answers import crop_answer
-from gazecrop.crop.cropping import Crop, Cropper, Options, Policy, box_size
+from gazecrop.crop.cropping import Crop, Cropper, Options, Policy
 from gazecrop.crop.grid import SaliencyGrid
 from gazecrop.crop.objects import HEAD, TWENTIETHS, Object, most_important
 from gazecrop.crop.placing import Box, Constraint
-from gazecrop.crop.ratios import parse_ratio
+from gazecrop.crop.ratios import box_size, parse_ratio
 from gazecrop.crop.zooming import EYES, AutoZoom, find_subject
 from tests.conftest import ROOT
 from tests.helpers.brute import grids, objects

@@ -5,13 +5,13 @@ Maps. Every network has seen "train": its maps are better there (gaze-1: a crop 
 weights fitted to them would trust maps too much. The maps are the mean of the network's map and of its map of the same
 picture harmed (noise, darkness or blur, by a hash of the key), which score nearly as on new pictures. Maps of two plain
 networks, each for the half of "train" that it has not seen, are worse (50.9): chances that were fitted to them were too
-low on "val" (expected calibration errors of `confidence` 0.033, now 0.012, of `beats_centre` 0.071, now 0.030).
+low on "val" (expected calibration errors of `confidence` 0.033, now 0.011, of `beats_centre` 0.071, now 0.031).
 
-Objective: the points of crop score lost below `window`, plus for each bar of whole_objects.py, and for those of
-AIMS, its excess as a share of the bar, times EXCESS. In place of its bar, the crops far under the centre are at
-most UNDER of those of `window`, since these maps err less than those of new pictures. `mass` is at least MASS times
-`middle`, or a lone subject would not come to the middle of its crop. The weights are searched by turns, coarse then
-fine, without each fold; the medians of the five results ship, since these differ up to threefold where the loss hardly
+Objective: the points of crop score lost below `window`, plus for each bar of whole_objects.py, and for those of AIMS,
+its excess as a share of the bar, times EXCESS. In place of its bar, the crops far under the centre are at most UNDER of
+those of `window`, since these maps err less than those of new pictures. `mass` is at least MASS times `middle`, or a
+lone subject would not come to the middle of its crop. The weights are searched by turns, coarse then fine, without each
+fold; the medians of the five results ship, since these differ up to threefold where the loss hardly
 does. "Out of fold": each fold's crops by the weights of the other four.
 """
 
@@ -28,9 +28,9 @@ from PIL import Image
 
 from gazecrop.crop.balance import Balance, Weights
 from gazecrop.crop.confidence import Logistic, compared, features
-from gazecrop.crop.cropping import box_size
 from gazecrop.crop.grid import SaliencyGrid
 from gazecrop.crop.placing import Field
+from gazecrop.crop.ratios import box_size
 from gazecrop.model import Model
 from gazecrop.pipeline import analyse, limits_of
 from gazecrop.settings import read_settings
@@ -71,8 +71,8 @@ CLASSES = (
     ("heads", *HEADS),
     ("lone", *LONE),
 )
-NAMES = ("middle", "mass", "face", "text", "head", "alone")
-NONE = Weights(0, 0, 0, 0, 0, 0)
+NAMES = tuple(each.name for each in fields(Weights))
+NONE = Weights(*(0 for _ in NAMES))
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from gazecrop.crop.cropping import Crop, Cropper, box_size, verdict
+from gazecrop.crop.cropping import Crop, Cropper, verdict
 from gazecrop.crop.fields import FORMS, Cut
 from gazecrop.crop.focus import Focus, Profiles
 from gazecrop.crop.grid import SaliencyGrid
 from gazecrop.crop.objects import SCORES, Object, held
 from gazecrop.crop.placing import Box, Constraint
+from gazecrop.crop.ratios import box_size
 
 
 def crop_answer(crop: Crop, cropper: Cropper) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gazecrop.crop.objects import PARTS, WEIGHTS
+from gazecrop.crop.objects import PARTS, WEIGHTS, Ends, ends_of
 from gazecrop.crop.placing import Floats, Ints, Profile
 
 FINE = 1024  # parts of a weight: costs are integers
@@ -51,23 +51,17 @@ class Edges(NamedTuple):
 
 
 class _Along(NamedTuple):
-    """The same in pixels. An edge of a box that could hold it cuts it strictly between the pixels `first` and `last`:
-    more than one part in `loose` is then on either side. `low`, `high`: the pixels around all of it; `size` in 255ths
-    of a pixel; `half`: what it costs outside, half of what it costs when cut, in shares of COSTS."""
+    """The same in pixels: `ends`; `size` in 255ths of a pixel; `half`: what it costs outside, half of what it costs
+    when cut, in shares of COSTS."""
 
-    first: int
-    last: int
-    low: int
-    high: int
+    ends: Ends
     size: int
     half: int
 
 
 def _along(edges: Edges, side: int) -> _Along:
     low, high, loose, half = edges
-    first = ((loose * low + high - low) * side) // (loose * PARTS)
-    last = -((-(loose * high - high + low) * side) // (loose * PARTS))
-    return _Along(first, last, low * side // PARTS, -(-high * side // PARTS), (high - low) * side, half)
+    return _Along(ends_of(low, high, loose, side), (high - low) * side, half)
 
 
 class _Fitting:
@@ -75,8 +69,8 @@ class _Fitting:
     that the cost is a sum of two step functions, of the first and of the last edge."""
 
     def __init__(self, objects: Sequence[_Along]) -> None:
-        self.ends = np.array([end for one in objects for end in (one.first, one.last)], np.int64)
-        self.all = np.array([end for one in objects for end in (one.low, one.high)], np.int64)
+        self.ends = np.array([end for one in objects for end in one.ends[:2]], np.int64)
+        self.all = np.array([end for one in objects for end in one.ends[2:]], np.int64)
         self._objects = objects
 
     @cached_property
@@ -85,7 +79,10 @@ class _Fitting:
         steps = sorted(
             step
             for one in self._objects
-            for step in ((one.first + 1, 2 * one.half, one.half), (one.last, -one.half, -2 * one.half))
+            for step in (
+                (one.ends.first + 1, 2 * one.half, one.half),
+                (one.ends.last, -one.half, -2 * one.half),
+            )
         )
         places = np.array([place for place, _, _ in steps], np.int64)
         first = np.array([0, *(step for _, step, _ in steps)]).cumsum()

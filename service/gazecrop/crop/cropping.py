@@ -17,7 +17,7 @@ from gazecrop.crop.overlay import Overlaid
 from gazecrop.crop.overlay import unmet as unmet_overlays
 from gazecrop.crop.placing import Box, Constraint, Field, Profile, compatible, place
 from gazecrop.crop.points import Point, find
-from gazecrop.crop.ratios import WIDEST, Ratio, simplest
+from gazecrop.crop.ratios import WIDEST, Ratio, box_size, simplest
 from gazecrop.crop.sliding import slide
 from gazecrop.crop.zooming import AutoZoom, Subject, aligned, find_subject
 
@@ -383,26 +383,11 @@ class Cropper:
         return _centred(x, width, grid.width), _centred(y, height, grid.height)
 
 
-def box_size(ratio: Ratio, width: int, height: int, zoom: Fraction = Fraction(1)) -> tuple[int, int]:
-    """The largest box of a ratio in a picture, divided by the zoom: exact, rounded half up, at least one pixel."""
-    p, q = ratio.numerator, ratio.denominator
-    n, d = zoom.numerator, zoom.denominator
-    if width * q > height * p:
-        box = _half_up(height * p * d, q * n), _half_up(height * d, n)
-    else:
-        box = _half_up(width * d, n), _half_up(width * q * d, p * n)
-    return min(max(box[0], 1), width), min(max(box[1], 1), height)
-
-
 def _best(profile: Profile, axis: Axis | None, lengths: Sequence[int]) -> list[int]:
     """The offsets of the best windows of these lengths."""
     if axis is not None:
         return axis.best(lengths)
     return [profile.best(length) for length in lengths]
-
-
-def _half_up(numerator: int, denominator: int) -> int:
-    return (2 * numerator + denominator) // (2 * denominator)
 
 
 def _centred(point: float, length: int, side: int) -> int:

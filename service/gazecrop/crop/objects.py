@@ -154,6 +154,26 @@ class Object:
         return self.loose * (area - shared) <= area
 
 
+class Ends(NamedTuple):
+    """An object along one axis, in pixels. An edge of a box that could hold it cuts it strictly between `first` and
+    `last`: more than one part in `loose` is then on either side. `low`, `high`: around all of it."""
+
+    first: int
+    last: int
+    low: int
+    high: int
+
+
+def ends_of(low: int, high: int, loose: int, side: int) -> Ends:
+    """`low`, `high`: the object's edges in 255ths of the side, which has `side` pixels."""
+    return Ends(
+        ((loose * low + high - low) * side) // (loose * PARTS),
+        -((-(loose * high - high + low) * side) // (loose * PARTS)),
+        low * side // PARTS,
+        -(-high * side // PARTS),
+    )
+
+
 class Held(NamedTuple):
     """The objects of a picture, seen from one box. `avoidable`: those of `cut` that a box of its size could hold, with
     the head or the face alone."""

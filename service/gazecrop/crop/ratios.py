@@ -79,6 +79,21 @@ def parse_ratios(text: str | None, parameter: str = "ratios") -> list[Ratio]:
     return ratios
 
 
+def box_size(ratio: Ratio, width: int, height: int, zoom: Fraction = Fraction(1)) -> tuple[int, int]:
+    """The largest box of a ratio in a picture, divided by the zoom: exact, rounded half up, at least one pixel."""
+    p, q = ratio.numerator, ratio.denominator
+    n, d = zoom.numerator, zoom.denominator
+    if width * q > height * p:
+        box = _half_up(height * p * d, q * n), _half_up(height * d, n)
+    else:
+        box = _half_up(width * d, n), _half_up(width * q * d, p * n)
+    return min(max(box[0], 1), width), min(max(box[1], 1), height)
+
+
+def _half_up(numerator: int, denominator: int) -> int:
+    return (2 * numerator + denominator) // (2 * denominator)
+
+
 def simplest(low: tuple[int, int], high: tuple[int, int]) -> str:
     """The ratio of smallest terms in [low, high], both positive, as text (Stern–Brocot descent). Each end is numerator
     and denominator, which need not be in lowest terms."""

@@ -12,7 +12,7 @@ from math import ceil, floor
 import numpy as np
 from numpy.typing import NDArray
 
-from gazecrop.crop.objects import PARTS, Object
+from gazecrop.crop.objects import PARTS, Object, ends_of
 from gazecrop.crop.placing import Box, Constraint, Ints, allowed_boxes
 
 
@@ -67,12 +67,7 @@ def slide(
 def _turns(each: Object, axis: int, length: int, side: int) -> list[int]:
     """The offsets at which the object becomes whole, outside, entirely whole or entirely outside along one axis."""
     first, last = (each.left, each.right) if axis == 0 else (each.top, each.bottom)
-    ends = [
-        ((each.loose * first + last - first) * side) // (each.loose * PARTS),
-        -((-(each.loose * last - last + first) * side) // (each.loose * PARTS)),
-        first * side // PARTS,
-        -(-last * side // PARTS),
-    ]
+    ends = ends_of(first, last, each.loose, side)
     return [*ends, *(end - length for end in ends)]
 
 

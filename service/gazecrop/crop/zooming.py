@@ -6,8 +6,8 @@ cells is the one around it.
 
 A head fills its share by its height, so that heads of several portraits are equally tall; any other subject by the
 larger of its two shares. The box is at most 4 times smaller than the largest one, and as large as the `keep` boxes and
-the subject need that fit into the largest one together. It is placed with the eyes at a third
-of its height, or the middle of another subject in its middle, as far as the subject stays whole and the picture allows.
+the subject need that fit into the largest one together. It is placed with the eyes at a third of its height, or the
+middle of another subject in its middle, as far as the subject stays whole and the picture allows.
 Sizes are exact fractions; places are doubles, computed in the same order in both languages.
 """
 
@@ -22,7 +22,7 @@ from gazecrop.crop.grid import SaliencyGrid
 from gazecrop.crop.objects import PARTS, Kind
 from gazecrop.crop.placing import Constraint
 from gazecrop.crop.points import Point
-from gazecrop.crop.ratios import Ratio
+from gazecrop.crop.ratios import Ratio, box_size
 
 LEAST_FILL, MOST_FILL = Fraction(3, 10), Fraction(9, 10)
 CLOSEST = 4  # of all zooms
@@ -73,7 +73,7 @@ class Subject:
             largest[1] / auto.pixels[1],
         )
         if keep := [each.edges(width, height) for each in constraints if each.kind == "keep"]:
-            size = _together([*keep, self.whole.edges(width, height)], largest)
+            size = _together([*keep, self.whole.edges(width, height)], *box_size(ratio, width, height))
             zoom = min(zoom, largest[0] / size[0], largest[1] / size[1])
         return min(max(zoom, Fraction(1)), Fraction(CLOSEST))
 
@@ -95,12 +95,9 @@ class Subject:
         )
 
 
-def _together(
-    boxes: Iterable[tuple[int, int, int, int]], largest: tuple[Fraction, Fraction]
-) -> tuple[int, int]:
-    """The size of the box, at least one pixel, around those of these boxes, in their order, that fit into the largest
-    one, which has whole pixels, together. Edges are left, top, right, bottom in pixels."""
-    wide, high = (max(floor(side + Fraction(1, 2)), 1) for side in largest)
+def _together(boxes: Iterable[tuple[int, int, int, int]], wide: int, high: int) -> tuple[int, int]:
+    """The size of the box, at least one pixel, around those of these boxes, in their order, that fit into one of wide x
+    high pixels together. Edges are left, top, right, bottom in pixels."""
     around: tuple[int, int, int, int] | None = None
     for each in boxes:
         left, top, right, bottom = each

@@ -799,8 +799,7 @@ function smallest(grid, row, column) {
 function together(boxes, wide, high) {
   let around = null;
   for (const each of boxes) {
-    const ends = (a, b) => [0, 1, 2, 3].map((i) => (i < 2 ? Math.min : Math.max)(a[i], b[i])),
-      edges = around ? ends(each, around) : each;
+    const edges = around ? each.map((edge, i) => (i < 2 ? Math.min : Math.max)(edge, around[i])) : each;
     if (edges[2] - edges[0] <= wide && edges[3] - edges[1] <= high) around = edges;
   }
   return around ? [0, 1].map((i) => Math.max(around[i + 2] - around[i], 1)) : [1, 1];

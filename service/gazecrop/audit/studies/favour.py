@@ -14,11 +14,11 @@ import numpy as np
 
 from gazecrop.audit.material.portraits import Box
 from gazecrop.crop.confidence import Calibration
-from gazecrop.crop.cropping import Cropper, Options, box_size
+from gazecrop.crop.cropping import Cropper, Options
 from gazecrop.crop.grid import SaliencyGrid
 from gazecrop.crop.placing import Box as Pixels
 from gazecrop.crop.placing import Constraint
-from gazecrop.crop.ratios import Ratio, parse_ratio
+from gazecrop.crop.ratios import Ratio, box_size, parse_ratio
 
 RATIOS = tuple(parse_ratio(text) for text in ("1:1", "4:5", "9:16", "16:9"))
 POLICIES = ("balanced", "window", "point", "twitter", "centre", "random")
